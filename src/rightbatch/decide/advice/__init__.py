@@ -1,0 +1,1 @@
+"""Trials -> Fits -> Advice, and the numbers behind each reason."""

@@ -1,0 +1,1 @@
+"""Ask/tell planners: no clock, no framework, no I/O."""

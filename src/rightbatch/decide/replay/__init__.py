@@ -1,0 +1,1 @@
+"""Room for replaying recorded studies: the oracle and the rival policies."""

@@ -1,0 +1,75 @@
+"""The exceptions rightbatch raises on purpose.
+
+    RightbatchError
+    ├── UsageError             the user asked for something that cannot be done (exit code 2)
+    │   ├── GoalError          a goal that cannot be parsed
+    │   ├── WorkloadNotFound   a file, module or factory that is not there, or is no workload
+    │   └── MissingDependency  an optional library that is not installed
+    ├── StoreError             the study file cannot be used as asked (exit code 2)
+    │   ├── StoreTooNew        written by a newer rightbatch
+    │   ├── StoreLocked        another rightbatch is working on the same study
+    │   └── StudyNotFound      no study of that name
+    ├── WorkloadFailed         the user's own code raised: carries the user's traceback (exit code 1)
+    └── RunnerError            a trial's process could not be started or spoken to (exit code 1)
+
+Expected failures of a trial (out of memory, divergence, a hung step ...) are not exceptions:
+they are `rightbatch.records.Outcome` values and the study goes on.
+"""
+
+
+class RightbatchError(Exception):
+    """Base of every exception that rightbatch raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(RightbatchError):
+    """The user asked for something that cannot be done; the message names the remedy."""
+
+    exit_code = 2
+
+
+class GoalError(UsageError):
+    """A goal that cannot be parsed."""
+
+
+class WorkloadNotFound(UsageError):
+    """The named file, module or factory is not there, or does not give a workload."""
+
+
+class MissingDependency(UsageError):
+    """An optional library that is not installed; the message names the install line."""
+
+
+class StoreError(RightbatchError):
+    """The store cannot be used as asked."""
+
+    exit_code = 2
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer version of rightbatch."""
+
+
+class StoreLocked(StoreError):
+    """Another process is writing to the same study."""
+
+
+class StudyNotFound(StoreError):
+    """There is no study of that name in the store."""
+
+
+class WorkloadFailed(RightbatchError):
+    """The user's own code raised an exception.
+
+    Attributes:
+        user_traceback: The traceback as text, with rightbatch's own frames left out.
+    """
+
+    def __init__(self, message: str, user_traceback: str = "") -> None:
+        super().__init__(message)
+        self.user_traceback = user_traceback
+
+
+class RunnerError(RightbatchError):
+    """A trial's process could not be started or spoken to."""

@@ -1,0 +1,1 @@
+"""The measuring wing: turns a Probe into a Trial."""

@@ -1,0 +1,1 @@
+"""One package per framework: turns a workload into a Subject."""

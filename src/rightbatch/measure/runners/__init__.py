@@ -1,0 +1,1 @@
+"""Ways to carry out a probe: here in a child process."""

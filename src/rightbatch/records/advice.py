@@ -1,0 +1,132 @@
+"""The recommendation and its evidence."""
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+
+from rightbatch.records.estimate import Estimate
+from rightbatch.records.fits import Fits
+
+BindingConstraint = Literal[
+    "memory", "throughput", "critical_batch_size", "data_set_size", "none", "budget"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One batch size with the settings that go with it and what it is predicted to cost.
+
+    Attributes:
+        optimizer: Name of the optimizer.
+        batch_size: Examples per optimizer update.
+        learning_rate: Learning rate.
+        micro_batch_size: Examples per forward and backward pass.
+        accumulation_steps: Micro-batches per update.
+        steps_per_epoch: Updates in one pass over the training data.
+        epochs_to_goal: Passes over the training data to the goal; None if unknown.
+        seconds_to_goal: Training time to the goal; None if unknown.
+        steps_to_goal: Updates to the goal; None if unknown.
+    """
+
+    optimizer: str
+    batch_size: int
+    learning_rate: float
+    micro_batch_size: int
+    accumulation_steps: int
+    steps_per_epoch: int
+    epochs_to_goal: Estimate | None = None
+    seconds_to_goal: Estimate | None = None
+    steps_to_goal: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    """Where the study's wall-clock time went, in seconds.
+
+    Attributes:
+        training: Training steps of the learning stage.
+        measuring: Trials of the memory, speed and noise stages.
+        around: Starting processes, loading data, evaluating, deciding.
+        budget: What was allowed; None if nothing was said.
+    """
+
+    training: float
+    measuring: float
+    around: float
+    budget: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One recommendation with its evidence.
+
+    Attributes:
+        study: Name of the study it was made from.
+        goal: The goal in words.
+        objective: What is minimised: "time", "examples" or "steps".
+        recommended: The best guess; None where there is not enough data for one.
+        reference: The user's present settings, with what they are predicted to cost.
+        near_optimal: Batch sizes predicted within 10% of the best, ascending.
+        binding_constraint: What keeps the best batch size from being larger, or "none" (flat),
+            or "budget" (not enough data).
+        headline: The verdict in one sentence.
+        reasons: The numbers behind it, one sentence each.
+        warnings: What makes the advice less sure, one sentence each.
+        missing: Why each figure that could not be estimated is missing, by its JSON name.
+        fits: The fits every number comes from.
+        by_optimizer: The best choice of each optimizer compared, best first.
+        regimes: Stochastic, mini-batch and full-batch rows where those were asked for:
+            (regime, choice) pairs.
+        time_spent: Where the wall-clock time went.
+    """
+
+    study: str
+    goal: str
+    objective: str
+    recommended: Choice | None
+    reference: Choice | None
+    near_optimal: tuple[int, ...]
+    binding_constraint: BindingConstraint
+    headline: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    missing: dict[str, str]
+    fits: Fits
+    by_optimizer: tuple[Choice, ...] = ()
+    regimes: tuple[tuple[str, Choice], ...] = ()
+    time_spent: TimeSpent = field(default_factory=lambda: TimeSpent(0.0, 0.0, 0.0))
+
+    @property
+    def batch_size(self) -> int | None:
+        """Recommended examples per optimizer update."""
+        return None if self.recommended is None else self.recommended.batch_size
+
+    @property
+    def learning_rate(self) -> float | None:
+        """Recommended learning rate."""
+        return None if self.recommended is None else self.recommended.learning_rate
+
+    def _repr_html_(self) -> str:
+        """The advice as a table, for a notebook."""
+        rows = [("goal", self.goal)]
+        if self.recommended is not None:
+            best = self.recommended
+            rows += [
+                ("batch size", str(best.batch_size)),
+                ("learning rate", f"{best.learning_rate:.3g}"),
+                (
+                    "micro-batch × accumulation",
+                    f"{best.micro_batch_size} × {best.accumulation_steps}",
+                ),
+                ("steps per epoch", str(best.steps_per_epoch)),
+            ]
+            if best.seconds_to_goal is not None:
+                rows.append(("seconds to goal", f"{best.seconds_to_goal.value:.3g}"))
+        rows += [
+            ("within 10% of the best", ", ".join(map(str, self.near_optimal)) or "not enough data"),
+            ("what binds", self.binding_constraint.replace("_", " ")),
+            *(("because", reason) for reason in self.reasons),
+            *(("beware", warning) for warning in self.warnings),
+        ]
+        cells = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
+        return f"<table><caption>{escape(self.headline)}</caption>{cells}</table>"

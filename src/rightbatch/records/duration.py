@@ -1,0 +1,57 @@
+"""Durations and sizes in words, read once for every command."""
+
+import re
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "b": 1} | {
+    unit: 1024**power
+    for power, letter in enumerate("kmgt", start=1)
+    for unit in (letter, f"{letter}b", f"{letter}ib")
+}
+_PART = re.compile(r"([0-9]*\.?[0-9]+)\s*([a-z]*)", re.I)
+
+
+def parse_duration(text: str | float) -> float:
+    """Read a duration such as "90s", "3m", "1h30m" or a number of seconds.
+
+    Returns:
+        Seconds, above 0.
+
+    Raises:
+        ValueError: The text is no duration; the message says what one looks like.
+    """
+    remedy = f"{text!r} is not a duration; write one like 90s, 3m or 1h30m."
+    if isinstance(text, int | float):
+        total = float(text)
+    else:
+        parts = _PART.findall(text)
+        if not parts or _PART.sub("", text).strip():
+            raise ValueError(remedy)
+        try:
+            total = sum(float(count) * _SECONDS[unit.lower() or "s"] for count, unit in parts)
+        except KeyError:
+            raise ValueError(remedy) from None
+    if not 0 < total < float("inf"):
+        raise ValueError(remedy)
+    return total
+
+
+def parse_bytes(text: str | int) -> int:
+    """Read a memory size such as "4GiB", "512M" or a number of bytes (1 K = 1024).
+
+    Returns:
+        Bytes, above 0.
+
+    Raises:
+        ValueError: The text is no size; the message says what one looks like.
+    """
+    if isinstance(text, int):
+        size = text
+    else:
+        match = _PART.fullmatch(text.strip())
+        if match is None or match[2].lower() not in _BYTES:
+            raise ValueError(f"{text!r} is not a memory size; write one like 4GiB or 512MiB.")
+        size = int(float(match[1]) * _BYTES[match[2].lower()])
+    if size <= 0:
+        raise ValueError(f"{text!r} is not a memory size; write one like 4GiB or 512MiB.")
+    return size

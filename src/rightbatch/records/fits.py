@@ -1,0 +1,205 @@
+"""Small models of what was measured, each with an interval and a lack-of-fit figure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rightbatch.records.estimate import Estimate
+
+Cap = Literal["memory", "data_set_size", "max_batch_size", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFit:
+    """bytes(B) = fixed + per_example · B, and the largest batch that ran.
+
+    Attributes:
+        points: (micro-batch size, peak bytes) of every trial that ran.
+        failed: Micro-batch sizes that ran out of memory.
+        bytes_fixed: Memory at B = 0, in bytes; None with fewer than two sizes.
+        bytes_per_example: Slope, in bytes per example; None with fewer than two sizes.
+        lack_of_fit: Largest relative residual of the line.
+        limit_bytes: Memory a trial may use.
+        largest_batch_size: Largest micro-batch that ran inside the limit; None if none did.
+        safe_batch_size: Largest micro-batch predicted to keep `margin` of the limit free.
+        margin: Share of the limit kept free, 0 to 1.
+        capped_by: What ended the search; anything but "memory" means more may fit.
+    """
+
+    points: tuple[tuple[int, int], ...]
+    failed: tuple[int, ...]
+    bytes_fixed: Estimate | None
+    bytes_per_example: Estimate | None
+    lack_of_fit: float | None
+    limit_bytes: int
+    largest_batch_size: int | None
+    safe_batch_size: int | None
+    margin: float
+    capped_by: Cap
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedPoint:
+    """Step time at one batch size.
+
+    Attributes:
+        batch_size: Examples per step.
+        step_seconds: Time per step, data loading included.
+        load_seconds: The part of it spent waiting for data.
+        examples_per_second: Throughput.
+        samples: Raw step times, in seconds.
+    """
+
+    batch_size: int
+    step_seconds: Estimate
+    load_seconds: float
+    examples_per_second: Estimate
+    samples: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedFit:
+    """step_seconds(B) = α + β·B, the knee of throughput and what limits it.
+
+    Attributes:
+        points: Measured step times, by batch size.
+        alpha: Fixed time per step, in seconds; None with fewer than three sizes.
+        beta: Time per example, in seconds; None with fewer than three sizes.
+        lack_of_fit: Root mean square relative residual of the line.
+        interpolated: Whether the line is so poor that step times are interpolated instead.
+        knee_batch_size: Smallest batch size with 90% of the highest measured throughput.
+        best_examples_per_second: Highest measured throughput.
+        load_share: Share of step time spent waiting for data at the knee, 0 to 1.
+        utilisation: Achieved over peak FLOP/s at the knee (CPU), or device busy share (GPU).
+        micro_batch_size: Above it a step accumulates micro-batches of this size.
+        noisy: Whether the machine was too noisy to trust differences of a few percent.
+        noise_reason: What showed that, in a sentence; empty where it was quiet.
+    """
+
+    points: tuple[SpeedPoint, ...]
+    alpha: Estimate | None
+    beta: Estimate | None
+    lack_of_fit: float | None
+    interpolated: bool
+    knee_batch_size: Estimate
+    best_examples_per_second: Estimate
+    load_share: float
+    utilisation: float | None
+    micro_batch_size: int
+    noisy: bool
+    noise_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseEstimate:
+    """Gradient noise scale at one checkpoint.
+
+    Attributes:
+        step: Updates before the checkpoint.
+        examples: Examples trained on before the checkpoint.
+        noise_scale: tr(Σ)/|G|² in examples; None where |G|² cannot be told from 0.
+    """
+
+    step: int
+    examples: int
+    noise_scale: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseFit:
+    """Gradient noise scale along the run at the reference settings.
+
+    Attributes:
+        points: One estimate per checkpoint.
+        noise_scale: tr(Σ)/|G|² over the later half of the run, in examples; None if unknown.
+        reason: Why it is unknown; empty where it is known.
+    """
+
+    points: tuple[NoiseEstimate, ...]
+    noise_scale: Estimate | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One training run, reduced to what fits need.
+
+    Attributes:
+        trial: Number of its trial.
+        batch_size: Examples per update.
+        learning_rate: Learning rate.
+        seed: Its seed.
+        status: How it ended, a `Status` value.
+        steps: Updates to the goal, interpolated between evaluations; None where not reached.
+        steps_done: Updates made before it ended.
+        train_seconds: Training time it took, as measured during the run.
+    """
+
+    trial: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    status: str
+    steps: float | None
+    steps_done: int
+    train_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPrediction:
+    """What the study knows of one batch size at its best learning rate.
+
+    Attributes:
+        batch_size: Examples per update.
+        learning_rate: The best learning rate found or predicted for it.
+        steps: Updates to the goal.
+        examples: Examples to the goal.
+        seconds: Training time to the goal.
+        runs_reached: Runs at this batch size that reached the goal.
+        runs_censored: Runs at this batch size that did not, at any learning rate.
+    """
+
+    batch_size: int
+    learning_rate: float
+    steps: Estimate
+    examples: Estimate
+    seconds: Estimate
+    runs_reached: int
+    runs_censored: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearningFit:
+    """Steps to the goal against batch size and learning rate, for one optimizer.
+
+    Attributes:
+        optimizer: Its name.
+        rule: Learning-rate rule that proposed where to look, "linear" or "square_root".
+        target: Level of the metric that counts as the goal (for "best within" goals: the best
+            level any run reached within the limit).
+        runs: Every training run.
+        predictions: One row per batch size considered, ascending.
+        steps_min: S_min of S(B) = S_min·(1 + B_crit/B); None if it could not be fitted.
+        critical_batch_size: B_crit of the same fit, in examples; None if it could not be fitted.
+        critical_reason: Why it could not; empty where it could.
+        lack_of_fit: RMS log residual of that fit; None if it could not be fitted.
+    """
+
+    optimizer: str
+    rule: str
+    target: float
+    runs: tuple[RunSummary, ...]
+    predictions: tuple[BatchPrediction, ...]
+    steps_min: Estimate | None
+    critical_batch_size: Estimate | None
+    critical_reason: str
+    lack_of_fit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """All fits of a study; None where a stage was not run or gave nothing."""
+
+    memory: MemoryFit | None = None
+    speed: SpeedFit | None = None
+    noise: NoiseFit | None = None
+    learning: tuple[LearningFit, ...] = ()

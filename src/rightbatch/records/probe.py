@@ -1,0 +1,107 @@
+"""What the planner asks for: one probe is one child process."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeProbe:
+    """Build the workload once and tell its plain facts."""
+
+    seconds_limit: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryProbe:
+    """Train a few real steps at one micro-batch size, then validate, and tell the peak memory.
+
+    Attributes:
+        optimizer: Name of the optimizer whose state is counted.
+        batch_size: Examples per forward and backward pass.
+        limit_bytes: Memory that the trial's process may use.
+        steps: Optimizer steps; at least two, so that optimizer state exists in the second.
+        seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+    """
+
+    optimizer: str
+    batch_size: int
+    limit_bytes: int
+    steps: int = 2
+    seconds_limit: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedProbe:
+    """Time training steps at several batch sizes, interleaved in one process.
+
+    Attributes:
+        optimizer: Name of the optimizer.
+        batch_sizes: Sizes to time, in order; a size that turns out too slow is left out.
+        micro_batch_size: Largest number of examples per forward and backward pass.
+        seconds: Time to spend measuring, in seconds.
+        seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+    """
+
+    optimizer: str
+    batch_sizes: tuple[int, ...]
+    micro_batch_size: int
+    seconds: float
+    seconds_limit: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseProbe:
+    """Measure the gradient noise scale along a short run at the reference settings.
+
+    Attributes:
+        optimizer: Name of the optimizer.
+        batch_size: Batch size of the run.
+        learning_rate: Learning rate of the run.
+        micro_batch_size: b, examples per small gradient.
+        micro_batches: m, small gradients averaged into one large gradient (B = m·b).
+        groups: Independent large gradients per checkpoint.
+        checkpoints: Steps at which to measure, ascending, 0 before the first update.
+        seed: Seed of initialisation and data order.
+        seconds: Time to spend, in seconds; later checkpoints are dropped when it is over.
+        seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+    """
+
+    optimizer: str
+    batch_size: int
+    learning_rate: float
+    micro_batch_size: int
+    micro_batches: int
+    groups: int
+    checkpoints: tuple[int, ...]
+    seed: int
+    seconds: float
+    seconds_limit: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProbe:
+    """Train towards the goal at one batch size, learning rate and seed, up to a limit.
+
+    Attributes:
+        optimizer: Name of the optimizer.
+        batch_size: Examples per optimizer update.
+        micro_batch_size: Largest number of examples per forward and backward pass.
+        learning_rate: Learning rate.
+        seed: Seed of initialisation and data order.
+        max_steps: Optimizer steps after which the run is given up.
+        max_seconds: Training seconds after which the run is given up.
+        seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+        reason: Why the planner asked, in one sentence.
+    """
+
+    optimizer: str
+    batch_size: int
+    micro_batch_size: int
+    learning_rate: float
+    seed: int
+    max_steps: int
+    max_seconds: float
+    seconds_limit: float
+    reason: str = ""
+
+
+Probe = DescribeProbe | MemoryProbe | SpeedProbe | NoiseProbe | TrainingProbe

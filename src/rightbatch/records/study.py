@@ -1,0 +1,80 @@
+"""A study: one question asked of one workload on one machine, and its settings."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rightbatch.records.hardware import Hardware
+from rightbatch.records.trial import Trial
+from rightbatch.records.workload import WorkloadFacts, WorkloadReference
+
+Objective = Literal["time", "examples", "steps"]
+Stage = Literal["memory", "speed", "noise", "learning"]
+STAGES: tuple[Stage, ...] = ("memory", "speed", "noise", "learning")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asked of a study.
+
+    Attributes:
+        budget_seconds: Wall-clock time for the whole study, in seconds.
+        training_budget_seconds: Time in training steps of the learning stage; None for no limit.
+        objective: What to minimise on the way to the goal: seconds, examples or steps.
+        stages: The stages to run, in order.
+        optimizers: Names of optimizers to compare; empty for the workload's own.
+        batch_sizes: The only batch sizes to consider; empty to choose; 0 stands for "full".
+        goal: A goal in words that replaces the workload's; empty to keep it.
+        memory_limit_bytes: Memory a trial may use; None for what is safely free.
+        margin: Share of the memory limit kept free, 0 to 1.
+        max_batch_size: Largest batch size to consider; None for the training set.
+        threads: Compute threads per trial; None for one per core, one where the study is small.
+        device: "cpu", "cuda" ...; None for the best there is.
+        seed: Seed of everything random in the study.
+    """
+
+    budget_seconds: float = 180.0
+    training_budget_seconds: float | None = None
+    objective: Objective = "time"
+    stages: tuple[Stage, ...] = STAGES
+    optimizers: tuple[str, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
+    goal: str = ""
+    memory_limit_bytes: int | None = None
+    margin: float = 0.05
+    max_batch_size: int | None = None
+    threads: int | None = None
+    device: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as stored.
+
+    Attributes:
+        name: Unique name in its store, such as "digits-1".
+        workload: Where the workload comes from (never with a pickled factory at rest).
+        settings: What was asked.
+        created: Seconds since 1970-01-01 UTC.
+        rightbatch_version: The version that made it.
+        facts: What the first look told; None before it.
+        hardware: The machine; None before the first look.
+        finished: Whether the study ran to its end (False: it can be resumed).
+    """
+
+    name: str
+    workload: WorkloadReference
+    settings: Settings
+    created: float
+    rightbatch_version: str
+    facts: WorkloadFacts | None = None
+    hardware: Hardware | None = None
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A study with all its trials: everything that advice and reports are made from."""
+
+    study: Study
+    trials: tuple[Trial, ...]

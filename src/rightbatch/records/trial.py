@@ -1,0 +1,186 @@
+"""What a probe brought back: its outcome and its raw samples."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rightbatch.records.hardware import Hardware
+from rightbatch.records.probe import Probe
+from rightbatch.records.workload import WorkloadFacts
+
+
+class Status(StrEnum):
+    """How a trial ended. Every one but `OK` carries a sentence of advice."""
+
+    OK = "ok"
+    GOAL_NOT_REACHED = "goal_not_reached"
+    OUT_OF_MEMORY = "out_of_memory"
+    DIVERGED = "diverged"
+    HUNG = "hung"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        status: The kind of ending.
+        advice: One sentence that says what happened and what to do; empty where all went well.
+    """
+
+    status: Status
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeResult:
+    """Facts of the workload and of the machine as its framework sees it."""
+
+    facts: WorkloadFacts
+    hardware: Hardware
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryResult:
+    """Peak memory of a few real steps and a validation pass.
+
+    Attributes:
+        peak_bytes: Peak memory of the trial: resident set on a CPU, reserved memory on a GPU.
+        baseline_bytes: Memory in use before the first step, workload built.
+        step_seconds: Time of the last step.
+    """
+
+    peak_bytes: int
+    baseline_bytes: int
+    step_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedSample:
+    """One timing: `steps` steps in a row at one batch size.
+
+    Attributes:
+        batch_size: Examples per step.
+        steps: Steps in the timing.
+        compute_seconds: Time per step of forward, backward and update, in seconds.
+        load_seconds: Time per step waiting for data, in seconds.
+        round: Number of the interleaved round, from 0.
+    """
+
+    batch_size: int
+    steps: int
+    compute_seconds: float
+    load_seconds: float
+    round: int
+
+    @property
+    def step_seconds(self) -> float:
+        """Time per step, data loading included, in seconds."""
+        return self.compute_seconds + self.load_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedResult:
+    """Timings at several batch sizes.
+
+    Attributes:
+        samples: Every timing, in the order taken.
+        left_out: Sizes that were asked for and not timed, being too slow for the time allowed.
+        flops_per_example: Floating-point operations of one example's step; None if not counted.
+        peak_flops_per_second: What a large matrix product reaches here; None if not measured.
+        device_utilisation: Share of time the device was busy, 0 to 1; None where not reported.
+        other_load: Share of the machine that other processes kept busy meanwhile, 0 to 1.
+    """
+
+    samples: tuple[SpeedSample, ...]
+    left_out: tuple[int, ...] = ()
+    flops_per_example: float | None = None
+    peak_flops_per_second: float | None = None
+    device_utilisation: float | None = None
+    other_load: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoisePoint:
+    """Squared gradient norms at one checkpoint.
+
+    Attributes:
+        step: Updates before the checkpoint.
+        examples: Examples trained on before the checkpoint.
+        micro_batch_size: b, examples per small gradient.
+        large_batch_size: B = m·b, examples per large gradient.
+        small_sqr_norms: Mean over its m micro-batches of |G_b|², one number per group.
+        large_sqr_norms: |G_B|² of the same examples, one number per group.
+    """
+
+    step: int
+    examples: int
+    micro_batch_size: int
+    large_batch_size: int
+    small_sqr_norms: tuple[float, ...]
+    large_sqr_norms: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseResult:
+    """Squared gradient norms along a short run."""
+
+    points: tuple[NoisePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPoint:
+    """One evaluation of a training run.
+
+    Attributes:
+        step: Optimizer updates so far.
+        examples: Training examples seen so far.
+        seconds: Training time so far, evaluations left out, in seconds.
+        metric: The validation metric.
+        loss: Mean training loss since the evaluation before.
+    """
+
+    step: int
+    examples: int
+    seconds: float
+    metric: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A training run.
+
+    Attributes:
+        points: Its evaluations, in order.
+        train_seconds: Time spent in training steps, data loading included.
+        other_seconds: Time spent evaluating and setting up.
+    """
+
+    points: tuple[TrainingPoint, ...]
+    train_seconds: float
+    other_seconds: float
+
+
+Result = DescribeResult | MemoryResult | SpeedResult | NoiseResult | TrainingResult
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A probe, how it ended and what it measured.
+
+    Attributes:
+        number: Place in the study, from 1.
+        probe: What was asked.
+        outcome: How it ended.
+        result: What was measured; None where the trial ended before measuring anything.
+        started: Seconds since 1970-01-01 UTC.
+        wall_seconds: Wall-clock time of the whole trial, start of the process included.
+    """
+
+    number: int
+    probe: Probe
+    outcome: Outcome
+    result: Result | None
+    started: float
+    wall_seconds: float

@@ -1,0 +1,73 @@
+"""What the user gives, and what a first look at it tells."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rightbatch.records.goal import Goal
+
+ScalingRule = Literal["linear", "square_root"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadReference:
+    """Where a child process finds the user's workload factory.
+
+    Exactly one of `file`, `module` and `pickled` is set.
+
+    Attributes:
+        factory: Name of the function that takes no argument and returns a workload.
+        file: Absolute path of the Python file that defines it.
+        module: Import name of the module that defines it.
+        pickled: The factory as cloudpickle bytes, for a notebook; on the wire only, never at rest.
+        title: What to call the workload in a study, such as "digits" or "train.py:workload".
+    """
+
+    factory: str
+    file: str | None = None
+    module: str | None = None
+    pickled: bytes | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerFacts:
+    """One optimizer of a workload.
+
+    Attributes:
+        name: The user's name for it, such as "sgd".
+        rule: How its learning rate is first guessed to scale with the batch size.
+        learning_rate: Learning rate at the workload's reference batch size.
+        tuned: Whether the user gave that learning rate (False: it is a library default).
+    """
+
+    name: str
+    rule: ScalingRule
+    learning_rate: float
+    tuned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFacts:
+    """What a first look at a workload tells, in plain numbers.
+
+    Attributes:
+        title: Name of the workload.
+        framework: "torch" or "keras".
+        train_examples: Number of training examples.
+        valid_examples: Number of validation examples.
+        batch_size: The batch size the user trains with today (the reference).
+        optimizers: The optimizers that can be studied; the first is the user's own.
+        goal: What the study is after.
+        parameters: Number of trainable parameters.
+        batch_dependent_layers: Kinds of layers whose result depends on the micro-batch (BatchNorm).
+    """
+
+    title: str
+    framework: str
+    train_examples: int
+    valid_examples: int
+    batch_size: int
+    optimizers: tuple[OptimizerFacts, ...]
+    goal: Goal
+    parameters: int
+    batch_dependent_layers: tuple[str, ...] = ()

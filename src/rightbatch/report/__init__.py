@@ -1,0 +1,1 @@
+"""One View of an Advice: terminal, JSON, one HTML file."""

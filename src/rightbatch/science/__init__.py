@@ -1,0 +1,1 @@
+"""Pure functions on numbers: memory, speed, noise, convergence, learning rate."""

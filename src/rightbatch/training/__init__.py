@@ -1,0 +1,1 @@
+"""Room for growing the batch inside a training loop."""

@@ -1,0 +1,1 @@
+"""Ready workloads on real data, one per task family."""
