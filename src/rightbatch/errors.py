@@ -9,7 +9,7 @@
     │   ├── StoreTooNew        written by a newer rightbatch
     │   ├── StoreLocked        another rightbatch is working on the same study
     │   └── StudyNotFound      no study of that name
-    ├── WorkloadFailed         the user's own code raised: carries the user's traceback (exit code 1)
+    ├── WorkloadFailed         the user's own code raised: carries its traceback (exit code 1)
     └── RunnerError            a trial's process could not be started or spoken to (exit code 1)
 
 Expected failures of a trial (out of memory, divergence, a hung step ...) are not exceptions:

@@ -1,0 +1,131 @@
+"""What the measuring wing is made of: a Subject, a Device and a Runner."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rightbatch.records import (
+    Goal,
+    Hardware,
+    Outcome,
+    Probe,
+    Result,
+    WorkloadFacts,
+    WorkloadReference,
+)
+
+Progress = Callable[[float], None]
+"""Told the share of a trial that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything a child process needs to carry out one probe.
+
+    Attributes:
+        workload: Where the user's factory is.
+        probe: What to measure.
+        device: "cpu", "cuda" ...; None for the best there is.
+        threads: Compute threads; None for one per core.
+        goal: The goal in words that replaces the workload's; empty to keep it.
+        memory_limit_bytes: Limit on the process's memory on a CPU; None for what is safely free.
+    """
+
+    workload: WorkloadReference
+    probe: Probe
+    device: str | None = None
+    threads: int | None = None
+    goal: str = ""
+    memory_limit_bytes: int | None = None
+
+
+class Device(Protocol):
+    """Memory and load of the device a subject lives on."""
+
+    def reset_peak(self) -> None:
+        """Forget the peak so far."""
+
+    def peak_bytes(self) -> int:
+        """Highest memory in use since the last reset, in bytes."""
+
+    def used_bytes(self) -> int:
+        """Memory in use now, in bytes."""
+
+    def limit_bytes(self, asked: int | None) -> int:
+        """Memory a trial may use: `asked`, else what is safely free, in bytes."""
+
+    def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
+        """The device and the machine around it."""
+
+    def utilisation(self) -> float | None:
+        """Share of time the device is busy, 0 to 1; None where nothing reports it."""
+
+
+class Subject(Protocol):
+    """A workload come alive in this process, with one model and one optimizer at a time.
+
+    A batch is opaque: it goes from `batches` to `step` or `sqr_norms` unopened.
+    """
+
+    goal: Goal
+    device: Device
+
+    def facts(self) -> WorkloadFacts:
+        """Plain facts of the workload; builds the model once to count its parameters."""
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Versions of the framework in use, as ("name", "version") pairs."""
+
+    def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
+        """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
+
+    def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
+        """Training batches without end: shuffled epochs, each with its short last batch."""
+
+    def size(self, batch: Any) -> int:
+        """Number of examples in a batch."""
+
+    def step(self, batch: Any, micro_batch_size: int) -> float:
+        """One optimizer update on a batch, accumulated over micro-batches where it is larger.
+
+        Returns:
+            Mean loss over the batch, not finite where training diverged.
+        """
+
+    def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
+        """Squared gradient norms without an update.
+
+        Returns:
+            (mean over micro-batches of |G_b|², |G_B|² of the whole batch).
+        """
+
+    def evaluate(self) -> float:
+        """The validation metric of the model as it is."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+
+    def flops(self, batch: Any) -> float | None:
+        """Floating-point operations of one step on a batch; None if they cannot be counted."""
+
+    def peak_flops_per_second(self) -> float | None:
+        """What a large matrix product reaches on this device; None if not measured."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is this framework's way to say that memory ran out."""
+
+
+class Runner(Protocol):
+    """Carries out probes, each in a fresh process."""
+
+    def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
+        """Carry out one probe.
+
+        Raises:
+            WorkloadFailed: The user's code raised.
+            WorkloadNotFound: There is no such workload.
+            RunnerError: The process could not be started.
+        """
+
+    def close(self) -> None:
+        """End every process that is left."""
