@@ -14,6 +14,9 @@ from rightbatch.records import (
     WorkloadReference,
 )
 
+Batch = Any
+"""Opaque: goes from `Subject.batches` to `step` or `sqr_norms` unopened."""
+
 Progress = Callable[[float], None]
 """Told the share of a trial that is done, 0 to 1."""
 
@@ -62,10 +65,7 @@ class Device(Protocol):
 
 
 class Subject(Protocol):
-    """A workload come alive in this process, with one model and one optimizer at a time.
-
-    A batch is opaque: it goes from `batches` to `step` or `sqr_norms` unopened.
-    """
+    """A workload come alive in this process, with one model and one optimizer at a time."""
 
     goal: Goal
     device: Device
@@ -79,20 +79,20 @@ class Subject(Protocol):
     def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
         """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
 
-    def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
+    def batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Training batches without end: shuffled epochs, each with its short last batch."""
 
-    def size(self, batch: Any) -> int:
+    def size(self, batch: Batch) -> int:
         """Number of examples in a batch."""
 
-    def step(self, batch: Any, micro_batch_size: int) -> float:
+    def step(self, batch: Batch, micro_batch_size: int) -> float:
         """One optimizer update on a batch, accumulated over micro-batches where it is larger.
 
         Returns:
             Mean loss over the batch, not finite where training diverged.
         """
 
-    def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
+    def sqr_norms(self, batch: Batch, micro_batch_size: int) -> tuple[float, float]:
         """Squared gradient norms without an update.
 
         Returns:
@@ -105,7 +105,7 @@ class Subject(Protocol):
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
 
-    def flops(self, batch: Any) -> float | None:
+    def flops(self, batch: Batch) -> float | None:
         """Floating-point operations of one step on a batch; None if they cannot be counted."""
 
     def peak_flops_per_second(self) -> float | None:
