@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsFloat
 
 from rightbatch.records import (
     Goal,
@@ -69,6 +69,8 @@ class Subject(Protocol):
 
     goal: Goal
     device: Device
+    threads: int
+    train_examples: int
 
     def facts(self) -> WorkloadFacts:
         """Plain facts of the workload; builds the model once to count its parameters."""
@@ -85,11 +87,11 @@ class Subject(Protocol):
     def size(self, batch: Batch) -> int:
         """Number of examples in a batch."""
 
-    def step(self, batch: Batch, micro_batch_size: int) -> float:
+    def step(self, batch: Batch, micro_batch_size: int) -> SupportsFloat:
         """One optimizer update on a batch, accumulated over micro-batches where it is larger.
 
         Returns:
-            Mean loss over the batch, not finite where training diverged.
+            Mean loss over the batch; the device is waited for only when `float` is taken of it.
         """
 
     def sqr_norms(self, batch: Batch, micro_batch_size: int) -> tuple[float, float]:

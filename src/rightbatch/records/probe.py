@@ -90,6 +90,8 @@ class TrainingProbe:
         max_steps: Optimizer steps after which the run is given up.
         max_seconds: Training seconds after which the run is given up.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+        milestones: (step, metric) pairs, ascending: a run that has not reached the metric by the
+            step cannot win any more and is given up.
         reason: Why the planner asked, in one sentence.
     """
 
@@ -101,6 +103,7 @@ class TrainingProbe:
     max_steps: int
     max_seconds: float
     seconds_limit: float
+    milestones: tuple[tuple[int, float], ...] = ()
     reason: str = ""
 
 

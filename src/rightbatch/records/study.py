@@ -27,7 +27,7 @@ class Settings:
         memory_limit_bytes: Memory a trial may use; None for what is safely free.
         margin: Share of the memory limit kept free, 0 to 1.
         max_batch_size: Largest batch size to consider; None for the training set.
-        threads: Compute threads per trial; None for one per core, one where the study is small.
+        threads: Compute threads per trial; None for one per core.
         device: "cpu", "cuda" ...; None for the best there is.
         seed: Seed of everything random in the study.
     """

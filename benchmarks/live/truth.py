@@ -1,0 +1,170 @@
+"""The truth by exhaustive search: steps to the goal at every batch size, learning rate tuned.
+
+    python benchmarks/live/truth.py digits-sgd        # one case, one thread, resumable
+
+For each batch size the learning rate climbs a ladder of factors 2 from the neighbour's best
+(scaled by the optimizer's rule) until the best of it lies between two worse ones, then the two
+factors sqrt(2) around it are tried: 10 seeds each for digits, 3 for Fashion-MNIST, a run given up
+at 4 and 1.75 times the best mean. The
+best learning rate then gets seeds up to 10. Where three seeds show a size to be more than 3 times
+slower than the best one, the ladder has one seed a rung and no more than 3 seeds are run; a full
+batch of Fashion-MNIST takes seconds a step and is stopped at `FULL_BATCH_SECONDS`: its row says
+"at least". Steps do not depend on how busy the machine is; step times are measured apart, by
+`speed.py`.
+"""
+
+import csv
+import math
+import statistics
+import sys
+from pathlib import Path
+
+from cases import CASES, RESULTS, Case
+
+from rightbatch.measure.ports import Subject
+from rightbatch.measure.probes.training import train
+from rightbatch.records import Status, TrainingProbe
+from rightbatch.science.convergence import steps_to_target
+
+COLUMNS = [
+    "batch_size",
+    "rung",
+    "learning_rate",
+    "seed",
+    "status",
+    "steps",
+    "steps_done",
+    "seconds",
+]
+EPOCHS = 60
+FULL_BATCH_SECONDS = 90.0
+FIRST_SEED = 1000
+"""Seeds of the truth are its own: `tune` uses others, and the retraining of its choice others."""
+
+
+class Grid:
+    """Runs of one case, kept in a CSV file as they are made."""
+
+    def __init__(self, case: Case, path: Path) -> None:
+        self.case, self.path = case, path
+        self.subject: Subject = case.subject()
+        self.rows: dict[tuple[int, int, int], dict[str, str]] = {}
+        self.best_seconds = math.inf
+        if path.exists():
+            with path.open() as file:
+                for row in csv.DictReader(file):
+                    self._keep(row)
+        else:
+            path.write_text(",".join(COLUMNS) + "\n")
+
+    def _keep(self, row: dict[str, str]) -> None:
+        self.rows[int(row["batch_size"]), int(row["rung"]), int(row["seed"])] = row
+
+    def learning_rate(self, rung: int) -> float:
+        """Ladder of factors sqrt(2) around the reference learning rate."""
+        return self.case.reference_learning_rate * 2 ** (rung / 2)
+
+    def steps(self, size: int, rung: int, seed: int, cap: float) -> float:
+        """Steps to the goal of one run; infinite where it was given up or diverged."""
+        key = (size, rung, FIRST_SEED + seed)
+        if key not in self.rows:
+            micro = min(size, 4096)
+            limit = min(cap, EPOCHS * self.subject.train_examples / size + 1)
+            seconds = FULL_BATCH_SECONDS if size > 4096 else 600.0
+            probe = TrainingProbe(
+                self.case.optimizer, size, micro, self.learning_rate(rung), key[2],
+                max_steps=math.ceil(limit), max_seconds=seconds, seconds_limit=1e9,
+            )  # fmt: skip
+            outcome, result = train(self.subject, probe, lambda _: None)
+            goal = self.subject.goal
+            reached = None
+            if outcome.status is Status.OK and goal.target is not None:
+                points = result.points
+                reached = steps_to_target(
+                    [p.step for p in points],
+                    [p.metric for p in points],
+                    goal.target,
+                    goal.direction,
+                )
+            row = {
+                "batch_size": str(size), "rung": str(rung),
+                "learning_rate": f"{self.learning_rate(rung):.6g}", "seed": str(key[2]),
+                "status": outcome.status.value, "steps": "" if reached is None else f"{reached:.2f}",
+                "steps_done": str(result.points[-1].step), "seconds": f"{result.train_seconds:.4f}",
+            }  # fmt: skip
+            with self.path.open("a") as file:
+                csv.DictWriter(file, COLUMNS).writerow(row)
+            self._keep(row)
+            print(self.case.name, *row.values(), flush=True)
+        steps = self.rows[key]["steps"]
+        return float(steps) if steps else math.inf
+
+    def mean(self, size: int, rung: int, seeds: int, cap: float) -> float:
+        """Mean steps over seeds; infinite as soon as one run does not arrive."""
+        values = []
+        for seed in range(seeds):
+            values.append(self.steps(size, rung, seed, cap))
+            if math.isinf(values[-1]):
+                return math.inf
+        return statistics.fmean(values)
+
+    def seconds_per_step(self, size: int) -> float:
+        """Step time as seen during the runs: good enough to tell which sizes are hopeless."""
+        seen = [r for (b, _, _), r in self.rows.items() if b == size]
+        return sum(float(r["seconds"]) for r in seen) / sum(int(r["steps_done"]) for r in seen)
+
+    def tune(self, size: int, start: int) -> int:
+        """The best rung for a batch size."""
+        means: dict[int, float] = {start: self.mean(size, start, 1, math.inf)}
+        slow = means[start] * self.seconds_per_step(size) > 3 * self.best_seconds
+        seeds = 1 if slow else self.case.search_seeds
+
+        def try_rung(rung: int) -> None:
+            best = min(means.values(), default=math.inf)
+            means[rung] = self.mean(size, rung, seeds, self.case.give_up * best)
+
+        means.pop(start)
+        try_rung(start)
+        while True:
+            best = min(means, key=lambda rung: means[rung])
+            missing = [r for r in (best + 2, best - 2) if r not in means]
+            if not missing:
+                break
+            try_rung(missing[0])
+        if not slow:
+            for rung in (best + 1, best - 1):
+                try_rung(rung)
+            best = min(means, key=lambda rung: means[rung])
+        if math.isfinite(means[best]):
+            seconds = means[best] * self.seconds_per_step(size)
+            self.best_seconds = min(self.best_seconds, seconds)
+            self.mean(size, best, 3 if seconds > 3 * self.best_seconds else 10, math.inf)
+        return best
+
+
+def main() -> None:
+    case = CASES[sys.argv[1]]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    grid = Grid(case, RESULTS / f"truth-{case.name}.csv")
+    sizes = case.sizes(grid.subject.train_examples)
+    best, before = 0, 32
+    for size in [s for s in sizes if s >= 32]:
+        best = descend(grid, size, before, best, case)
+        before = size
+    best, before = grid.tune(32, 0), 32
+    for size in [s for s in reversed(sizes) if s < 32]:
+        best = descend(grid, size, before, best, case)
+        before = size
+
+
+def descend(grid: Grid, size: int, before: int, best: int, case: Case) -> int:
+    """Tune a size, starting where its neighbour's best learning rate scales to."""
+    shift = round(2 * case.rule_exponent * math.log2(size / before))
+    if size > 4096 and grid.subject.train_examples > 4096:
+        grid.steps(size, best + 2, 0, math.inf)  # at least so many steps: see FULL_BATCH_SECONDS
+        return best
+    return grid.tune(size, best + shift)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a child process does with its job: one probe of one workload."""
+
+from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.frameworks.loading import load_subject
+from rightbatch.measure.ports import Job, Progress, Subject
+from rightbatch.measure.probes.describe import describe
+from rightbatch.measure.probes.memory import measure_memory, out_of_memory
+from rightbatch.measure.probes.noise import measure_noise
+from rightbatch.measure.probes.speed import measure_speed
+from rightbatch.measure.probes.training import train
+from rightbatch.records import (
+    DescribeProbe,
+    MemoryProbe,
+    NoiseProbe,
+    Outcome,
+    Result,
+    SpeedProbe,
+)
+
+
+def carry_out(job: Job, progress: Progress) -> tuple[Outcome, Result | None]:
+    """Bring the workload to life and carry out the job's probe.
+
+    Returns:
+        The outcome, and what was measured (None where memory ran out first).
+    """
+    subject = load_subject(job, CpuDevice())
+    try:
+        return _dispatch(job, subject, progress)
+    except Exception as error:
+        if not subject.is_out_of_memory(error):
+            raise
+        return out_of_memory(getattr(job.probe, "micro_batch_size", 0) or _size(job)), None
+
+
+def _dispatch(job: Job, subject: Subject, progress: Progress) -> tuple[Outcome, Result | None]:
+    probe = job.probe
+    if isinstance(probe, DescribeProbe):
+        return describe(subject, job.memory_limit_bytes)
+    if isinstance(probe, MemoryProbe):
+        return measure_memory(subject, probe, progress)
+    if isinstance(probe, SpeedProbe):
+        return measure_speed(subject, probe, progress)
+    if isinstance(probe, NoiseProbe):
+        return measure_noise(subject, probe, progress)
+    return train(subject, probe, progress)
+
+
+def _size(job: Job) -> int:
+    """Examples per forward and backward pass of a job's probe; 0 where it has none."""
+    return int(getattr(job.probe, "batch_size", 0))

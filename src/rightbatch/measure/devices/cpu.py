@@ -1,0 +1,109 @@
+"""The machine as its operating system sees it: memory, cores and other load (Linux first)."""
+
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+from rightbatch.records import Hardware
+
+_SAFE_SHARE = 0.85
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_CGROUP_USE = (
+    Path("/sys/fs/cgroup/memory.current"),
+    Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+class CpuDevice:
+    """Memory of this process and of the machine around it."""
+
+    def reset_peak(self) -> None:
+        """Forget the process's peak so far (Linux: /proc/self/clear_refs)."""
+        path = Path("/proc/self/clear_refs")
+        if path.exists():
+            path.write_text("5")
+
+    def peak_bytes(self) -> int:
+        """Highest resident set of this process since the last reset, in bytes."""
+        status = Path("/proc/self/status")
+        if not status.exists():
+            return self.used_bytes()
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
+    def used_bytes(self) -> int:
+        """Resident set of this process, in bytes."""
+        return int(psutil.Process().memory_info().rss)
+
+    def limit_bytes(self, asked: int | None) -> int:
+        """Memory a trial may use: `asked`, else 85% of what is free, so that nothing else dies."""
+        return asked if asked is not None else int(_SAFE_SHARE * available_bytes())
+
+    def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
+        """This machine."""
+        return Hardware(
+            device="cpu",
+            device_name=_processor(),
+            cores=usable_cores(),
+            threads=threads,
+            memory_bytes=total_bytes(),
+            memory_limit_bytes=self.limit_bytes(asked_limit),
+            platform=f"{platform.system()} {platform.machine()}",
+            versions=(("python", platform.python_version()),),
+        )
+
+    def utilisation(self) -> float | None:
+        """Nothing reports how well a CPU is used; achieved FLOP/s over peak is told instead."""
+        return None
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def total_bytes() -> int:
+    """Memory of the machine, or of the container where that is less."""
+    return min([int(psutil.virtual_memory().total), *_first(_CGROUP_LIMITS)])
+
+
+def available_bytes() -> int:
+    """Memory free for new work, in the machine and in the container."""
+    free = int(psutil.virtual_memory().available)
+    for limit, used in zip(_first(_CGROUP_LIMITS), _first(_CGROUP_USE), strict=False):
+        free = min(free, limit - used)
+    return max(free, 0)
+
+
+def swap_used_bytes() -> int:
+    """Swap in use on the machine."""
+    return int(psutil.swap_memory().used)
+
+
+def other_load() -> float:
+    """Runnable processes per core over the last minute, a rough share of the machine in use."""
+    return os.getloadavg()[0] / usable_cores()
+
+
+def _first(paths: tuple[Path, ...]) -> list[int]:
+    """The number in the first readable file, if it is one."""
+    for path in paths:
+        try:
+            return [int(path.read_text())]
+        except (OSError, ValueError):
+            continue
+    return []
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

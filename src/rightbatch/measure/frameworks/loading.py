@@ -1,0 +1,80 @@
+"""From a reference to the user's workload, and from there to a Subject of its framework."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+from rightbatch.errors import MissingDependency, WorkloadNotFound
+from rightbatch.measure.ports import Device, Job, Subject
+from rightbatch.records import WorkloadReference
+
+
+def load_subject(job: Job, host: Device) -> Subject:
+    """Call the user's factory and bring its workload to life.
+
+    Raises:
+        WorkloadNotFound: There is no such file, module or factory, or it gives no workload.
+        MissingDependency: The workload's framework is not installed.
+    """
+    title = job.workload.title or job.workload.factory
+    workload = load_factory(job.workload)()
+    framework = getattr(workload, "framework", None)
+    if framework != "torch":
+        raise WorkloadNotFound(
+            f"{title} gives a {type(workload).__name__}, which is no workload; "
+            "give a rightbatch.torch.Workload (see docs/workloads.md)."
+        )
+    try:
+        from rightbatch.measure.frameworks.torch.subject import TorchSubject
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"{title} needs PyTorch, which is not installed: pip install 'rightbatch[torch]'."
+        ) from error
+    return TorchSubject(workload, title, job.device, job.threads, job.goal, host)
+
+
+def load_factory(reference: WorkloadReference) -> Callable[[], Any]:
+    """The user's factory.
+
+    Raises:
+        WorkloadNotFound: There is no such file, module or function.
+    """
+    if reference.pickled is not None:
+        factory = cloudpickle.loads(reference.pickled)
+    else:
+        module = _module(reference)
+        factory = getattr(module, reference.factory, None)
+        if factory is None:
+            near = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+            raise WorkloadNotFound(
+                f"{reference.file or reference.module} has no {reference.factory!r}; "
+                f"it has {', '.join(near[:8]) or 'no functions'}."
+            )
+    if not callable(factory):
+        raise WorkloadNotFound(
+            f"{reference.title} is a {type(factory).__name__}, no function that gives a workload."
+        )
+    return factory  # type: ignore[no-any-return]
+
+
+def _module(reference: WorkloadReference) -> ModuleType:
+    if reference.file is None:
+        return importlib.import_module(str(reference.module))
+    path = Path(reference.file)
+    if not path.is_file():
+        raise WorkloadNotFound(f"There is no file {reference.file}.")
+    name = path.stem if path.stem.isidentifier() else "workload_file"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise WorkloadNotFound(f"{reference.file} is not a Python file.")
+    sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

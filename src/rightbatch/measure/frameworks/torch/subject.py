@@ -1,0 +1,235 @@
+"""A PyTorch workload come alive: one model and one optimizer at a time."""
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, SupportsFloat
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.torch import data, optimizers
+from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
+from rightbatch.measure.frameworks.torch.workload import Workload
+from rightbatch.measure.ports import Device
+from rightbatch.records import Goal, WorkloadFacts, parse_goal
+
+_BATCH_DEPENDENT = (torch.nn.modules.batchnorm._BatchNorm,)
+
+
+class TorchSubject:
+    """A PyTorch workload on one device.
+
+    Args:
+        workload: What the user gave.
+        title: What to call it.
+        device: "cpu", "cuda" ...; None for a GPU where there is one, else the CPU.
+        threads: Compute threads; None for PyTorch's default.
+        goal: A goal in words that replaces the workload's; empty to keep it.
+        host: The machine, as seen by the operating system.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        title: str,
+        device: str | None,
+        threads: int | None,
+        goal: str,
+        host: Device,
+    ) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._workload = workload
+        self._title = workload.name or title
+        self._place = _device(device)
+        self._catalog = optimizers.catalog(workload)
+        self.train_examples = data.example_count(workload.train_data, "train_data")
+        self._valid_examples = data.example_count(workload.valid_data, "valid_data")
+        self.goal: Goal = parse_goal(goal or workload.goal)
+        self.device: Device = CudaDevice(self._place, host) if self._place.type == "cuda" else host
+        self.threads = torch.get_num_threads()
+        self._model: torch.nn.Module
+        self._optimizer: torch.optim.Optimizer
+        self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
+        self._valid: list[Any] | None = None
+
+    def facts(self) -> WorkloadFacts:
+        """Plain facts of the workload; builds the model once to count its parameters."""
+        model = self._workload.model()
+        if not isinstance(model, torch.nn.Module):
+            raise UsageError(
+                f"Workload.model gives a {type(model).__name__}; it must give a torch.nn.Module."
+            )
+        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        kinds = {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
+        return WorkloadFacts(
+            title=self._title,
+            framework="torch",
+            train_examples=self.train_examples,
+            valid_examples=self._valid_examples,
+            batch_size=min(self._workload.batch_size, self.train_examples),
+            optimizers=optimizers.facts(self._workload),
+            goal=self.goal,
+            parameters=trainable,
+            batch_dependent_layers=tuple(sorted(kinds)),
+        )
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Version of PyTorch."""
+        return (("torch", str(torch.__version__)),)
+
+    def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
+        """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
+        try:
+            factory, reference, _ = self._catalog[optimizer]
+        except KeyError:
+            raise UsageError(
+                f"The workload has no optimizer {optimizer!r}; it has {', '.join(self._catalog)}."
+            ) from None
+        _seed(seed)
+        self._model = self._workload.model().to(self._place)
+        self._model.train()
+        trainable = [p for p in self._model.parameters() if p.requires_grad]
+        self._optimizer = factory(
+            trainable, reference if learning_rate is None else float(learning_rate)
+        )
+        self._scheduler = None
+
+    def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
+        """Training batches without end: shuffled epochs, each with its short last batch."""
+        work = self._workload
+        if work.schedule is not None and work.epochs is not None:
+            schedule = work.schedule
+            total = round(work.epochs * -(-self.train_examples // batch_size))
+            self._scheduler = torch.optim.lr_scheduler.LambdaLR(
+                self._optimizer, lambda step: schedule(step, total)
+            )
+        generator = torch.Generator().manual_seed(seed)
+        return data.shuffled(work.train_data, batch_size, generator, work.collate, work.workers)
+
+    def size(self, batch: Any) -> int:
+        """Number of examples in a batch."""
+        return data.size(batch)
+
+    def step(self, batch: Any, micro_batch_size: int) -> SupportsFloat:
+        """One optimizer update, accumulated over micro-batches where the batch is larger."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss = self._backward(batch, micro_batch_size)
+        if self._workload.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._workload.clip_norm)
+        self._optimizer.step()
+        if self._scheduler is not None:
+            self._scheduler.step()
+        return loss
+
+    def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
+        """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
+        count = data.size(batch)
+        parameters = [p for p in self._model.parameters() if p.requires_grad]
+        total = [torch.zeros_like(p) for p in parameters]
+        small = []
+        for start in range(0, count - micro_batch_size + 1, micro_batch_size):
+            self._optimizer.zero_grad(set_to_none=True)
+            self._backward(data.part(batch, start, start + micro_batch_size), micro_batch_size)
+            gradients = [p.grad for p in parameters]
+            small.append(sum(float(g.pow(2).sum()) for g in gradients if g is not None))
+            for sum_, gradient in zip(total, gradients, strict=True):
+                if gradient is not None:
+                    sum_.add_(gradient)
+        self._optimizer.zero_grad(set_to_none=True)
+        large = sum(float(g.pow(2).sum()) for g in total) / len(small) ** 2
+        return sum(small) / len(small), large
+
+    def evaluate(self) -> float:
+        """The validation metric of the model as it is."""
+        if self._valid is None:
+            work = self._workload
+            batches = data.in_order(
+                work.valid_data, work.valid_batch_size, work.collate, work.workers
+            )
+            self._valid = [data.to_device(batch, self._place) for batch in batches]
+        self._model.eval()
+        try:
+            with torch.no_grad(), self._autocast():
+                return _metric(self._workload.metric, self._model, self._valid)
+        finally:
+            self._model.train()
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        if self._place.type == "cuda":
+            torch.cuda.synchronize(self._place)
+
+    def flops(self, batch: Any) -> float | None:
+        """Floating-point operations of one step's matrix products and convolutions."""
+        with FlopCounterMode(display=False) as counter:
+            self._optimizer.zero_grad(set_to_none=True)
+            self._backward(batch, data.size(batch))
+        return float(counter.get_total_flops()) or None
+
+    def peak_flops_per_second(self) -> float | None:
+        """Best of several products of two square float32 matrices, 2n³ operations each."""
+        n = 4096 if self._place.type == "cuda" else 768
+        a = torch.randn(n, n, device=self._place)
+        best = float("inf")
+        for _ in range(6):
+            begin = time.perf_counter()
+            torch.mm(a, a)
+            self.synchronize()
+            best = min(best, time.perf_counter() - begin)
+        return 2 * n**3 / best
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is PyTorch's way to say that memory ran out."""
+        return is_out_of_memory(error)
+
+    def _backward(self, batch: Any, micro_batch_size: int) -> torch.Tensor:
+        """Gradients of the mean loss over the batch, one micro-batch at a time; the mean loss."""
+        count = data.size(batch)
+        mean_loss = torch.zeros((), device=self._place)
+        for start in range(0, count, micro_batch_size):
+            stop = min(start + micro_batch_size, count)
+            piece = batch if stop - start == count else data.part(batch, start, stop)
+            with self._autocast():
+                loss = self._workload.loss(self._model, data.to_device(piece, self._place))
+            loss = loss * ((stop - start) / count) if stop - start < count else loss
+            loss.backward()  # type: ignore[no-untyped-call]
+            mean_loss += loss.detach()
+        return mean_loss
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self._place.type, dtype=torch.bfloat16, enabled=self._workload.precision == "bf16"
+        )
+
+
+def _device(asked: str | None) -> torch.device:
+    if asked is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+    except RuntimeError:
+        raise UsageError(f"PyTorch knows no device {asked!r}; use cpu or cuda.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("This PyTorch sees no CUDA device; leave --device out to use the CPU.")
+    return device
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    torch.manual_seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+
+
+def _metric(metric: Any, model: torch.nn.Module, batches: list[Any]) -> float:
+    """Value of a callable metric, or of a torchmetrics metric fed (predictions, targets)."""
+    if hasattr(metric, "update") and hasattr(metric, "compute"):
+        metric.reset()
+        for inputs, targets in batches:
+            metric.update(model(inputs), targets)
+        return float(metric.compute())
+    return float(metric(model, batches))

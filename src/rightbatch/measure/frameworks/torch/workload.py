@@ -1,0 +1,78 @@
+"""What a PyTorch user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from rightbatch.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch.utils.data import Dataset
+
+    OptimizerFactory = Callable[[Iterable[torch.nn.Parameter], float], torch.optim.Optimizer]
+    Data = Dataset[Any] | tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A PyTorch model with its data, loss, metric and goal.
+
+    Attributes:
+        model: () -> torch.nn.Module; called afresh for every run, after seeding.
+        train_data: Training examples: a map-style Dataset, loaded with a DataLoader, or a tuple of
+            tensors whose first dimension counts examples, indexed directly.
+        valid_data: Validation examples, likewise.
+        loss: (model, batch) -> scalar tensor, the mean loss over the batch.
+        metric: (model, batches) -> float over the validation batches, with gradients off and the
+            model in evaluation mode; or a torchmetrics metric fed (model(inputs), targets).
+        goal: The goal in words, such as "accuracy >= 0.96" or "best accuracy within 60s".
+        optimizer: (parameters, learning_rate) -> torch.optim.Optimizer.
+        batch_size: Examples per update the user trains with today: the reference point.
+        learning_rate: Learning rate the user trains with today.
+        optimizers: More optimizers to compare with `--optimizers`, by name: factories, or
+            (factory, learning_rate at `batch_size`) pairs.
+        schedule: (step, total_steps) -> factor on the learning rate; needs `epochs`.
+        epochs: Passes over the training data the user trains for today.
+        clip_norm: Largest gradient norm, beyond which gradients are scaled down.
+        precision: "fp32", or "bf16" for bfloat16 autocast.
+        collate: collate_fn of the DataLoader.
+        workers: Worker processes of the DataLoader.
+        valid_batch_size: Examples per validation batch.
+        name: What to call the workload.
+    """
+
+    framework: ClassVar[str] = "torch"
+
+    model: Callable[[], torch.nn.Module]
+    train_data: Data
+    valid_data: Data
+    loss: Callable[[torch.nn.Module, Any], torch.Tensor]
+    metric: Any
+    goal: str
+    optimizer: OptimizerFactory
+    batch_size: int
+    learning_rate: float
+    optimizers: Mapping[str, OptimizerFactory | tuple[OptimizerFactory, float]] | None = None
+    schedule: Callable[[int, int], float] | None = None
+    epochs: float | None = None
+    clip_norm: float | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    collate: Callable[[list[Any]], Any] | None = None
+    workers: int = 0
+    valid_batch_size: int = 256
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UsageError(f"Workload.batch_size is {self.batch_size}; it must be at least 1.")
+        if not self.learning_rate > 0:
+            raise UsageError(f"Workload.learning_rate is {self.learning_rate}; it must be above 0.")
+        if self.precision not in ("fp32", "bf16"):
+            raise UsageError(f"Workload.precision is {self.precision!r}; use 'fp32' or 'bf16'.")
+        if self.schedule is not None and self.epochs is None:
+            raise UsageError(
+                "Workload.schedule needs Workload.epochs, to know how many steps there are in all."
+            )

@@ -1,0 +1,49 @@
+"""Squared gradient norms along a short run, for the gradient noise scale."""
+
+import time
+
+from rightbatch.measure.ports import Progress, Subject
+from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Status
+
+
+def measure_noise(
+    subject: Subject, probe: NoiseProbe, progress: Progress
+) -> tuple[Outcome, NoiseResult]:
+    """Train at the reference settings; at each checkpoint take gradients of fresh examples.
+
+    At a checkpoint, `groups` independent batches of m·b examples each give one pair of squared
+    norms: the mean |G_b|² of its m micro-batches and the |G_B|² of the whole. No update is made
+    with them. Checkpoints after the time is up are dropped.
+    """
+    begin = time.perf_counter()
+    subject.start(probe.optimizer, probe.learning_rate, probe.seed)
+    training = subject.batches(probe.batch_size, probe.seed)
+    large_size = probe.micro_batch_size * probe.micro_batches
+    sampling = subject.batches(large_size, probe.seed + 1)
+    points: list[NoisePoint] = []
+    step = examples = 0
+    for checkpoint in probe.checkpoints:
+        while step < checkpoint and time.perf_counter() - begin < probe.seconds:
+            batch = next(training)
+            subject.step(batch, probe.batch_size)
+            step += 1
+            examples += subject.size(batch)
+        if points and (step < checkpoint or time.perf_counter() - begin > probe.seconds):
+            break
+        pairs: list[tuple[float, float]] = []
+        while len(pairs) < probe.groups:
+            batch = next(sampling)
+            if subject.size(batch) == large_size:
+                pairs.append(subject.sqr_norms(batch, probe.micro_batch_size))
+        points.append(
+            NoisePoint(
+                step=step,
+                examples=examples,
+                micro_batch_size=probe.micro_batch_size,
+                large_batch_size=large_size,
+                small_sqr_norms=tuple(small for small, _ in pairs),
+                large_sqr_norms=tuple(large for _, large in pairs),
+            )
+        )
+        progress(len(points) / len(probe.checkpoints))
+    return Outcome(Status.OK), NoiseResult(tuple(points))

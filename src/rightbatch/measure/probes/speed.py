@@ -1,0 +1,102 @@
+"""Step times at several batch sizes, interleaved in one process."""
+
+import time
+from collections.abc import Iterator
+
+from rightbatch.measure.ports import Batch, Progress, Subject
+from rightbatch.records import Outcome, SpeedProbe, SpeedResult, SpeedSample, Status
+
+_TIMING_SECONDS = 0.03
+"""Steps are repeated until a timing lasts this long, far above the clock's resolution."""
+_MAX_ROUNDS = 25
+
+
+class _Timer:
+    """Times steps of one batch size on a stream of real batches."""
+
+    def __init__(self, subject: Subject, batch_size: int, micro_batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.steps = 1
+        self.seconds = 0.0
+        self._subject = subject
+        self._micro = min(batch_size, micro_batch_size)
+        self._batches: Iterator[Batch] = subject.batches(batch_size, seed=1)
+
+    def warm_up(self) -> None:
+        """Run two steps, uncounted; the second decides how many a timing takes."""
+        self.sample(-1)
+        step_seconds = self.sample(-1).step_seconds
+        self.steps = max(1, round(_TIMING_SECONDS / max(step_seconds, 1e-9)))
+        self.seconds = self.steps * step_seconds
+
+    def sample(self, round_number: int) -> SpeedSample:
+        """Time the next steps, loading and computing apart."""
+        subject, loading, computing, done = self._subject, 0.0, 0.0, 0
+        while done < self.steps:
+            begin = time.perf_counter()
+            batch = next(self._batches)
+            loaded = time.perf_counter()
+            if subject.size(batch) < self.batch_size:
+                continue  # the short last batch of an epoch says nothing about this size
+            subject.step(batch, self._micro)
+            subject.synchronize()
+            computing += time.perf_counter() - loaded
+            loading += loaded - begin
+            done += 1
+        return SpeedSample(
+            self.batch_size, self.steps, computing / done, loading / done, round_number
+        )
+
+
+def measure_speed(
+    subject: Subject, probe: SpeedProbe, progress: Progress
+) -> tuple[Outcome, SpeedResult]:
+    """Warm every size up, then time them in interleaved rounds until the time is up.
+
+    Sizes come in ascending order; the first one whose steps would take more than a sixth of the
+    time, judged by its predecessor, is left out with all that follow.
+    """
+    begin = time.perf_counter()
+    subject.start(probe.optimizer, None, seed=0)
+    flops = subject.flops(next(subject.batches(min(probe.batch_sizes), seed=2)))
+    peak = subject.peak_flops_per_second()
+    subject.start(probe.optimizer, None, seed=0)
+    timers: list[_Timer] = []
+    for batch_size in probe.batch_sizes:
+        if timers:
+            last = timers[-1]
+            step_seconds = last.seconds / last.steps * batch_size / last.batch_size
+            if 6 * step_seconds > probe.seconds:
+                break
+        timers.append(_Timer(subject, batch_size, probe.micro_batch_size))
+        timers[-1].warm_up()
+    samples, utilisation = _rounds(subject, timers, begin + probe.seconds, probe.seconds, progress)
+    timed = {timer.batch_size for timer in timers}
+    return Outcome(Status.OK), SpeedResult(
+        samples=tuple(samples),
+        left_out=tuple(size for size in probe.batch_sizes if size not in timed),
+        flops_per_example=None if flops is None else flops / min(probe.batch_sizes),
+        peak_flops_per_second=peak,
+        device_utilisation=max(utilisation) if utilisation else None,
+    )
+
+
+def _rounds(
+    subject: Subject, timers: list[_Timer], deadline: float, seconds: float, progress: Progress
+) -> tuple[list[SpeedSample], list[float]]:
+    """Interleaved timings: all sizes once, then round after round while there is time."""
+    samples: list[SpeedSample] = []
+    utilisation: list[float] = []
+    for round_number in range(_MAX_ROUNDS):
+        for timer in timers:
+            left = deadline - time.perf_counter()
+            if round_number > 0 and timer.seconds > left:
+                continue
+            samples.append(timer.sample(round_number))
+            busy = subject.device.utilisation()
+            if busy is not None:
+                utilisation.append(busy)
+            progress(min(1.0, 1 - left / seconds))
+        if time.perf_counter() > deadline:
+            break
+    return samples, utilisation

@@ -1,0 +1,99 @@
+"""A real training run towards the goal, given up where it cannot win."""
+
+import math
+import time
+from collections.abc import Iterator
+
+from rightbatch.measure.ports import Progress, Subject
+from rightbatch.records import Outcome, Status, TrainingPoint, TrainingProbe, TrainingResult
+
+_FIRST_SHARE = 1 / 32
+"""Share of an epoch before the first evaluation."""
+_SPACING = 1.07
+"""Each evaluation comes after 7% more examples than the one before, so that steps to the goal
+are known to a few percent at every batch size and evaluations cost little in all."""
+_EXPLOSION = 20.0
+"""A mean training loss this many times the first one counts as diverged."""
+
+
+def evaluation_examples(train_examples: int) -> Iterator[int]:
+    """Numbers of examples after which a run is evaluated, the same for every batch size."""
+    due = max(1.0, _FIRST_SHARE * train_examples)
+    while True:
+        yield math.ceil(due)
+        due = max(due * _SPACING, due + 1)
+
+
+def train(
+    subject: Subject, probe: TrainingProbe, progress: Progress
+) -> tuple[Outcome, TrainingResult]:
+    """Train until the goal, divergence, a missed milestone or a limit."""
+    begin = time.perf_counter()
+    subject.start(probe.optimizer, probe.learning_rate, probe.seed)
+    batches = subject.batches(probe.batch_size, probe.seed)
+    due = evaluation_examples(subject.train_examples)
+    milestones = list(probe.milestones)
+    points: list[TrainingPoint] = []
+    step = examples = 0
+    seconds = 0.0
+    outcome = None
+    while outcome is None:
+        target = next(x for x in due if x > examples)
+        losses = []
+        started = time.perf_counter()
+        while examples < target and step < probe.max_steps:
+            batch = next(batches)
+            losses.append(subject.step(batch, probe.micro_batch_size))
+            step += 1
+            examples += subject.size(batch)
+            if seconds + time.perf_counter() - started > probe.max_seconds:
+                break
+        subject.synchronize()
+        seconds += time.perf_counter() - started
+        loss = sum(float(x) for x in losses) / len(losses)
+        metric = subject.evaluate() if math.isfinite(loss) else math.nan
+        points.append(TrainingPoint(step, examples, seconds, metric, loss))
+        outcome = _ending(subject, probe, points, milestones)
+        progress(min(1.0, max(step / probe.max_steps, seconds / probe.max_seconds)))
+    other = time.perf_counter() - begin - seconds
+    return outcome, TrainingResult(tuple(points), seconds, other)
+
+
+def _ending(
+    subject: Subject,
+    probe: TrainingProbe,
+    points: list[TrainingPoint],
+    milestones: list[tuple[int, float]],
+) -> Outcome | None:
+    """How the run ends at its latest evaluation; None where it goes on."""
+    last, goal = points[-1], subject.goal
+    if not math.isfinite(last.loss) or last.loss > _EXPLOSION * max(points[0].loss, 1e-12):
+        return Outcome(
+            Status.DIVERGED,
+            f"Training diverged at batch size {probe.batch_size} and learning rate "
+            f"{probe.learning_rate:.3g} after {last.step} steps; use a smaller learning rate.",
+        )
+    if goal.reached_by(last.metric):
+        return Outcome(Status.OK)
+    best = points[0].metric
+    for point in points[1:]:
+        best = point.metric if goal.better(point.metric, best) else best
+    while milestones and milestones[0][0] <= last.step:
+        step, level = milestones.pop(0)
+        if goal.better(level, best):
+            return _given_up(
+                probe,
+                last,
+                f"it was behind the best run at step {step} ({best:.4g}, not {level:.4g})",
+            )
+    if last.step >= probe.max_steps or last.seconds >= probe.max_seconds:
+        return _given_up(probe, last, "its limit was reached")
+    return None
+
+
+def _given_up(probe: TrainingProbe, last: TrainingPoint, why: str) -> Outcome:
+    return Outcome(
+        Status.GOAL_NOT_REACHED,
+        f"Batch size {probe.batch_size} at learning rate {probe.learning_rate:.3g} was given up "
+        f"after {last.step} steps: {why}.",
+    )

@@ -1,0 +1,180 @@
+"""What the parent, its server and a trial's child say to each other, and how it travels."""
+
+import pickle
+import socket
+import struct
+from dataclasses import dataclass
+
+_LENGTH = struct.Struct("!Q")
+_CHUNK = 1 << 20
+
+START = b"t"
+"""Parent to server, with two file descriptors: start a trial."""
+
+STOP = b"k"
+"""Parent to server: end the running trial and everything it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Parent to child: what to do.
+
+    Attributes:
+        entry: The function to call, as "module:function".
+        payload: Its pickled first argument, opened only once `sys_path` is in place.
+        limit_bytes: Memory the process may use; None for no limit.
+        deadline_seconds: Seconds after which the parent ends the trial.
+        sys_path: Where to import from.
+        directory: The working directory.
+    """
+
+    entry: str
+    payload: bytes
+    limit_bytes: int | None
+    deadline_seconds: float
+    sys_path: tuple[str, ...]
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Child to parent: the share of the trial that is done, 0 to 1."""
+
+    done: float
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Child to parent: the function's value, pickled."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unpicklable:
+    """Child to parent: the function's value cannot be pickled."""
+
+    type_name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """Child to parent: the function raised.
+
+    Attributes:
+        type_name: Qualified name of the exception's type.
+        message: What the exception says.
+        traceback: The traceback as text, with rightbatch's own frames left out.
+    """
+
+    type_name: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRanOut:
+    """Child to parent: the function raised MemoryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Server to parent: imports are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Server to parent: the trial's child is running."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Server to parent: the child is gone, with everything it started.
+
+    Attributes:
+        status: Its wait status.
+        peak_bytes: Its largest resident set.
+    """
+
+    status: int
+    peak_bytes: int
+
+
+class Channel:
+    """Pickled messages over a stream socket, each behind its length."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+        self.at_end = False
+
+    def fileno(self) -> int:
+        """The socket's file descriptor."""
+        return self._stream.fileno()
+
+    def send(self, message: object) -> None:
+        """Send one message.
+
+        Raises:
+            OSError: The other side is gone.
+        """
+        data = pickle.dumps(message)
+        self._stream.sendall(_LENGTH.pack(len(data)) + data)
+
+    def receive(self) -> object:
+        """Wait for one message.
+
+        Raises:
+            EOFError: The other side closed before a whole message came.
+        """
+        while True:
+            complete = self._take()
+            if complete is not None:
+                return pickle.loads(complete)
+            if not self._read(0):
+                raise EOFError("The other side of the channel is closed.")
+
+    def arrived(self) -> list[object]:
+        """The whole messages that are here, without waiting; sets `at_end` at the end."""
+        while not self.at_end and self._read(socket.MSG_DONTWAIT):
+            pass
+        messages = []
+        while (complete := self._take()) is not None:
+            messages.append(pickle.loads(complete))
+        return messages
+
+    def wait_for_end(self) -> None:
+        """Wait until the other side closes; what it sends meanwhile is dropped."""
+        while self._read(0):
+            self._buffer.clear()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._stream.close()
+
+    def _read(self, flags: int) -> bool:
+        """Read what there is; False when nothing is there or nothing will come any more."""
+        try:
+            data = self._stream.recv(_CHUNK, flags)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            data = b""
+        self._buffer += data
+        self.at_end = not data
+        return bool(data)
+
+    def _take(self) -> bytes | None:
+        """The first whole message in the buffer."""
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        end = _LENGTH.size + length
+        if len(self._buffer) < end:
+            return None
+        complete = bytes(self._buffer[_LENGTH.size : end])
+        del self._buffer[:end]
+        return complete

@@ -1,0 +1,5 @@
+"""What a PyTorch user imports: `from rightbatch.torch import Workload`."""
+
+from rightbatch.measure.frameworks.torch.workload import Workload
+
+__all__ = ["Workload"]
