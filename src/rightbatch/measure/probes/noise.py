@@ -5,6 +5,9 @@ import time
 from rightbatch.measure.ports import Progress, Subject
 from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Status
 
+_MIN_GROUPS = 4
+"""Groups taken at a checkpoint even when the time is up: fewer give no interval worth having."""
+
 
 def measure_noise(
     subject: Subject, probe: NoiseProbe, progress: Progress
@@ -32,6 +35,8 @@ def measure_noise(
             break
         pairs: list[tuple[float, float]] = []
         while len(pairs) < probe.groups:
+            if len(pairs) >= _MIN_GROUPS and time.perf_counter() - begin > probe.seconds:
+                break
             batch = next(sampling)
             if subject.size(batch) == large_size:
                 pairs.append(subject.sqr_norms(batch, probe.micro_batch_size))

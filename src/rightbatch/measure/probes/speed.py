@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 from rightbatch.measure.ports import Batch, Progress, Subject
 from rightbatch.records import Outcome, SpeedProbe, SpeedResult, SpeedSample, Status
+from rightbatch.science.stats import median_interval
 
 _TIMING_SECONDS = 0.03
 """Steps are repeated until a timing lasts this long, far above the clock's resolution."""
-_MAX_ROUNDS = 25
+_MIN_ROUNDS, _MAX_ROUNDS = 6, 25
+_NARROW = 0.02
+"""Rounds end early once every median is known to 2% of itself."""
 
 
 class _Timer:
@@ -97,6 +100,20 @@ def _rounds(
             if busy is not None:
                 utilisation.append(busy)
             progress(min(1.0, 1 - left / seconds))
-        if time.perf_counter() > deadline:
+        if time.perf_counter() > deadline or _narrow(samples, timers, round_number + 1):
             break
     return samples, utilisation
+
+
+def _narrow(samples: list[SpeedSample], timers: list[_Timer], rounds: int) -> bool:
+    """Whether every size's median step time is known well enough."""
+    if rounds < _MIN_ROUNDS:
+        return False
+    for timer in timers:
+        own = [s.step_seconds for s in samples if s.batch_size == timer.batch_size]
+        median = median_interval(own)
+        if median.low is None or median.high is None:
+            return False
+        if median.high - median.low > 2 * _NARROW * median.value:
+            return False
+    return True

@@ -15,6 +15,9 @@ are known to a few percent at every batch size and evaluations cost little in al
 _EXPLOSION = 20.0
 """A mean training loss this many times the first one counts as diverged."""
 
+_SOFT_SHARE = 0.9
+"""Share of the deadline after which a run ends by itself, so that what it measured is kept."""
+
 
 def evaluation_examples(train_examples: int) -> Iterator[int]:
     """Numbers of examples after which a run is evaluated, the same for every batch size."""
@@ -46,7 +49,9 @@ def train(
             losses.append(subject.step(batch, probe.micro_batch_size))
             step += 1
             examples += subject.size(batch)
-            if seconds + time.perf_counter() - started > probe.max_seconds:
+            now = time.perf_counter()
+            late = now - begin > _SOFT_SHARE * probe.seconds_limit
+            if late or seconds + now - started > probe.max_seconds:
                 break
         subject.synchronize()
         seconds += time.perf_counter() - started
@@ -54,6 +59,8 @@ def train(
         metric = subject.evaluate() if math.isfinite(loss) else math.nan
         points.append(TrainingPoint(step, examples, seconds, metric, loss))
         outcome = _ending(subject, probe, points, milestones)
+        if outcome is None and time.perf_counter() - begin > _SOFT_SHARE * probe.seconds_limit:
+            outcome = _given_up(probe, points[-1], "the time for it was up")
         progress(min(1.0, max(step / probe.max_steps, seconds / probe.max_seconds)))
     other = time.perf_counter() - begin - seconds
     return outcome, TrainingResult(tuple(points), seconds, other)

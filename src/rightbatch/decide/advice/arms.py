@@ -1,0 +1,114 @@
+"""One arm per optimizer: its model of learning, and what it would recommend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rightbatch.decide.advice import evidence
+from rightbatch.decide.advice.candidates import batch_sizes
+from rightbatch.decide.advice.costs import PerStep, cost_per_step, seconds_per_step
+from rightbatch.decide.advice.learning import choose, fit_learning
+from rightbatch.decide.advice.memory import fit_memory
+from rightbatch.decide.advice.model import LearningModel
+from rightbatch.decide.advice.noise import fit_noise
+from rightbatch.decide.advice.speed import fit_speed
+from rightbatch.records import (
+    BatchPrediction,
+    Fits,
+    Hardware,
+    LearningFit,
+    Objective,
+    OptimizerFacts,
+    Settings,
+    Trial,
+    WorkloadFacts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A described workload on described hardware, with its settings and trials so far."""
+
+    facts: WorkloadFacts
+    hardware: Hardware
+    settings: Settings
+    trials: tuple[Trial, ...]
+
+    @property
+    def optimizers(self) -> tuple[OptimizerFacts, ...]:
+        """The optimizers to compare: those asked for, else the workload's own."""
+        known = {optimizer.name: optimizer for optimizer in self.facts.optimizers}
+        return tuple(known[n] for n in self.settings.optimizers) or self.facts.optimizers[:1]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The batch sizes to consider, ascending."""
+        return batch_sizes(self.facts, self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One optimizer of a study."""
+
+    optimizer: OptimizerFacts
+    model: LearningModel
+    seconds: PerStep
+    fit: LearningFit | None
+    chosen: BatchPrediction | None
+
+
+def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
+    """The fits of the memory, speed and noise stages."""
+    limit = memory_limit_bytes or now.hardware.memory_limit_bytes
+    return Fits(
+        memory=fit_memory(now.trials, now.settings, now.facts.train_examples, limit),
+        speed=fit_speed(now.trials),
+        noise=fit_noise(now.trials),
+    )
+
+
+def micro_batch_limit(fits: Fits, facts: WorkloadFacts) -> int:
+    """Largest micro-batch to use: what is safe, else what ran, else anything up to the data."""
+    memory = fits.memory
+    if memory is None:
+        return facts.train_examples
+    return memory.safe_batch_size or memory.largest_batch_size or 1
+
+
+def make_arms(now: Situation, fits: Fits, objective: Objective) -> list[Arm]:
+    """One arm per optimizer; none where nothing tells what a step takes."""
+    arms = []
+    for optimizer in now.optimizers:
+        runs = evidence.runs(now.trials, optimizer.name)
+        seconds = seconds_per_step(fits.speed, runs)
+        if seconds is None:
+            continue
+        model = learning_model(now, fits, optimizer, runs, cost_per_step(objective, seconds))
+        fit = fit_learning(model, now.sizes, seconds)
+        chosen = choose(model, fit.predictions) if fit is not None and arrived(model) else None
+        arms.append(Arm(optimizer, model, seconds, fit, chosen))
+    return arms
+
+
+def learning_model(
+    now: Situation,
+    fits: Fits,
+    optimizer: OptimizerFacts,
+    runs: Sequence[evidence.Run],
+    cost: PerStep,
+) -> LearningModel:
+    """What is known of one optimizer's learning."""
+    noise = fits.noise.noise_scale if fits.noise is not None else None
+    return LearningModel(
+        now.facts.goal,
+        optimizer,
+        now.facts.batch_size,
+        runs,
+        cost,
+        noise.value if noise is not None else None,
+    )
+
+
+def arrived(model: LearningModel) -> bool:
+    """Whether any run reached the goal ("best within" goals count as reached by their best run)."""
+    target = model.goal.target
+    return target is None or (model.level is not None and model.goal.reached_by(model.level))

@@ -1,0 +1,32 @@
+"""Which batch sizes and learning rates a study considers."""
+
+from rightbatch.decide.advice.evidence import sizes_asked
+from rightbatch.records import Settings, WorkloadFacts
+
+_SMALLEST = 4
+RATE_OCTAVES = tuple(k / 2 for k in range(-8, 13))
+"""Learning rates considered around what the scaling rule proposes, in octaves, half an octave
+apart: from a sixteenth of it to 64 times, since users' rates are low more often than high."""
+
+
+def batch_sizes(facts: WorkloadFacts, settings: Settings) -> tuple[int, ...]:
+    """Batch sizes to consider: those asked for, else powers of two and the user's own.
+
+    Powers of two run from 4, or a quarter of the user's size where that is less, to the training
+    set (or `max_batch_size`); the full batch stands beside them.
+    """
+    if settings.batch_sizes:
+        return sizes_asked(settings, facts.train_examples)
+    largest = largest_considered(facts, settings)
+    start = max(1, min(_SMALLEST, facts.batch_size // 4))
+    sizes = {min(facts.batch_size, largest), largest}
+    size = 1 << (start.bit_length() - 1)
+    while size <= largest:
+        sizes.add(size)
+        size *= 2
+    return tuple(sorted(sizes))
+
+
+def largest_considered(facts: WorkloadFacts, settings: Settings) -> int:
+    """The training set, or the user's `max_batch_size` where that is less."""
+    return min(facts.train_examples, settings.max_batch_size or facts.train_examples)

@@ -1,0 +1,31 @@
+"""What a step costs: its seconds, its examples, or one step."""
+
+from collections.abc import Callable, Sequence
+
+from rightbatch.decide.advice.evidence import Run
+from rightbatch.decide.advice.speed import step_time
+from rightbatch.records import Objective, SpeedFit
+from rightbatch.science.speed import fit_step_time
+
+PerStep = Callable[[int], float]
+
+
+def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | None:
+    """step_seconds(B) from the speed stage, else from the training runs; None without either."""
+    if speed is not None:
+        return step_time(speed).at
+    samples: dict[int, list[float]] = {}
+    for run in runs:
+        steps = run.result.points[-1].step
+        samples.setdefault(run.probe.batch_size, []).append(run.result.train_seconds / steps)
+    if not samples:
+        return None
+    sizes = sorted(samples)
+    return fit_step_time(sizes, [samples[size] for size in sizes]).at
+
+
+def cost_per_step(objective: Objective, seconds: PerStep) -> PerStep:
+    """Cost of a step under an objective."""
+    if objective == "time":
+        return seconds
+    return float if objective == "examples" else lambda _: 1.0

@@ -1,0 +1,84 @@
+"""Trials of a study sorted by what they measured."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rightbatch.records import (
+    DescribeResult,
+    MemoryProbe,
+    NoiseProbe,
+    Outcome,
+    Probe,
+    Recording,
+    Settings,
+    SpeedProbe,
+    TrainingProbe,
+    TrainingResult,
+    Trial,
+)
+
+P = TypeVar("P", bound=Probe)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A training run: its probe, how it ended and its evaluations."""
+
+    trial: int
+    probe: TrainingProbe
+    outcome: Outcome
+    result: TrainingResult
+
+
+def of_kind(trials: Iterable[Trial], kind: type[P]) -> Iterator[tuple[Trial, P]]:
+    """Trials with one kind of probe, in order, with the probe."""
+    for trial in trials:
+        if isinstance(trial.probe, kind):
+            yield trial, trial.probe
+
+
+def description(trials: Iterable[Trial]) -> DescribeResult | None:
+    """What the first look told; None before it."""
+    for trial in trials:
+        if isinstance(trial.result, DescribeResult):
+            return trial.result
+    return None
+
+
+def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
+    """Training runs of one optimizer that measured something, in order."""
+    return [
+        Run(trial.number, probe, trial.outcome, trial.result)
+        for trial, probe in of_kind(trials, TrainingProbe)
+        if probe.optimizer == optimizer
+        and isinstance(trial.result, TrainingResult)
+        and trial.result.points
+    ]
+
+
+def training_seconds(trials: Iterable[Trial]) -> float:
+    """Time in training steps of the learning stage, in seconds."""
+    return sum(
+        trial.result.train_seconds for trial in trials if isinstance(trial.result, TrainingResult)
+    )
+
+
+def measuring_seconds(trials: Iterable[Trial]) -> float:
+    """Wall-clock time of memory, speed and noise trials, in seconds."""
+    kinds = MemoryProbe | SpeedProbe | NoiseProbe
+    return sum(trial.wall_seconds for trial in trials if isinstance(trial.probe, kinds))
+
+
+def optimizer_names(recording: Recording) -> tuple[str, ...]:
+    """Optimizers the study compares, the workload's own where nothing was asked."""
+    facts = recording.study.facts
+    if facts is None:
+        return ()
+    return recording.study.settings.optimizers or (facts.optimizers[0].name,)
+
+
+def sizes_asked(settings: Settings, train_examples: int) -> tuple[int, ...]:
+    """Batch sizes the user restricted the study to, 0 read as the full training set, ascending."""
+    asked = {min(size or train_examples, train_examples) for size in settings.batch_sizes}
+    return tuple(sorted(asked))

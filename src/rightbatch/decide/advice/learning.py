@@ -1,0 +1,117 @@
+"""Training trials -> LearningFit."""
+
+import math
+from collections.abc import Sequence
+
+from rightbatch.decide.advice.candidates import RATE_OCTAVES
+from rightbatch.decide.advice.costs import PerStep
+from rightbatch.decide.advice.model import LearningModel
+from rightbatch.records import BatchPrediction, Estimate, LearningFit
+from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
+
+_Z = 1.959963984540054
+_CAUTION = 0.5
+"""A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
+run does not win over one as good that is better known."""
+KNOWN_SD = 0.4
+"""Standard deviation of log cost beyond which a prediction is too vague to be told."""
+
+
+def fit_learning(
+    model: LearningModel, sizes: Sequence[int], seconds: PerStep
+) -> LearningFit | None:
+    """Predictions at every batch size and the hyperbola through the runs; None without runs."""
+    if not model.runs or model.level is None:
+        return None
+    tried = sorted({s.batch_size for s in model.summaries})
+    rows = [
+        row
+        for size in sorted({*sizes, *tried})
+        if (row := predict_size(model, size, seconds)) is not None
+    ]
+    hyperbola = _hyperbola(model, rows)
+    return LearningFit(
+        optimizer=model.optimizer.name,
+        rule=model.optimizer.rule,
+        target=model.level,
+        runs=model.summaries,
+        predictions=tuple(rows),
+        steps_min=hyperbola.s_min,
+        critical_batch_size=hyperbola.critical_batch_size,
+        critical_reason=hyperbola.reason,
+        lack_of_fit=hyperbola.lack_of_fit,
+    )
+
+
+def predict_size(model: LearningModel, size: int, seconds: PerStep) -> BatchPrediction | None:
+    """What is known of one batch size at its best learning rate; None where that is too vague."""
+    arrived = {
+        s.learning_rate for s in model.summaries if s.batch_size == size and s.steps is not None
+    }
+    rates = sorted(arrived or {model.rule(size) * 2**octave for octave in RATE_OCTAVES})
+    scores = [mean + _CAUTION * sd for mean, sd in model.predict([(size, r) for r in rates])]
+    return predict_pair(model, size, rates[scores.index(min(scores))], seconds)
+
+
+def predict_pair(
+    model: LearningModel, size: int, rate: float, seconds: PerStep
+) -> BatchPrediction | None:
+    """What is known of one batch size at one learning rate; None where that is too vague.
+
+    Its counts of runs are those of the batch size, at any learning rate.
+    """
+    ((mean, sd),) = model.predict([(size, rate)])
+    if sd > KNOWN_SD:
+        return None
+    log_steps = mean - math.log(model.cost_per_step(size))
+    runs = [s for s in model.summaries if s.batch_size == size]
+    return BatchPrediction(
+        batch_size=size,
+        learning_rate=rate,
+        steps=_estimate(log_steps, sd, "steps"),
+        examples=_estimate(log_steps + math.log(size), sd, "examples"),
+        seconds=_estimate(log_steps + math.log(seconds(size)), sd, "s"),
+        runs_reached=sum(s.steps is not None for s in runs),
+        runs_censored=sum(s.steps is None for s in runs),
+    )
+
+
+def cost(model: LearningModel, row: BatchPrediction) -> float:
+    """Predicted cost of a row under the model's objective."""
+    return row.steps.value * model.cost_per_step(row.batch_size)
+
+
+def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPrediction | None:
+    """The best guess among batch sizes where a run arrived; None where none did."""
+    arrived = [row for row in rows if row.runs_reached]
+    if not arrived:
+        return None
+    scores = {
+        row.batch_size: mean + _CAUTION * sd
+        for row, (mean, sd) in zip(
+            arrived, model.predict([(r.batch_size, r.learning_rate) for r in arrived]), strict=True
+        )
+    }
+    return min(arrived, key=lambda row: scores[row.batch_size])
+
+
+def _estimate(log_value: float, sd: float, unit: str) -> Estimate:
+    return Estimate(
+        math.exp(log_value),
+        math.exp(log_value - _Z * sd),
+        math.exp(log_value + _Z * sd),
+        0.95,
+        unit,
+        "response surface, seed noise of a single run left out",
+    )
+
+
+def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> HyperbolaFit:
+    """S(B) through the runs at each batch size's best learning rate."""
+    best = {row.batch_size: row.learning_rate for row in rows if row.runs_reached}
+    chosen = [s for s in model.summaries if best.get(s.batch_size) == s.learning_rate]
+    return fit_hyperbola(
+        [s.batch_size for s in chosen],
+        [s.steps for s in chosen],
+        [None if s.steps is not None else float(s.steps_done) for s in chosen],
+    )

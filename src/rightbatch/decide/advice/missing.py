@@ -1,0 +1,40 @@
+"""Why a figure that could not be estimated is missing."""
+
+from rightbatch.records import Choice, Fits, LearningFit, Settings
+
+
+def missing(
+    fits: Fits, learning: LearningFit | None, recommended: Choice | None, settings: Settings
+) -> dict[str, str]:
+    """One sentence per missing figure, by its name in the JSON output."""
+    told: dict[str, str] = {}
+    if fits.memory is None:
+        told["largest_batch_size"] = _not_run("memory", settings)
+    elif fits.memory.largest_batch_size is None:
+        told["largest_batch_size"] = "No micro-batch that was tried fits the memory limit."
+    if fits.speed is None:
+        told["knee_batch_size"] = _not_run("speed", settings)
+    if fits.noise is None:
+        told["noise_scale"] = _not_run("noise", settings)
+    elif fits.noise.noise_scale is None:
+        told["noise_scale"] = fits.noise.reason
+    if learning is None:
+        why = (
+            "No training run reached the goal." if fits.learning else _not_run("learning", settings)
+        )
+        told["critical_batch_size"] = why
+    elif learning.critical_batch_size is None:
+        told["critical_batch_size"] = learning.critical_reason
+    if recommended is None:
+        told["batch_size"] = "Nothing tells yet what a step takes; allow a longer budget."
+    if recommended is None or recommended.seconds_to_goal is None:
+        told["predicted_seconds_to_goal"] = (
+            "No training run reached the goal; allow a longer budget or set a nearer goal."
+        )
+    return told
+
+
+def _not_run(stage: str, settings: Settings) -> str:
+    if stage in settings.stages:
+        return f"The {stage} stage brought no result in the budget."
+    return f"The {stage} stage was not asked for."

@@ -1,0 +1,91 @@
+"""The sentences behind an advice; every number comes from a fit."""
+
+from collections.abc import Sequence
+
+from rightbatch.records import Estimate, Fits, LearningFit, Settings, Trial, WorkloadFacts
+from rightbatch.records.trial import Status
+
+
+def reasons(fits: Fits, learning: LearningFit | None) -> tuple[str, ...]:
+    """The three or four numbers behind the recommendation."""
+    told = []
+    if fits.speed is not None:
+        best, at = fits.speed.best_examples_per_second.value, fits.speed.knee_batch_size.value
+        told.append(
+            f"Throughput reaches 90% of its highest ({_count(best)} examples/s) at batch size "
+            f"{_count(at)}."
+        )
+    if learning is not None and learning.critical_batch_size is not None:
+        told.append(
+            "Steps to the goal stop falling in proportion around the critical batch size of "
+            f"{_interval(learning.critical_batch_size)} examples, measured on training runs."
+        )
+    if fits.noise is not None and fits.noise.noise_scale is not None:
+        told.append(
+            f"The gradient noise scale at your settings is {_interval(fits.noise.noise_scale)} "
+            "examples, a first guide to the critical batch size."
+        )
+    if fits.memory is not None and fits.memory.largest_batch_size is not None:
+        capped = {
+            "memory": "more ran out of memory",
+            "data_set_size": "the whole training set",
+            "max_batch_size": "the largest you allow",
+            "time": "larger ones were too slow to try in the budget",
+        }[fits.memory.capped_by]
+        told.append(
+            f"The largest micro-batch that ran is {fits.memory.largest_batch_size:,} ({capped}), "
+            f"under a limit of {fits.memory.limit_bytes / 2**30:.1f} GiB."
+        )
+    if learning is not None:
+        arrived = [run for run in learning.runs if run.steps is not None]
+        sizes = {run.batch_size for run in arrived}
+        told.append(
+            f"{len(learning.runs)} training runs, {len(arrived)} of them to "
+            f"{learning.target:.4g}, at {len(sizes)} batch sizes."
+        )
+    return tuple(told)
+
+
+def warnings(
+    fits: Fits, facts: WorkloadFacts, settings: Settings, trials: Sequence[Trial], accumulates: bool
+) -> tuple[str, ...]:
+    """What makes the advice less sure."""
+    told = []
+    if fits.speed is not None and fits.speed.noisy:
+        told.append(f"The machine was noisy: {fits.speed.noise_reason}")
+    if fits.speed is not None and fits.speed.load_share > 0.5:
+        told.append(
+            f"Loading data takes {fits.speed.load_share:.0%} of a step: more loader workers may "
+            "help more than another batch size."
+        )
+    if accumulates and facts.batch_dependent_layers:
+        told.append(
+            f"{', '.join(facts.batch_dependent_layers)} normalises over the micro-batch, not over "
+            "the batch: accumulation changes the model."
+        )
+    for status, what in (
+        (Status.DIVERGED, "diverged"),
+        (Status.HUNG, "hung"),
+        (Status.KILLED, "were killed"),
+    ):
+        hit = [t for t in trials if t.outcome.status is status]
+        if hit:
+            told.append(
+                f"{len(hit)} of {len(trials)} trials {what}; the last: {hit[-1].outcome.advice}"
+            )
+    if facts.goal.target is None:
+        told.append(
+            "The goal asks for the best metric within a limit, so batch sizes are compared by how "
+            "soon they reach the best level that any run reached."
+        )
+    return tuple(told)
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"about {_count(estimate.value)}"
+    return f"{_count(estimate.value)} ({_count(estimate.low)} to {_count(estimate.high)})"
+
+
+def _count(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,0 +1,206 @@
+"""Trials -> Fits -> Advice."""
+
+import math
+from dataclasses import replace
+
+from rightbatch.decide.advice import evidence
+from rightbatch.decide.advice.arms import (
+    Arm,
+    Situation,
+    make_arms,
+    micro_batch_limit,
+    stage_fits,
+)
+from rightbatch.decide.advice.binding import binding_constraint, enough_data, near_optimal
+from rightbatch.decide.advice.learning import cost, predict_pair
+from rightbatch.decide.advice.missing import missing
+from rightbatch.decide.advice.reasons import reasons, warnings
+from rightbatch.errors import UsageError
+from rightbatch.records import (
+    Advice,
+    BatchPrediction,
+    BindingConstraint,
+    Choice,
+    Estimate,
+    Fits,
+    Objective,
+    Recording,
+    TimeSpent,
+    WorkloadFacts,
+)
+
+
+def situation(recording: Recording) -> Situation:
+    """The study's facts, hardware, settings and trials.
+
+    Raises:
+        UsageError: The study ended before the workload could be described.
+    """
+    study = recording.study
+    if study.facts is None or study.hardware is None:
+        raise UsageError(
+            f"Study {study.name} ended before its workload was described; run it again."
+        )
+    return Situation(study.facts, study.hardware, study.settings, recording.trials)
+
+
+def advise(
+    recording: Recording,
+    objective: Objective | None = None,
+    memory_limit_bytes: int | None = None,
+) -> Advice:
+    """Recommend from what is stored; measures nothing.
+
+    Args:
+        recording: The study and its trials, in any order.
+        objective: What to minimise instead of the study's own objective.
+        memory_limit_bytes: Memory limit instead of the study's own.
+
+    Returns:
+        The advice, with `recommended` None where there is not enough data for any.
+
+    Raises:
+        UsageError: The study ended before the workload could be described.
+    """
+    now = situation(recording)
+    aim: Objective = objective or now.settings.objective
+    measured = stage_fits(now, memory_limit_bytes)
+    arms = make_arms(now, measured, aim)
+    fits = replace(measured, learning=tuple(arm.fit for arm in arms if arm.fit is not None))
+    ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
+    best = ranked[0] if ranked else None
+    micro = micro_batch_limit(fits, now.facts)
+    recommended = _recommended(best, arms, now, micro)
+    optimal, binding = _verdict(best, now, fits)
+    reference = _reference(arms, now.facts, micro)
+    accumulates = recommended is not None and recommended.accumulation_steps > 1
+    return Advice(
+        study=recording.study.name,
+        goal=str(now.facts.goal),
+        objective=aim,
+        recommended=recommended,
+        reference=reference,
+        near_optimal=optimal,
+        binding_constraint=binding,
+        headline=_headline(recommended, best is not None, now.facts),
+        reasons=reasons(fits, best.fit if best else None),
+        warnings=warnings(fits, now.facts, now.settings, recording.trials, accumulates),
+        missing=missing(fits, best.fit if best else None, recommended, now.settings),
+        fits=fits,
+        by_optimizer=tuple(
+            _choice(arm, arm.chosen, now.facts, micro) for arm in ranked if arm.chosen is not None
+        ),
+        regimes=_regimes(best, now, micro),
+        time_spent=_time_spent(recording),
+    )
+
+
+def _cost_of_choice(arm: Arm) -> float:
+    return cost(arm.model, arm.chosen) if arm.chosen is not None else math.inf
+
+
+def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts, micro: int) -> Choice:
+    """A prediction as settings to train with."""
+    epochs = 1 / facts.train_examples
+    return replace(
+        _settings(arm.optimizer.name, row.batch_size, row.learning_rate, facts, micro),
+        epochs_to_goal=_scaled(row.examples, epochs, "epochs"),
+        seconds_to_goal=row.seconds,
+        steps_to_goal=row.steps,
+    )
+
+
+def _settings(optimizer: str, size: int, rate: float, facts: WorkloadFacts, micro: int) -> Choice:
+    """A batch size as settings to train with, its cost unknown.
+
+    The micro-batch is the even share of the fewest accumulation steps that fit in memory.
+    """
+    accumulation = math.ceil(size / micro)
+    return Choice(
+        optimizer=optimizer,
+        batch_size=size,
+        learning_rate=float(f"{rate:.3g}"),
+        micro_batch_size=math.ceil(size / accumulation),
+        accumulation_steps=accumulation,
+        steps_per_epoch=math.ceil(facts.train_examples / size),
+    )
+
+
+def _scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
+    return replace(
+        estimate,
+        value=estimate.value * factor,
+        low=None if estimate.low is None else estimate.low * factor,
+        high=None if estimate.high is None else estimate.high * factor,
+        unit=unit,
+    )
+
+
+def _recommended(best: Arm | None, arms: list[Arm], now: Situation, micro: int) -> Choice | None:
+    """The best arm's choice; without a run that arrived, the prior's guess, its cost unknown."""
+    if best is not None and best.chosen is not None:
+        return _choice(best, best.chosen, now.facts, micro)
+    if not arms:
+        return None
+    model = arms[0].model
+    size = min(now.sizes, key=model.prior)
+    return _settings(arms[0].optimizer.name, size, model.rule(size), now.facts, micro)
+
+
+def _reference(arms: list[Arm], facts: WorkloadFacts, micro: int) -> Choice | None:
+    """The user's present settings, with what they are predicted to cost where that is known."""
+    own = facts.optimizers[0]
+    for arm in arms:
+        if arm.optimizer.name == own.name and arm.chosen is not None:
+            row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.seconds)
+            if row is not None:
+                return _choice(arm, row, facts, micro)
+    return _settings(own.name, facts.batch_size, own.learning_rate, facts, micro)
+
+
+def _verdict(
+    best: Arm | None, now: Situation, fits: Fits
+) -> tuple[tuple[int, ...], BindingConstraint]:
+    """The near-optimal set and what binds."""
+    if best is None or best.chosen is None or best.fit is None:
+        return (), "budget"
+    rows = best.fit.predictions
+    size = best.chosen.batch_size
+    optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
+    if not enough_data(rows, now.sizes):
+        return optimal, "budget"
+    return optimal, binding_constraint(size, optimal, rows, fits, now.facts)
+
+
+def _regimes(best: Arm | None, now: Situation, micro: int) -> tuple[tuple[str, Choice], ...]:
+    """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for."""
+    if best is None or best.fit is None or not now.settings.batch_sizes:
+        return ()
+    names = {1: "stochastic", now.facts.train_examples: "full batch"}
+    asked = [row for row in best.fit.predictions if row.batch_size in now.sizes]
+    return tuple(
+        (names.get(row.batch_size, "mini-batch"), _choice(best, row, now.facts, micro))
+        for row in asked
+    )
+
+
+def _headline(recommended: Choice | None, arrived: bool, facts: WorkloadFacts) -> str:
+    if recommended is None:
+        return "Not enough data for a recommendation."
+    settings = (
+        f"batch size {recommended.batch_size:,} with {recommended.optimizer} at learning rate "
+        f"{recommended.learning_rate:.3g}"
+    )
+    if not arrived:
+        return f"Not enough data: no run reached {facts.goal}. First guess: {settings}."
+    return f"Train with {settings}."
+
+
+def _time_spent(recording: Recording) -> TimeSpent:
+    training = evidence.training_seconds(recording.trials)
+    measuring = evidence.measuring_seconds(recording.trials)
+    wall = sum(trial.wall_seconds for trial in recording.trials)
+    return TimeSpent(
+        training, measuring, max(0.0, wall - training - measuring),
+        recording.study.settings.budget_seconds,
+    )  # fmt: skip

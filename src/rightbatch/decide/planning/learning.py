@@ -1,0 +1,202 @@
+"""The learning stage: which run at which batch size and learning rate tells most per second.
+
+The posterior of log cost over batch size and learning rate (`science.response`) says what each
+next run is worth by its knowledge gradient (Frazier, Powell and Dayanik 2009): the expected fall of
+the best predicted cost once the run is known. The run with the most of it per second is asked for,
+until none is worth its time. A run that falls clearly behind the best one is given up.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rightbatch.decide.advice.arms import Arm, Situation, arrived
+from rightbatch.decide.advice.candidates import RATE_OCTAVES
+from rightbatch.decide.advice.model import LearningModel
+from rightbatch.records import Status, TrainingProbe
+from rightbatch.science.response import expected_improvement
+
+_WORTH = 0.004
+"""A run is worth making while it is expected to lower the predicted cost by 0.4%."""
+_PATIENCE = 1.2
+"""A run may cost this many times the best one, and twice its seed noise, before it is given up."""
+_MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
+"""(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
+_FIRST_SHARE = 0.5
+"""Share of the time left that a run may take before any has reached the goal."""
+_REFERENCE_AT_MOST = math.log(4)
+
+Pair = tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """What the learning stage may still spend, in seconds.
+
+    Attributes:
+        wall: Wall-clock time.
+        training: Time in training steps.
+        overhead: Wall-clock time of a trial beyond its training steps, as seen so far.
+    """
+
+    wall: float
+    training: float
+    overhead: float
+
+    @property
+    def for_one_run(self) -> float:
+        """Training seconds that fit."""
+        return min(self.training, self.wall - self.overhead)
+
+
+def next_training_probe(
+    now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
+) -> TrainingProbe | None:
+    """The most telling run; None when none is worth its time or none fits the time left."""
+    if left.for_one_run <= 0:
+        return None
+    chosen = _choose(now, arm, left)
+    if chosen is None:
+        return None
+    (size, rate), reason = chosen
+    limits = _Limits(arm, size, left, now.facts.train_examples)
+    if limits.hopeless:
+        return None
+    repeats = sum((s.batch_size, s.learning_rate) == (size, rate) for s in arm.model.summaries)
+    return TrainingProbe(
+        optimizer=arm.optimizer.name,
+        batch_size=size,
+        micro_batch_size=min(size, micro_batch_size),
+        learning_rate=rate,
+        seed=now.settings.seed + repeats,
+        max_steps=limits.max_steps,
+        max_seconds=limits.max_seconds,
+        seconds_limit=deadline,
+        milestones=limits.milestones,
+        reason=reason,
+    )
+
+
+def _choose(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Pair, str] | None:
+    """The next pair and why."""
+    model = arm.model
+    tried = {(s.batch_size, s.learning_rate) for s in model.summaries}
+    untried = [size for size in now.sizes if size not in {b for b, _ in tried}]
+    if not tried:
+        size = min(now.sizes, key=model.prior)
+        return (size, model.rule(size)), "the cheapest by speed and noise scale, at the rule's rate"
+    if now.settings.batch_sizes and untried:
+        size = min(untried, key=model.prior)
+        return (size, model.rule(size)), "asked for and not yet tried"
+    pairs = _candidates(now, model, tried)
+    if not arrived(model):
+        return _before_any_arrived(model, pairs, tried)
+    reference = (now.facts.batch_size, arm.optimizer.learning_rate)
+    gap = model.prior(reference[0]) - min(model.prior(b) for b, _ in tried)
+    if reference not in tried and not now.settings.batch_sizes and gap < _REFERENCE_AT_MOST:
+        return reference, "your present settings, to compare with"
+    return _most_telling(arm, pairs, left)
+
+
+def _candidates(now: Situation, model: LearningModel, tried: set[Pair]) -> list[Pair]:
+    """Every pair tried or on the grid; none at or above a learning rate that diverged."""
+    ceilings = dict.fromkeys(now.sizes, math.inf)
+    for run in model.summaries:
+        if run.status == Status.DIVERGED.value:
+            size = run.batch_size
+            ceilings[size] = min(ceilings.get(size, math.inf), run.learning_rate)
+    grid = {(size, model.rule(size) * 2**octave) for size in now.sizes for octave in RATE_OCTAVES}
+    near = {pair for pair in grid if not any(_same(pair, other) for other in tried)}
+    return sorted(
+        (size, rate) for size, rate in near | tried if rate < ceilings.get(size, math.inf) * 0.99
+    )
+
+
+def _same(pair: Pair, other: Pair) -> bool:
+    """Whether two pairs are one batch size and learning rates less than a fifth octave apart."""
+    return pair[0] == other[0] and abs(math.log2(pair[1] / other[1])) < 0.2
+
+
+def _before_any_arrived(
+    model: LearningModel, pairs: Sequence[Pair], tried: set[Pair]
+) -> tuple[Pair, str] | None:
+    """The untried pair most likely to be cheap."""
+    fresh = [pair for pair in pairs if pair not in tried]
+    if not fresh:
+        return None
+    scores = [mean - 0.5 * sd for mean, sd in model.predict(fresh)]
+    return fresh[scores.index(min(scores))], "no run has reached the goal yet"
+
+
+def _most_telling(arm: Arm, pairs: Sequence[Pair], left: TimeLeft) -> tuple[Pair, str] | None:
+    """The pair with the highest knowledge gradient per second; None where none is worth a run."""
+    model, chosen = arm.model, arm.chosen
+    if chosen is None:
+        return None
+    incumbent = (chosen.batch_size, chosen.learning_rate)
+    beliefs = dict(zip(pairs, model.predict(pairs), strict=True))
+    if incumbent not in beliefs:
+        return None
+    best = beliefs[incumbent][0]
+    rival = min((mean for pair, (mean, _) in beliefs.items() if pair != incumbent), default=best)
+    noise = model.surface.noise_sd
+    worth: dict[Pair, float] = {}
+    for pair, (mean, sd) in beliefs.items():
+        change = sd * sd / math.hypot(sd, noise)
+        gap = best - rival if pair == incumbent else best - mean
+        gain = expected_improvement(min(gap, 0.0) if pair == incumbent else gap, change)
+        if gain > _WORTH:
+            seconds = (
+                math.exp(min(mean, best)) / model.cost_per_step(pair[0]) * arm.seconds(pair[0])
+            )
+            worth[pair] = gain / (seconds + left.overhead)
+    if not worth:
+        return None
+    pair = max(worth, key=lambda p: worth[p])
+    if pair == incumbent:
+        return pair, f"another seed of the best so far, batch size {pair[0]}"
+    return pair, f"may beat batch size {incumbent[0]} at learning rate {incumbent[1]:.3g}"
+
+
+class _Limits:
+    """How long a run may go on, and the milestones it must meet."""
+
+    def __init__(self, arm: Arm, size: int, left: TimeLeft, train_examples: int) -> None:
+        model, goal = arm.model, arm.model.goal
+        step_seconds = arm.seconds(size)
+        self.max_seconds = left.for_one_run
+        self.milestones: tuple[tuple[int, float], ...] = ()
+        steps = self.max_seconds / step_seconds
+        if goal.within_epochs is not None:
+            steps = min(steps, goal.within_epochs * train_examples / size)
+        if goal.within_seconds is not None:
+            steps = min(steps, goal.within_seconds / step_seconds)
+        self.hopeless = steps < 1
+        if arm.chosen is not None and model.best is not None and arrived(model):
+            allowed = math.exp(2 * model.surface.noise_sd)
+            cost = arm.chosen.steps.value * model.cost_per_step(arm.chosen.batch_size)
+            per_step = model.cost_per_step(size)
+            budgeted = steps
+            steps = min(steps, _PATIENCE * allowed * cost / per_step)
+            self.hopeless = budgeted < 0.5 * cost / per_step
+            self.milestones = _milestones(model, allowed, per_step)
+        else:
+            self.max_seconds *= _FIRST_SHARE
+        self.max_steps = max(1, math.ceil(steps))
+
+
+def _milestones(
+    model: LearningModel, allowed: float, per_step: float
+) -> tuple[tuple[int, float], ...]:
+    """(step, level) pairs from the best run's curve."""
+    if model.best is None:
+        return ()
+    winner, path = model.best
+    winner_cost = model.cost_per_step(winner.batch_size)
+    told = []
+    for way, slack in _MILESTONES:
+        level = path.level_at(way * path.arrival)
+        if level is not None:
+            step = math.ceil(slack * allowed * way * path.arrival * winner_cost / per_step)
+            told.append((step, level))
+    return tuple(told)

@@ -1,0 +1,132 @@
+"""The whole study as an ask/tell state machine: trials in, the next probe out."""
+
+import math
+from dataclasses import dataclass
+
+from rightbatch.decide.advice import evidence
+from rightbatch.decide.advice.arms import Arm, Situation, make_arms, micro_batch_limit, stage_fits
+from rightbatch.decide.planning.learning import TimeLeft, next_training_probe
+from rightbatch.decide.planning.memory import next_memory_probe
+from rightbatch.decide.planning.noise import next_noise_probe
+from rightbatch.decide.planning.speed import next_speed_probe
+from rightbatch.records import (
+    DescribeProbe,
+    MemoryProbe,
+    NoiseProbe,
+    Probe,
+    Settings,
+    SpeedProbe,
+    Stage,
+    TrainingProbe,
+    Trial,
+)
+
+_SHARES: dict[Stage, float] = {"memory": 0.08, "speed": 0.12, "noise": 0.08}
+"""Share of the budget that each stage before learning may take."""
+_KINDS = {
+    "memory": MemoryProbe,
+    "speed": SpeedProbe,
+    "noise": NoiseProbe,
+    "learning": TrainingProbe,
+}
+_LEAST_SECONDS = 1.0
+_GRACE = 1.06
+"""Trials end by themselves when the budget is over; what hangs is killed 6% later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The next probe, the stage it belongs to and how far that stage is, 0 to 1."""
+
+    stage: Stage | None
+    probe: Probe
+    done: float
+
+
+def ask(settings: Settings, trials: tuple[Trial, ...], spent_seconds: float) -> Ask | None:
+    """The next probe of a study; None when it is finished.
+
+    A pure function of what was measured: a study resumes by asking again.
+
+    Args:
+        settings: What the user asked.
+        trials: Every trial so far, in order.
+        spent_seconds: Wall-clock time of the study so far.
+    """
+    described = evidence.description(trials)
+    if described is None:
+        if trials:
+            return None  # the first look failed, and would again
+        return Ask(None, DescribeProbe(seconds_limit=max(60.0, settings.budget_seconds)), 0.0)
+    now = Situation(described.facts, described.hardware, settings, trials)
+    for stage in settings.stages:
+        probe = _next_of(stage, now, spent_seconds)
+        if probe is not None:
+            return Ask(stage, probe, _done(stage, now, spent_seconds))
+    return None
+
+
+def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
+    budget = now.settings.budget_seconds
+    left = budget - spent
+    if left <= 0 or (stage != "learning" and _later_begun(stage, now.trials)):
+        return None
+    deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
+    if stage == "learning":
+        return _learning(now, left, deadline)
+    share = _SHARES[stage] if len(now.settings.stages) > 1 else 0.9
+    used = sum(trial.wall_seconds for trial, _ in evidence.of_kind(now.trials, _KINDS[stage]))
+    seconds = max(min(share * budget - used, left), 0.0)
+    if stage == "memory":
+        return next_memory_probe(now, seconds, deadline)
+    micro = micro_batch_limit(stage_fits(now), now.facts)
+    seconds = max(seconds, _LEAST_SECONDS)
+    if stage == "speed":
+        return next_speed_probe(now, micro, seconds, deadline)
+    return next_noise_probe(now, micro, seconds, deadline)
+
+
+def _later_begun(stage: Stage, trials: tuple[Trial, ...]) -> bool:
+    """Whether a later stage has begun: then this one was over, and stays so when resumed."""
+    order = list(_KINDS)
+    later = tuple(_KINDS[name] for name in order[order.index(stage) + 1 :])
+    return any(isinstance(trial.probe, later) for trial in trials)
+
+
+def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | None:
+    """The next run of the optimizer that has had the least time, or of the next that wants one."""
+    fits = stage_fits(now)
+    arms = make_arms(now, fits, now.settings.objective)
+    micro = micro_batch_limit(fits, now.facts)
+    share = 1 / max(1, len(arms))
+    for arm in sorted(arms, key=_trained):
+        time_left = _time_left(now, arm, left, share)
+        probe = next_training_probe(now, arm, micro, time_left, deadline)
+        if probe is not None:
+            return probe
+    return None
+
+
+def _trained(arm: Arm) -> float:
+    return sum(run.train_seconds for run in arm.model.summaries)
+
+
+def _time_left(now: Situation, arm: Arm, left: float, share: float) -> TimeLeft:
+    runs = [trial for trial, _ in evidence.of_kind(now.trials, TrainingProbe)]
+    trained = evidence.training_seconds(now.trials)
+    wall = sum(trial.wall_seconds for trial in runs)
+    overhead = (wall - trained) / len(runs) if runs else 0.5
+    allowed = now.settings.training_budget_seconds
+    training = (
+        math.inf if allowed is None else min(allowed - trained, share * allowed - _trained(arm))
+    )
+    return TimeLeft(left, training, overhead)
+
+
+def _done(stage: Stage, now: Situation, spent: float) -> float:
+    """How far a stage is, by the time it has used of what it may use."""
+    budget = now.settings.budget_seconds
+    used = sum(trial.wall_seconds for trial, _ in evidence.of_kind(now.trials, _KINDS[stage]))
+    if stage != "learning" and len(now.settings.stages) > 1:
+        return min(1.0, used / (_SHARES[stage] * budget))
+    return min(1.0, used / max(used + budget - spent, 1e-9))
