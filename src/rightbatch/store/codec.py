@@ -1,0 +1,146 @@
+"""Records to JSON and back, without loss.
+
+The JSON is strict: floats that are not finite stand as the strings "NaN", "Infinity" and
+"-Infinity". Probes and results carry a stable tag, `kind`. Reading ignores fields it does not
+know (a newer minor version wrote them) and takes the default of a field that is missing.
+"""
+
+import math
+from functools import cache
+from typing import Any, TypeVar
+
+from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.gen import make_dict_unstructure_fn, override
+from cattrs.strategies import configure_tagged_union
+
+from rightbatch.errors import StoreError
+from rightbatch.records import (
+    DescribeProbe,
+    DescribeResult,
+    MemoryProbe,
+    MemoryResult,
+    NoiseProbe,
+    NoiseResult,
+    Probe,
+    Result,
+    SpeedProbe,
+    SpeedResult,
+    Status,
+    TrainingProbe,
+    TrainingResult,
+    WorkloadReference,
+)
+
+_Record = TypeVar("_Record")
+
+_KINDS: dict[type, str] = {
+    DescribeProbe: "describe",
+    DescribeResult: "describe",
+    MemoryProbe: "memory",
+    MemoryResult: "memory",
+    SpeedProbe: "speed",
+    SpeedResult: "speed",
+    NoiseProbe: "noise",
+    NoiseResult: "noise",
+    TrainingProbe: "training",
+    TrainingResult: "training",
+}
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def dump(record: object) -> dict[str, Any]:
+    """A record (`Study`, `Trial`, `Recording`, `Fits`, `Advice` ...) as strict JSON data.
+
+    A workload's pickled factory is left out.
+    """
+    data: dict[str, Any] = _converter().unstructure(record)
+    if type(record) in _KINDS:
+        data["kind"] = _KINDS[type(record)]
+    return data
+
+
+def load(record_type: type[_Record], data: object) -> _Record:
+    """The record that `dump` made `data` from.
+
+    Args:
+        record_type: Type of the record.
+        data: JSON data; unknown fields are ignored.
+
+    Raises:
+        StoreError: The data is no such record; the message says what is wrong, and where.
+    """
+    name = record_type.__name__
+    if not isinstance(data, dict):
+        raise StoreError(f"This is not a {name}: {data!r:.40} is not a JSON object.")
+    try:
+        return _converter().structure(data, record_type)
+    except BaseValidationError as error:
+        reason = transform_error(error, path=name, format_exception=_in_words)[0]
+    raise StoreError(f"This is not a {name}: {reason}.")
+
+
+def kind_of(record: Probe | Result) -> str:
+    """The stable tag of a probe or a result, such as "training"."""
+    return _KINDS[type(record)]
+
+
+@cache
+def _converter() -> Converter:
+    converter = Converter(unstruct_collection_overrides={tuple: list})
+    converter.register_unstructure_hook(float, _dump_float)
+    converter.register_structure_hook(float, _load_float)
+    converter.register_structure_hook(int, _load_int)
+    for plain in (bool, str):
+        converter.register_structure_hook(plain, _load_plain)
+    converter.register_unstructure_hook(Status, lambda status: status.value)
+    converter.register_structure_hook(Status, lambda value, _: Status(value))
+    converter.register_unstructure_hook(
+        WorkloadReference,
+        make_dict_unstructure_fn(WorkloadReference, converter, pickled=override(omit=True)),
+    )
+    for union in (Probe, Result):
+        configure_tagged_union(union, converter, _KINDS.__getitem__, tag_name="kind")
+    optional_result = Result | None
+    converter.register_unstructure_hook(
+        optional_result,
+        lambda value: None if value is None else converter.unstructure(value, Result),
+    )
+    converter.register_structure_hook(
+        optional_result,
+        lambda value, _: None if value is None else converter.structure(value, Result),  # type: ignore[arg-type]
+    )
+    return converter
+
+
+def _dump_float(value: float) -> float | str:
+    if math.isfinite(value):
+        return float(value)
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _load_float(value: object, _: object) -> float:
+    if isinstance(value, str) and value in _NOT_FINITE:
+        return _NOT_FINITE[value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError(f"{value!r:.40} is not a number")
+
+
+def _load_int(value: object, _: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"{value!r:.40} is not a whole number")
+
+
+def _load_plain(value: object, kind: type) -> object:
+    if isinstance(value, kind):
+        return value
+    raise TypeError(f"{value!r:.40} is not a {kind.__name__}")
+
+
+def _in_words(error: BaseException, _: type | None) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing or unknown"
+    return str(error)

@@ -1,0 +1,156 @@
+"""A study as study.json, training.csv and speed.csv: what a spreadsheet or a replay reads."""
+
+import csv
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+from rightbatch.errors import StoreError
+from rightbatch.records import (
+    Recording,
+    SpeedProbe,
+    SpeedResult,
+    Status,
+    TrainingProbe,
+    TrainingResult,
+    WorkloadFacts,
+)
+
+TRAINING_COLUMNS = ("batch_size", "seed", "learning_rate", "step", "epoch", "metric")
+SPEED_COLUMNS = ("batch_size", "step_seconds")
+
+_TRAINED = {Status.OK, Status.GOAL_NOT_REACHED, Status.DIVERGED}
+
+
+class _Run(NamedTuple):
+    probe: TrainingProbe
+    result: TrainingResult
+
+
+def plain_files(recording: Recording) -> dict[str, str]:
+    """The plain files of a study: file name to content.
+
+    Only runs of the workload's first optimizer are in them. Of runs at the same batch size,
+    learning rate and seed the longest stands for all, the others being its beginning.
+
+    Raises:
+        StoreError: The study ended before its workload was described.
+    """
+    facts = recording.study.facts
+    if facts is None:
+        raise StoreError(
+            f"The study {recording.study.name} ended before its first trial; there is nothing to "
+            "export."
+        )
+    runs = _runs(recording, facts.optimizers[0].name)
+    seconds = _step_seconds(recording, facts.optimizers[0].name, runs)
+    summary = json.dumps(_summary(recording, facts, runs, seconds), indent=2, allow_nan=False)
+    return {
+        "study.json": summary + "\n",
+        "training.csv": _csv(TRAINING_COLUMNS, _training_rows(runs, facts.train_examples)),
+        "speed.csv": _csv(SPEED_COLUMNS, sorted(seconds.items())),
+    }
+
+
+def _runs(recording: Recording, optimizer: str) -> list[_Run]:
+    longest: dict[tuple[int, float, int], _Run] = {}
+    for trial in recording.trials:
+        probe, result = trial.probe, trial.result
+        if not (isinstance(probe, TrainingProbe) and isinstance(result, TrainingResult)):
+            continue
+        if probe.optimizer != optimizer or trial.outcome.status not in _TRAINED:
+            continue
+        key = (probe.batch_size, probe.learning_rate, probe.seed)
+        run = _Run(probe, result)
+        if key not in longest or _last_step(run) >= _last_step(longest[key]):
+            longest[key] = run
+    return sorted(longest.values(), key=lambda run: run.probe.batch_size)
+
+
+def _last_step(run: _Run) -> int:
+    return run.result.points[-1].step if run.result.points else 0
+
+
+def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[_Run]) -> dict[int, float]:
+    """Median seconds per step, by batch size: as timed, else as the training runs took."""
+    timed: dict[int, list[float]] = {}
+    trained: dict[int, list[float]] = {}
+    for trial in recording.trials:
+        if isinstance(trial.result, SpeedResult) and isinstance(trial.probe, SpeedProbe):
+            if trial.probe.optimizer != optimizer:
+                continue
+            for sample in trial.result.samples:
+                timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
+    for run in runs:
+        if run.result.points and run.result.points[-1].seconds > 0:
+            last = run.result.points[-1]
+            trained.setdefault(run.probe.batch_size, []).append(last.seconds / last.step)
+    return {size: median(values) for size, values in (trained | timed).items()}
+
+
+def _training_rows(runs: Iterable[_Run], train_examples: int) -> Iterable[tuple[Any, ...]]:
+    for probe, result in runs:
+        rate = "" if math.isnan(probe.learning_rate) else probe.learning_rate
+        for point in result.points:
+            epoch = point.examples / train_examples
+            yield probe.batch_size, probe.seed, rate, point.step, epoch, point.metric
+
+
+def _summary(
+    recording: Recording, facts: WorkloadFacts, runs: Sequence[_Run], seconds: dict[int, float]
+) -> dict[str, Any]:
+    study, goal = recording.study, facts.goal
+    count = Counter(run.probe.batch_size for run in runs)
+    candidates = sorted(count.keys() & seconds.keys())
+    epochs = [p.examples / facts.train_examples for run in runs for p in run.result.points]
+    return {
+        "name": study.name,
+        "task": "",
+        "dataset": facts.title,
+        "model": "",
+        "optimizer": facts.optimizers[0].name,
+        "hardware": study.hardware.device_name if study.hardware else "",
+        "devices": 1,
+        "metric": {"name": goal.metric, "direction": goal.direction},
+        "targets": _targets(facts, runs),
+        "examples_per_epoch": facts.train_examples,
+        "longest_run_epochs": max(epochs, default=0.0),
+        "batch_sizes": candidates,
+        "runs_per_batch_size": {str(size): count[size] for size in candidates},
+        "source": f"study {study.name} of rightbatch {study.rightbatch_version}".strip(),
+        "reading": _reading(facts),
+    }
+
+
+def _targets(facts: WorkloadFacts, runs: Sequence[_Run]) -> list[float]:
+    """The goal's target; for a "best within" goal the best level that any run reached."""
+    goal = facts.goal
+    if goal.target is not None:
+        return [goal.target]
+    levels = [p.metric for run in runs for p in run.result.points if math.isfinite(p.metric)]
+    if not levels:
+        return []
+    return [max(levels) if goal.direction == "max" else min(levels)]
+
+
+def _reading(facts: WorkloadFacts) -> str:
+    own, *others = (optimizer.name for optimizer in facts.optimizers)
+    elsewhere = f"; those of {', '.join(others)} are in trials.jsonl" if others else ""
+    return (
+        f"a training row is one evaluation, of runs with the optimizer {own} only{elsewhere}; a "
+        "run that did not reach the target was given up at its last row, which may be earlier than "
+        "longest_run_epochs; of runs alike in batch size, learning rate and seed the longest is "
+        "given; a batch size that was not timed has the step time of its training runs"
+    )
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return file.getvalue()

@@ -1,0 +1,44 @@
+"""Names of studies: unique in a store and safe as file names."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+
+from rightbatch.errors import StudyNotFound
+
+_LONGEST = 60
+
+
+def file_name_safe(text: str) -> str:
+    """The text in letters, digits, ".", "_" and "-"; "study" where nothing is left of it."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_text)[:_LONGEST].strip(".-_") or "study"
+
+
+def unique_name(name: str, title: str, taken: Collection[str]) -> str:
+    """A name for a new study.
+
+    Args:
+        name: What the caller would like; kept where it is safe and free.
+        title: Title of the workload, numbered where no name is given.
+        taken: Names in use.
+    """
+    wanted = file_name_safe(name or title)
+    if name and wanted not in taken:
+        return wanted
+    stem = re.sub(r"-\d+$", "", wanted) if name else wanted
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
+
+
+def study_not_found(name: str, names: Sequence[str]) -> StudyNotFound:
+    """The exception for a name that is not among `names` (oldest first)."""
+    if not names:
+        return StudyNotFound(f"There is no study {name!r}: the store is empty.")
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return StudyNotFound(f"There is no study {name!r}; did you mean {' or '.join(close)}?")
+    return StudyNotFound(f"There is no study {name!r}; the newest is {names[-1]}.")

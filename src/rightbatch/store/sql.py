@@ -1,0 +1,307 @@
+"""The store in an SQL database: SQLite, or PostgreSQL for a team."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, Row, create_engine, func, insert, select, text, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
+
+from rightbatch.errors import MissingDependency, StoreError, StoreLocked
+from rightbatch.records import Recording, Study, Trial
+from rightbatch.store import migrations, schema, sqlite
+from rightbatch.store.base import Store
+from rightbatch.store.codec import dump, kind_of, load
+from rightbatch.store.naming import study_not_found, unique_name
+
+_Record = TypeVar("_Record")
+_LOCK_SPACE = 0x72_62  # sets our advisory locks apart from other programs' in the same database
+
+
+def open_store(url_or_path: str | Path) -> Store:
+    """Open a store, and make it where there is none.
+
+    Args:
+        url_or_path: Path of an SQLite file, or an SQLAlchemy URL (sqlite or postgresql).
+
+    Raises:
+        StoreError: It cannot be a store; the message says why.
+        StoreTooNew: A newer version of rightbatch wrote it.
+        MissingDependency: The database's driver is not installed.
+    """
+    where = str(url_or_path)
+    try:
+        url = make_url(where) if "://" in where else URL.create("sqlite", database=where)
+        dialect = url.get_backend_name()
+    except ArgumentError:
+        raise StoreError(f"{where} is not a database URL; write sqlite:///FILE.") from None
+    if dialect == "sqlite":
+        path = sqlite.file_of(url)
+        if path is not None:
+            sqlite.check_file(path)
+            url = url.set(database=str(path))
+        with _store_errors(url):
+            return SqlStore(sqlite.engine_for(url), path)
+    if dialect != "postgresql":
+        raise StoreError(
+            f"A store cannot be kept in {dialect}; name an SQLite file or a postgresql:// URL."
+        )
+    try:
+        with _store_errors(url):
+            return SqlStore(create_engine(url), None)
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"The driver {error.name} is not installed; run: pip install {error.name}"
+        ) from None
+
+
+class SqlStore(Store):
+    """A store in an SQL database, through SQLAlchemy Core."""
+
+    def __init__(self, engine: Engine, path: Path | None) -> None:
+        """Check the version of what is there, and migrate it.
+
+        Args:
+            engine: The database.
+            path: Its file; None where it is not in one.
+        """
+        self._path = path
+        snapshot = {} if _is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
+        self._engine = engine
+        self._readable = engine.execution_options(**snapshot)
+        self._writable = engine.execution_options(**{sqlite.WRITE: True})
+        try:
+            self._prepare()
+        except BaseException:
+            engine.dispose()
+            raise
+
+    def create_study(self, study: Study) -> Study:
+        """See `Store.create_study`."""
+        try:
+            with self._write() as connection:
+                names = connection.scalars(select(schema.studies.c.name)).all()
+                row = _study_row(study)
+                row["name"] = unique_name(study.name, study.workload.title, names)
+                newest = connection.scalar(select(func.max(schema.studies.c.id))) or 0
+                connection.execute(insert(schema.studies).values(id=newest + 1, **row))
+                return self._study(connection, row["name"])
+        except StoreError as error:
+            if isinstance(error.__cause__, IntegrityError):  # another process took the name
+                return self.create_study(study)
+            raise
+
+    def update_study(self, study: Study) -> None:
+        """See `Store.update_study`."""
+        row = _study_row(study)
+        changed = {name: row[name] for name in ("settings", "facts", "hardware", "finished")}
+        with self._write() as connection:
+            study_id = self._study_id(connection, study.name)
+            connection.execute(
+                update(schema.studies).where(schema.studies.c.id == study_id).values(**changed)
+            )
+
+    def add_trial(self, study_name: str, trial: Trial) -> None:
+        """See `Store.add_trial`."""
+        row = _trial_row(trial)
+        try:
+            with self._write() as connection:
+                study_id = self._study_id(connection, study_name)
+                connection.execute(insert(schema.trials).values(study_id=study_id, **row))
+        except StoreError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                raise StoreError(
+                    f"Trial {trial.number} of {study_name} cannot be stored: numbers start at 1 "
+                    f"and a number that is taken is never overwritten."
+                ) from error
+            raise
+
+    def trials(self, study_name: str) -> tuple[Trial, ...]:
+        """See `Store.trials`."""
+        with self._read() as connection:
+            return self._trials(connection, study_name)
+
+    def study(self, name: str) -> Study:
+        """See `Store.study`."""
+        with self._read() as connection:
+            return self._study(connection, name)
+
+    def studies(self) -> tuple[Study, ...]:
+        """See `Store.studies`."""
+        with self._read() as connection:
+            rows = connection.execute(select(schema.studies).order_by(schema.studies.c.id)).all()
+        return tuple(_study_of(row) for row in rows)
+
+    def recording(self, name: str) -> Recording:
+        """See `Store.recording`."""
+        with self._read() as connection:
+            return Recording(self._study(connection, name), self._trials(connection, name))
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[None]:
+        """See `Store.writing`.
+
+        A lock on a file beside an SQLite file, an advisory lock in PostgreSQL; the operating
+        system and the server take them back from a process that died. A database in memory
+        belongs to one process and needs none.
+        """
+        with self._read() as connection:
+            study_id = self._study_id(connection, name)
+        if self._path is not None:
+            with _file_lock(self._path, name):
+                yield
+        elif _is_sqlite(self._engine):
+            yield
+        else:
+            with _advisory_lock(self._engine, study_id, name):
+                yield
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._engine.dispose()
+
+    def _prepare(self) -> None:
+        with self._readable.begin() as connection:
+            version = migrations.version_of(connection)
+            if version == 0 and _is_sqlite(self._engine):
+                sqlite.check_empty(connection)
+        if self._path is not None:
+            sqlite.choose_journal(self._engine, self._path)
+        if version < migrations.NEWEST:
+            with self._writable.begin() as connection:
+                migrations.migrate(connection)
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with _store_errors(self._engine.url), self._readable.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with _store_errors(self._engine.url), self._writable.begin() as connection:
+            yield connection
+
+    def _study_row_named(self, connection: Connection, name: str) -> Row[Any]:
+        row = connection.execute(
+            select(schema.studies).where(schema.studies.c.name == name)
+        ).one_or_none()
+        if row is None:
+            names = select(schema.studies.c.name).order_by(schema.studies.c.id)
+            raise study_not_found(name, connection.scalars(names).all())
+        return row
+
+    def _study_id(self, connection: Connection, name: str) -> int:
+        return int(self._study_row_named(connection, name).id)
+
+    def _study(self, connection: Connection, name: str) -> Study:
+        return _study_of(self._study_row_named(connection, name))
+
+    def _trials(self, connection: Connection, study_name: str) -> tuple[Trial, ...]:
+        study_id = self._study_id(connection, study_name)
+        rows: Sequence[Row[Any]] = connection.execute(
+            select(schema.trials)
+            .where(schema.trials.c.study_id == study_id)
+            .order_by(schema.trials.c.number)
+        ).all()
+        return tuple(_trial_of(row, study_name) for row in rows)
+
+
+def _is_sqlite(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+@contextmanager
+def _store_errors(url: URL) -> Iterator[None]:
+    try:
+        yield
+    except NoSuchModuleError:
+        raise StoreError(
+            f"{url.drivername} is not a database driver; write sqlite:///FILE."
+        ) from None
+    except SQLAlchemyError as error:
+        where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string()
+        cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+        raise StoreError(
+            f"The store {where} cannot be used ({cause}); try again or name another."
+        ) from error
+
+
+@contextmanager
+def _file_lock(path: Path, name: str) -> Iterator[None]:
+    lock = FileLock(path.with_name(f".{path.name}.{name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise _locked(name) from None
+    except OSError as error:
+        raise StoreError(
+            f"The lock {lock.lock_file} cannot be made ({error.strerror}); name another store."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _advisory_lock(engine: Engine, study_id: int, name: str) -> Iterator[None]:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"space": _LOCK_SPACE, "study": study_id}
+        if not connection.scalar(text("SELECT pg_try_advisory_lock(:space, :study)"), key):
+            raise _locked(name)
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:space, :study)"), key)
+
+
+def _locked(name: str) -> StoreLocked:
+    return StoreLocked(
+        f"Another rightbatch is working on the study {name}; wait until it has finished, or end it."
+    )
+
+
+def _text(data: object) -> str | None:
+    return None if data is None else json.dumps(data, allow_nan=False)
+
+
+def _study_row(study: Study) -> dict[str, Any]:
+    data = dump(study)
+    bodies = {name: _text(data.pop(name)) for name in ("workload", "settings", "facts", "hardware")}
+    return data | bodies
+
+
+def _trial_row(trial: Trial) -> dict[str, Any]:
+    data = dump(trial)
+    bodies = {name: _text(data.pop(name)) for name in ("probe", "outcome", "result")}
+    kind, status = kind_of(trial.probe), trial.outcome.status.value
+    return data | bodies | {"kind": kind, "status": status}
+
+
+def _study_of(row: Row[Any]) -> Study:
+    bodies = ("workload", "settings", "facts", "hardware")
+    return _load(Study, row, bodies, f"The study {row.name}")
+
+
+def _trial_of(row: Row[Any], study_name: str) -> Trial:
+    bodies = ("probe", "outcome", "result")
+    return _load(Trial, row, bodies, f"Trial {row.number} of {study_name}")
+
+
+def _load(record_type: type[_Record], row: Row[Any], bodies: tuple[str, ...], what: str) -> _Record:
+    data = dict(row._mapping)
+    try:
+        data |= {name: json.loads(data[name]) for name in bodies if data[name] is not None}
+        return load(record_type, data)
+    except (ValueError, StoreError) as error:
+        raise StoreError(f"{what} is damaged in the store: {error}") from error

@@ -1,0 +1,121 @@
+"""What is particular to SQLite: transactions, durability, files that are no store."""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine import URL
+
+from rightbatch.errors import StoreError
+
+WRITE = "rightbatch_write"
+"""Execution option of a transaction that will write."""
+
+_BUSY_SECONDS = 30.0
+_NETWORK_DISKS = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "fuse.")
+
+
+def file_of(url: URL) -> Path | None:
+    """The file of a SQLite URL; None for a database in memory."""
+    if url.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(url.database)).expanduser().absolute()
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a path can be a store, without writing to it; its directory is made.
+
+    Raises:
+        StoreError: It is a directory, cannot be written, or holds something else.
+    """
+    if path.is_dir():
+        raise StoreError(
+            f"{path} is a directory; name a file in it, such as {path / 'studies.db'}."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The directory {path.parent} cannot be made ({error.strerror}); name another store."
+        ) from None
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StoreError(f"The directory {path.parent} cannot be written; name another store.")
+    if not path.exists():
+        return
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(f"The file {path} cannot be written; name another store.")
+    with path.open("rb") as file:
+        if file.read(16) not in {b"", b"SQLite format 3\0"}:
+            raise StoreError(f"{path} is not a rightbatch store; name another file.")
+
+
+def check_empty(connection: Connection) -> None:
+    """Make sure that a database without a store's tables has no others either.
+
+    Raises:
+        StoreError: It belongs to another program.
+    """
+    if inspect(connection).get_table_names():
+        raise StoreError(
+            f"{connection.engine.url.database} is a database of another program; name another file."
+        )
+
+
+def engine_for(url: URL) -> Engine:
+    """An engine whose transactions are real ones and whose commits reach the disk.
+
+    SQLAlchemy's recipe for SQLite transactions: the driver begins none by itself, we emit BEGIN.
+    A transaction that will write takes the write lock at its start (BEGIN IMMEDIATE), so that it
+    cannot fail half-way because another one wrote meanwhile. `synchronous = FULL`: a trial costs
+    seconds to minutes and one fsync milliseconds, so a stored trial may as well survive a power
+    cut.
+    """
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def choose_journal(engine: Engine, path: Path) -> None:
+    """Keep a write-ahead log, so that readers and the writer never wait for each other.
+
+    The log needs memory shared between processes, which a network disk cannot give: there, and
+    where the file system refuses it, SQLite keeps its plain journal.
+    """
+    mounts = ((part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True))
+    mode = "DELETE" if on_network_disk(path, mounts) else "WAL"
+    connection = engine.raw_connection()
+    try:
+        with suppress(sqlite3.OperationalError):
+            connection.cursor().execute(f"PRAGMA journal_mode = {mode}")
+    finally:
+        connection.close()
+
+
+def on_network_disk(path: Path, mounts: Iterable[tuple[str, str]]) -> bool:
+    """Whether a path lies on a disk of another machine (or of a FUSE program, which may).
+
+    Args:
+        path: Absolute path.
+        mounts: (mount point, type of file system) of everything mounted, in order of mounting.
+    """
+    longest, kind = 0, ""
+    for where, mounted in mounts:
+        depth = len(Path(where).parts)
+        if path.resolve().is_relative_to(where) and depth >= longest:
+            longest, kind = depth, mounted
+    return kind.lower().startswith(_NETWORK_DISKS)

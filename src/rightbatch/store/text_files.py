@@ -1,0 +1,18 @@
+"""Reading a text file whose trouble is told in one sentence."""
+
+from pathlib import Path
+
+from rightbatch.errors import StoreError
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        StoreError: It cannot be read; the message names the file.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise StoreError(f"{path} cannot be read: {cause}.") from None

@@ -1,0 +1,381 @@
+"""Studies go out to plain files and come back."""
+
+import csv
+import json
+import math
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rightbatch.errors import StoreError, StoreTooNew
+from rightbatch.records import (
+    Goal,
+    Hardware,
+    OptimizerFacts,
+    Outcome,
+    Recording,
+    Settings,
+    SpeedProbe,
+    SpeedResult,
+    SpeedSample,
+    Status,
+    Study,
+    TrainingPoint,
+    TrainingProbe,
+    TrainingResult,
+    Trial,
+    WorkloadFacts,
+    WorkloadReference,
+)
+from rightbatch.store import export_study, import_study
+
+EXAMPLES = 1000
+FACTS = WorkloadFacts(
+    title="digits",
+    framework="torch",
+    train_examples=EXAMPLES,
+    valid_examples=200,
+    batch_size=10,
+    optimizers=(OptimizerFacts("sgd", "linear", 0.1), OptimizerFacts("adam", "square_root", 1e-3)),
+    goal=Goal("accuracy", "max", target=0.9),
+    parameters=9,
+)
+HARDWARE = Hardware("cpu", "a processor", 2, 1, 2**33, 2**32, "Linux")
+STUDY = Study(
+    name="digits-1",
+    workload=WorkloadReference("workload", module="zoo", title="digits"),
+    settings=Settings(),
+    created=1.7e9,
+    rightbatch_version="0.1.0",
+    facts=FACTS,
+    hardware=HARDWARE,
+    finished=True,
+)
+
+
+def speed(number, samples, optimizer="sgd"):
+    taken = tuple(SpeedSample(size, 5, s, 0.0, turn) for turn, (size, s) in enumerate(samples))
+    probe = SpeedProbe(optimizer, tuple({size for size, _ in samples}), 32, seconds=1.0)
+    return Trial(number, probe, Outcome(Status.OK), SpeedResult(taken), 1.7e9, 1.0)
+
+
+def training(
+    number, size, metrics, status=Status.OK, seed=0, rate=0.1, optimizer="sgd", result=True
+):
+    probe = TrainingProbe(optimizer, size, size, rate, seed, 10_000, 60.0, 90.0)
+    points = tuple(
+        TrainingPoint(50 * i, 50 * i * size, 0.5 * i, metric, 0.1)
+        for i, metric in enumerate(metrics, start=1)
+    )
+    measured = TrainingResult(points, 0.5 * len(points), 0.1) if result else None
+    return Trial(
+        number, probe, Outcome(status, "" if status == "ok" else "Why."), measured, 1.7e9, 2.0
+    )
+
+
+RECORDING = Recording(
+    STUDY,
+    (
+        speed(1, [(10, 0.02), (20, 0.03), (10, 0.01), (20, 0.05), (10, 0.04)]),
+        training(2, 10, [0.5, 0.9]),
+        training(3, 20, [0.4, math.nan], Status.DIVERGED, seed=1),
+        training(4, 20, [0.4], Status.GOAL_NOT_REACHED, rate=0.2, seed=2),
+        training(5, 20, [0.4, 0.6, 0.95], rate=0.2, seed=2),  # the run of trial 4, for longer
+        training(6, 10, [0.99], optimizer="adam"),
+        training(7, 40, [], Status.OUT_OF_MEMORY, result=False),
+        training(8, 80, [0.7], Status.GOAL_NOT_REACHED),
+    ),
+)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same(one, other):
+    """Whether two recordings are equal, NaN being equal to NaN."""
+    return repr(one) == repr(other)
+
+
+@pytest.fixture
+def exported(tmp_path):
+    export_study(RECORDING, tmp_path / "study")
+    return tmp_path / "study"
+
+
+def test_an_export_comes_back_without_loss(exported):
+    assert same(import_study(exported), RECORDING)
+
+
+def test_the_files_written_are_told(tmp_path):
+    paths = export_study(RECORDING, tmp_path / "a" / "b")
+    assert {p.name for p in paths} == {"study.json", "training.csv", "speed.csv", "trials.jsonl"}
+    assert sorted(paths) == sorted((tmp_path / "a" / "b").iterdir())
+
+
+def test_training_rows_are_evaluations_of_the_first_optimizer(exported):
+    table = rows(exported / "training.csv")
+    assert list(table[0]) == ["batch_size", "seed", "learning_rate", "step", "epoch", "metric"]
+    assert [tuple(row.values()) for row in table] == [
+        ("10", "0", "0.1", "50", "0.5", "0.5"),
+        ("10", "0", "0.1", "100", "1.0", "0.9"),
+        ("20", "1", "0.1", "50", "1.0", "0.4"),
+        ("20", "1", "0.1", "100", "2.0", "nan"),
+        ("20", "2", "0.2", "50", "1.0", "0.4"),
+        ("20", "2", "0.2", "100", "2.0", "0.6"),
+        ("20", "2", "0.2", "150", "3.0", "0.95"),
+        ("80", "0", "0.1", "50", "4.0", "0.7"),
+    ]
+
+
+def test_step_times_are_medians_or_those_of_training(exported):
+    table = {int(r["batch_size"]): float(r["step_seconds"]) for r in rows(exported / "speed.csv")}
+    assert table == {10: 0.02, 20: pytest.approx(0.04), 80: 0.01}
+
+
+def test_study_json_has_the_fields_of_a_published_study(exported):
+    data = json.loads((exported / "study.json").read_text())
+    assert data["name"] == "digits-1"
+    assert data["optimizer"] == "sgd"
+    assert data["metric"] == {"name": "accuracy", "direction": "max"}
+    assert data["targets"] == [0.9]
+    assert data["examples_per_epoch"] == EXAMPLES
+    assert data["longest_run_epochs"] == 4.0
+    assert data["batch_sizes"] == [10, 20, 80]
+    assert data["runs_per_batch_size"] == {"10": 1, "20": 2, "80": 1}
+    assert "optimizer sgd only; those of adam are in trials.jsonl" in data["reading"]
+    assert {"task", "dataset", "model", "hardware", "devices", "source"} <= data.keys()
+
+
+def test_a_goal_without_a_target_is_given_the_best_level_reached(tmp_path):
+    facts = replace(FACTS, goal=Goal("loss", "min", within_epochs=3))
+    export_study(replace(RECORDING, study=replace(STUDY, facts=facts)), tmp_path)
+    assert json.loads((tmp_path / "study.json").read_text())["targets"] == [0.4]
+
+
+def test_the_plain_files_alone_tell_the_same_runs(exported):
+    (exported / "trials.jsonl").unlink()
+    recording = import_study(exported)
+    assert recording.study.facts.goal == FACTS.goal
+    assert recording.study.facts.framework == "recorded"
+    assert recording.study.facts.optimizers == (OptimizerFacts("sgd", "linear", 0.1),)
+    speeds, *runs = recording.trials
+    assert {s.batch_size: s.step_seconds for s in speeds.result.samples}[10] == 0.02
+    told = [
+        (r.probe.batch_size, r.probe.learning_rate, r.probe.seed, r.outcome.status) for r in runs
+    ]
+    assert told == [
+        (10, 0.1, 0, Status.OK),
+        (20, 0.1, 1, Status.GOAL_NOT_REACHED),
+        (20, 0.2, 2, Status.OK),
+        (80, 0.1, 0, Status.GOAL_NOT_REACHED),
+    ]
+    assert [p.metric for p in runs[2].result.points] == [0.4, 0.6, 0.95]
+    assert [p.examples for p in runs[2].result.points] == [1000, 2000, 3000]
+    assert runs[1].probe.max_steps == 4 * EXAMPLES / 20
+    assert runs[1].result.train_seconds == pytest.approx(200 * 0.04)
+
+
+def test_a_run_without_rows_never_reached_any_level(exported):
+    (exported / "trials.jsonl").unlink()
+    path = exported / "study.json"
+    data = json.loads(path.read_text())
+    data["runs_per_batch_size"]["10"] = 3
+    path.write_text(json.dumps(data))
+    silent = [t for t in import_study(exported).trials[1:] if not t.result.points]
+    assert [(t.probe.batch_size, t.probe.seed) for t in silent] == [(10, 1), (10, 2)]
+    assert all(t.outcome.status is Status.GOAL_NOT_REACHED for t in silent)
+
+
+def test_a_blank_learning_rate_is_nan_and_blank_again_when_exported(exported, tmp_path):
+    (exported / "trials.jsonl").unlink()
+    path = exported / "training.csv"
+    path.write_text(path.read_text().replace(",0.1,", ",,").replace(",0.2,", ",,"))
+    recording = import_study(exported)
+    assert all(math.isnan(trial.probe.learning_rate) for trial in recording.trials[1:])
+    export_study(recording, tmp_path / "again")
+    assert {row["learning_rate"] for row in rows(tmp_path / "again" / "training.csv")} == {""}
+    assert same(import_study(tmp_path / "again"), recording)
+
+
+def test_an_earlier_export_is_replaced_and_nothing_else_is(exported, tmp_path):
+    shorter = Recording(STUDY, RECORDING.trials[:3])
+    export_study(shorter, exported)
+    assert same(import_study(exported), shorter)
+    before = {path: path.read_bytes() for path in exported.iterdir()}
+    with pytest.raises(StoreError, match="holds no earlier export of digits-2"):
+        export_study(replace(RECORDING, study=replace(STUDY, name="digits-2")), exported)
+    assert {path: path.read_bytes() for path in exported.iterdir()} == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(StoreError, match="not empty"):
+        export_study(RECORDING, tmp_path / "mine")
+    with pytest.raises(StoreError, match="cannot be written"):
+        export_study(RECORDING, tmp_path / "mine" / "thesis.txt")
+
+
+def test_a_study_that_never_began_has_nothing_to_export(tmp_path):
+    with pytest.raises(StoreError, match="nothing to export"):
+        export_study(Recording(replace(STUDY, facts=None), ()), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_importing_runs_no_code_of_the_study(tmp_path):
+    (tmp_path / "train.py").write_text("open('ran', 'w')\nraise SystemExit('imported!')\n")
+    reference = WorkloadReference("workload", file=str(tmp_path / "train.py"), title="train.py")
+    mine = replace(RECORDING, study=replace(STUDY, workload=reference))
+    export_study(mine, tmp_path / "study")
+    assert same(import_study(tmp_path / "study"), mine)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("trials.jsonl", lambda text: text[:-20], "trials.jsonl, line 9: this is no JSON"),
+        (
+            "trials.jsonl",
+            lambda text: text + text.splitlines()[3] + "\n",
+            "line 10: .*another trial 3",
+        ),
+        (
+            "trials.jsonl",
+            lambda text: text.replace('"kind": "speed"', '"kind": "x"'),
+            "line 2: .*'x'",
+        ),
+        ("trials.jsonl", lambda text: text.split("\n", 1)[1], "line 1: this is not the study"),
+        ("trials.jsonl", lambda _: "", "line 1: this is no JSON"),
+        ("study.json", lambda text: text[:50], "study.json, line 4: Expecting value"),
+        ("study.json", lambda _: "[]", "study.json: this is no JSON object"),
+        ("study.json", lambda text: text.replace('"targets"', '"goals"'), "'targets' is missing"),
+        ("study.json", lambda text: text.replace('"max"', '"up"'), 'neither "max" nor'),
+        ("study.json", lambda text: text.replace("1000,", "-3,"), "'examples_per_epoch' is"),
+        (
+            "study.json",
+            lambda text: text.replace("[\n    10,", "[\n    11,"),
+            "speed.csv: no row for .* 11",
+        ),
+        (
+            "training.csv",
+            lambda text: text.replace("metric", "score"),
+            "line 1: the column 'metric'",
+        ),
+        ("training.csv", lambda text: text.replace("0.95", "high"), "line 8: 'high' is no metric"),
+        ("training.csv", lambda text: text.replace(",0.95", ""), "line 8: 5 cells under 6"),
+        (
+            "training.csv",
+            lambda text: text.replace("150", "70"),
+            "line 8: the steps of a run go back",
+        ),
+        ("training.csv", lambda _: "", "line 1: there is no table"),
+        (
+            "speed.csv",
+            lambda text: text.replace("0.02", "-0.02"),
+            "line 2: '-0.02' is no step seconds",
+        ),
+        (
+            "speed.csv",
+            lambda text: text.replace("20,", "twenty,"),
+            "line 3: 'twenty' is no batch size",
+        ),
+    ],
+)
+def test_bad_input_is_named_by_file_and_line(exported, file, change, message):
+    if file != "trials.jsonl":
+        (exported / "trials.jsonl").unlink()
+    path = exported / file
+    before = path.read_text()
+    path.write_text(change(before))
+    assert path.read_text() != before
+    with pytest.raises(StoreError, match=message) as caught:
+        import_study(exported)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["study.json", "training.csv", "speed.csv"])
+def test_a_missing_file_is_named(exported, file):
+    (exported / "trials.jsonl").unlink()
+    (exported / file).unlink()
+    with pytest.raises(StoreError, match=f"{file} cannot be read: No such file"):
+        import_study(exported)
+
+
+def test_what_is_no_text_or_no_folder_is_refused(exported, tmp_path):
+    with pytest.raises(StoreError, match="is not a folder"):
+        import_study(tmp_path / "nowhere")
+    (exported / "trials.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StoreError, match=r"trials.jsonl cannot be read: it is not UTF-8"):
+        import_study(exported)
+
+
+def test_a_newer_export_is_refused(exported):
+    path = exported / "trials.jsonl"
+    path.write_text(path.read_text().replace('{"version": 1', '{"version": 2', 1))
+    with pytest.raises(StoreTooNew, match="newer rightbatch"):
+        import_study(exported)
+
+
+@pytest.fixture(scope="module")
+def published():
+    """Folders of the published studies that RIGHTBATCH_TRACES names."""
+    where = os.environ.get("RIGHTBATCH_TRACES")
+    if not where:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("RIGHTBATCH_TRACES is not set; it must name the published studies in CI.")
+        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies.")
+    folders = sorted(path.parent for path in Path(where).glob("*/study.json"))
+    assert folders
+    return folders
+
+
+def first_step(levels, target, better):
+    return next(
+        (step for step, metric in levels if metric == target or better(metric, target)), None
+    )
+
+
+def test_every_published_study_tells_the_same_steps_to_every_target(published):
+    for folder in published:
+        data = json.loads((folder / "study.json").read_text())
+        recording = import_study(folder)
+        better = recording.study.facts.goal.better
+        assert recording.study.facts.goal.target == data["targets"][-1]
+        levels = {}
+        for row in rows(folder / "training.csv"):
+            key = (int(row["batch_size"]), int(row["seed"]))
+            levels.setdefault(key, []).append((int(row["step"]), float(row["metric"])))
+        runs = {(t.probe.batch_size, t.probe.seed): t.result for t in recording.trials[1:]}
+        assert len(runs) == len(recording.trials) - 1
+        assert runs.keys() == {key for key in levels if key[0] in data["batch_sizes"]}
+        for target in data["targets"]:
+            for key, result in runs.items():
+                read = [(point.step, point.metric) for point in result.points]
+                assert first_step(read, target, better) == first_step(levels[key], target, better)
+
+
+def test_every_published_study_tells_the_same_step_times(published):
+    for folder in published:
+        speeds = {
+            int(r["batch_size"]): float(r["step_seconds"]) for r in rows(folder / "speed.csv")
+        }
+        data = json.loads((folder / "study.json").read_text())
+        trial = import_study(folder).trials[0]
+        told = {sample.batch_size: sample.step_seconds for sample in trial.result.samples}
+        assert told == {size: speeds[size] for size in data["batch_sizes"]}
+
+
+def test_every_published_study_survives_a_second_export(published, tmp_path):
+    for folder in published:
+        recording = import_study(folder)
+        copy = tmp_path / folder.name
+        export_study(recording, copy)
+        assert same(import_study(copy), recording)
+        shutil.copy(folder / "study.json", copy)  # the same candidates and limits ...
+        (copy / "trials.jsonl").unlink()
+        again = import_study(copy)
+        assert [t.result.points[-1].step for t in again.trials[1:] if t.result.points] == [
+            t.result.points[-1].step for t in recording.trials[1:] if t.result.points
+        ]
