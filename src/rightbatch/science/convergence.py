@@ -1,0 +1,342 @@
+"""Steps to a target against batch size, S(B) = S_min·(1 + B_crit/B) (McCandlish et al. 2018)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+from rightbatch.records import Direction, Estimate
+from rightbatch.science.stats import residual_variance, t_quantile
+
+_Array = npt.NDArray[np.float64]
+
+_MARGIN = np.log(1e4)
+"""How far beyond the sizes tried B_crit is looked for, as a log ratio; further is "unbounded"."""
+
+
+def steps_to_target(
+    steps: Sequence[float], values: Sequence[float], target: float, direction: Direction
+) -> float | None:
+    """Steps at which a metric first meets a level, on the line between two evaluations.
+
+    The first evaluation that meets the target is found, then the crossing on the straight line
+    from the evaluation before it: a run is not charged a whole evaluation interval. A run that
+    meets the target at its first evaluation counts with that evaluation's step.
+
+    Args:
+        steps: Updates before each evaluation, ascending, shape (n,).
+        values: The metric at each, shape (n,); one that is not finite never meets a target.
+        target: Level to reach.
+        direction: "max" where larger is better, "min" where smaller is.
+
+    Returns:
+        Steps, or None where no evaluation meets the target.
+    """
+    if len(steps) != len(values):
+        raise ValueError("Every evaluation needs one step and one metric value.")
+    sign = 1.0 if direction == "max" else -1.0
+    for i, value in enumerate(values):
+        if not (np.isfinite(value) and sign * (value - target) >= 0):
+            continue
+        if i == 0 or not np.isfinite(values[i - 1]):
+            return float(steps[i])
+        share = (target - values[i - 1]) / (value - values[i - 1])
+        return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
+    return None
+
+
+def deepest_common_level(runs: Sequence[Sequence[float]], direction: Direction) -> float | None:
+    """The best level that every run reaches: the worst of the runs' best metric values.
+
+    Args:
+        runs: Metric values of each run.
+        direction: "max" where larger is better, "min" where smaller is.
+
+    Returns:
+        The level, to be used as a target; None where a run has no finite value, or there is none.
+    """
+    finite = [[value for value in run if np.isfinite(value)] for run in runs]
+    if not finite or not all(finite):
+        return None
+    if direction == "max":
+        return min(max(run) for run in finite)
+    return max(min(run) for run in finite)
+
+
+def examples_to_target(steps: float, batch_size: float) -> float:
+    """E = S·B, in examples."""
+    return steps * batch_size
+
+
+def zhang_critical_batch_size(a: float, b: float) -> float:
+    """Batch size with 20% more steps than perfect scaling from B = 256 (Zhang et al. 2024).
+
+    With S = a + b/B: S(B) = 1.2·S(256)·256/B gives B = 1.2·256 + 0.2·b/a.
+
+    Args:
+        a: S_min, in steps, above 0.
+        b: E_min = S_min·B_crit, in examples.
+    """
+    if a <= 0:
+        raise ValueError("The critical batch size is unbounded where S_min is not above 0.")
+    return 1.2 * 256 + 0.2 * b / a
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hyperbola:
+    """S(B) = a + b/B with the region of curves that the runs do not rule out.
+
+    Attributes:
+        a: S_min, in steps.
+        b: E_min = S_min·B_crit, in examples.
+        level: Coverage of intervals made from the region.
+        region: Rows log B_crit, log S_min and half-width of log S_min, one column per curve.
+    """
+
+    a: float
+    b: float
+    level: float
+    region: _Array = field(repr=False)
+
+    def at(self, batch_size: float) -> float:
+        """Steps to the target at a batch size."""
+        return self.a + self.b / batch_size
+
+    def estimate(self, batch_size: float) -> Estimate:
+        """Steps to the target of the typical run at a batch size, with a confidence interval."""
+        log_crit, log_min, half = self.region
+        centre = np.logaddexp(log_min, log_min + log_crit - np.log(batch_size))
+        low, high = float(np.exp((centre - half).min())), float(np.exp((centre + half).max()))
+        note = "profile likelihood of the hyperbola"
+        return Estimate(self.at(batch_size), low, high, self.level, "steps", note)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HyperbolaFit:
+    """What the runs tell of S(B) = S_min·(1 + B_crit/B).
+
+    Attributes:
+        curve: The fitted curve; None with fewer than three sizes or three runs at the target.
+        s_min: S_min, in steps; None where the runs do not bound it.
+        critical_batch_size: B_crit, in examples; None where the runs do not tell it.
+        sigma: Standard deviation of log steps between runs about the curve; None without a curve.
+        lack_of_fit: RMS log residual of the runs that reached the target; None without a curve.
+        reason: Why the critical batch size is unknown, in a sentence; empty where it is known.
+    """
+
+    curve: Hyperbola | None
+    s_min: Estimate | None
+    critical_batch_size: Estimate | None
+    sigma: float | None
+    lack_of_fit: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """Log steps of the runs that reached the target and of those that were stopped before."""
+
+    log_batch: _Array
+    log_steps: _Array
+    stopped_batch: _Array
+    stopped_steps: _Array
+
+    def shapes(self, log_crit: _Array) -> tuple[_Array, _Array]:
+        """log(S/S_min) for each curve (row) and run (column)."""
+        c = log_crit[:, None]
+        return np.logaddexp(0, c - self.log_batch), np.logaddexp(0, c - self.stopped_batch)
+
+    def profile(self, log_crit: _Array, sigma: float) -> tuple[_Array, _Array, _Array]:
+        """Best log S_min for each B_crit, its deviance (-2 log L) and curvature."""
+        reached, stopped = self.shapes(log_crit)
+        r, q = self.log_steps - reached, self.stopped_steps - stopped
+        m = r.mean(axis=1)
+        n = self.log_steps.size
+        curvature = np.full_like(m, n / sigma**2)
+        for _ in range(20 if q.size else 0):  # Newton's method on a convex function of m
+            z = (m[:, None] - q) / sigma
+            hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - special.log_ndtr(z))
+            gradient = (n * m - r.sum(axis=1)) / sigma**2 - hazard.sum(axis=1) / sigma
+            curvature = (n + (hazard * (hazard + z)).sum(axis=1)) / sigma**2
+            m = m - gradient / curvature
+        deviance = ((r - m[:, None]) ** 2).sum(axis=1) / sigma**2
+        deviance -= 2 * special.log_ndtr((m[:, None] - q) / sigma).sum(axis=1)
+        return m, deviance, curvature
+
+    def best(self, grid: _Array, sigma: float) -> float:
+        """log B_crit of the most likely curve, by zooming in on the grid."""
+        for _ in range(4):
+            i = int(np.argmin(self.profile(grid, sigma)[1]))
+            grid = np.linspace(grid[max(i - 1, 0)], grid[min(i + 1, grid.size - 1)], 41)
+        return float(grid[int(np.argmin(self.profile(grid, sigma)[1]))])
+
+    def scatter(self, grid: _Array) -> float:
+        """Maximum-likelihood σ of log steps, with the runs that were stopped counted."""
+        n, coarse = self.log_steps.size, grid[::4]
+        if not self.stopped_steps.size:
+            best = np.array([self.best(coarse, 1.0)])
+            return max(float(np.sqrt(self.profile(best, 1.0)[1][0] / n)), 1e-6)
+
+        def deviance_at(log_sigma: float) -> float:
+            deviance = self.profile(coarse, float(np.exp(log_sigma)))[1].min()
+            return float(deviance) + 2 * n * log_sigma
+
+        found = optimize.minimize_scalar(
+            deviance_at,
+            bounds=(np.log(1e-3), np.log(3.0)),
+            method="bounded",
+            options={"xatol": 1e-2},
+        )
+        return float(np.exp(found.x))
+
+    def error(self, log_crit: float, sigma: float) -> tuple[float, int]:
+        """Variance of log steps for the intervals and its degrees of freedom."""
+        one = np.array([log_crit])
+        residuals = self.log_steps - self.shapes(one)[0][0] - self.profile(one, sigma)[0][0]
+        _, index = np.unique(self.log_batch, return_inverse=True)
+        counts = np.bincount(index)
+        means = np.bincount(index, residuals) / counts
+        lack_df, pure_df = counts.size - 2, residuals.size - counts.size
+        lack = float((counts * means**2).sum()) / max(lack_df, 1)
+        pure = float(((residuals - means[index]) ** 2).sum()) / max(pure_df, 1)
+        variance, df = residual_variance(lack, lack_df, pure, pure_df)
+        return max(variance, sigma**2 * residuals.size / (residuals.size - 2)), df
+
+
+def fit_hyperbola(
+    batch_sizes: Sequence[float],
+    steps: Sequence[float | None],
+    censored_at: Sequence[float | None] | None = None,
+    level: float = 0.95,
+) -> HyperbolaFit:
+    """Fit S(B) = S_min·(1 + B_crit/B) to runs, those that were stopped early included.
+
+    log S is taken as normal about the curve with one σ, which for runs that all reached the target
+    is least squares on log steps; a run stopped after c steps adds P(S > c) (Tobin 1958). The
+    intervals hold the curves whose profile likelihood is within Student's (F's) quantile of the
+    best, σ held at its estimate (Bates and Watts 1988, section 6.1). Where sizes miss the curve by
+    more than their seeds scatter, the misses are taken as the error (`residual_variance`).
+
+    Args:
+        batch_sizes: Batch size of each run in examples, shape (n,).
+        steps: Steps each took to the target, shape (n,); None or NaN where it never did.
+        censored_at: Steps made by each run that never did, shape (n,); other entries are ignored.
+            A run with neither is left out.
+        level: Coverage of the intervals.
+
+    Returns:
+        The fit; what the runs cannot tell is None in it, with the reason.
+    """
+    runs = _read_runs(batch_sizes, steps, censored_at)
+    reason = _too_little(runs)
+    if reason:
+        return HyperbolaFit(None, None, None, None, None, reason)
+    sizes = np.concatenate([runs.log_batch, runs.stopped_batch])
+    grid = np.linspace(sizes.min() - _MARGIN, sizes.max() + _MARGIN, 401)
+    sigma = runs.scatter(grid)
+    best = runs.best(grid, sigma)
+    variance, df = runs.error(best, sigma)
+    budget = t_quantile(level, df) ** 2 * variance / sigma**2
+    low, high = _ends(runs, grid, best, sigma, budget)
+    span = np.unique([*np.linspace(low if low is not None else grid[0], best, 61),
+                      *np.linspace(best, high if high is not None else grid[-1], 61)])  # fmt: skip
+    m, deviance, curvature = runs.profile(span, sigma)
+    half = np.sqrt(np.maximum(budget - (deviance - deviance.min()), 0) / curvature)
+    log_min = float(m[int(np.argmin(np.abs(span - best)))])
+    curve = Hyperbola(
+        float(np.exp(log_min)), float(np.exp(log_min + best)), level, np.stack([span, m, half])
+    )
+    residuals = runs.log_steps - np.log(curve.a + curve.b / np.exp(runs.log_batch))
+    scatter = sigma * (residuals.size / (residuals.size - 2)) ** 0.5
+    lack_of_fit = float(np.sqrt(np.mean(residuals**2)))
+    edges = (float(grid[0]), float(grid[-1]))
+    return _describe(curve, (low, best, high), edges, sizes, scatter, lack_of_fit)
+
+
+def _read_runs(
+    batch_sizes: Sequence[float],
+    steps: Sequence[float | None],
+    censored_at: Sequence[float | None] | None,
+) -> _Runs:
+    B = np.asarray(batch_sizes, dtype=float)
+    S = np.array(steps, dtype=float)
+    stop = np.full(B.shape, np.nan) if censored_at is None else np.array(censored_at, dtype=float)
+    if not B.shape == S.shape == stop.shape:
+        raise ValueError("Every run needs one batch size and one entry for its steps.")
+    if (B <= 0).any() or (S <= 0).any():
+        raise ValueError("Batch sizes and steps to the target must be above 0.")
+    reached = np.isfinite(S)
+    stopped = ~reached & (stop > 0)
+    return _Runs(np.log(B[reached]), np.log(S[reached]), np.log(B[stopped]), np.log(stop[stopped]))
+
+
+def _too_little(runs: _Runs) -> str:
+    sizes = np.unique(np.concatenate([runs.log_batch, runs.stopped_batch])).size
+    if sizes < 3:
+        return f"A critical batch size needs runs at three or more batch sizes; there are {sizes}."
+    if runs.log_steps.size < 3 or np.unique(runs.log_batch).size < 2:
+        return (
+            "A critical batch size needs three or more runs that reach the target, at two or more "
+            f"batch sizes; {runs.log_steps.size} did. Give the runs more time or lower the target."
+        )
+    return ""
+
+
+def _ends(
+    runs: _Runs, grid: _Array, best: float, sigma: float, budget: float
+) -> tuple[float | None, float | None]:
+    """Where the profile of log B_crit rises by `budget`; None where it does not on the grid."""
+    c = np.unique(np.append(grid, best))
+    deviance = runs.profile(c, sigma)[1]
+    at = int(np.searchsorted(c, best))
+    rise = np.sqrt(np.maximum(deviance - deviance[at], 0))  # straight near the minimum
+
+    def crossing(order: npt.NDArray[np.intp]) -> float | None:
+        above = np.flatnonzero(rise[order] > budget**0.5)
+        if not above.size:
+            return None
+        i, j = order[above[0] - 1], order[above[0]]
+        return float(c[i] + (c[j] - c[i]) * (budget**0.5 - rise[i]) / (rise[j] - rise[i]))
+
+    return crossing(np.arange(at, -1, -1)), crossing(np.arange(at, c.size))
+
+
+def _describe(
+    curve: Hyperbola,
+    crit: tuple[float | None, float, float | None],
+    edges: tuple[float, float],
+    sizes: _Array,
+    sigma: float,
+    lack_of_fit: float,
+) -> HyperbolaFit:
+    """Put the estimates into words: which of them the runs tell, and why not the others."""
+    low, best, high = crit
+    _, m, half = curve.region
+    note = "profile likelihood"
+    lowest = None if high is None else float(np.exp((m - half).min()))
+    highest = float(np.exp((m + half).max()))
+    s_min: Estimate | None = Estimate(curve.a, lowest, highest, curve.level, "steps", note)
+    reason = ""
+    if best > edges[1] - 0.1:
+        s_min = None
+        reason = (
+            "Steps to the target fall in proportion to the batch size, so the critical batch size "
+            f"lies beyond the largest one tried, {np.exp(sizes.max()):.0f}."
+        )
+    elif best < edges[0] + 0.1:
+        reason = (
+            "Steps to the target do not fall as the batch grows, so the critical batch size lies "
+            f"below the smallest one tried, {np.exp(sizes.min()):.0f}."
+        )
+    elif low is None and high is None:
+        reason = (
+            f"The runs scatter too much ({100 * sigma:.0f}%) to tell the critical batch size; "
+            "add seeds or batch sizes further apart."
+        )
+    critical = None
+    if not reason:
+        smallest, largest = (None if end is None else float(np.exp(end)) for end in (low, high))
+        critical = Estimate(float(np.exp(best)), smallest, largest, curve.level, "examples", note)
+    return HyperbolaFit(curve, s_min, critical, sigma, lack_of_fit, reason)

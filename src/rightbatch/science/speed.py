@@ -1,0 +1,192 @@
+"""Step time and throughput against batch size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize
+
+from rightbatch.records import Estimate
+from rightbatch.science.stats import MEDIAN_VARIANCE, residual_variance, t_quantile
+
+LARGEST_LACK_OF_FIT = 0.10
+"""RMS relative residual up to which the line is used rather than interpolation."""
+
+KNEE_SHARE = 0.90
+"""Share of the highest throughput that the knee reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """step_seconds(B), from measured medians and the line α + β·B through them.
+
+    Attributes:
+        batch_sizes: Measured sizes in examples, ascending, each run without accumulation.
+        median_seconds: Median step time of each, in seconds.
+        alpha: Fixed time per step, in seconds; None with fewer than three sizes.
+        beta: Time per example, in seconds per example; None with fewer than three sizes.
+        lack_of_fit: Root mean square relative residual of the line; None without one.
+        micro_batch_size: Above it a step accumulates micro-batches of this size; None for never.
+    """
+
+    batch_sizes: tuple[float, ...]
+    median_seconds: tuple[float, ...]
+    alpha: Estimate | None
+    beta: Estimate | None
+    lack_of_fit: float | None
+    micro_batch_size: int | None = None
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether the line is missing or too poor, so that medians are interpolated instead."""
+        return self.lack_of_fit is None or self.lack_of_fit > LARGEST_LACK_OF_FIT
+
+    def at(self, batch_size: float) -> float:
+        """Step time at a batch size, in seconds.
+
+        The line where it fits; else straight lines through the medians in log-log axes, carried on
+        below the smallest size along the first of them (slope kept within 0 and 1) and above the
+        largest by β per example. Above the micro-batch size m a step is taken as floor(B/m) steps
+        of size m and one of the rest: every micro-batch pays α, although the update, a part of α,
+        happens once (an upper bound where the update is dear).
+
+        Args:
+            batch_size: Examples per step, above 0.
+        """
+        if batch_size <= 0:
+            raise ValueError(f"A batch size is above 0; it was given as {batch_size}.")
+        m = self.micro_batch_size
+        if m is None or batch_size <= m:
+            return self._one_pass(batch_size)
+        full, rest = divmod(batch_size, m)
+        return full * self._one_pass(m) + (self._one_pass(rest) if rest else 0.0)
+
+    def _one_pass(self, batch_size: float) -> float:
+        if not self.interpolated and self.alpha is not None and self.beta is not None:
+            return self.alpha.value + self.beta.value * batch_size
+        first, last = self.batch_sizes[0], self.batch_sizes[-1]
+        if batch_size > last:
+            beta = self.median_seconds[-1] / last if self.beta is None else self.beta.value
+            return self.median_seconds[-1] + beta * (batch_size - last)
+        logs, seconds = np.log(self.batch_sizes), np.log(self.median_seconds)
+        if batch_size < first:
+            slope = (seconds[1] - seconds[0]) / (logs[1] - logs[0]) if len(logs) > 1 else 1.0
+            slope = min(max(float(slope), 0.0), 1.0)
+            return float(self.median_seconds[0] * (batch_size / first) ** slope)
+        return float(np.exp(np.interp(np.log(batch_size), logs, seconds)))
+
+
+def _by_size(
+    batch_sizes: Sequence[float], samples: Sequence[Sequence[float]]
+) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
+    B = np.asarray(batch_sizes, dtype=float)
+    values = [np.asarray(row, dtype=float) for row in samples]
+    if B.size == 0 or B.size != len(values) or any(row.size == 0 for row in values):
+        raise ValueError("Each batch size needs one or more samples of its own.")
+    if np.unique(B).size != B.size or B.min() <= 0 or any(row.min() <= 0 for row in values):
+        raise ValueError("Batch sizes must be distinct and, like their samples, above 0.")
+    order = np.argsort(B)
+    return B[order], [values[i] for i in order]
+
+
+def fit_step_time(
+    batch_sizes: Sequence[float],
+    step_seconds: Sequence[Sequence[float]],
+    micro_batch_size: int | None = None,
+    level: float = 0.95,
+) -> StepTime:
+    """Fit step_seconds(B) = α + β·B, α and β >= 0, to the medians by relative least squares.
+
+    Minimises Σ ((α + β·B_i - t_i)/t_i)² over the sizes, t_i the median of size i: a stalled step
+    moves nothing. The intervals are Student's. Their error is the scatter of a median, √(π/2)·s/√n
+    with the relative standard deviation s pooled over sizes, or the misfit of the line where that
+    is larger than chance allows (`residual_variance`); an end below 0 is put at 0, a bound that
+    holds by itself. Linear step time per micro-batch: Qiao et al. 2021 (Pollux).
+
+    Args:
+        batch_sizes: Distinct sizes in examples, shape (k,).
+        step_seconds: Raw step times in seconds, one or more per size.
+        micro_batch_size: Above it, steps accumulate micro-batches of this size.
+        level: Coverage of the intervals.
+
+    Returns:
+        The model; without a line for k < 3.
+
+    Raises:
+        ValueError: No sizes, sizes that repeat, or samples that are missing or not above 0.
+    """
+    B, samples = _by_size(batch_sizes, step_seconds)
+    k = B.size
+    medians = np.array([np.median(row) for row in samples])
+    known = (tuple(B.tolist()), tuple(medians.tolist()))
+    if k < 3:
+        return StepTime(*known, None, None, None, micro_batch_size)
+    X = np.column_stack([1 / medians, B / medians])
+    norms = np.linalg.norm(X, axis=0)
+    value = optimize.nnls(X / norms, np.ones(k))[0] / norms
+    free = np.linalg.lstsq(X / norms, np.ones(k), rcond=None)[0] / norms
+    n = sum(row.size for row in samples)
+    squares = sum(
+        float(np.sum((row / m - np.mean(row / m)) ** 2))
+        for row, m in zip(samples, medians, strict=True)
+    )
+    per_median = MEDIAN_VARIANCE * float(np.mean([1 / row.size for row in samples]))
+    pure = per_median * squares / (n - k) if n > k else 0.0
+    lack = float(np.sum((X @ free - 1) ** 2)) / (k - 2)
+    variance, df = residual_variance(lack, k - 2, pure, n - k)
+    half = t_quantile(level, df) * np.sqrt(variance * np.diag(np.linalg.inv(X.T @ X)))
+    alpha, beta = (
+        Estimate(
+            float(v),
+            min(max(0.0, float(c - h)), float(v)),
+            max(float(c + h), float(v)),
+            level,
+            unit,
+            "line through medians",
+        )
+        for v, c, h, unit in zip(value, free, half, ("s", "s/example"), strict=True)
+    )
+    lack_of_fit = float(np.sqrt(np.mean((X @ value - 1) ** 2)))
+    return StepTime(*known, alpha, beta, lack_of_fit, micro_batch_size)
+
+
+def knee(
+    batch_sizes: Sequence[float],
+    throughput_samples: Sequence[Sequence[float]],
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Smallest batch size with 90% of the highest median throughput, among those measured.
+
+    Args:
+        batch_sizes: Distinct sizes in examples, shape (k,).
+        throughput_samples: Raw throughputs in examples/s, one or more per size.
+        level: Share of bootstrap resamples whose knee the interval holds.
+        resamples: Resamples of the bootstrap (Efron and Tibshirani 1993, section 13.3).
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The knee in examples; its ends are measured sizes too.
+    """
+    B, samples = _by_size(batch_sizes, throughput_samples)
+    rng = np.random.default_rng(seed)
+    value = _knee(B, np.array([[np.median(row)] for row in samples]))[0]
+    drawn = np.array(
+        [np.median(row[rng.integers(row.size, size=(resamples, row.size))], axis=1)
+         for row in samples]
+    )  # fmt: skip
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(_knee(B, drawn), tails, method="inverted_cdf")
+    ends = min(float(low), float(value)), max(float(high), float(value))
+    return Estimate(float(value), *ends, level, "examples", "bootstrap of medians")
+
+
+def _knee(
+    B: npt.NDArray[np.float64], throughput: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Knee of each column; B of shape (k,), throughput of shape (k, columns)."""
+    enough = throughput >= KNEE_SHARE * throughput.max(axis=0)
+    smallest: npt.NDArray[np.float64] = B[np.argmax(enough, axis=0)]
+    return smallest

@@ -1,0 +1,154 @@
+"""Medians, means and spreads with intervals that hold for few samples."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from rightbatch.records import Estimate
+
+MEDIAN_VARIANCE = np.pi / 2
+"""Variance of the median over that of the mean, normal samples, many of them (fewer: less)."""
+
+SIGNIFICANCE = 0.05
+"""A curve misses the points where chance would do so with less than this probability."""
+
+
+def t_quantile(level: float, degrees_of_freedom: float) -> float:
+    """Two-sided quantile of Student's t: |t| stays below it with probability `level`.
+
+    Args:
+        level: Coverage, 0 < level < 1.
+        degrees_of_freedom: Degrees of freedom, above 0.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"An interval's level lies between 0 and 1, not at {level}.")
+    return float(stats.t.ppf((1 + level) / 2, degrees_of_freedom))
+
+
+def _clean(samples: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    values = np.sort(np.asarray(samples, dtype=float))
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError("An estimate needs one or more finite samples in one dimension.")
+    return values
+
+
+def median_interval(
+    samples: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95, unit: str = ""
+) -> Estimate:
+    """Median with a confidence interval, from three samples up.
+
+    From the order statistics, distribution-free, wherever n is large enough for them to reach the
+    level (n >= 6 at 95%): P(x_(k+1) < median < x_(n-k)) = 1 - 2·P(Binomial(n, 1/2) <= k) (David and
+    Nagaraja 2003, section 7.1). With fewer, median ± t_(n-1)·s·√(π/(2n)), which assumes roughly
+    normal samples. With one or two samples there is no interval.
+
+    Args:
+        samples: Independent samples, shape (n,).
+        level: Coverage to aim at.
+        unit: Unit of the samples.
+
+    Returns:
+        The median in `unit`.
+    """
+    values = _clean(samples)
+    n = values.size
+    value = float(np.median(values))
+    if n < 3:
+        return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
+    rank = int(stats.binom.ppf((1 - level) / 2, n, 0.5)) - 1
+    if rank >= 0:
+        low, high = values[rank], values[n - 1 - rank]
+        return Estimate(value, float(low), float(high), level, unit, "order statistics")
+    half = t_quantile(level, n - 1) * values.std(ddof=1) * np.sqrt(MEDIAN_VARIANCE / n)
+    return Estimate(value, float(value - half), float(value + half), level, unit, "normal samples")
+
+
+def mean_interval(
+    samples: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95, unit: str = ""
+) -> Estimate:
+    """Mean with Student's interval, mean ± t_(n-1)·s/√n; no interval from one sample.
+
+    Args:
+        samples: Independent, roughly normal samples, shape (n,).
+        level: Coverage to aim at.
+        unit: Unit of the samples.
+    """
+    values = _clean(samples)
+    value = float(values.mean())
+    if values.size < 2:
+        return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
+    half = t_quantile(level, values.size - 1) * float(values.std(ddof=1)) / values.size**0.5
+    return Estimate(value, value - half, value + half, level, unit, "normal samples")
+
+
+def geometric_mean_interval(
+    samples: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95, unit: str = ""
+) -> Estimate:
+    """Geometric mean with Student's interval on the logarithms: the median of lognormal samples.
+
+    Args:
+        samples: Independent, roughly lognormal samples above 0, shape (n,).
+        level: Coverage to aim at.
+        unit: Unit of the samples.
+    """
+    values = _clean(samples)
+    if values[0] <= 0:
+        raise ValueError("A geometric mean needs samples above 0.")
+    logs = mean_interval(np.log(values), level)
+    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
+    return Estimate(float(np.exp(logs.value)), low, high, level, unit, "lognormal samples")
+
+
+def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float:
+    """Interquartile range over the median, for samples above 0.
+
+    Args:
+        samples: Samples, shape (n,).
+
+    Returns:
+        The spread, without unit; 0 from one sample.
+    """
+    values = _clean(samples)
+    if values[0] <= 0:
+        raise ValueError("A relative spread needs samples above 0.")
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return float((high - low) / middle)
+
+
+def residual_variance(
+    lack_mean_square: float, lack_df: int, pure_mean_square: float, pure_df: int
+) -> tuple[float, int]:
+    """Variance, and its degrees of freedom, that the intervals of a fitted curve should use.
+
+    Where the curve misses the points by more than their repeats scatter (F test of lack of fit,
+    Draper and Smith 1998, section 2.1), the misses themselves are the error, and more repeats at
+    the same points do not lessen it. Elsewhere both are pooled.
+
+    Args:
+        lack_mean_square: Mean square of the points' means (or medians) about the curve, scaled so
+            that it has the expectation of `pure_mean_square` where the curve is true.
+        lack_df: Its degrees of freedom: points less parameters.
+        pure_mean_square: Mean square of repeats about their own point.
+        pure_df: Its degrees of freedom: samples less points.
+
+    Returns:
+        (variance, degrees of freedom).
+
+    Raises:
+        ValueError: There are no degrees of freedom.
+    """
+    if lack_df + pure_df < 1:
+        raise ValueError("A variance needs more samples than the curve has parameters.")
+    if pure_df < 1:
+        return lack_mean_square, lack_df
+    if lack_df < 1:
+        return pure_mean_square, pure_df
+    pooled = (lack_mean_square * lack_df + pure_mean_square * pure_df) / (lack_df + pure_df)
+    if pooled == 0:
+        return 0.0, lack_df + pure_df
+    ratio = lack_mean_square / pure_mean_square if pure_mean_square > 0 else np.inf
+    if float(stats.f.sf(ratio, lack_df, pure_df)) < SIGNIFICANCE:
+        return lack_mean_square, lack_df
+    return pooled, lack_df + pure_df

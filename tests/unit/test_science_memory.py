@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from rightbatch.science.memory import fit_line, largest_within
+
+MIB = 2**20
+
+
+def test_a_line_is_found_exactly():
+    line = fit_line([1, 2, 8, 32], [110 * MIB, 120 * MIB, 180 * MIB, 420 * MIB])
+    assert line.fixed.value == pytest.approx(100 * MIB)
+    assert line.slope.value == pytest.approx(10 * MIB)
+    assert line.lack_of_fit < 1e-9
+    assert line.at(64) == pytest.approx(740 * MIB)
+
+
+@pytest.mark.parametrize("slopes", [(0.3, 1), (1, 2), (2, 4), (4, 8)])
+def test_allocator_steps_leave_the_line_near_the_truth(slopes):
+    rng = np.random.default_rng(0)
+    hits = 0
+    sizes = np.array([4, 8, 16, 32, 64, 128])
+    for _ in range(300):
+        slope = rng.uniform(*slopes) * MIB
+        line = fit_line(sizes, np.ceil((180 * MIB + slope * sizes) / (20 * MIB)) * 20 * MIB)
+        hits += line.slope.low <= slope <= line.slope.high
+        assert line.lack_of_fit < 0.10
+        assert line.at(256) == pytest.approx(180 * MIB + slope * 256, rel=0.10)
+    assert hits / 300 >= 0.84  # blocks are no Gaussian noise: see the docstring
+
+
+def test_memory_that_falls_with_the_batch_has_slope_zero():
+    line = fit_line([1, 2, 4, 8], [400.0, 390.0, 395.0, 380.0])
+    assert line.slope.value == 0
+    assert line.slope.low == 0
+    assert line.slope.high >= 0
+
+
+def test_two_points_make_a_line_without_interval():
+    line = fit_line([1, 3], [200, 400])
+    assert (line.fixed.value, line.slope.value) == pytest.approx((100, 100))
+    assert line.slope.low is None
+    assert line.slope.high is None
+
+
+def test_one_size_is_no_line():
+    with pytest.raises(ValueError, match="two or more distinct"):
+        fit_line([8, 8], [100, 101])
+
+
+def test_largest_within_a_limit():
+    assert largest_within(1000, 100, 9) == 100
+    assert largest_within(999.9, 100, 9) == 99
+    assert largest_within(50, 100, 9) == 0
+    assert largest_within(105, 100, 9) == 0
+    assert largest_within(1000, 100, 0) is None
+    with pytest.raises(ValueError, match="never below 0"):
+        largest_within(1000, 100, -1)
