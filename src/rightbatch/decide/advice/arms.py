@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.candidates import batch_sizes
 from rightbatch.decide.advice.costs import PerStep, cost_per_step, seconds_per_step
-from rightbatch.decide.advice.learning import choose, fit_learning
+from rightbatch.decide.advice.learning import choose, predictions
 from rightbatch.decide.advice.memory import fit_memory
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.noise import fit_noise
@@ -15,7 +15,6 @@ from rightbatch.records import (
     BatchPrediction,
     Fits,
     Hardware,
-    LearningFit,
     Objective,
     OptimizerFacts,
     Settings,
@@ -47,12 +46,20 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One optimizer of a study."""
+    """One optimizer of a study.
+
+    Attributes:
+        optimizer: Its facts.
+        model: What is known of its learning.
+        seconds: Step time at any batch size, in seconds.
+        rows: What is known of each batch size, ascending.
+        chosen: The best guess among them; None while no run has arrived.
+    """
 
     optimizer: OptimizerFacts
     model: LearningModel
     seconds: PerStep
-    fit: LearningFit | None
+    rows: tuple[BatchPrediction, ...]
     chosen: BatchPrediction | None
 
 
@@ -83,9 +90,9 @@ def make_arms(now: Situation, fits: Fits, objective: Objective) -> list[Arm]:
         if seconds is None:
             continue
         model = learning_model(now, fits, optimizer, runs, cost_per_step(objective, seconds))
-        fit = fit_learning(model, now.sizes, seconds)
-        chosen = choose(model, fit.predictions) if fit is not None and arrived(model) else None
-        arms.append(Arm(optimizer, model, seconds, fit, chosen))
+        rows = predictions(model, now.sizes, seconds)
+        chosen = choose(model, rows) if arrived(model) else None
+        arms.append(Arm(optimizer, model, seconds, rows, chosen))
     return arms
 
 

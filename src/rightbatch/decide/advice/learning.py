@@ -17,18 +17,21 @@ KNOWN_SD = 0.4
 """Standard deviation of log cost beyond which a prediction is too vague to be told."""
 
 
-def fit_learning(
+def predictions(
     model: LearningModel, sizes: Sequence[int], seconds: PerStep
-) -> LearningFit | None:
-    """Predictions at every batch size and the hyperbola through the runs; None without runs."""
+) -> tuple[BatchPrediction, ...]:
+    """What is known of every batch size considered or tried, ascending; vague ones left out."""
+    if not model.runs:
+        return ()
+    tried = {s.batch_size for s in model.summaries}
+    rows = (predict_size(model, size, seconds) for size in sorted({*sizes, *tried}))
+    return tuple(row for row in rows if row is not None)
+
+
+def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> LearningFit | None:
+    """The predictions and the hyperbola through the runs; None without runs."""
     if not model.runs or model.level is None:
         return None
-    tried = sorted({s.batch_size for s in model.summaries})
-    rows = [
-        row
-        for size in sorted({*sizes, *tried})
-        if (row := predict_size(model, size, seconds)) is not None
-    ]
     hyperbola = _hyperbola(model, rows)
     return LearningFit(
         optimizer=model.optimizer.name,

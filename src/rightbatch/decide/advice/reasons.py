@@ -13,7 +13,7 @@ def reasons(fits: Fits, learning: LearningFit | None) -> tuple[str, ...]:
         best, at = fits.speed.best_examples_per_second.value, fits.speed.knee_batch_size.value
         told.append(
             f"Throughput reaches 90% of its highest ({_count(best)} examples/s) at batch size "
-            f"{_count(at)}."
+            f"{at:,.0f}."
         )
     if learning is not None and learning.critical_batch_size is not None:
         told.append(

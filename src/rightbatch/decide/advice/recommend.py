@@ -12,7 +12,7 @@ from rightbatch.decide.advice.arms import (
     stage_fits,
 )
 from rightbatch.decide.advice.binding import binding_constraint, enough_data, near_optimal
-from rightbatch.decide.advice.learning import cost, predict_pair
+from rightbatch.decide.advice.learning import cost, fit_learning, predict_pair
 from rightbatch.decide.advice.missing import missing
 from rightbatch.decide.advice.reasons import reasons, warnings
 from rightbatch.errors import UsageError
@@ -66,9 +66,11 @@ def advise(
     aim: Objective = objective or now.settings.objective
     measured = stage_fits(now, memory_limit_bytes)
     arms = make_arms(now, measured, aim)
-    fits = replace(measured, learning=tuple(arm.fit for arm in arms if arm.fit is not None))
+    learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
+    fits = replace(measured, learning=tuple(fit for fit in learned.values() if fit is not None))
     ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
     best = ranked[0] if ranked else None
+    best_fit = learned[best.optimizer.name] if best else None
     micro = micro_batch_limit(fits, now.facts)
     recommended = _recommended(best, arms, now, micro)
     optimal, binding = _verdict(best, now, fits)
@@ -83,9 +85,9 @@ def advise(
         near_optimal=optimal,
         binding_constraint=binding,
         headline=_headline(recommended, best is not None, now.facts),
-        reasons=reasons(fits, best.fit if best else None),
+        reasons=reasons(fits, best_fit),
         warnings=warnings(fits, now.facts, now.settings, recording.trials, accumulates),
-        missing=missing(fits, best.fit if best else None, recommended, now.settings),
+        missing=missing(fits, best_fit, recommended, now.settings),
         fits=fits,
         by_optimizer=tuple(
             _choice(arm, arm.chosen, now.facts, micro) for arm in ranked if arm.chosen is not None
@@ -162,9 +164,9 @@ def _verdict(
     best: Arm | None, now: Situation, fits: Fits
 ) -> tuple[tuple[int, ...], BindingConstraint]:
     """The near-optimal set and what binds."""
-    if best is None or best.chosen is None or best.fit is None:
+    if best is None or best.chosen is None:
         return (), "budget"
-    rows = best.fit.predictions
+    rows = best.rows
     size = best.chosen.batch_size
     optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
     if not enough_data(rows, now.sizes):
@@ -174,10 +176,10 @@ def _verdict(
 
 def _regimes(best: Arm | None, now: Situation, micro: int) -> tuple[tuple[str, Choice], ...]:
     """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for."""
-    if best is None or best.fit is None or not now.settings.batch_sizes:
+    if best is None or not now.settings.batch_sizes:
         return ()
     names = {1: "stochastic", now.facts.train_examples: "full batch"}
-    asked = [row for row in best.fit.predictions if row.batch_size in now.sizes]
+    asked = [row for row in best.rows if row.batch_size in now.sizes]
     return tuple(
         (names.get(row.batch_size, "mini-batch"), _choice(best, row, now.facts, micro))
         for row in asked

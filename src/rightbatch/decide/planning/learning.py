@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from rightbatch.decide.advice.arms import Arm, Situation, arrived
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
 from rightbatch.decide.advice.model import LearningModel
-from rightbatch.records import Status, TrainingProbe
+from rightbatch.records import BatchPrediction, Status, TrainingProbe
 from rightbatch.science.response import expected_improvement
 
-_WORTH = 0.004
-"""A run is worth making while it is expected to lower the predicted cost by 0.4%."""
+_WORTH = 0.002
+"""A run is worth making while it is expected to lower the predicted cost by 0.2%."""
 _PATIENCE = 1.2
 """A run may cost this many times the best one, and twice its seed noise, before it is given up."""
 _MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
@@ -25,6 +25,12 @@ _MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
 _FIRST_SHARE = 0.5
 """Share of the time left that a run may take before any has reached the goal."""
 _REFERENCE_AT_MOST = math.log(4)
+"""The user's present settings are run unless expected to cost four times the best."""
+_REACH = (3.0, 2.0)
+"""Runs are considered within so many octaves of the best batch size, and of its learning rate."""
+_WIDE_PICTURE = 40
+"""Where the time left holds this many of the best run, its neighbours three octaves away are tried
+too; else only those next to it."""
 
 Pair = tuple[int, float]
 
@@ -89,13 +95,33 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Pair, str] | None
         size = min(untried, key=model.prior)
         return (size, model.rule(size)), "asked for and not yet tried"
     pairs = _candidates(now, model, tried)
-    if not arrived(model):
+    if not arrived(model) or arm.chosen is None:
         return _before_any_arrived(model, pairs, tried)
     reference = (now.facts.batch_size, arm.optimizer.learning_rate)
     gap = model.prior(reference[0]) - min(model.prior(b) for b, _ in tried)
-    if reference not in tried and not now.settings.batch_sizes and gap < _REFERENCE_AT_MOST:
+    compare = reference not in tried and not now.settings.batch_sizes
+    if compare and gap < _REFERENCE_AT_MOST:
         return reference, "your present settings, to compare with"
-    return _most_telling(arm, pairs, left)
+    neighbour = _untried_neighbour(arm, arm.chosen, untried, left)
+    if neighbour is not None:
+        return neighbour, f"a neighbour of batch size {arm.chosen.batch_size}, the best so far"
+    return _most_telling(arm, arm.chosen, pairs, left)
+
+
+def _untried_neighbour(
+    arm: Arm, chosen: BatchPrediction, untried: Sequence[int], left: TimeLeft
+) -> Pair | None:
+    """An untried batch size beside the best, at the same distance from the rule's rate."""
+    model = arm.model
+    affordable = left.for_one_run > _WIDE_PICTURE * (chosen.seconds.value + left.overhead)
+    reach = _REACH[0] if affordable else 1.0
+    near = [b for b in untried if abs(math.log2(b / chosen.batch_size)) <= reach]
+    if not near:
+        return None
+    shift = chosen.learning_rate / model.rule(chosen.batch_size)
+    pairs = [(size, model.rule(size) * shift) for size in near]
+    means = [mean for mean, _ in model.predict(pairs)]
+    return pairs[means.index(min(means))]
 
 
 def _candidates(now: Situation, model: LearningModel, tried: set[Pair]) -> list[Pair]:
@@ -128,13 +154,20 @@ def _before_any_arrived(
     return fresh[scores.index(min(scores))], "no run has reached the goal yet"
 
 
-def _most_telling(arm: Arm, pairs: Sequence[Pair], left: TimeLeft) -> tuple[Pair, str] | None:
+def _most_telling(
+    arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft
+) -> tuple[Pair, str] | None:
     """The pair with the highest knowledge gradient per second; None where none is worth a run."""
-    model, chosen = arm.model, arm.chosen
-    if chosen is None:
-        return None
+    model = arm.model
     incumbent = (chosen.batch_size, chosen.learning_rate)
-    beliefs = dict(zip(pairs, model.predict(pairs), strict=True))
+    here = (math.log2(incumbent[0]), model.rate_octaves(*incumbent))
+    near = [
+        pair
+        for pair in pairs
+        if abs(math.log2(pair[0]) - here[0]) <= _REACH[0]
+        and abs(model.rate_octaves(*pair) - here[1]) <= _REACH[1]
+    ]
+    beliefs = dict(zip(near, model.predict(near), strict=True))
     if incumbent not in beliefs:
         return None
     best = beliefs[incumbent][0]

@@ -1,0 +1,91 @@
+"""The loop: ask, run, store, tell."""
+
+import time
+from dataclasses import replace
+from typing import Protocol
+
+from rightbatch.decide.planning.planner import Ask, ask
+from rightbatch.errors import RunnerError, UsageError
+from rightbatch.measure.ports import Runner
+from rightbatch.records import (
+    DescribeProbe,
+    DescribeResult,
+    Recording,
+    Study,
+    Trial,
+)
+from rightbatch.store import Store
+
+
+class Observer(Protocol):
+    """Told what the loop does; the command line draws progress bars from it."""
+
+    def asked(self, asked: Ask) -> None:
+        """A probe is about to be run."""
+
+    def progress(self, share: float) -> None:
+        """The share of the running probe that is done, 0 to 1."""
+
+    def finished(self, trial: Trial) -> None:
+        """A trial was stored."""
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def asked(self, asked: Ask) -> None:
+        """Say nothing."""
+
+    def progress(self, share: float) -> None:
+        """Say nothing."""
+
+    def finished(self, trial: Trial) -> None:
+        """Say nothing."""
+
+
+def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> Recording:
+    """Run a study from where it is to its end; every trial is stored before the next is asked for.
+
+    Returns:
+        The study with all its trials.
+
+    Raises:
+        WorkloadFailed: The user's code raised; what was measured before is kept.
+        RunnerError: The workload could not be looked at.
+    """
+    with store.writing(study.name):
+        trials = store.trials(study.name)
+        begin = time.monotonic() - sum(trial.wall_seconds for trial in trials)
+        while asked := ask(study.settings, trials, time.monotonic() - begin):
+            observer.asked(asked)
+            trial = _run(asked, len(trials) + 1, runner, observer)
+            store.add_trial(study.name, trial)
+            trials = (*trials, trial)
+            if isinstance(asked.probe, DescribeProbe):
+                study = _described(store, study, trial)
+            observer.finished(trial)
+        study = replace(study, finished=True)
+        store.update_study(study)
+    return Recording(study, trials)
+
+
+def _run(asked: Ask, number: int, runner: Runner, observer: Observer) -> Trial:
+    started, begin = time.time(), time.monotonic()
+    outcome, result = runner.run(asked.probe, observer.progress)
+    return Trial(number, asked.probe, outcome, result, started, time.monotonic() - begin)
+
+
+def _described(store: Store, study: Study, trial: Trial) -> Study:
+    """The study with its workload's facts, checked against what was asked."""
+    if not isinstance(trial.result, DescribeResult):
+        raise RunnerError(f"The workload could not be looked at. {trial.outcome.advice}")
+    facts = trial.result.facts
+    known = [optimizer.name for optimizer in facts.optimizers]
+    for name in study.settings.optimizers:
+        if name not in known:
+            raise UsageError(
+                f"There is no optimizer {name!r}; this workload has {', '.join(known)}."
+            )
+    study = replace(study, facts=facts, hardware=trial.result.hardware)
+    store.update_study(study)
+    return study

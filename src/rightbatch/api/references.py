@@ -1,0 +1,120 @@
+"""From what the user names to where a child process finds it."""
+
+import ast
+import difflib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from rightbatch.errors import UsageError, WorkloadNotFound
+from rightbatch.records import WorkloadReference
+from rightbatch.zoo import ZOO
+
+_FORK_SAFE = {"torch", "numpy", "scipy", "sklearn", "pandas", "PIL", "pooch"}
+"""Libraries whose import starts nothing that a fork would break."""
+_ALWAYS = ("rightbatch.measure.carry_out", "numpy", "scipy.stats")
+_WITH_TORCH = (
+    "torch",
+    "torch._dynamo",  # the first optimizer imports it, at a second or more
+    "torch.utils.data",
+    "torch.utils.flop_counter",
+    "rightbatch.measure.frameworks.torch.subject",
+)
+
+
+def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
+    """Where to find a workload.
+
+    Args:
+        workload: A built-in name ("digits"), "file.py:factory", "module:factory", or the factory.
+
+    Raises:
+        WorkloadNotFound: There is no such built-in workload or file.
+        UsageError: A live object was given instead of a factory.
+    """
+    if isinstance(workload, str):
+        return _from_text(workload)
+    if not callable(workload):
+        raise UsageError(
+            f"A {type(workload).__name__} was given; give the function that makes the workload, "
+            "so that every trial can run in a process of its own."
+        )
+    return _from_function(workload)
+
+
+def preload(where: WorkloadReference) -> tuple[str, ...]:
+    """Modules a fork server may import beforehand: no user code, and only what survives a fork."""
+    if where.file is not None:
+        imported = _imports(Path(where.file))
+    else:
+        module = sys.modules.get(where.module or "")
+        imported = _imports(Path(module.__file__)) if module and module.__file__ else _zoo(where)
+    safe = sorted(name for name in imported if name.split(".")[0] in _FORK_SAFE)
+    torch = any(name.split(".")[0] == "torch" or name == "rightbatch.torch" for name in imported)
+    return (*_ALWAYS, *(_WITH_TORCH if torch else ()), *safe)
+
+
+def _zoo(where: WorkloadReference) -> set[str]:
+    """Imports of a built-in workload's file, found without importing it."""
+    if where.module is None or not where.module.startswith("rightbatch.zoo."):
+        return {"torch"} if "torch" in sys.modules else set()
+    return _imports(Path(__file__).parents[1] / "zoo" / f"{where.module.rsplit('.', 1)[1]}.py")
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules named by a file's top-level imports; none where it cannot be read or parsed."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return names
+
+
+def _from_text(text: str) -> WorkloadReference:
+    if ":" not in text and not text.endswith(".py"):
+        entry = ZOO.get(text)
+        if entry is None:
+            near = difflib.get_close_matches(text, ZOO) or sorted(ZOO)
+            raise WorkloadNotFound(
+                f"There is no built-in workload {text!r}; there is {', '.join(near)}. "
+                "Name your own as file.py:factory."
+            )
+        return WorkloadReference("workload", module=entry.module, title=text)
+    place, _, factory = text.rpartition(":") if ":" in text else (text, "", "workload")
+    if not factory.isidentifier():
+        raise WorkloadNotFound(
+            f"{text!r} names no function; name a workload as file.py:factory or module:factory."
+        )
+    if not place.endswith(".py"):
+        if not all(part.isidentifier() for part in place.split(".")):
+            raise WorkloadNotFound(f"{place!r} is neither a .py file nor a module name.")
+        return WorkloadReference(factory, module=place, title=text)
+    path = Path(place).expanduser().resolve()
+    if not path.is_file():
+        raise WorkloadNotFound(f"There is no file {place}.")
+    return WorkloadReference(factory, file=str(path), title=f"{path.name}:{factory}")
+
+
+def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
+    name = getattr(factory, "__qualname__", type(factory).__name__)
+    module = sys.modules.get(getattr(factory, "__module__", ""))
+    path = getattr(module, "__file__", None)
+    importable = name.isidentifier() and path is not None and Path(path).is_file()
+    if not importable or module is None:
+        pickled = cloudpickle.dumps(factory)
+        return WorkloadReference(
+            name, pickled=pickled, title=name.replace("<", "").replace(">", "")
+        )
+    if module.__name__ == "__main__" or "." not in module.__name__:
+        file = str(Path(str(path)).resolve())
+        return WorkloadReference(name, file=file, title=f"{Path(file).name}:{name}")
+    return WorkloadReference(name, module=module.__name__, title=f"{module.__name__}:{name}")
