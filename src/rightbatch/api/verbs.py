@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import rightbatch
+from rightbatch import __version__
 from rightbatch.api.loop import Observer, Silent, carry_on
 from rightbatch.api.references import preload, reference
 from rightbatch.decide.advice.recommend import advise
@@ -150,9 +150,7 @@ def run(
     where = reference(workload)
     study = _resumable(store, where, settings) if resume else None
     if study is None:
-        study = store.create_study(
-            Study(where.title, where, settings, time.time(), rightbatch.__version__)
-        )
+        study = store.create_study(Study("", where, settings, time.time(), __version__))
     elif study.finished:
         return store.recording(study.name)
     job = Job(

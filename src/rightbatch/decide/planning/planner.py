@@ -36,11 +36,21 @@ _GRACE = 1.06
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The next probe, the stage it belongs to and how far that stage is, 0 to 1."""
+    """The next probe and how far its stage is.
+
+    Attributes:
+        stage: The stage it belongs to; None for the first look at the workload.
+        probe: What to measure.
+        done: Share of the stage that is done, 0 to 1.
+        then: Share that will be done after this probe, at most.
+        seconds_left: Most time the stage may still take, in seconds.
+    """
 
     stage: Stage | None
     probe: Probe
-    done: float
+    done: float = 0.0
+    then: float = 1.0
+    seconds_left: float = 0.0
 
 
 def ask(settings: Settings, trials: tuple[Trial, ...], spent_seconds: float) -> Ask | None:
@@ -57,12 +67,12 @@ def ask(settings: Settings, trials: tuple[Trial, ...], spent_seconds: float) -> 
     if described is None:
         if trials:
             return None  # the first look failed, and would again
-        return Ask(None, DescribeProbe(seconds_limit=max(60.0, settings.budget_seconds)), 0.0)
+        return Ask(None, DescribeProbe(seconds_limit=max(60.0, settings.budget_seconds)))
     now = Situation(described.facts, described.hardware, settings, trials)
     for stage in settings.stages:
         probe = _next_of(stage, now, spent_seconds)
         if probe is not None:
-            return Ask(stage, probe, _done(stage, now, spent_seconds))
+            return _asked(stage, probe, now, spent_seconds)
     return None
 
 
@@ -75,8 +85,7 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     if stage == "learning":
         return _learning(now, left, deadline)
     share = _SHARES[stage] if len(now.settings.stages) > 1 else 0.9
-    used = sum(trial.wall_seconds for trial, _ in evidence.of_kind(now.trials, _KINDS[stage]))
-    seconds = max(min(share * budget - used, left), 0.0)
+    seconds = max(min(share * budget - _used(stage, now), left), 0.0)
     if stage == "memory":
         return next_memory_probe(now, seconds, deadline)
     micro = micro_batch_limit(stage_fits(now), now.facts)
@@ -123,10 +132,22 @@ def _time_left(now: Situation, arm: Arm, left: float, share: float) -> TimeLeft:
     return TimeLeft(left, training, overhead)
 
 
-def _done(stage: Stage, now: Situation, spent: float) -> float:
-    """How far a stage is, by the time it has used of what it may use."""
+def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
+    """The probe with how far its stage is, by the time used of what may be used."""
+    used = _used(stage, now)
     budget = now.settings.budget_seconds
-    used = sum(trial.wall_seconds for trial, _ in evidence.of_kind(now.trials, _KINDS[stage]))
     if stage != "learning" and len(now.settings.stages) > 1:
-        return min(1.0, used / (_SHARES[stage] * budget))
-    return min(1.0, used / max(used + budget - spent, 1e-9))
+        whole = max(_SHARES[stage] * budget, used)
+    else:
+        whole = used + budget - spent
+    next_seconds = {
+        "memory": whole / 4,
+        "learning": getattr(probe, "max_seconds", 0.0),
+    }.get(stage, whole)
+    done = min(1.0, used / whole)
+    return Ask(stage, probe, done, min(1.0, done + next_seconds / whole), max(0.0, whole - used))
+
+
+def _used(stage: Stage, now: Situation) -> float:
+    """Wall-clock time of a stage so far, in seconds."""
+    return sum(trial.wall_seconds for trial, _ in evidence.of_kind(now.trials, _KINDS[stage]))

@@ -1,0 +1,255 @@
+"""The commands by name. Each is a small module that is imported when it runs."""
+
+from typing import Annotated
+
+import typer
+
+from rightbatch.cli import options as opt
+
+app = typer.Typer(
+    name="rightbatch",
+    help="Which batch size should I train with? rightbatch measures it on your own model, data and "
+    "hardware, and recommends one with its evidence.\n\n"
+    "Example: rightbatch tune digits --budget 1m",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from rightbatch import __version__
+
+        typer.echo(f"rightbatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Nothing is shared between commands but --version."""
+
+
+@app.command()
+def tune(
+    workload: opt.Workload,
+    budget: opt.Budget = "3m",
+    training_budget: opt.TrainingBudget = None,
+    objective: opt.ObjectiveOption = "time",
+    goal: opt.Goal = "",
+    optimizers: opt.Optimizers = "",
+    batch_sizes: opt.BatchSizes = "",
+    memory_limit: opt.MemoryLimit = None,
+    margin: opt.Margin = 0.05,
+    max_batch_size: opt.MaxBatchSize = None,
+    threads: opt.Threads = None,
+    device: opt.Device = None,
+    seed: opt.Seed = 0,
+    store: opt.StoreOption = None,
+    resume: opt.Resume = False,
+    report: opt.ReportPath = None,
+    json: opt.Json = False,
+) -> None:
+    """Measure a workload and recommend a batch size.
+
+    Example: rightbatch tune train.py:workload --budget 3m
+    """
+    from rightbatch.cli.study import run_study
+
+    run_study(
+        workload, None, json=json, store=store, resume=resume, report=report,
+        budget=budget, training_budget=training_budget, objective=objective, goal=goal,
+        optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
+        memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
+        threads=threads, device=device, seed=seed,
+    )  # fmt: skip
+
+
+@app.command()
+def memory(
+    workload: opt.Workload,
+    budget: opt.Budget = "1m",
+    memory_limit: opt.MemoryLimit = None,
+    margin: opt.Margin = 0.05,
+    max_batch_size: opt.MaxBatchSize = None,
+    optimizers: opt.Optimizers = "",
+    threads: opt.Threads = None,
+    device: opt.Device = None,
+    store: opt.StoreOption = None,
+    resume: opt.Resume = False,
+    json: opt.Json = False,
+) -> None:
+    """Find the largest micro-batch that fits, by running it.
+
+    Example: rightbatch memory train.py:workload --memory-limit 4GiB
+    """
+    from rightbatch.cli.study import run_study
+
+    run_study(
+        workload, "memory", json=json, store=store, resume=resume,
+        budget=budget, memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
+        optimizers=opt.split(optimizers), threads=threads, device=device, stages=("memory",),
+    )  # fmt: skip
+
+
+@app.command()
+def speed(
+    workload: opt.Workload,
+    budget: opt.Budget = "30s",
+    batch_sizes: opt.BatchSizes = "",
+    max_batch_size: opt.MaxBatchSize = None,
+    optimizers: opt.Optimizers = "",
+    threads: opt.Threads = None,
+    device: opt.Device = None,
+    store: opt.StoreOption = None,
+    resume: opt.Resume = False,
+    json: opt.Json = False,
+) -> None:
+    """Time training steps at many batch sizes and find the knee of throughput.
+
+    Example: rightbatch speed digits --threads 1
+    """
+    from rightbatch.cli.study import run_study
+
+    run_study(
+        workload, "speed", json=json, store=store, resume=resume,
+        budget=budget, batch_sizes=opt.split(batch_sizes), max_batch_size=max_batch_size,
+        optimizers=opt.split(optimizers), threads=threads, device=device, stages=("speed",),
+    )  # fmt: skip
+
+
+@app.command()
+def noise(
+    workload: opt.Workload,
+    budget: opt.Budget = "30s",
+    optimizers: opt.Optimizers = "",
+    threads: opt.Threads = None,
+    device: opt.Device = None,
+    seed: opt.Seed = 0,
+    store: opt.StoreOption = None,
+    resume: opt.Resume = False,
+    json: opt.Json = False,
+) -> None:
+    """Measure the gradient noise scale along a short run at your settings.
+
+    Example: rightbatch noise train.py:workload --budget 30s
+    """
+    from rightbatch.cli.study import run_study
+
+    run_study(
+        workload, "noise", json=json, store=store, resume=resume,
+        budget=budget, optimizers=opt.split(optimizers), threads=threads, device=device, seed=seed,
+        stages=("noise",),
+    )  # fmt: skip
+
+
+@app.command()
+def learn(
+    workload: opt.Workload,
+    budget: opt.Budget = "2m",
+    training_budget: opt.TrainingBudget = None,
+    objective: opt.ObjectiveOption = "time",
+    goal: opt.Goal = "",
+    optimizers: opt.Optimizers = "",
+    batch_sizes: opt.BatchSizes = "",
+    max_batch_size: opt.MaxBatchSize = None,
+    threads: opt.Threads = None,
+    device: opt.Device = None,
+    seed: opt.Seed = 0,
+    store: opt.StoreOption = None,
+    resume: opt.Resume = False,
+    json: opt.Json = False,
+) -> None:
+    """Train towards the goal at many batch sizes (after a short look at speed).
+
+    Example: rightbatch learn digits --batch-sizes 1,32,full
+    """
+    from rightbatch.cli.study import run_study
+
+    run_study(
+        workload, "learning", json=json, store=store, resume=resume,
+        budget=budget, training_budget=training_budget, objective=objective, goal=goal,
+        optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
+        max_batch_size=max_batch_size, threads=threads, device=device, seed=seed,
+        stages=("speed", "learning"),
+    )  # fmt: skip
+
+
+@app.command()
+def report(
+    study: opt.StudyName,
+    objective: opt.ObjectiveAgain = None,
+    memory_limit: opt.MemoryLimit = None,
+    output: opt.ReportPath = None,
+    store: opt.StoreOption = None,
+    json: opt.Json = False,
+) -> None:
+    """Recommend and report again from what is stored, measuring nothing.
+
+    Example: rightbatch report digits-1 --objective examples
+    """
+    from rightbatch.cli.stored import report_again
+
+    report_again(study, objective, memory_limit, output, store, json)
+
+
+@app.command("list")
+def list_(
+    what: opt.What = "studies",
+    store: opt.StoreOption = None,
+    json: opt.Json = False,
+) -> None:
+    """List the stored studies, or the workloads that come with rightbatch.
+
+    Example: rightbatch list workloads
+    """
+    from rightbatch.cli.stored import list_things
+
+    list_things(what, store, json)
+
+
+@app.command("export")
+def export_(
+    study: opt.StudyName,
+    directory: opt.Directory,
+    store: opt.StoreOption = None,
+    json: opt.Json = False,
+) -> None:
+    """Write a study as plain files: study.json, training.csv, speed.csv and trials.jsonl.
+
+    Example: rightbatch export digits-1 digits-study
+    """
+    from rightbatch.cli.stored import export_files
+
+    export_files(study, directory, store, json)
+
+
+@app.command("import")
+def import_(
+    directory: opt.Directory,
+    store: opt.StoreOption = None,
+    json: opt.Json = False,
+) -> None:
+    """Bring an exported study into the store; no code of it is run.
+
+    Example: rightbatch import digits-study
+    """
+    from rightbatch.cli.stored import import_files
+
+    import_files(directory, store, json)
+
+
+@app.command()
+def doctor(json: opt.Json = False) -> None:
+    """Say what this machine can measure: devices, memory and its limits, threads, other load.
+
+    Example: rightbatch doctor
+    """
+    from rightbatch.cli.doctor import examine
+
+    examine(json)

@@ -1,0 +1,76 @@
+"""What this machine can measure."""
+
+from importlib.util import find_spec
+
+from rich.console import Console
+
+from rightbatch.cli.output import print_json
+from rightbatch.measure.devices.cpu import (
+    CpuDevice,
+    available_bytes,
+    other_load,
+    swap_used_bytes,
+    usable_cores,
+)
+from rightbatch.measure.devices.nvidia import gpus
+from rightbatch.report.words import size
+
+_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers")
+_BUSY = 0.5
+
+
+def examine(json: bool) -> None:
+    """Print devices, memory and its limits, threads, frameworks and other load."""
+    hardware = CpuDevice().hardware(usable_cores(), None)
+    frameworks = [name for name in _FRAMEWORKS if find_spec(name) is not None]
+    free, swap, load, cards = available_bytes(), swap_used_bytes(), other_load(), gpus()
+    warnings = _warnings(load, swap, frameworks)
+    if json:
+        print_json(
+            {
+                "schema": "rightbatch/doctor/1",
+                "device_name": hardware.device_name,
+                "cores": hardware.cores,
+                "threads": hardware.threads,
+                "memory_bytes": hardware.memory_bytes,
+                "available_bytes": free,
+                "memory_limit_bytes": hardware.memory_limit_bytes,
+                "swap_used_bytes": swap,
+                "load_per_core": load,
+                "frameworks": frameworks,
+                "warnings": warnings,
+                "results": [
+                    {"name": card.name, "memory_bytes": card.memory_bytes} for card in cards
+                ],
+            }
+        )
+        return
+    console = Console(highlight=False)
+    console.print(f"Processor   {hardware.device_name}")
+    console.print(
+        f"Threads     {hardware.cores} usable cores, so {hardware.threads} threads a trial"
+    )
+    console.print(
+        f"Memory      {size(hardware.memory_bytes)}, {size(free)} free; "
+        f"a trial may use {size(hardware.memory_limit_bytes)}"
+    )
+    console.print(f"Swap        {size(swap) if swap else 'none'} in use")
+    for card in cards:
+        console.print(f"GPU         {card.name}, {size(card.memory_bytes)}")
+    if not cards:
+        console.print("GPU         none seen by NVML")
+    console.print(f"Frameworks  {', '.join(frameworks) or 'none'}")
+    console.print(f"Load        {load:.2f} runnable processes per core in the last minute")
+    for warning in warnings:
+        console.print(f"Beware      {warning}", style="yellow")
+
+
+def _warnings(load: float, swap: int, frameworks: list[str]) -> list[str]:
+    told = []
+    if load > _BUSY:
+        told.append("Other work keeps this machine busy; timings will scatter.")
+    if swap > 0:
+        told.append("Swap is in use; a trial near the memory limit may slow instead of failing.")
+    if not frameworks:
+        told.append("No framework is installed: pip install 'rightbatch[torch]'.")
+    return told

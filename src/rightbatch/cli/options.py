@@ -1,0 +1,57 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Workload = Annotated[
+    str,
+    typer.Argument(help="file.py:factory, module:factory, or a built-in workload such as digits."),
+]
+StudyName = Annotated[str, typer.Argument(help="Name of a stored study, such as digits-1.")]
+Directory = Annotated[Path, typer.Argument(help="Directory of the plain files.")]
+What = Annotated[Literal["studies", "workloads"], typer.Argument(help="studies or workloads.")]
+Budget = Annotated[str, typer.Option(help="Wall-clock time to spend, such as 90s, 3m or 1h30m.")]
+TrainingBudget = Annotated[
+    str | None, typer.Option(help="Time to spend in training steps of the learning stage.")
+]
+ObjectiveOption = Annotated[
+    Literal["time", "examples", "steps"],
+    typer.Option(help="What to minimise on the way to the goal."),
+]
+ObjectiveAgain = Annotated[
+    Literal["time", "examples", "steps"] | None,
+    typer.Option(help="Minimise this instead of the study's objective."),
+]
+Goal = Annotated[
+    str, typer.Option(help='Goal instead of the workload\'s, such as "accuracy >= 0.96".')
+]
+Optimizers = Annotated[str, typer.Option(help="Optimizers to compare, such as sgd,adam,rmsprop.")]
+BatchSizes = Annotated[
+    str, typer.Option(help="Only these batch sizes, such as 1,32,full (full: the training set).")
+]
+MemoryLimit = Annotated[
+    str | None, typer.Option(help="Memory a trial may use, such as 4GiB; else what is safely free.")
+]
+Margin = Annotated[float, typer.Option(help="Share of the memory limit to keep free.")]
+MaxBatchSize = Annotated[int | None, typer.Option(help="Largest batch size to consider.")]
+Threads = Annotated[int | None, typer.Option(help="Compute threads per trial.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda ...; else the best there is.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        help="File or database URL of the studies; else $RIGHTBATCH_STORE or rightbatch.db."
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command stopped.")]
+ReportPath = Annotated[
+    Path | None, typer.Option(help="Where to write the HTML report; else rightbatch-STUDY.html.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def split(text: str) -> tuple[str, ...]:
+    """A comma-separated option as its parts."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,93 @@
+"""Progress of a study on stderr: one bar per stage with the time left."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from rightbatch.decide.planning.planner import Ask
+from rightbatch.records import (
+    MemoryProbe,
+    NoiseProbe,
+    Probe,
+    SpeedProbe,
+    Status,
+    Trial,
+)
+from rightbatch.report.words import duration
+
+_TITLES = {None: "Workload", "memory": "Memory", "speed": "Speed", "noise": "Noise",
+           "learning": "Learning"}  # fmt: skip
+
+
+class StudyProgress:
+    """An observer that draws; on anything but a terminal it says nothing.
+
+    Args:
+        console: Where to draw.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[what]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._stage: str | None = ""
+        self._asked: Ask | None = None
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def asked(self, asked: Ask) -> None:
+        """Show what is about to run, in the bar of its stage."""
+        if self._task is None or asked.stage != self._stage:
+            self._close()
+            self._stage = asked.stage
+            self._task = self._bars.add_task(_TITLES[asked.stage], total=1.0, what="")
+        self._asked = asked
+        left = f", at most {duration(asked.seconds_left)} left" if asked.seconds_left > 0 else ""
+        self._bars.update(self._task, completed=asked.done, what=f"{_describe(asked.probe)}{left}")
+
+    def progress(self, share: float) -> None:
+        """Move the bar within the running probe."""
+        if self._task is not None and self._asked is not None:
+            begun = self._asked.done
+            self._bars.update(self._task, completed=begun + share * (self._asked.then - begun))
+
+    def finished(self, trial: Trial) -> None:
+        """Say how a trial ended where it did not end well."""
+        if trial.outcome.status not in (Status.OK, Status.GOAL_NOT_REACHED):
+            self._bars.console.print(trial.outcome.advice, style="yellow", highlight=False)
+
+    def _close(self) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, completed=1.0, what="")
+
+
+def _describe(probe: Probe) -> str:
+    if isinstance(probe, MemoryProbe):
+        return f"trying micro-batch {probe.batch_size:,}"
+    if isinstance(probe, SpeedProbe):
+        return f"timing {len(probe.batch_sizes)} batch sizes"
+    if isinstance(probe, NoiseProbe):
+        return f"gradients at batch size {probe.batch_size:,}"
+    size = getattr(probe, "batch_size", None)
+    if size is None:
+        return "looking at the workload"
+    return f"batch size {size:,}, learning rate {getattr(probe, 'learning_rate', 0.0):.3g}"

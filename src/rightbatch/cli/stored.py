@@ -1,0 +1,92 @@
+"""Commands on what is stored: report, list, export and import."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from rightbatch.api.verbs import readvise, store_address
+from rightbatch.cli.output import print_advice, print_json
+from rightbatch.records import Objective, Study
+from rightbatch.store import export_study, import_study, open_store
+from rightbatch.zoo import ZOO
+
+
+def report_again(
+    study: str,
+    objective: Objective | None,
+    memory_limit: str | None,
+    output: Path | None,
+    store: str | None,
+    json: bool,
+) -> None:
+    """Recommend and report again from what is stored."""
+    recording, advice = readvise(study, store=store, objective=objective, memory_limit=memory_limit)
+    print_advice(recording, advice, json=json, report=output)
+
+
+def list_things(what: str, store: str | None, json: bool) -> None:
+    """List studies or workloads."""
+    rows = _workload_rows() if what == "workloads" else _study_rows(store)
+    if json:
+        print_json({"schema": f"rightbatch/{what}/1", "results": rows})
+        return
+    console = Console()
+    if not rows:
+        console.print("No studies yet. Begin with: rightbatch tune digits")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print(table)
+
+
+def _workload_rows() -> list[dict[str, object]]:
+    return [
+        {"name": entry.name, "task": entry.task, "description": entry.description}
+        for entry in ZOO.values()
+    ]
+
+
+def _study_rows(store: str | None) -> list[dict[str, object]]:
+    with open_store(store_address(store)) as opened:
+        return [_study_row(study, len(opened.trials(study.name))) for study in opened.studies()]
+
+
+def _study_row(study: Study, trials: int) -> dict[str, object]:
+    return {
+        "name": study.name,
+        "workload": study.workload.title,
+        "goal": None if study.facts is None else str(study.facts.goal),
+        "trials": trials,
+        "finished": study.finished,
+        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created)),
+    }
+
+
+def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:
+    """Write a study as plain files."""
+    with open_store(store_address(store)) as opened:
+        files = export_study(opened.recording(study), directory)
+    if json:
+        print_json({"schema": "rightbatch/export/1", "study": study, "results": [*map(str, files)]})
+    else:
+        Console().print(f"Study {study}: {', '.join(f.name for f in files)} in {directory}")
+
+
+def import_files(directory: Path, store: str | None, json: bool) -> None:
+    """Bring an exported study into the store."""
+    recording = import_study(directory)
+    with open_store(store_address(store)) as opened:
+        study = opened.create_study(recording.study)
+        with opened.writing(study.name):
+            for trial in recording.trials:
+                opened.add_trial(study.name, trial)
+    trials = len(recording.trials)
+    if json:
+        print_json({"schema": "rightbatch/import/1", "study": study.name, "trials": trials})
+    else:
+        Console().print(f"Imported study {study.name} with {trials} trials.")

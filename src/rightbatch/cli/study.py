@@ -1,0 +1,54 @@
+"""Commands that measure: tune, and one stage at a time."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rightbatch.api.verbs import make_settings, run, store_address
+from rightbatch.cli.output import print_advice, print_stage
+from rightbatch.cli.progress import StudyProgress
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.records import Settings, Stage
+from rightbatch.store import Store, open_store
+
+
+def run_study(
+    workload: str,
+    only: Stage | None,
+    *,
+    json: bool,
+    store: str | None,
+    resume: bool,
+    report: Path | None = None,
+    **settings: Any,  # noqa: ANN401 - the keywords of make_settings
+) -> None:
+    """Run a study with progress on stderr, then print its advice, or what `only` stage found."""
+    asked = make_settings(**settings)
+    console = Console(stderr=True)
+    with open_store(store_address(store)) as opened:
+        try:
+            with StudyProgress(console) as progress:
+                recording = run(workload, asked, opened, resume=resume, observer=progress)
+        except KeyboardInterrupt:
+            _say_what_is_kept(opened, asked, console)
+            raise
+    advice = advise(recording)
+    if only is None:
+        print_advice(recording, advice, json=json, report=report)
+    else:
+        print_stage(only, recording, advice, json=json)
+
+
+def _say_what_is_kept(store: Store, settings: Settings, console: Console) -> None:
+    """Where the measurements of an interrupted study are, and how to go on."""
+    mine = [study for study in store.studies() if study.settings == settings and not study.finished]
+    if mine:
+        kept = len(store.trials(mine[-1].name))
+        console.print(
+            f"Stopped. Study {mine[-1].name} keeps its {kept} trials; the same command with "
+            f"--resume goes on, and `rightbatch report {mine[-1].name}` tells what is known.",
+            highlight=False,
+        )
+    sys.stderr.flush()
