@@ -1,0 +1,331 @@
+"""A quiet Plotly canvas: thin axes, labels that read as words, room for a finger on a phone."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from rightbatch.records import Estimate
+from rightbatch.report import words
+
+Tell = Callable[[float], str]
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+class Canvas:
+    """One figure in the making: add what it shows, set its axes, take the figure."""
+
+    def __init__(self, x_title: str, y_title: str) -> None:
+        """Start an empty figure whose axes are named with their units."""
+        self._traces: list[Any] = []
+        self._shapes: list[dict[str, Any]] = []
+        self._labels: list[dict[str, Any]] = []
+        self._marks: list[dict[str, Any]] = []
+        self._heights: list[float] = []
+        self._top: list[go.Scatter] = []
+        self._floor = 0.0
+        self._in_legend: set[str] = set()
+        self._x: dict[str, Any] = {"title": {"text": x_title, "standoff": 10, "font": {"size": 13}}}
+        self._y: dict[str, Any] = {}
+        self._labels.append(
+            _label(0, 1, y_title, "var(--muted)", xref="paper", yref="paper", yshift=28)
+        )
+
+    def hide_in_legend(self, *names: str) -> None:
+        """Leave names out of the legend, where another figure has told what they are."""
+        self._in_legend.update(names)
+
+    def points(
+        self,
+        x: Sequence[float],
+        y: Sequence[float],
+        name: str,
+        color: str,
+        hover: Sequence[str],
+        symbol: str = "circle",
+        size: int = 7,
+    ) -> None:
+        """Add points, each with its own words under the pointer; none for none."""
+        if not x:
+            return
+        self._heights += y
+        marker = {
+            "color": color,
+            "symbol": symbol,
+            "size": size,
+            "line": {"width": 1.4, "color": color} if symbol.endswith("open") else {"width": 0},
+        }
+        self._add(x, y, name, hover, mode="markers", marker=marker)
+
+    def line(
+        self,
+        x: Sequence[float],
+        y: Sequence[float],
+        name: str,
+        color: str,
+        hover: Sequence[str] = (),
+        dash: str = "solid",
+        markers: bool = False,
+    ) -> None:
+        """Add a line; dotted ones are thin and do not widen the axes."""
+        thin = dash != "solid"
+        if not thin:
+            self._heights += y
+        self._add(
+            x,
+            y,
+            name,
+            hover,
+            mode="lines+markers" if markers else "lines",
+            line={"color": color, "width": 1.4 if thin else 2.4, "dash": dash},
+            marker={"size": 7, "color": color},
+        )
+
+    def band(
+        self, x: Sequence[float], low: Sequence[float], high: Sequence[float], color: str, name: str
+    ) -> None:
+        """Shade between two curves."""
+        self._heights += [*low, *high]
+        self._add(
+            [*x, *reversed(x)],
+            [*high, *reversed(low)],
+            name,
+            (),
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=color,
+        )
+
+    def estimates(
+        self, x: Sequence[float], found: Sequence[Estimate], name: str, color: str
+    ) -> None:
+        """Add estimates as rings with their intervals as error bars."""
+        y = [estimate.value for estimate in found]
+        above = [0.0 if e.high is None else e.high - e.value for e in found]
+        below = [0.0 if e.low is None else e.value - e.low for e in found]
+        self._heights += [*y, *(e.low for e in found if e.low), *(e.high for e in found if e.high)]
+        self._add(
+            x,
+            y,
+            name,
+            [words.estimate(estimate) for estimate in found],
+            mode="markers",
+            marker={"size": 9, "color": "var(--paper)", "line": {"width": 2.2, "color": color}},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": above,
+                "arrayminus": below,
+                "color": color,
+                "thickness": 1.4,
+                "width": 3,
+            },
+        )
+
+    def emblem(self, x: float, y: float, name: str, color: str, symbol: str) -> None:
+        """Add one large mark on the curve."""
+        edge = {"width": 1.6, "color": "var(--paper)"}
+        marker = {"size": 18 if symbol == "star" else 14, "color": color, "symbol": symbol}
+        told = f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"
+        self._add([x], [y], name, [told], mode="markers", marker={**marker, "line": edge})
+
+    def at_the_top(self, x: Sequence[float], name: str, color: str, hover: Sequence[str]) -> None:
+        """Add crosses along the upper edge: runs that no height would be true for."""
+        if x:
+            edge = {"width": 1.8, "color": color}
+            marker = {"symbol": "x-thin", "size": 8, "color": color, "line": edge}
+            self._add(x, [0.0] * len(x), name, hover, mode="markers", marker=marker)
+            self._top.append(self._traces[-1])
+
+    def mark(self, x: float, text: str, color: str, side: str = "right") -> None:
+        """Draw a vertical line with its label above the plot, to one side of it."""
+        line = {"color": color, "width": 1.6, "dash": "dash"}
+        ends = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
+        self._shapes.append({"type": "line", **ends, "line": line, "layer": "below"})
+        anchor = "left" if side == "right" else "right"
+        self._marks.append(_label(x, 1, text, color, yref="paper", yshift=7, xanchor=anchor))
+
+    def level(self, y: float, text: str, color: str) -> None:
+        """Draw a horizontal line with its label on it."""
+        self._heights.append(1.06 * y)
+        line = {"color": color, "width": 1.8, "dash": "dash"}
+        ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y}
+        self._shapes.append({"type": "line", **ends, "line": line})
+        self._labels.append(_label(0.01, y, text, color, xref="paper", yshift=3))
+
+    def shade(self, low: float, high: float, color: str, name: str) -> None:
+        """Shade a range of batch sizes from bottom to top."""
+        ends = {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper"}
+        shown = name not in self._in_legend
+        self._in_legend.add(name)
+        self._shapes.append(
+            {
+                "type": "rect",
+                **ends,
+                "fillcolor": color,
+                "line": {"width": 0},
+                "layer": "below",
+                "name": name,
+                "showlegend": shown,
+            }
+        )
+
+    def remark(self, text: str) -> None:
+        """Write a remark inside the plot, at its lower left."""
+        place = {"xref": "paper", "yref": "paper", "yshift": 8, "xshift": 8}
+        self._labels.append(_label(0, 0, text, "var(--muted)", **place))
+
+    def ignore_below(self, floor: float) -> None:
+        """Let nothing below `floor` widen the vertical axis."""
+        self._floor = floor
+
+    def log_axes(self, sizes: Sequence[float], tell: Tell) -> None:
+        """Make both axes logarithmic, with ticks at the batch sizes that were considered."""
+        self.log_x(sizes)
+        self.log_y(tell)
+
+    def log_x(self, sizes: Sequence[float]) -> None:
+        """Make the horizontal axis logarithmic, with ticks at the batch sizes."""
+        whole = sorted(set(sizes)) or [1.0]
+        self._log_x_labels()
+        self._x |= {
+            "type": "log",
+            "range": [math.log10(whole[0] / 1.35), math.log10(whole[-1] * 1.35)],
+            "tickvals": (ticks := _apart(whole, 1.55)),
+            "ticktext": [words.count(tick) for tick in ticks],
+        }
+
+    def _log_x_labels(self) -> None:
+        for mark in self._marks:  # annotations on a logarithmic axis stand at the logarithm
+            mark["x"] = math.log10(mark["x"])
+
+    def linear_x(self, far: float) -> None:
+        """Make the horizontal axis linear from 0 to a little beyond `far`."""
+        far = far or 1.0
+        ticks = nice_ticks(0, far, 6)
+        self._x |= {
+            "range": [-0.03 * far, 1.06 * far],
+            "tickvals": ticks,
+            "ticktext": [words.count(tick) for tick in ticks],
+        }
+
+    def log_y(self, tell: Tell) -> None:
+        """Make the vertical axis logarithmic, its ticks in words."""
+        heights = [height for height in self._heights if height > self._floor] or [1.0]
+        low, high = min(heights) / 1.25, max(heights) * 1.25
+        for trace in self._top:
+            trace.y = [high / (high / low) ** 0.02] * len(trace.x)
+        ticks = _log_ticks(low, high)
+        self._y = {
+            "type": "log",
+            "range": [math.log10(low), math.log10(high)],
+            "tickvals": ticks,
+            "ticktext": [tell(tick) for tick in ticks],
+        }
+
+    def linear_y(self, tell: Tell, binary: bool = False) -> None:
+        """Make the vertical axis linear from 0, its ticks in words (binary: powers of 1,024)."""
+        high = 1.06 * max(self._heights, default=1.0)
+        unit = 1024.0 ** math.floor(math.log(high, 1024)) if binary else 1.0
+        ticks = [unit * tick for tick in nice_ticks(0, high / unit, 5)]
+        self._y = {
+            "range": [0, high],
+            "tickvals": ticks,
+            "ticktext": ["0" if tick == 0 else tell(tick) for tick in ticks],
+        }
+
+    def figure(self) -> go.Figure:
+        """The figure."""
+        axis = {
+            "gridcolor": "var(--grid)",
+            "linecolor": "var(--line)",
+            "zeroline": False,
+            "ticks": "",
+            "tickangle": 0,
+            "automargin": True,
+            "fixedrange": True,
+        }
+        return go.Figure(
+            self._traces,
+            {
+                "template": "none",
+                "autosize": True,
+                "font": {"family": _FONT, "size": 13, "color": "var(--ink)"},
+                "paper_bgcolor": "rgba(0,0,0,0)",
+                "plot_bgcolor": "rgba(0,0,0,0)",
+                "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
+                "hovermode": "closest",
+                "dragmode": False,
+                "hoverlabel": {
+                    "bgcolor": "var(--card)",
+                    "bordercolor": "var(--line)",
+                    "font": {"family": _FONT, "size": 13, "color": "var(--ink)"},
+                },
+                "legend": {"orientation": "h", "x": 0, "y": -0.19, "yanchor": "top"},
+                "xaxis": {**axis, "showgrid": False, "showline": True, **self._x},
+                "yaxis": {**axis, **self._y},
+                "shapes": self._shapes,
+                "annotations": [*self._labels, *self._marks],
+            },
+        )
+
+    def _add(
+        self,
+        x: Sequence[float],
+        y: Sequence[float],
+        name: str,
+        hover: Sequence[str],
+        **style: object,
+    ) -> None:
+        shown = bool(name) and name not in self._in_legend
+        self._in_legend.add(name)
+        told = (
+            {"text": list(hover), "hovertemplate": "%{text}<extra></extra>"}
+            if hover
+            else {"hoverinfo": "skip"}
+        )
+        self._traces.append(
+            go.Scatter(
+                x=list(x), y=list(y), name=name, showlegend=shown, cliponaxis=False, **told, **style
+            )
+        )
+
+
+def _label(x: float, y: float, text: str, color: str, **place: object) -> dict[str, Any]:
+    font = {"color": color, "size": 13}
+    base = {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
+    base |= {"xanchor": "left", "yanchor": "bottom"}
+    return base | place
+
+
+def nice_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` + 1 round numbers from `low` to `high`."""
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= 0.999 * rough)
+    first = math.ceil(low / step)
+    return [step * place for place in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _apart(sizes: Sequence[float], ratio: float) -> list[float]:
+    kept: list[float] = []
+    for size in sizes:
+        if not kept or size / kept[-1] >= ratio:
+            kept.append(size)
+    if kept[-1] != sizes[-1]:
+        kept[-1:] = [sizes[-1]]
+    return kept
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Ticks at 1, 2 and 5 times powers of ten; fewer where the range is long."""
+    decades = math.log10(high / low)
+    factors: tuple[float, ...] = (
+        (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1, 2, 5)
+    )
+    if decades < 0.8:
+        factors = (1, 1.5, 2, 3, 4, 5, 6, 8)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]

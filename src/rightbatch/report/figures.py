@@ -1,0 +1,363 @@
+"""The figures of the report, drawn with Plotly from a View.
+
+Colours are names of CSS variables ("var(--blue)"), which the page replaces by the colours of its
+light or dark theme: blue is what was fitted, green the recommendation, orange what the user does
+today, purple the critical batch size and the noise scale, red a limit or a failure, grey raw data.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from itertools import pairwise
+from typing import NoReturn
+
+import plotly.graph_objects as go
+
+from rightbatch.records import BatchPrediction, Estimate, LearningFit, MemoryFit, NoiseFit, SpeedFit
+from rightbatch.report import words
+from rightbatch.report.canvas import Canvas
+from rightbatch.report.findings import pick_fit
+from rightbatch.report.runs import Run
+from rightbatch.report.view import View
+
+_OTHERS = ("var(--sky)", "var(--pink)", "var(--brown)")
+
+Measure = Callable[[Run], float | None]
+
+_DIVERGED = "diverged"
+_RUN_KINDS: dict[str, tuple[str, int, str, Callable[[Run], bool]]] = {
+    "run at its best learning rate": (
+        "circle",
+        8,
+        "var(--raw-strong)",
+        lambda run: run.reached and run.tuned,
+    ),
+    "run at another learning rate": (
+        "circle",
+        6,
+        "var(--raw)",
+        lambda run: run.reached and not run.tuned,
+    ),
+    "stopped before the goal": (
+        "triangle-up-open",
+        9,
+        "var(--raw-strong)",
+        lambda run: not run.reached and not run.diverged,
+    ),
+}
+
+
+def make_figures(view: View) -> dict[str, go.Figure]:
+    """Draw every figure there is something to show in, by the key of its finding."""
+    return {
+        finding.key: _FIGURES[finding.key](view) for finding in view.findings if not finding.missing
+    }
+
+
+def _time(view: View) -> go.Figure:
+    canvas = Canvas("batch size (examples per update)", "time to goal")
+    _runs(canvas, view, lambda run: run.seconds, words.duration)
+    main = _main(view)
+    if main is not None and main.predictions:
+        rows = main.predictions
+        sizes = [row.batch_size for row in rows]
+        canvas.band(
+            sizes,
+            [_low(row.seconds) for row in rows],
+            [_high(row.seconds) for row in rows],
+            "var(--blue-band)",
+            "its interval",
+        )
+        hover = [
+            f"batch size {words.count(row.batch_size)}<br>{words.estimate(row.seconds)}"
+            f"<br>learning rate {words.learning_rate(row.learning_rate)}"
+            for row in rows
+        ]
+        seconds = [row.seconds.value for row in rows]
+        name = f"predicted, {escape(main.optimizer)}"
+        canvas.line(sizes, seconds, name, "var(--blue)", hover, markers=True)
+    _other_optimizers(canvas, view, lambda row: row.seconds, words.estimate)
+    for low, high in _near_optimal(view):
+        canvas.shade(low / 1.12, high * 1.12, "var(--green-band)", "within 10% of the best")
+    _choices(canvas, view)
+    canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.duration)
+    return canvas.figure()
+
+
+def _steps(view: View) -> go.Figure:
+    canvas = Canvas("batch size (examples per update)", "steps to goal")
+    canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
+    _runs(canvas, view, lambda run: run.steps, words.count)
+    main = _main(view)
+    if main is not None and main.predictions:
+        first = main.predictions[0]
+        work = first.steps.value * first.batch_size
+        grid = _grid(_sizes(main))
+        ideal = [work / size for size in grid]
+        canvas.line(grid, ideal, "half the steps for twice the batch", "var(--muted)", dash="dot")
+        canvas.ignore_below(0.7 * min(row.steps.value for row in main.predictions))
+        _fitted(canvas, main, 0, [row.steps for row in main.predictions])
+    _other_optimizers(canvas, view, lambda row: row.steps, words.estimate)
+    canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.number)
+    return canvas.figure()
+
+
+def _examples(view: View) -> go.Figure:
+    canvas = Canvas("batch size (examples per update)", "examples to goal")
+    canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
+    _runs(canvas, view, lambda run: run.examples, words.number)
+    main = _main(view)
+    if main is not None and main.predictions:
+        _fitted(canvas, main, 1, [row.examples for row in main.predictions])
+    _other_optimizers(canvas, view, lambda row: row.examples, words.estimate)
+    canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.number)
+    return canvas.figure()
+
+
+def _throughput(view: View) -> go.Figure:
+    fit = view.fits.speed or _nothing("speed")
+    canvas = Canvas("batch size (examples per step)", "examples per second")
+    raw = [(p.batch_size, p.batch_size / sample) for p in fit.points for sample in p.samples]
+    canvas.points(
+        [size for size, _ in raw],
+        [rate for _, rate in raw],
+        "single timings",
+        "var(--raw)",
+        [
+            f"batch size {words.count(size)}<br>{words.number(rate)} examples/s"
+            for size, rate in raw
+        ],
+        size=5,
+    )
+    curve = _speed_curve(fit)
+    canvas.line(*curve, "fit" if len(curve[0]) > len(fit.points) else "interpolated", "var(--blue)")
+    canvas.estimates(
+        [point.batch_size for point in fit.points],
+        [point.examples_per_second for point in fit.points],
+        "measured",
+        "var(--blue)",
+    )
+    knee = fit.knee_batch_size
+    canvas.mark(knee.value, f"90% at {words.count(knee.value)}", "var(--green)")
+    canvas.log_x([point.batch_size for point in fit.points])
+    canvas.linear_y(words.number)
+    return canvas.figure()
+
+
+def _speed_curve(fit: SpeedFit) -> tuple[list[float], list[float]]:
+    """Throughput along the fitted line B/(α + β·B), or through the points where it is poor."""
+    sizes = [float(point.batch_size) for point in fit.points]
+    if fit.alpha is None or fit.beta is None or fit.interpolated:
+        return sizes, [point.examples_per_second.value for point in fit.points]
+    whole = [size for size in sizes if size <= fit.micro_batch_size] or sizes
+    grid = _grid(whole)
+    return grid, [size / (fit.alpha.value + fit.beta.value * size) for size in grid]
+
+
+def _memory(view: View) -> go.Figure:
+    fit = view.fits.memory or _nothing("memory")
+    canvas = Canvas("micro-batch size (examples per pass)", "peak memory")
+    points = sorted(fit.points)
+    sizes = [size for size, _ in points] + list(fit.failed)
+    if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
+        ends = [0.0, float(max(sizes))]
+        line = [fit.bytes_fixed.value + fit.bytes_per_example.value * end for end in ends]
+        canvas.line(ends, line, "fit", "var(--blue)")
+    canvas.points(
+        [size for size, _ in points],
+        [peak for _, peak in points],
+        "peak of a trial",
+        "var(--blue)",
+        [f"batch size {words.count(size)}<br>{words.size(peak)}" for size, peak in points],
+        size=9,
+    )
+    _memory_limit(canvas, fit, max((peak for _, peak in points), default=fit.limit_bytes))
+    canvas.linear_x(max(sizes))
+    canvas.linear_y(words.size, binary=True)
+    return canvas.figure()
+
+
+def _memory_limit(canvas: Canvas, fit: MemoryFit, highest: int) -> None:
+    limit = words.size(fit.limit_bytes)
+    if fit.limit_bytes <= 4 * highest or fit.failed:
+        canvas.level(fit.limit_bytes, f"limit {limit}", "var(--red)")
+        canvas.points(
+            list(fit.failed),
+            [fit.limit_bytes] * len(fit.failed),
+            "out of memory",
+            "var(--red)",
+            [f"batch size {words.count(size)}<br>out of memory" for size in fit.failed],
+            symbol="x",
+            size=10,
+        )
+    else:
+        canvas.remark(f"The limit, {limit}, lies far above this figure.")
+    if fit.safe_batch_size is not None and fit.safe_batch_size != fit.largest_batch_size:
+        label = f"safe: {words.count(fit.safe_batch_size)}"
+        canvas.mark(fit.safe_batch_size, label, "var(--green)", side="left")
+
+
+def _noise(view: View) -> go.Figure:
+    fit = view.fits.noise or _nothing("noise")
+    canvas = Canvas("steps before the measurement", "noise scale, examples")
+    known = [(p.step, p.noise_scale) for p in fit.points if p.noise_scale is not None]
+    steps = [step for step, _ in known]
+    _noise_level(canvas, fit, [0.0, float(max(steps) or 1)])
+    canvas.line(steps, [scale.value for _, scale in known], "", "var(--purple)", dash="dot")
+    canvas.estimates(steps, [scale for _, scale in known], "at a checkpoint", "var(--purple)")
+    canvas.linear_x(max(steps))
+    canvas.log_y(words.whole)
+    return canvas.figure()
+
+
+def _noise_level(canvas: Canvas, fit: NoiseFit, ends: Sequence[float]) -> None:
+    found = fit.noise_scale
+    if found is None:
+        return
+    if found.low is not None and found.high is not None:
+        canvas.band(
+            ends, [found.low] * 2, [found.high] * 2, "var(--purple-band)", "interval, later half"
+        )
+    told = [f"later half: {words.estimate(found)}"] * 2
+    canvas.line(ends, [found.value] * 2, "later half of the run", "var(--purple)", told)
+
+
+def _runs(canvas: Canvas, view: View, measure: Measure, tell: Callable[[float], str]) -> None:
+    """Every training run as a point: solid where it reached the goal, open where it did not."""
+    shown = [(run, value) for run in view.runs if (value := measure(run)) is not None]
+    for name, (symbol, size, color, belongs) in _RUN_KINDS.items():
+        kind = [(run, value) for run, value in shown if belongs(run)]
+        canvas.points(
+            [run.batch_size for run, _ in kind],
+            [value for _, value in kind],
+            name,
+            color,
+            [_about(run, tell(value)) for run, value in kind],
+            symbol=symbol,
+            size=size,
+        )
+    lost = [run for run, _ in shown if run.diverged]
+    canvas.at_the_top(
+        [run.batch_size for run in lost],
+        _DIVERGED,
+        "var(--red)",
+        [_about(run, "diverged") for run in lost],
+    )
+
+
+def _about(run: Run, told: str) -> str:
+    bound = "" if run.reached or run.diverged else "more than "
+    return (
+        f"batch size {words.count(run.batch_size)}<br>{bound}{told}<br>"
+        f"learning rate {words.learning_rate(run.learning_rate)}, seed {run.seed}<br>"
+        f"{escape(run.optimizer)}, trial {run.trial}"
+    )
+
+
+def _fitted(canvas: Canvas, fit: LearningFit, power: int, found: list[Estimate]) -> None:
+    """Predictions with their intervals, and S_min·(1 + B_crit/B)·B^power where it was fitted."""
+    sizes = _sizes(fit)
+    if fit.steps_min is not None and fit.critical_batch_size is not None:
+        critical, least = fit.critical_batch_size, fit.steps_min.value
+        grid = _grid([*sizes, critical.value])
+        curve = [least * (1 + critical.value / size) * size**power for size in grid]
+        canvas.line(grid, curve, "fit", "var(--blue)")
+        if critical.low is not None and critical.high is not None:
+            canvas.shade(critical.low, critical.high, "var(--purple-band)", "critical batch size")
+        label = f"critical {words.whole(critical.value)}"
+        canvas.mark(critical.value, label, "var(--purple)")
+    canvas.estimates(sizes, found, f"best learning rate, {escape(fit.optimizer)}", "var(--blue)")
+
+
+def _other_optimizers(
+    canvas: Canvas,
+    view: View,
+    pick: Callable[[BatchPrediction], Estimate],
+    tell: Callable[[Estimate], str],
+) -> None:
+    main = _main(view)
+    others = [fit for fit in view.fits.learning if fit is not main and fit.predictions]
+    for fit, color in zip(others, _OTHERS * len(others), strict=False):
+        canvas.line(
+            _sizes(fit),
+            [pick(row).value for row in fit.predictions],
+            escape(fit.optimizer),
+            color,
+            [
+                f"{escape(fit.optimizer)}, batch size {words.count(row.batch_size)}"
+                f"<br>{tell(pick(row))}"
+                for row in fit.predictions
+            ],
+            markers=True,
+        )
+
+
+def _choices(canvas: Canvas, view: View) -> None:
+    """Mark the recommendation and the user's present batch size on the curve."""
+    best, yours = view.recommended, view.reference
+    if yours is not None and (best is None or yours.batch_size != best.batch_size):
+        side = "left" if best is None or yours.batch_size < best.batch_size else "right"
+        label = f"your {words.count(yours.batch_size)}"
+        canvas.mark(yours.batch_size, label, "var(--orange)", side)
+        if yours.seconds_to_goal is not None:
+            value = yours.seconds_to_goal.value
+            canvas.emblem(yours.batch_size, value, "what you do today", "var(--orange)", "diamond")
+    if best is not None:
+        side = "right" if yours is None or yours.batch_size <= best.batch_size else "left"
+        label = f"recommended {words.count(best.batch_size)}"
+        canvas.mark(best.batch_size, label, "var(--green)", side)
+        if best.seconds_to_goal is not None:
+            value = best.seconds_to_goal.value
+            canvas.emblem(best.batch_size, value, "recommended", "var(--green)", "star")
+
+
+def _near_optimal(view: View) -> Iterable[tuple[float, float]]:
+    """The near-optimal set as unbroken ranges of the batch sizes considered."""
+    main = _main(view)
+    near = set(view.near_optimal)
+    sizes = sorted({*(_sizes(main) if main else ()), *near})
+    inside = [size for size in sizes if size in near]
+    if not inside:
+        return
+    start = inside[0]
+    for size, following in pairwise(inside):
+        if sizes.index(following) != sizes.index(size) + 1:
+            yield start, size
+            start = following
+    yield start, inside[-1]
+
+
+def _main(view: View) -> LearningFit | None:
+    return pick_fit(view.fits, view.recommended)
+
+
+def _sizes(fit: LearningFit) -> list[float]:
+    rows = fit.predictions
+    return [row.batch_size for row in rows] if rows else sorted({r.batch_size for r in fit.runs})
+
+
+def _grid(sizes: Sequence[float]) -> list[float]:
+    low, high = math.log(min(sizes)), math.log(max(sizes))
+    return [math.exp(low + (high - low) * place / 60) for place in range(61)]
+
+
+def _low(found: Estimate) -> float:
+    return found.value if found.low is None else found.low
+
+
+def _high(found: Estimate) -> float:
+    return found.value if found.high is None else found.high
+
+
+def _nothing(name: str) -> NoReturn:
+    raise ValueError(f"There is no {name} fit to draw; leave that figure out.")
+
+
+_FIGURES: dict[str, Callable[[View], go.Figure]] = {
+    "time": _time,
+    "throughput": _throughput,
+    "memory": _memory,
+    "steps": _steps,
+    "examples": _examples,
+    "noise": _noise,
+}

@@ -1,0 +1,226 @@
+"""What each figure says, in words: its heading, its finding and its numbers."""
+
+from dataclasses import dataclass
+
+from rightbatch.records import (
+    Advice,
+    Choice,
+    Fits,
+    LearningFit,
+    MemoryFit,
+    NoiseFit,
+    SpeedFit,
+    Stage,
+    Study,
+)
+from rightbatch.report import words
+from rightbatch.report.runs import Run
+from rightbatch.report.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure in words.
+
+    Attributes:
+        key: Name of the figure: "time", "throughput", "memory", "steps", "examples" or "noise".
+        heading: What was found, as a title.
+        reading: How to read the figure, in a sentence or two.
+        missing: Why there is no figure; empty where there is one.
+        table: The numbers of the figure; None where there is none.
+    """
+
+    key: str
+    heading: str
+    reading: str
+    missing: str = ""
+    table: Table | None = None
+
+
+def make_findings(study: Study, advice: Advice, runs: tuple[Run, ...]) -> tuple[Finding, ...]:
+    """What each figure says, in the order they are shown."""
+    fits = advice.fits
+    learning = pick_fit(fits, advice.recommended)
+    return (
+        _time(study, advice, runs),
+        _throughput(study, fits.speed),
+        _memory(study, fits.memory),
+        _steps(study, learning, runs),
+        _examples(study, learning, runs),
+        _noise(study, fits.noise),
+    )
+
+
+def pick_fit(fits: Fits, recommended: Choice | None) -> LearningFit | None:
+    """The learning fit of the recommended optimizer, else of the first one; None without any."""
+    first = fits.learning[0] if fits.learning else None
+    if recommended is None:
+        return first
+    return next((fit for fit in fits.learning if fit.optimizer == recommended.optimizer), first)
+
+
+def _absent(study: Study, stage: Stage, name: str) -> str:
+    if stage not in study.settings.stages:
+        return f"The {stage} stage was not asked for, so there is no figure of {name}."
+    if not study.finished:
+        return f"The study ended before its {stage} stage was done; resume it to see {name}."
+    return f"The {stage} stage gave no measurement of {name}."
+
+
+def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
+    reading = (
+        "Each point is one training run: its steps to the goal times the step time at its batch "
+        "size. The line is the prediction at the best learning rate of each batch size, the band "
+        "its interval. Both axes are logarithmic. Open triangles are runs that had not reached "
+        "the goal when they were stopped: their true time lies higher."
+    )
+    if not any(run.seconds is not None for run in runs):
+        return Finding("time", "Time to goal", reading, _absent(study, "learning", "time to goal"))
+    best, heading = advice.recommended, "Time to goal: no run reached the goal yet"
+    if best is not None and best.seconds_to_goal is not None:
+        told = words.duration(best.seconds_to_goal.value)
+        least = "is least around" if advice.objective == "time" else "at the recommended"
+        heading = f"Time to goal {least} batch size {words.count(best.batch_size)}: {told}"
+    elif any(run.reached for run in runs):
+        heading = "Time to goal against batch size"
+    rows = [
+        (
+            fit.optimizer,
+            words.count(row.batch_size),
+            words.learning_rate(row.learning_rate),
+            words.estimate(row.seconds),
+        )
+        for fit in advice.fits.learning
+        for row in fit.predictions
+    ]
+    head = ("Optimizer", "Batch size", "Learning rate", "Time to goal")
+    return Finding("time", heading, reading, "", Table(head, tuple(rows)) if rows else None)
+
+
+def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
+    reading = (
+        "Examples per second against batch size: dots are single timings, rings their middle with "
+        "its interval. Where the curve goes flat, a larger batch no longer makes an epoch faster."
+    )
+    if fit is None or not fit.points:
+        missing = _absent(study, "speed", "throughput")
+        return Finding("throughput", "Throughput", reading, missing)
+    knee, best = fit.knee_batch_size, fit.best_examples_per_second
+    heading = (
+        f"Throughput reaches 90% of its best, {words.number(best.value)} examples/s, "
+        f"at batch size {words.count(knee.value)}"
+    )
+    if fit.noisy:
+        reading += f" The machine was noisy: {fit.noise_reason}"
+    rows = tuple(
+        (
+            words.count(point.batch_size),
+            words.estimate(point.step_seconds),
+            words.bare(point.examples_per_second),
+            words.share(point.load_seconds / point.step_seconds.value),
+        )
+        for point in fit.points
+    )
+    head = ("Batch size", "Step time", "Examples/s", "Waiting for data")
+    return Finding("throughput", heading, reading, "", Table(head, rows))
+
+
+def _memory(study: Study, fit: MemoryFit | None) -> Finding:
+    reading = (
+        "Peak memory of a fresh process at each micro-batch size: a few real training steps with "
+        "the real optimizer and a validation pass. The line is the fit."
+    )
+    if fit is None or not (fit.points or fit.failed):
+        return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
+    limit = words.size(fit.limit_bytes)
+    if fit.largest_batch_size is None:
+        heading = f"No batch size fitted in {limit}"
+    else:
+        largest = words.count(fit.largest_batch_size)
+        heading = {
+            "memory": f"The largest batch that fits in {limit} is {largest}",
+            "data_set_size": f"The whole training set fits in one batch of {largest}",
+            "max_batch_size": f"Batch size {largest} fits, the largest that was considered",
+            "time": f"Batch size {largest} fits; larger ones were too slow to try",
+        }[fit.capped_by]
+    rows = [
+        (words.count(size), words.size(peak), words.share(peak / fit.limit_bytes))
+        for size, peak in sorted(fit.points)
+    ]
+    rows += [(words.count(size), "out of memory", "") for size in sorted(fit.failed)]
+    head = ("Micro-batch size", "Peak memory", "Share of the limit")
+    return Finding("memory", heading, reading, "", Table(head, tuple(rows)))
+
+
+def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
+    reading = (
+        "Optimizer steps to the goal at the best learning rate of each batch size. Along the "
+        "dotted diagonal doubling the batch halves the steps; near the critical batch size the "
+        "curve leaves it, and larger batches save little."
+    )
+    if fit is None or not runs:
+        return Finding(
+            "steps", "Steps to goal", reading, _absent(study, "learning", "steps to goal")
+        )
+    if fit.critical_batch_size is None:
+        heading = "Steps to goal: no critical batch size could be fitted"
+        reading += f" {fit.critical_reason}"
+    else:
+        critical = words.estimate(fit.critical_batch_size)
+        heading = f"Larger batches save steps up to about the critical batch size, {critical}"
+    return Finding("steps", heading, reading, "", _predictions(fit, "steps"))
+
+
+def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
+    reading = (
+        "Training examples to the goal, which is steps times batch size: what a larger batch "
+        "costs in computation. Up to the critical batch size it is nearly free."
+    )
+    if fit is None or not runs:
+        missing = _absent(study, "learning", "examples to goal")
+        return Finding("examples", "Examples to goal", reading, missing)
+    heading = "Examples to goal"
+    if len(fit.predictions) > 1:
+        first, last = fit.predictions[0], fit.predictions[-1]
+        ratio = last.examples.value / first.examples.value
+        heading = (
+            f"Batch size {words.count(last.batch_size)} needs {words.number(ratio, 2)} times "
+            f"the examples of batch size {words.count(first.batch_size)}"
+        )
+    return Finding("examples", heading, reading, "", _predictions(fit, "examples"))
+
+
+def _predictions(fit: LearningFit, unit: str) -> Table | None:
+    rows = tuple(
+        (
+            words.count(row.batch_size),
+            words.learning_rate(row.learning_rate),
+            words.bare(row.steps if unit == "steps" else row.examples),
+        )
+        for row in fit.predictions
+    )
+    head = ("Batch size", "Learning rate", f"{unit.capitalize()} to goal")
+    return Table(head, rows) if rows else None
+
+
+def _noise(study: Study, fit: NoiseFit | None) -> Finding:
+    reading = (
+        "The gradient noise scale along a short run at your present settings: the batch size at "
+        "which noise and signal in the gradient are equal. It usually grows during training and "
+        "is a first, cautious guide to the critical batch size."
+    )
+    if fit is None:
+        missing = _absent(study, "noise", "gradient noise")
+        return Finding("noise", "Gradient noise scale", reading, missing)
+    if not any(point.noise_scale for point in fit.points):
+        missing = fit.reason or "The gradient could not be told from its noise."
+        return Finding("noise", "Gradient noise scale", reading, missing)
+    heading = "Gradient noise scale along training"
+    if fit.noise_scale is not None:
+        heading = f"The gradient noise scale is about {words.estimate(fit.noise_scale)}"
+    rows = tuple(
+        (words.count(point.step), words.count(point.examples), words.bare(point.noise_scale))
+        for point in fit.points
+    )
+    head = ("Steps before", "Examples before", "Noise scale, examples")
+    return Finding("noise", heading, reading, "", Table(head, rows))

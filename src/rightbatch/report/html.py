@@ -1,0 +1,83 @@
+"""One HTML file that holds the whole report and needs no network."""
+
+import base64
+import os
+import tempfile
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from rightbatch.records import Advice, Recording
+from rightbatch.report.view import make_view
+
+
+def write_report(recording: Recording, advice: Advice, path: Path) -> Path:
+    """Write the report to one self-contained file, all of it or nothing.
+
+    Args:
+        recording: The study and its trials.
+        advice: What was made of it.
+        path: Where to write; its folder is made where it is missing.
+
+    Returns:
+        The absolute path of the file.
+
+    Raises:
+        OSError: The file cannot be written there.
+    """
+    page = render(recording, advice)
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(page)
+        part.chmod(0o644)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def render(recording: Recording, advice: Advice) -> str:
+    """The report as HTML text."""
+    from plotly.offline import get_plotlyjs
+
+    from rightbatch.report.figures import make_figures
+
+    view = make_view(recording, advice)
+    figures = {key: figure.to_plotly_json() for key, figure in make_figures(view).items()}
+    environment = Environment(
+        loader=PackageLoader("rightbatch.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    scripts = (get_plotlyjs(), _page_script())
+    return environment.get_template("report.html.j2").render(
+        view=view,
+        figures=figures,
+        policy=_policy(scripts),
+        plotlyjs=Markup(scripts[0]),  # our dependency's own text, no user's
+        page_script=Markup(scripts[1]),  # our own file
+    )
+
+
+def _page_script() -> str:
+    return resources.files("rightbatch.report").joinpath("templates/report.js").read_text("utf-8")
+
+
+def _policy(scripts: tuple[str, ...]) -> str:
+    """A content security policy: these scripts run, no other, and nothing is fetched."""
+    digests = (base64.b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,295 @@
+"""The JSON contract, version 1: what `--json` prints, documented in docs/json.md.
+
+Every object is strict JSON: a number that is not finite, and every figure that could not be
+estimated, is null with the reason beside it under `<name>_reason`.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rightbatch.records import (
+    Advice,
+    BatchPrediction,
+    Choice,
+    Estimate,
+    Fits,
+    LearningFit,
+    MemoryFit,
+    MemoryProbe,
+    MemoryResult,
+    NoiseFit,
+    Recording,
+    SpeedFit,
+    Stage,
+    Trial,
+)
+from rightbatch.report.findings import pick_fit
+
+Json = dict[str, Any]
+
+_BY_STAGE = {
+    "largest_batch_size": "memory",
+    "safe_batch_size": "memory",
+    "knee_batch_size": "speed",
+    "noise_scale": "noise",
+    "critical_batch_size": "learning",
+}
+_DEFAULT_REASON = "There is not enough data for it."
+
+
+def advice_json(advice: Advice) -> Json:
+    """The advice as one JSON object, schema "rightbatch/advice/1"."""
+    fits, learning = advice.fits, pick_fit(advice.fits, advice.recommended)
+    why = {name: f"The {stage} stage was not run." for name, stage in _BY_STAGE.items()}
+    if fits.noise is not None:
+        why["noise_scale"] = fits.noise.reason
+    if learning is not None:
+        why["critical_batch_size"] = learning.critical_reason
+    if fits.memory is not None:
+        why["largest_batch_size"] = why["safe_batch_size"] = "No batch size fitted in the limit."
+    if advice.recommended is None and "batch_size" in advice.missing:
+        why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
+    spent = advice.time_spent
+    told = {
+        "schema": "rightbatch/advice/1",
+        "study": advice.study,
+        "goal": advice.goal,
+        "objective": advice.objective,
+        "headline": advice.headline,
+        **_choice(advice.recommended),
+        "near_optimal": list(advice.near_optimal),
+        "binding_constraint": advice.binding_constraint,
+        "largest_batch_size": fits.memory.largest_batch_size if fits.memory else None,
+        "safe_batch_size": fits.memory.safe_batch_size if fits.memory else None,
+        "knee_batch_size": _estimate(fits.speed.knee_batch_size if fits.speed else None),
+        "critical_batch_size": _estimate(learning.critical_batch_size if learning else None),
+        "noise_scale": _estimate(fits.noise.noise_scale if fits.noise else None),
+        "reference": None if advice.reference is None else _object(_choice(advice.reference)),
+        "reasons": list(advice.reasons),
+        "warnings": list(advice.warnings),
+        "results": [
+            {"optimizer": fit.optimizer, **_prediction(row)}
+            for fit in fits.learning
+            for row in fit.predictions
+        ],
+        "optimizers": [_object(_choice(choice)) for choice in advice.by_optimizer],
+        "regimes": [
+            {"regime": regime, **_object(_choice(choice))} for regime, choice in advice.regimes
+        ],
+        "time_spent": _object(
+            {
+                "training_seconds": spent.training,
+                "measuring_seconds": spent.measuring,
+                "around_seconds": spent.around,
+                "budget_seconds": spent.budget,
+            },
+            {"budget_seconds": "No budget was set."},
+        ),
+    }
+    return _object(told, why | advice.missing)
+
+
+def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
+    """One stage's fit and its raw results as one JSON object.
+
+    Args:
+        stage: The stage; its schema is "rightbatch/<stage>/1".
+        fits: The fits of the recording.
+        recording: The study and its trials.
+    """
+    told: Json = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
+    if stage == "memory":
+        body = _memory(fits.memory, recording)
+    elif stage == "speed":
+        body = _speed(fits.speed)
+    elif stage == "noise":
+        body = _noise(fits.noise)
+    else:
+        body = _learning(fits.learning)
+    default = f"The {stage} stage gave no result." if _absent(stage, fits) else _DEFAULT_REASON
+    reasons: dict[str, str] = body.pop("why", {})
+    return _object(told | body, reasons, default)
+
+
+def _absent(stage: Stage, fits: Fits) -> bool:
+    return not getattr(fits, stage)
+
+
+def _choice(choice: Choice | None) -> Json:
+    return {
+        "optimizer": choice.optimizer if choice else None,
+        "batch_size": choice.batch_size if choice else None,
+        "learning_rate": choice.learning_rate if choice else None,
+        "micro_batch_size": choice.micro_batch_size if choice else None,
+        "accumulation_steps": choice.accumulation_steps if choice else None,
+        "steps_per_epoch": choice.steps_per_epoch if choice else None,
+        "epochs_to_goal": _estimate(choice.epochs_to_goal if choice else None),
+        "predicted_seconds_to_goal": _estimate(choice.seconds_to_goal if choice else None),
+        "predicted_steps_to_goal": _estimate(choice.steps_to_goal if choice else None),
+    }
+
+
+def _prediction(row: BatchPrediction) -> Json:
+    return _object(
+        {
+            "batch_size": row.batch_size,
+            "learning_rate": row.learning_rate,
+            "predicted_steps_to_goal": _estimate(row.steps),
+            "predicted_examples_to_goal": _estimate(row.examples),
+            "predicted_seconds_to_goal": _estimate(row.seconds),
+            "runs_reached": row.runs_reached,
+            "runs_censored": row.runs_censored,
+        }
+    )
+
+
+def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
+    rows = [
+        _memory_row(trial, trial.probe)
+        for trial in recording.trials
+        if isinstance(trial.probe, MemoryProbe)
+    ]
+    return {
+        "largest_batch_size": fit.largest_batch_size if fit else None,
+        "safe_batch_size": fit.safe_batch_size if fit else None,
+        "memory_limit_bytes": fit.limit_bytes if fit else None,
+        "bytes_fixed": _estimate(fit.bytes_fixed if fit else None),
+        "bytes_per_example": _estimate(fit.bytes_per_example if fit else None),
+        "lack_of_fit": fit.lack_of_fit if fit else None,
+        "capped_by": fit.capped_by if fit else None,
+        "margin": fit.margin if fit else None,
+        "trials": len(rows),
+        "results": rows,
+    }
+
+
+def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
+    result = trial.result if isinstance(trial.result, MemoryResult) else None
+    return _object(
+        {
+            "trial": trial.number,
+            "batch_size": probe.batch_size,
+            "optimizer": probe.optimizer,
+            "status": str(trial.outcome.status),
+            "advice": trial.outcome.advice,
+            "peak_bytes": result.peak_bytes if result else None,
+            "baseline_bytes": result.baseline_bytes if result else None,
+            "step_seconds": result.step_seconds if result else None,
+        },
+        default=trial.outcome.advice or "The trial ended before it was measured.",
+    )
+
+
+def _speed(fit: SpeedFit | None) -> Json:
+    return {
+        "knee_batch_size": _estimate(fit.knee_batch_size if fit else None),
+        "best_examples_per_second": _estimate(fit.best_examples_per_second if fit else None),
+        "alpha_seconds": _estimate(fit.alpha if fit else None),
+        "beta_seconds_per_example": _estimate(fit.beta if fit else None),
+        "lack_of_fit": fit.lack_of_fit if fit else None,
+        "interpolated": fit.interpolated if fit else None,
+        "utilisation": fit.utilisation if fit else None,
+        "load_share": fit.load_share if fit else None,
+        "micro_batch_size": fit.micro_batch_size if fit else None,
+        "noisy": fit.noisy if fit else None,
+        "noise_reason": fit.noise_reason if fit else "",
+        "results": [
+            {
+                "batch_size": point.batch_size,
+                "step_seconds": _estimate(point.step_seconds),
+                "load_seconds": point.load_seconds,
+                "examples_per_second": _estimate(point.examples_per_second),
+                "samples": list(point.samples),
+            }
+            for point in (fit.points if fit else ())
+        ],
+    }
+
+
+def _noise(fit: NoiseFit | None) -> Json:
+    unclear = "The gradient cannot be told from its noise here."
+    return {
+        "noise_scale": _estimate(fit.noise_scale if fit else None),
+        "results": [
+            _object(
+                {
+                    "step": point.step,
+                    "examples": point.examples,
+                    "noise_scale": _estimate(point.noise_scale),
+                },
+                default=unclear,
+            )
+            for point in (fit.points if fit else ())
+        ],
+        "why": {"noise_scale": fit.reason} if fit else {},
+    }
+
+
+def _learning(fits: tuple[LearningFit, ...]) -> Json:
+    """The first optimizer's fit at the top; every optimizer's rows and runs under it."""
+    first = fits[0] if fits else None
+    return {
+        "optimizer": first.optimizer if first else None,
+        "rule": first.rule if first else None,
+        "target": first.target if first else None,
+        "critical_batch_size": _estimate(first.critical_batch_size if first else None),
+        "steps_min": _estimate(first.steps_min if first else None),
+        "lack_of_fit": first.lack_of_fit if first else None,
+        "results": [
+            {"optimizer": fit.optimizer, **_prediction(row)}
+            for fit in fits
+            for row in fit.predictions
+        ],
+        "runs": [
+            _object(
+                {
+                    "optimizer": fit.optimizer,
+                    "trial": run.trial,
+                    "batch_size": run.batch_size,
+                    "learning_rate": run.learning_rate,
+                    "seed": run.seed,
+                    "status": run.status,
+                    "steps_to_goal": run.steps,
+                    "steps_done": run.steps_done,
+                    "train_seconds": run.train_seconds,
+                },
+                {"steps_to_goal": "The run ended before it reached the goal."},
+            )
+            for fit in fits
+            for run in fit.runs
+        ],
+        "why": dict.fromkeys(("critical_batch_size", "steps_min"), first.critical_reason)
+        if first
+        else {},
+    }
+
+
+def _estimate(found: Estimate | None) -> Json | None:
+    if found is None or not math.isfinite(found.value):
+        return None
+    return {
+        "value": found.value,
+        "low": _end(found.low),
+        "high": _end(found.high),
+        "level": found.level,
+        "unit": found.unit,
+        "note": found.note,
+    }
+
+
+def _end(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _object(
+    told: Json, reasons: Mapping[str, str] | None = None, default: str = _DEFAULT_REASON
+) -> Json:
+    """The object with the reason beside every figure that is null or not finite."""
+    out: Json = {}
+    for name, value in told.items():
+        known = not (value is None or (isinstance(value, float) and not math.isfinite(value)))
+        out[name] = value if known else None
+        if not known:
+            out[f"{name}_reason"] = (reasons or {}).get(name) or default
+    return out

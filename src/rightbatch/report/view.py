@@ -1,0 +1,345 @@
+"""What every report shows, put together once from a recording and its advice."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rightbatch.records import (
+    Advice,
+    Choice,
+    Estimate,
+    Fits,
+    Recording,
+    Study,
+)
+from rightbatch.report import words
+from rightbatch.report.findings import Finding, make_findings
+from rightbatch.report.runs import Run, all_runs
+from rightbatch.report.table import Table
+
+_OBJECTIVES = {
+    "time": "the least training time to the goal",
+    "examples": "the fewest examples to the goal",
+    "steps": "the fewest steps to the goal",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What every report shows, ready to be laid out.
+
+    Attributes:
+        title: Name of the workload.
+        study: Name of the study.
+        goal: The goal in words.
+        objective: What was minimised, in words.
+        created: The day the study was made, such as "21 September 2026".
+        version: The version of rightbatch that made it.
+        recommended: The recommended settings; None where there is not enough data.
+        reference: The user's present settings; None where they are not known.
+        near_optimal: Batch sizes within 10% of the best.
+        headline: The verdict in one sentence.
+        tiles: The few numbers to see first, as (what, value, remark).
+        verdict: The verdict as (what, value) pairs, most important first.
+        details: The part of the verdict that the tiles leave out.
+        epoch_example: One epoch of this very workload in words; empty where unknown.
+        next_step: What to do where there is not enough data; empty where there is.
+        reasons: The numbers behind the verdict, one sentence each.
+        warnings: What makes it less sure, one sentence each.
+        sizes: One row per batch size and optimizer.
+        optimizers: The best choice of each optimizer; None with fewer than two.
+        regimes: Stochastic, mini-batch and full-batch rows; None where not asked for.
+        time_spent: Where the wall-clock time went, as (what, seconds, words) rows.
+        time_words: The same in one line.
+        machine: The machine, as (what, value) pairs.
+        settings: What was asked of the study, as (what, value) pairs.
+        findings: What each figure says, in the order they are shown.
+        fits: The fits that the figures draw.
+        runs: Every training run that the figures draw.
+        finished: Whether the study ran to its end.
+    """
+
+    title: str
+    study: str
+    goal: str
+    objective: str
+    created: str
+    version: str
+    recommended: Choice | None
+    reference: Choice | None
+    near_optimal: tuple[int, ...]
+    headline: str
+    tiles: tuple[tuple[str, str, str], ...]
+    verdict: tuple[tuple[str, str], ...]
+    details: tuple[tuple[str, str], ...]
+    epoch_example: str
+    next_step: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    sizes: Table | None
+    optimizers: Table | None
+    regimes: Table | None
+    time_spent: tuple[tuple[str, float, str], ...]
+    time_words: str
+    machine: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str], ...]
+    findings: tuple[Finding, ...]
+    fits: Fits
+    runs: tuple[Run, ...]
+    finished: bool
+
+
+def make_view(recording: Recording, advice: Advice) -> View:
+    """Put together what every report shows."""
+    study = recording.study
+    spent = _time_spent(advice)
+    runs = all_runs(advice.fits)
+    tiles, verdict = _tiles(advice), _verdict(study, advice)
+    shown = {name for name, _, _ in tiles} - {"Time to goal"}  # its interval is in the row
+    best = advice.recommended
+    return View(
+        title=_title(study),
+        study=study.name,
+        goal=advice.goal,
+        objective=_OBJECTIVES.get(advice.objective, advice.objective),
+        created=_day(study.created),
+        version=study.rightbatch_version,
+        recommended=advice.recommended,
+        reference=advice.reference,
+        near_optimal=advice.near_optimal,
+        headline=advice.headline,
+        tiles=tiles,
+        verdict=verdict,
+        details=tuple(row for row in verdict if row[0] not in shown),
+        epoch_example="" if best is None else f"Here {_epoch(study, best)}.",
+        next_step=_next_step(study, advice),
+        reasons=advice.reasons,
+        warnings=advice.warnings,
+        sizes=_sizes(advice),
+        optimizers=_choices(tuple((choice.optimizer, choice) for choice in advice.by_optimizer))
+        if len(advice.by_optimizer) > 1
+        else None,
+        regimes=_choices(advice.regimes, "regime"),
+        time_spent=spent,
+        time_words=_time_words(advice),
+        machine=_machine(study),
+        settings=_settings(study),
+        findings=make_findings(study, advice, runs),
+        fits=advice.fits,
+        runs=runs,
+        finished=study.finished,
+    )
+
+
+def _title(study: Study) -> str:
+    told = study.facts.title if study.facts else ""
+    return study.workload.title or told or study.workload.factory
+
+
+def _day(created: float) -> str:
+    moment = datetime.fromtimestamp(created, UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
+    best = advice.recommended
+    if best is None:
+        return _verdict_without_choice(advice)
+    rows = [
+        ("Batch size", _micro(best)),
+        ("Learning rate", f"{words.learning_rate(best.learning_rate)} with {best.optimizer}"),
+        ("An epoch", _epoch(study, best)),
+    ]
+    if best.seconds_to_goal is not None:
+        rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
+    if best.epochs_to_goal is not None:
+        told = words.bare(best.epochs_to_goal)
+        if best.steps_to_goal is not None:
+            told += f", {words.number(best.steps_to_goal.value)} steps in all"
+        rows.append(("Epochs to goal", told))
+    return (
+        *rows,
+        ("As good", f"{words.sizes(advice.near_optimal)} (within 10% of the best)"),
+        ("What binds", words.binding(advice.binding_constraint)),
+    )
+
+
+def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
+    """What is known all the same where nothing can be recommended."""
+    fits, rows = advice.fits, []
+    if fits.memory is not None and fits.memory.largest_batch_size is not None:
+        rows.append(("Largest that ran", words.count(fits.memory.largest_batch_size)))
+    if fits.speed is not None:
+        rows.append(("Throughput knee", words.batch_size(fits.speed.knee_batch_size)))
+    if fits.noise is not None and fits.noise.noise_scale is not None:
+        rows.append(("Noise scale", words.estimate(fits.noise.noise_scale)))
+    return (*rows, ("What binds", words.binding("budget")))
+
+
+def _micro(best: Choice) -> str:
+    micro = words.micro_batches(best.micro_batch_size, best.accumulation_steps)
+    return f"{words.count(best.batch_size)} = micro-batch {micro}"
+
+
+def _epoch(study: Study, best: Choice) -> str:
+    if study.facts is None:
+        return f"{words.count(best.steps_per_epoch)} steps"
+    return words.epoch(study.facts.train_examples, best.batch_size, best.steps_per_epoch)
+
+
+def _time_against(advice: Advice, best: Choice, seconds: Estimate) -> str:
+    ratio = _against_reference(advice, best, seconds)
+    return f"{words.estimate(seconds)}, {ratio}" if ratio else words.estimate(seconds)
+
+
+def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
+    yours = advice.reference
+    if yours is None or yours.seconds_to_goal is None:
+        return ""
+    if yours.batch_size == best.batch_size:
+        return "with the batch size you use today"
+    ratio = words.against(seconds.value, yours.seconds_to_goal.value, yours.batch_size)
+    return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
+
+
+def _tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
+    best = advice.recommended
+    if best is None:
+        return ()
+    micro = f"{words.count(best.micro_batch_size)} × {best.accumulation_steps}"
+    tiles = [
+        ("Batch size", words.count(best.batch_size), f"micro-batch {micro}"),
+        ("Learning rate", words.learning_rate(best.learning_rate), f"with {best.optimizer}"),
+    ]
+    if best.seconds_to_goal is not None:
+        remark = _against_reference(advice, best, best.seconds_to_goal)
+        tiles.append(("Time to goal", words.duration(best.seconds_to_goal.value), remark))
+    near = words.sizes(advice.near_optimal)
+    return (*tiles, ("As good", near, "batch sizes within 10% of the best"))
+
+
+def _next_step(study: Study, advice: Advice) -> str:
+    if advice.recommended is not None:
+        return ""
+    if "learning" not in study.settings.stages:
+        return "This study ran no training: run `rightbatch tune` to have a batch size recommended."
+    larger = words.duration(3 * study.settings.budget_seconds)
+    return (
+        f"Give the study a larger budget (it had {words.duration(study.settings.budget_seconds)}; "
+        f"try {larger}), or choose a goal that is reached sooner."
+    )
+
+
+def _sizes(advice: Advice) -> Table | None:
+    best, yours = advice.recommended, advice.reference
+    rows: list[tuple[str, ...]] = []
+    strong: list[int] = []
+    several = len(advice.fits.learning) > 1
+    for fit in advice.fits.learning:
+        for row in fit.predictions:
+            marks = []
+            if best and (fit.optimizer, row.batch_size) == (best.optimizer, best.batch_size):
+                strong.append(len(rows))
+                marks.append("recommended")
+            elif best and fit.optimizer == best.optimizer and row.batch_size in advice.near_optimal:
+                marks.append("within 10%")
+            if yours and (fit.optimizer, row.batch_size) == (yours.optimizer, yours.batch_size):
+                marks.append("yours")
+            rows.append(
+                (
+                    *((fit.optimizer,) if several else ()),
+                    words.count(row.batch_size),
+                    words.learning_rate(row.learning_rate),
+                    words.bare(row.steps),
+                    words.number(row.examples.value),
+                    words.estimate(row.seconds),
+                    f"{row.runs_reached} of {row.runs_reached + row.runs_censored}",
+                    ", ".join(marks),
+                )
+            )
+    first = ("Optimizer", "Batch size") if several else ("Batch size",)
+    head = (
+        "Learning rate",
+        "Steps to goal",
+        "Examples to goal",
+        "Time to goal",
+        "Runs that reached it",
+    )
+    head_row = (*first, *head, "")
+    return Table(head_row, tuple(rows), tuple(strong)) if rows else None
+
+
+def _choices(rows: tuple[tuple[str, Choice], ...], first: str = "optimizer") -> Table | None:
+    settings = ("Batch size", "Learning rate", "Steps per epoch")
+    head = (first.capitalize(), *settings, "Epochs to goal", "Time to goal")
+    lines = tuple(
+        (
+            name,
+            words.count(choice.batch_size),
+            words.learning_rate(choice.learning_rate),
+            words.count(choice.steps_per_epoch),
+            words.bare(choice.epochs_to_goal),
+            words.estimate(choice.seconds_to_goal),
+        )
+        for name, choice in rows
+    )
+    return Table(head, lines) if lines else None
+
+
+def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:
+    spent = advice.time_spent
+    parts = (
+        ("training", spent.training),
+        ("measuring memory, speed and noise", spent.measuring),
+        ("starting, evaluating and deciding", spent.around),
+    )
+    return tuple((name, seconds, words.duration(seconds)) for name, seconds in parts)
+
+
+def _time_words(advice: Advice) -> str:
+    spent = advice.time_spent
+    total = words.duration(spent.training + spent.measuring + spent.around)
+    allowed = "" if spent.budget is None else f" of {words.duration(spent.budget)}"
+    return (
+        f"{total}{allowed}: {words.duration(spent.training)} training, "
+        f"{words.duration(spent.measuring)} measuring, {words.duration(spent.around)} around"
+    )
+
+
+def _machine(study: Study) -> tuple[tuple[str, str], ...]:
+    hardware = study.hardware
+    if hardware is None:
+        return ()
+    versions = ", ".join(f"{name} {version}" for name, version in hardware.versions)
+    return (
+        ("Device", f"{hardware.device_name} ({hardware.device})"),
+        ("Cores", f"{hardware.cores}, {hardware.threads} compute threads a trial"),
+        ("Memory", f"{words.size(hardware.memory_bytes)} in all"),
+        ("Memory limit of a trial", words.size(hardware.memory_limit_bytes)),
+        ("System", hardware.platform),
+        ("Versions", versions or words.UNKNOWN),
+    )
+
+
+def _settings(study: Study) -> tuple[tuple[str, str], ...]:
+    asked, facts = study.settings, study.facts
+    rows = [
+        ("Budget", words.duration(asked.budget_seconds)),
+        ("Stages", ", ".join(asked.stages)),
+        ("Seed", str(asked.seed)),
+        ("Memory kept free", words.share(asked.margin)),
+    ]
+    if asked.batch_sizes:
+        told = ("full" if size == 0 else words.count(size) for size in asked.batch_sizes)
+        rows.append(("Batch sizes asked for", ", ".join(told)))
+    if asked.max_batch_size is not None:
+        rows.append(("Largest batch size considered", words.count(asked.max_batch_size)))
+    if facts is not None:
+        held_out = words.count(facts.valid_examples)
+        rows += [
+            ("Training examples", f"{words.count(facts.train_examples)}, {held_out} held out"),
+            ("Parameters", words.count(facts.parameters)),
+            ("Framework", facts.framework),
+        ]
+        if facts.batch_dependent_layers:
+            rows.append(("Layers that see the batch", ", ".join(facts.batch_dependent_layers)))
+    return tuple(rows)

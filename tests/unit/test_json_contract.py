@@ -1,0 +1,133 @@
+"""The JSON contract: strict, complete, and just what docs/json.md says."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report_fixture import digits, memory_only, too_little, two_optimizers
+
+from rightbatch.records import STAGES, Estimate, Fits, Outcome, Status
+from rightbatch.report.json import advice_json, stage_json
+
+DOCS = Path(__file__).parents[2] / "docs" / "json.md"
+STUDIES = [digits, two_optimizers, too_little, memory_only]
+ESTIMATE = {"value", "low", "high", "level", "unit", "note"}
+
+
+def strict(told):
+    """Through strict JSON and back."""
+    return json.loads(json.dumps(told, allow_nan=False))
+
+
+def keys(told) -> set[str]:
+    """Every key at any depth, estimates and reasons left out."""
+    if isinstance(told, list):
+        return set().union(*map(keys, told)) if told else set()
+    if not isinstance(told, dict) or set(told) == ESTIMATE:
+        return set()
+    return set(told).union(*map(keys, told.values()))
+
+
+def nulls(told) -> list[tuple[dict, str]]:
+    """Every key that holds null, estimates left out, with the object it is in."""
+    if isinstance(told, list):
+        return [found for row in told for found in nulls(row)]
+    if not isinstance(told, dict) or set(told) == ESTIMATE:
+        return []
+    here = [(told, name) for name, value in told.items() if value is None]
+    return here + [found for value in told.values() for found in nulls(value)]
+
+
+def documented() -> dict[str, set[str]]:
+    """Keys in the tables of docs/json.md, by section."""
+    sections = re.split(r"^## (.+)$", DOCS.read_text(), flags=re.M)
+    rows = re.compile(r"^\| `(\w+)` \|", re.M)
+    told = {name: set(rows.findall(text)) for name, text in zip(sections[1::2], sections[2::2])}  # noqa: B905
+    return told | {"estimate": set(rows.findall(sections[0]))}
+
+
+def everything(schema: str) -> list[dict]:
+    stage = schema.split("/")[1]
+    if stage == "advice":
+        return [advice_json(make()[1]) for make in STUDIES]
+    return [stage_json(stage, make()[1].fits, make()[0]) for make in STUDIES]
+
+
+SCHEMAS = ["rightbatch/advice/1", *(f"rightbatch/{stage}/1" for stage in STAGES)]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_docs_and_code_name_the_same_keys(schema):
+    told = set().union(*map(keys, everything(schema)))
+    told = {name for name in told if name.removesuffix("_reason") not in told - {name}}
+    assert told == documented()[schema]
+
+
+def test_the_docs_describe_an_estimate():
+    assert documented()["estimate"] == ESTIMATE
+    assert set(advice_json(digits()[1])["predicted_seconds_to_goal"]) == ESTIMATE
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_every_null_has_its_reason_beside_it(schema):
+    for told in everything(schema):
+        assert told["schema"] == schema
+        for where, name in nulls(strict(told)):
+            assert where[f"{name}_reason"].strip().endswith("."), name
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_what_is_known_has_no_reason(schema):
+    for told in everything(schema):
+        for name in told:
+            base = name.removesuffix("_reason")
+            if base != name and base in told:
+                assert told[base] is None
+
+
+def test_the_advice_in_json_is_the_advice():
+    told = strict(advice_json(digits()[1]))
+    assert (told["batch_size"], told["near_optimal"]) == (128, [64, 128])
+    assert told["reference"]["batch_size"] == 32
+    assert told["largest_batch_size"] == 1437
+    assert told["critical_batch_size"]["value"] == pytest.approx(90)
+    assert len(told["results"]) == 9
+    assert told["time_spent"]["training_seconds"] == 112.0
+
+
+def test_the_reason_that_the_advice_gives_wins():
+    advice = too_little()[1]
+    told = advice_json(replace(advice, missing={"noise_scale": "Two seeds disagree."}))
+    assert told["noise_scale_reason"] == "Two seeds disagree."
+    assert told["critical_batch_size_reason"] == "No run reached the goal."
+
+
+def test_numbers_that_are_not_finite_become_null_with_a_reason():
+    advice = digits()[1]
+    endless = Estimate(float("inf"), 1.0, float("inf"), unit="s")
+    half_open = Estimate(2.0, 1.0, float("inf"), unit="steps")
+    best = replace(advice.recommended, seconds_to_goal=endless, steps_to_goal=half_open)
+    told = strict(advice_json(replace(advice, recommended=best)))
+    assert told["predicted_seconds_to_goal"] is None
+    assert told["predicted_seconds_to_goal_reason"]
+    assert told["predicted_steps_to_goal"]["high"] is None
+
+
+def test_a_memory_trial_that_failed_is_a_row_with_its_advice():
+    recording, advice = digits()
+    failed = Outcome(Status.OUT_OF_MEMORY, "Memory ran out; lower the micro-batch size.")
+    trials = list(recording.trials)
+    trials[3] = replace(trials[3], outcome=failed, result=None)
+    told = strict(stage_json("memory", advice.fits, replace(recording, trials=tuple(trials))))
+    row = told["results"][2]
+    assert (row["status"], row["peak_bytes"]) == ("out_of_memory", None)
+    assert row["peak_bytes_reason"] == failed.advice
+    assert told["trials"] == len(told["results"]) == 9
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_without_a_fit_still_answers(stage):
+    told = strict(stage_json(stage, Fits(), digits()[0]))
+    assert told["schema"] == f"rightbatch/{stage}/1"

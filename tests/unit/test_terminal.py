@@ -1,0 +1,72 @@
+"""The verdict in a terminal: short, plain and safe."""
+
+import io
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from report_fixture import digits, memory_only, too_little, two_optimizers
+from rich.console import Console
+
+from rightbatch.report.terminal import print_verdict
+from rightbatch.report.view import make_view
+
+
+def printed(study, width=80, encoding="utf-8", **options) -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    print_verdict(make_view(*study), Console(file=file, width=width, **options))
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def test_the_verdict_fits_a_glance():
+    lines = printed(digits()).splitlines()
+    assert 15 <= len(lines) <= 25
+    assert max(map(len, lines)) <= 80
+
+
+def test_it_tells_the_recommendation_the_gain_the_binding_and_the_time():
+    text = " ".join(printed(digits()).split())
+    for told in (
+        "Batch size 128 = micro-batch 128 × 1",
+        "Learning rate 0.528 with sgd",
+        "1,437 examples at batch size 128 are 12 steps an epoch",
+        "1.4 times as fast as your 32",
+        "64 and 128",
+        "What binds critical batch size",
+        "cannot be told apart",
+        "2 min 47 s of 3 min: 1 min 52 s training, 31 s measuring, 24 s around",
+    ):
+        assert told in text
+
+
+@pytest.mark.parametrize("study", [digits, two_optimizers, too_little, memory_only])
+@pytest.mark.parametrize("width", [30, 44, 80, 200])
+def test_no_line_is_wider_than_the_terminal(study, width):
+    assert max(map(len, printed(study(), width).splitlines())) <= width
+
+
+def test_without_a_terminal_there_is_no_escape_sequence():
+    assert "\x1b" not in printed(digits())
+
+
+def test_an_ascii_terminal_gets_ascii():
+    text = printed(digits(), encoding="ascii")
+    assert "128 x 1" in text
+
+
+def test_too_little_data_is_said_plainly_with_a_remedy():
+    text = " ".join(printed(too_little()).split())
+    assert "not enough data" in text
+    assert "larger budget" in text
+    assert "Learning rate" not in text
+
+
+def test_hostile_text_is_printed_as_text():
+    recording, advice = digits()
+    title = "[bold red]x[/] \x1b[31mred\x07"
+    study = replace(recording.study, workload=replace(recording.study.workload, title=title))
+    text = printed((replace(recording, study=study), advice), force_terminal=False)
+    assert "[bold red]x[/]" in text
+    assert not [sign for sign in text if unicodedata.category(sign) == "Cc" and sign != "\n"]

@@ -1,0 +1,144 @@
+"""The View puts an Advice into words that agree with its numbers."""
+
+from dataclasses import replace
+
+import pytest
+from report_fixture import digits, memory_only, step_seconds, too_little, two_optimizers
+
+from rightbatch.records import Estimate
+from rightbatch.report import words
+from rightbatch.report.figures import make_figures
+from rightbatch.report.view import make_view
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0003, "300 µs"),
+        (0.0021, "2.1 ms"),
+        (0.92, "0.92 s"),
+        (2.34, "2.3 s"),
+        (59.6, "1 min"),
+        (100, "1 min 40 s"),
+        (3599.7, "1 h"),
+        (7322, "2 h 2 min"),
+        (float("nan"), "not known"),
+    ],
+)
+def test_a_duration_reads_like_speech(seconds, told):
+    assert words.duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (Estimate(0.92, 0.8, 1.1, unit="s"), "0.92 s (0.80 to 1.10)"),
+        (Estimate(100, 90, 140, unit="s"), "1 min 40 s (1 min 30 s to 2 min 20 s)"),
+        (Estimate(70, 40, None, unit="examples"), "70 examples (at least 40)"),
+        (Estimate(2**20, unit="bytes"), "1.00 MiB"),
+        (Estimate(float("nan"), unit="s"), "not known"),
+        (None, "not known"),
+    ],
+)
+def test_an_estimate_is_told_with_its_interval_and_unit(found, told):
+    assert words.estimate(found) == told
+
+
+def test_an_epoch_is_told_in_steps():
+    told = "10,000 examples at batch size 100 are 100 steps an epoch"
+    assert words.epoch(10_000, 100, 100) == told
+    assert words.epoch(1437, 1437, 1).endswith("is 1 step an epoch")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(5.0, "1.8 times as fast as your 32"), (18.0, "2.0 times as long as your 32")],
+)
+def test_a_time_is_compared_with_the_users_own(seconds, told):
+    assert words.against(seconds, 9.0, 32) == told
+
+
+def test_a_difference_of_a_few_percent_is_called_the_same():
+    assert words.against(9.2, 9.0, 32) == "about the same as your 32"
+
+
+def test_the_verdict_names_what_to_use_and_what_it_gains():
+    view = make_view(*digits())
+    verdict = dict(view.verdict)
+    assert verdict["Batch size"].startswith("128 = micro-batch 128 × 1")
+    assert verdict["An epoch"] == "1,437 examples at batch size 128 are 12 steps an epoch"
+    assert "times as fast as your 32" in verdict["Time to goal"]
+    assert verdict["As good"].startswith("64 and 128 ")
+    assert verdict["What binds"].startswith("critical batch size")
+
+
+def test_the_recommended_row_of_the_table_is_set_apart():
+    table = make_view(*digits()).sizes
+    assert [table.rows[place][0] for place in table.strong] == ["128"]
+    assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def test_a_runs_seconds_are_its_steps_times_the_measured_step_time():
+    recording, advice = digits()
+    runs = make_view(recording, advice).runs
+    assert len(runs) == len(advice.fits.learning[0].runs)
+    for run in runs:
+        assert run.seconds == pytest.approx(run.steps * step_seconds(run.batch_size), rel=0.06)
+    line = replace(advice.fits.speed, points=advice.fits.speed.points[:1])
+    view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=line)))
+    large = next(run for run in view.runs if run.batch_size == 512)
+    assert large.seconds == pytest.approx(large.steps * step_seconds(512), rel=1e-9)
+
+
+def test_without_a_speed_stage_a_run_keeps_its_own_clock():
+    recording, advice = digits()
+    view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=None)))
+    summary = advice.fits.learning[0].runs[0]
+    assert view.runs[0].seconds == pytest.approx(
+        summary.steps * summary.train_seconds / summary.steps_done
+    )
+
+
+def test_with_too_little_data_it_says_what_to_do():
+    view = make_view(*too_little())
+    assert view.recommended is None
+    assert "larger budget" in view.next_step
+    assert not make_view(*digits()).next_step
+
+
+def test_a_stage_that_was_not_run_says_why_and_draws_nothing():
+    view = make_view(*memory_only())
+    missing = {finding.key for finding in view.findings if finding.missing}
+    assert missing == {"time", "throughput", "steps", "examples", "noise"}
+    assert set(make_figures(view)) == {"memory"}
+    assert all("not asked for" in f.missing for f in view.findings if f.missing)
+
+
+def test_each_optimizer_and_regime_asked_for_has_its_row():
+    view = make_view(*two_optimizers())
+    assert [row[0] for row in view.optimizers.rows] == ["sgd", "adam"]
+    assert [row[0] for row in view.regimes.rows] == ["stochastic", "mini-batch", "full-batch"]
+    assert {row[0] for row in view.sizes.rows} == {"sgd", "adam"}
+    assert make_view(*digits()).optimizers is None
+
+
+def test_every_run_is_in_the_picture_and_censored_ones_are_open_triangles():
+    view = make_view(*digits())
+    traces = make_figures(view)["time"].data
+    told = [trace for trace in traces if any("trial" in text for text in trace.text or ())]
+    assert sum(len(trace.x) for trace in told) == len(view.runs)
+    censored = next(trace for trace in told if trace.name == "stopped before the goal")
+    assert censored.marker.symbol == "triangle-up-open"
+    assert all("more than" in text and "seed" in text for text in censored.text)
+
+
+def test_a_small_memory_limit_is_drawn_and_a_distant_one_is_told():
+    recording, advice = digits()
+    limit = 500 * 2**20
+    near = replace(advice.fits.memory, limit_bytes=limit, failed=(2000,), capped_by="memory")
+    view = make_view(recording, replace(advice, fits=replace(advice.fits, memory=near)))
+    drawn = make_figures(view)["memory"]
+    assert [shape.y0 for shape in drawn.layout.shapes] == [limit]
+    distant = make_figures(make_view(recording, advice))["memory"]
+    assert not distant.layout.shapes
+    assert any("6.00 GiB" in note.text for note in distant.layout.annotations)
