@@ -9,10 +9,11 @@ from scipy import stats
 
 _Array = npt.NDArray[np.float64]
 
-_TREND_MEAN = np.array([0.0, 0.0, 0.0, 0.0, 0.12, 0.0])
+_TREND_MEAN = np.array([0.0, 0.0, 0.0, -0.1, 0.12, 0.0])
 _TREND_SD = np.array([3.0, 0.25, 0.04, 0.35, 0.06, 0.10])
 """Prior of the coefficients of 1, u, u², v, v², u·v: wide on level and slopes; a factor two from
-the best learning rate is taken to cost about 12%, a factor four about 60%."""
+the best learning rate is taken to cost about 12%, a factor four about 60%, and users' rates to be
+low more often than high."""
 _WIGGLE_SD = 0.18
 _WIGGLE_LENGTHS = np.array([1.5, 1.0])
 _NOISE_SD = 0.12

@@ -26,7 +26,7 @@ _FIRST_SHARE = 0.5
 """Share of the time left that a run may take before any has reached the goal."""
 _REFERENCE_AT_MOST = math.log(4)
 """The user's present settings are run unless expected to cost four times the best."""
-_REACH = (3.0, 2.0)
+_REACH = (3.0, 1.5)
 """Runs are considered within so many octaves of the best batch size, and of its learning rate."""
 _WIDE_PICTURE = 40
 """Where the time left holds this many of the best run, its neighbours three octaves away are tried
@@ -102,10 +102,13 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Pair, str] | None
     compare = reference not in tried and not now.settings.batch_sizes
     if compare and gap < _REFERENCE_AT_MOST:
         return reference, "your present settings, to compare with"
+    telling = _most_telling(arm, arm.chosen, pairs, left)
+    if telling is not None:
+        return telling
     neighbour = _untried_neighbour(arm, arm.chosen, untried, left)
-    if neighbour is not None:
-        return neighbour, f"a neighbour of batch size {arm.chosen.batch_size}, the best so far"
-    return _most_telling(arm, arm.chosen, pairs, left)
+    if neighbour is None:
+        return None
+    return neighbour, f"a neighbour of batch size {arm.chosen.batch_size}, the best so far"
 
 
 def _untried_neighbour(
