@@ -1,6 +1,5 @@
 """Commands that measure: tune, and one stage at a time."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rightbatch.api.verbs import make_settings, run, store_address
 from rightbatch.cli.output import print_advice, print_stage
 from rightbatch.cli.progress import StudyProgress
+from rightbatch.cli.stopping import Stopped, Terminated, sigterm_like_ctrl_c
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import Settings, Stage
 from rightbatch.store import Store, open_store
@@ -26,14 +26,14 @@ def run_study(
 ) -> None:
     """Run a study with progress on stderr, then print its advice, or what `only` stage found."""
     asked = make_settings(**settings)
-    console = Console(stderr=True)
-    with open_store(store_address(store)) as opened:
+    with open_store(store_address(store)) as opened, sigterm_like_ctrl_c():
         try:
-            with StudyProgress(console) as progress:
+            with StudyProgress(Console(stderr=True)) as progress:
                 recording = run(workload, asked, opened, resume=resume, observer=progress)
-        except KeyboardInterrupt:
-            _say_what_is_kept(opened, asked, console)
-            raise
+        except KeyboardInterrupt as stop:
+            stopped = Stopped(_what_is_kept(opened, asked))
+            stopped.exit_code = 143 if isinstance(stop, Terminated) else 130
+            raise stopped from None
     advice = advise(recording)
     if only is None:
         print_advice(recording, advice, json=json, report=report)
@@ -41,14 +41,13 @@ def run_study(
         print_stage(only, recording, advice, json=json)
 
 
-def _say_what_is_kept(store: Store, settings: Settings, console: Console) -> None:
+def _what_is_kept(store: Store, settings: Settings) -> str:
     """Where the measurements of an interrupted study are, and how to go on."""
     mine = [study for study in store.studies() if study.settings == settings and not study.finished]
-    if mine:
-        kept = len(store.trials(mine[-1].name))
-        console.print(
-            f"Stopped. Study {mine[-1].name} keeps its {kept} trials; the same command with "
-            f"--resume goes on, and `rightbatch report {mine[-1].name}` tells what is known.",
-            highlight=False,
-        )
-    sys.stderr.flush()
+    if not mine:
+        return "Stopped before anything was measured."
+    name = mine[-1].name
+    return (
+        f"Stopped. Study {name} keeps its {len(store.trials(name))} trials; the same command with "
+        f"--resume goes on, and `rightbatch report {name}` tells what is known."
+    )
