@@ -292,9 +292,9 @@ def digits() -> tuple[Recording, Advice]:
         reference,
         near,
         "critical_batch_size",
-        "Train with batch size 128 and learning rate 0.529.",
+        "Train with batch size 128 and learning rate 0.528.",
         (
-            "Up to the critical batch size of about 90 examples (72 to 113), "
+            "Up to the critical batch size of about 90 examples (72 to 112), "
             "doubling the batch nearly halves the steps; beyond it, it does not.",
             "Throughput still grows beyond batch size 128: it reaches 90% of its best at 1,024.",
             "The gradient noise scale agrees: about 95 examples (68 to 133) late in the run.",

@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 from rightbatch.records import Estimate
 from rightbatch.report import words
 
+_LINE = 18  # pixels from one line of labels above the plot to the next
+
 Tell = Callable[[float], str]
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -28,9 +30,7 @@ class Canvas:
         self._in_legend: set[str] = set()
         self._x: dict[str, Any] = {"title": {"text": x_title, "standoff": 10, "font": {"size": 13}}}
         self._y: dict[str, Any] = {}
-        self._labels.append(
-            _label(0, 1, y_title, "var(--muted)", xref="paper", yref="paper", yshift=28)
-        )
+        self._y_title = y_title
 
     def hide_in_legend(self, *names: str) -> None:
         """Leave names out of the legend, where another figure has told what they are."""
@@ -139,13 +139,13 @@ class Canvas:
             self._add(x, [0.0] * len(x), name, hover, mode="markers", marker=marker)
             self._top.append(self._traces[-1])
 
-    def mark(self, x: float, text: str, color: str, side: str = "right") -> None:
-        """Draw a vertical line with its label above the plot, to one side of it."""
+    def mark(self, x: float, text: str, color: str) -> None:
+        """Draw a vertical line with its label above the plot, one label a line."""
         line = {"color": color, "width": 1.6, "dash": "dash"}
         ends = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
         self._shapes.append({"type": "line", **ends, "line": line, "layer": "below"})
-        anchor = "left" if side == "right" else "right"
-        self._marks.append(_label(x, 1, text, color, yref="paper", yshift=7, xanchor=anchor))
+        height = 6 + _LINE * len(self._marks)
+        self._marks.append(_label(x, 1, text, color, yref="paper", yshift=height))
 
     def level(self, y: float, text: str, color: str) -> None:
         """Draw a horizontal line with its label on it."""
@@ -189,17 +189,14 @@ class Canvas:
     def log_x(self, sizes: Sequence[float]) -> None:
         """Make the horizontal axis logarithmic, with ticks at the batch sizes."""
         whole = sorted(set(sizes)) or [1.0]
-        self._log_x_labels()
+        for mark in self._marks:  # annotations on a logarithmic axis stand at the logarithm
+            mark["x"] = math.log10(mark["x"])
         self._x |= {
             "type": "log",
             "range": [math.log10(whole[0] / 1.35), math.log10(whole[-1] * 1.35)],
             "tickvals": (ticks := _apart(whole, 1.55)),
             "ticktext": [words.count(tick) for tick in ticks],
         }
-
-    def _log_x_labels(self) -> None:
-        for mark in self._marks:  # annotations on a logarithmic axis stand at the logarithm
-            mark["x"] = math.log10(mark["x"])
 
     def linear_x(self, far: float) -> None:
         """Make the horizontal axis linear from 0 to a little beyond `far`."""
@@ -238,6 +235,12 @@ class Canvas:
 
     def figure(self) -> go.Figure:
         """The figure."""
+        head = _LINE * len(self._marks)
+        place = {"xref": "paper", "yref": "paper", "yshift": 10 + head}
+        title = _label(0, 1, self._y_title, "var(--muted)", **place)
+        middle = sum(self._x.get("range", (0, 1))) / 2
+        for mark in self._marks:  # labels grow towards the middle, where there is room
+            mark["xanchor"] = "right" if mark["x"] > middle else "left"
         axis = {
             "gridcolor": "var(--grid)",
             "linecolor": "var(--line)",
@@ -255,7 +258,7 @@ class Canvas:
                 "font": {"family": _FONT, "size": 13, "color": "var(--ink)"},
                 "paper_bgcolor": "rgba(0,0,0,0)",
                 "plot_bgcolor": "rgba(0,0,0,0)",
-                "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
+                "margin": {"l": 8, "r": 12, "t": 36 + head, "b": 8},
                 "hovermode": "closest",
                 "dragmode": False,
                 "hoverlabel": {
@@ -267,7 +270,7 @@ class Canvas:
                 "xaxis": {**axis, "showgrid": False, "showline": True, **self._x},
                 "yaxis": {**axis, **self._y},
                 "shapes": self._shapes,
-                "annotations": [*self._labels, *self._marks],
+                "annotations": [title, *self._labels, *self._marks],
             },
         )
 

@@ -20,7 +20,7 @@ from rightbatch.report.findings import pick_fit
 from rightbatch.report.runs import Run
 from rightbatch.report.view import View
 
-_OTHERS = ("var(--sky)", "var(--pink)", "var(--brown)")
+_OTHERS = ("var(--brown)", "var(--pink)", "var(--sky)")
 
 Measure = Callable[[Run], float | None]
 
@@ -194,7 +194,7 @@ def _memory_limit(canvas: Canvas, fit: MemoryFit, highest: int) -> None:
         canvas.remark(f"The limit, {limit}, lies far above this figure.")
     if fit.safe_batch_size is not None and fit.safe_batch_size != fit.largest_batch_size:
         label = f"safe: {words.count(fit.safe_batch_size)}"
-        canvas.mark(fit.safe_batch_size, label, "var(--green)", side="left")
+        canvas.mark(fit.safe_batch_size, label, "var(--green)")
 
 
 def _noise(view: View) -> go.Figure:
@@ -259,7 +259,7 @@ def _fitted(canvas: Canvas, fit: LearningFit, power: int, found: list[Estimate])
     sizes = _sizes(fit)
     if fit.steps_min is not None and fit.critical_batch_size is not None:
         critical, least = fit.critical_batch_size, fit.steps_min.value
-        grid = _grid([*sizes, critical.value])
+        grid = _grid(sizes)
         curve = [least * (1 + critical.value / size) * size**power for size in grid]
         canvas.line(grid, curve, "fit", "var(--blue)")
         if critical.low is not None and critical.high is not None:
@@ -296,16 +296,14 @@ def _choices(canvas: Canvas, view: View) -> None:
     """Mark the recommendation and the user's present batch size on the curve."""
     best, yours = view.recommended, view.reference
     if yours is not None and (best is None or yours.batch_size != best.batch_size):
-        side = "left" if best is None or yours.batch_size < best.batch_size else "right"
         label = f"your {words.count(yours.batch_size)}"
-        canvas.mark(yours.batch_size, label, "var(--orange)", side)
+        canvas.mark(yours.batch_size, label, "var(--orange)")
         if yours.seconds_to_goal is not None:
             value = yours.seconds_to_goal.value
             canvas.emblem(yours.batch_size, value, "what you do today", "var(--orange)", "diamond")
     if best is not None:
-        side = "right" if yours is None or yours.batch_size <= best.batch_size else "left"
         label = f"recommended {words.count(best.batch_size)}"
-        canvas.mark(best.batch_size, label, "var(--green)", side)
+        canvas.mark(best.batch_size, label, "var(--green)")
         if best.seconds_to_goal is not None:
             value = best.seconds_to_goal.value
             canvas.emblem(best.batch_size, value, "recommended", "var(--green)", "star")
