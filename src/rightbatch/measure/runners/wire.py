@@ -23,7 +23,8 @@ class Assignment:
         entry: The function to call, as "module:function".
         payload: Its pickled first argument, opened only once `sys_path` is in place.
         limit_bytes: Memory the process may use; None for no limit.
-        deadline_seconds: Seconds after which the parent ends the trial.
+        deadline: When the parent ends the trial, on `time.monotonic`'s clock, which the processes
+            of one machine share.
         sys_path: Where to import from.
         directory: The working directory.
     """
@@ -31,7 +32,7 @@ class Assignment:
     entry: str
     payload: bytes
     limit_bytes: int | None
-    deadline_seconds: float
+    deadline: float
     sys_path: tuple[str, ...]
     directory: str
 

@@ -1,0 +1,166 @@
+"""What happens inside a trial's own process: one function called, its ending told."""
+
+import argparse
+import atexit
+import errno
+import faulthandler
+import importlib
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from traceback import StackSummary, TracebackException
+from typing import Any, NoReturn
+
+import rightbatch
+from rightbatch.measure.runners.wire import (
+    Assignment,
+    Channel,
+    MemoryRanOut,
+    Raised,
+    Returned,
+    Share,
+    Unpicklable,
+)
+
+_OWN_FILES = str(Path(rightbatch.__file__).parent)
+_SHARE_SECONDS = 0.05
+
+
+def carry_out_assignment(descriptor: int) -> NoReturn:
+    """Receive an assignment, carry it out, send back how it ended, and exit.
+
+    Args:
+        descriptor: The socket to the parent; when the parent is gone, so is this process.
+    """
+    faulthandler.enable()
+    channel = Channel(socket.socket(fileno=descriptor))
+    assignment = channel.receive()
+    if not isinstance(assignment, Assignment):
+        raise TypeError(f"{type(assignment).__name__} is no assignment.")
+    threading.Thread(target=_die_with_parent, args=(channel,), daemon=True).start()
+    _prepare(assignment)
+    channel.send(_ending(assignment, _Shares(channel)))
+    faulthandler.cancel_dump_traceback_later()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
+
+
+class _Shares:
+    """Sends the share that is done, at most 20 times a second: telling must not slow the trial."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._last = -_SHARE_SECONDS
+
+    def __call__(self, done: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= _SHARE_SECONDS:
+            self._last = now
+            self._channel.send(Share(float(done)))
+
+
+def _die_with_parent(channel: Channel) -> None:
+    channel.wait_for_end()
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _prepare(assignment: Assignment) -> None:
+    """Place, limits and a note of where the code stands when the deadline comes."""
+    os.chdir(assignment.directory)
+    sys.path[:] = assignment.sys_path
+    left = assignment.deadline - time.monotonic()
+    faulthandler.dump_traceback_later(max(left - 1.0, 0.75 * left, 0.01))
+    with suppress(OSError):  # let the kernel, if it must, end the trial and nobody else
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    if assignment.limit_bytes is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = assignment.limit_bytes
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _ending(assignment: Assignment, shares: _Shares) -> object:
+    """Call the function; what it returned or raised, as a message."""
+    with suppress(MemoryError):
+        return _called(assignment, shares)
+    return MemoryRanOut()  # said only once the frames that held the memory are gone
+
+
+def _called(assignment: Assignment, shares: _Shares) -> object:
+    try:
+        value = _entry(assignment.entry)(pickle.loads(assignment.payload), shares)
+    except MemoryError:
+        raise
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return MemoryRanOut()
+        return _raised(error)
+    try:
+        return Returned(pickle.dumps(value))
+    except MemoryError:
+        raise
+    except Exception as error:
+        return Unpicklable(type(value).__qualname__, str(error))
+
+
+def _entry(name: str) -> Callable[[Any, Callable[[float], None]], object]:
+    module, _, function = name.partition(":")
+    entry: Callable[[Any, Callable[[float], None]], object]
+    entry = getattr(importlib.import_module(module), function)
+    return entry
+
+
+def _raised(error: BaseException) -> Raised:
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    report = TracebackException.from_exception(error)
+    for part in _chain(report):
+        part.stack = _foreign(part.stack)
+    try:
+        message = str(error)
+    except Exception:
+        message = f"<{name} that cannot be shown as text>"
+    return Raised(name, message, "".join(report.format()))
+
+
+def _chain(report: TracebackException) -> list[TracebackException]:
+    """An exception's report and those of its causes, contexts and group members."""
+    found, waiting = [], [report]
+    while waiting:
+        part = waiting.pop()
+        found.append(part)
+        others = (part.__cause__, part.__context__, *(part.exceptions or ()))
+        waiting += [other for other in others if other is not None]
+    return found
+
+
+def _foreign(stack: StackSummary) -> StackSummary:
+    """The frames outside rightbatch and the import machinery; all of them where there are none."""
+    kept = [
+        frame for frame in stack if not frame.filename.startswith((_OWN_FILES, "<frozen importlib"))
+    ]
+    return StackSummary.from_list(kept) if kept else stack
+
+
+def main() -> None:
+    """Carry out one assignment in this fresh interpreter."""
+    parser = argparse.ArgumentParser(prog="rightbatch trial")
+    parser.add_argument("--fd", type=int, required=True)
+    carry_out_assignment(parser.parse_args().fd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""How a call in a trial's process ended, in the runner's own terms."""
+
+import os
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from rightbatch.measure.runners.wire import MemoryRanOut, Raised, Returned
+
+EndingKind = Literal["returned", "raised", "out_of_memory", "hung", "killed"]
+Verdict = Literal["out_of_memory", "hung"]
+
+_DUMP = "Timeout ("  # faulthandler's own words above the stacks it shows at the deadline
+_CRASH = "Fatal Python error: "
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call in a trial's process ended.
+
+    Attributes:
+        kind: "returned"; "raised" (by the code, or it left without a result); "out_of_memory";
+            "hung" (ended at its deadline); "killed" (by a signal that this side did not send).
+        value: What the function returned; None where it did not.
+        type_name: Qualified name of the exception's type; empty where nothing was raised.
+        message: What the exception said.
+        traceback: Where the code stood, as text: of the exception, at the deadline or at the crash.
+        signal_number: The signal that ended the process; None where none did.
+        peak_bytes: The most memory that the process and its descendants were seen to use.
+        wall_seconds: From asking for the process until nothing of it was left, in seconds.
+        output_tail: The end of what it wrote to standard output and standard error.
+    """
+
+    kind: EndingKind
+    value: object = None
+    type_name: str = ""
+    message: str = ""
+    traceback: str = ""
+    signal_number: int | None = None
+    peak_bytes: int = 0
+    wall_seconds: float = 0.0
+    output_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known once a trial's process is gone.
+
+    Attributes:
+        said: Its last message; None where it ended without one.
+        verdict: Why this side ended it; None where it ended by itself.
+        status: Its wait status; None where nobody could collect it.
+        memory_ran_out: Whether the machine or the limit was short of memory at the end.
+        value: What `said` carries, if it is `Returned`.
+        peak_bytes: As in `Ending`.
+        wall_seconds: As in `Ending`.
+        output_tail: As in `Ending`.
+    """
+
+    said: object
+    verdict: Verdict | None
+    status: int | None
+    memory_ran_out: bool
+    value: object
+    peak_bytes: int
+    wall_seconds: float
+    output_tail: str
+
+
+def ending(seen: Evidence) -> Ending:
+    """Tell from the evidence how a call ended."""
+    kind, type_name, message, traceback = _told(seen)
+    return Ending(
+        kind=kind,
+        value=seen.value if kind == "returned" else None,
+        type_name=type_name,
+        message=message,
+        traceback=traceback,
+        signal_number=_signal(seen.status),
+        peak_bytes=seen.peak_bytes,
+        wall_seconds=seen.wall_seconds,
+        output_tail=seen.output_tail,
+    )
+
+
+def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
+    """Kind, type name, message and traceback."""
+    if isinstance(seen.said, Returned):
+        return "returned", "", "", ""
+    if isinstance(seen.said, MemoryRanOut):
+        return "out_of_memory", "", "", ""
+    if isinstance(seen.said, Raised):
+        return "raised", seen.said.type_name, seen.said.message, seen.said.traceback
+    if seen.verdict is not None:
+        return seen.verdict, "", "", _after(_DUMP, seen.output_tail)
+    number = _signal(seen.status)
+    if number is None:
+        return "raised", "SystemExit", f"exit status {_exit_code(seen.status)}", ""
+    lacks_memory = number in {signal.SIGKILL, signal.SIGABRT} and seen.memory_ran_out
+    kind: EndingKind = "out_of_memory" if lacks_memory else "killed"
+    return kind, "", "", _after(_CRASH, seen.output_tail)
+
+
+def _signal(status: int | None) -> int | None:
+    if status is None:
+        return signal.SIGKILL
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+
+
+def _exit_code(status: int | None) -> int:
+    return os.waitstatus_to_exitcode(status) if status is not None else -1
+
+
+def _after(mark: str, text: str) -> str:
+    """The text from the last line that starts with a mark; empty where there is none."""
+    start = text.rfind("\n" + mark)
+    if start < 0 and not text.startswith(mark):
+        return ""
+    return text[start + 1 :]

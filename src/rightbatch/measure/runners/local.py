@@ -1,0 +1,184 @@
+"""The Runner on this machine: every probe in a child process of its own."""
+
+import re
+import signal
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rightbatch import errors
+from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
+from rightbatch.measure.ports import Job, Progress
+from rightbatch.measure.runners.ending import Ending
+from rightbatch.measure.runners.process import TrialServer
+from rightbatch.records import (
+    DescribeProbe,
+    MemoryProbe,
+    Outcome,
+    Probe,
+    Result,
+    SpeedProbe,
+    Status,
+)
+
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
+
+
+class LocalRunner:
+    """Carries out probes one at a time, each in a fresh child process with a deadline."""
+
+    def __init__(
+        self,
+        job_template: Job,
+        preload: Sequence[str],
+        fork: bool = True,
+        entry: str = "rightbatch.measure.carry_out:carry_out",
+    ) -> None:
+        """Describe the runner; its processes start with the first probe.
+
+        Args:
+            job_template: The job, but for its probe.
+            preload: Modules that every trial needs, imported once.
+            fork: False for a framework that does not survive a fork.
+            entry: What a child calls with (job, progress), as "module:function".
+        """
+        self._job = job_template
+        self._entry = entry
+        self._server = TrialServer(
+            preload, fork=fork, environment=_environment(job_template.threads)
+        )
+
+    def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
+        """Carry out one probe.
+
+        The memory limit holds for processes on a CPU; on an accelerator (the job names another
+        device) the framework keeps its own account.
+
+        Raises:
+            WorkloadFailed: The user's code raised, or left without a result.
+            UsageError: As the child raised it, such as WorkloadNotFound.
+            RunnerError: The process could not be started or spoken to.
+        """
+        job = replace(self._job, probe=probe)
+        limit = _limit_bytes(job)
+        ending = self._server.call(
+            self._entry,
+            job,
+            deadline_seconds=probe.seconds_limit,
+            limit_bytes=limit,
+            progress=progress,
+        )
+        if ending.kind == "returned":
+            return _returned(ending.value)
+        if ending.kind == "raised":
+            raise _error(ending)
+        return _outcome(ending, probe, limit), None
+
+    def close(self) -> None:
+        """End every process that is left."""
+        self._server.close()
+
+
+def _environment(threads: int | None) -> dict[str, str]:
+    """Thread counts are read by numerical libraries as they are imported, so set from outside."""
+    pinned = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    if threads is not None:
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            pinned[name] = str(threads)
+    return pinned
+
+
+def _limit_bytes(job: Job) -> int | None:
+    if job.device not in {None, "cpu"}:
+        return None
+    return job.probe.limit_bytes if isinstance(job.probe, MemoryProbe) else job.memory_limit_bytes
+
+
+def _returned(value: object) -> tuple[Outcome, Result | None]:
+    match value:
+        case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
+            return outcome, result
+    raise RunnerError(
+        f"A trial gave back a {type(value).__name__} in place of an outcome and a result; "
+        "parent and child run different versions of rightbatch."
+    )
+
+
+def _error(ending: Ending) -> RightbatchError:
+    """The exception to raise here for one that was raised in the child."""
+    if ending.type_name == "SystemExit":
+        return WorkloadFailed(
+            f"The workload ended its process ({ending.message or 'exit status 0'}) before giving "
+            "a result; take out sys.exit or os._exit.",
+            ending.traceback or ending.output_tail,
+        )
+    module, _, name = ending.type_name.rpartition(".")
+    own = vars(errors).get(name) if module == errors.__name__ else None
+    if own is WorkloadFailed:
+        return WorkloadFailed(ending.message, ending.traceback)
+    if isinstance(own, type) and issubclass(own, RightbatchError):
+        return own(ending.message)
+    return WorkloadFailed(
+        f"The workload failed with {ending.type_name}: {ending.message}", ending.traceback
+    )
+
+
+def _outcome(ending: Ending, probe: Probe, limit_bytes: int | None) -> Outcome:
+    """An expected failure, with one sentence of advice."""
+    where = _place(ending.traceback)
+    if ending.kind == "out_of_memory":
+        limit = f"its limit of {_gib(limit_bytes)}" if limit_bytes else "the machine's memory"
+        return Outcome(
+            Status.OUT_OF_MEMORY, f"{_work(probe)} needs more than {limit}; {_smaller(probe)}."
+        )
+    if ending.kind == "hung":
+        return Outcome(
+            Status.HUNG,
+            f"{_work(probe)} was not done after {probe.seconds_limit:.0f} s and was stopped"
+            f"{where}; allow it more time, or look there for a wait without end.",
+        )
+    name = signal.Signals(ending.signal_number or signal.SIGKILL).name
+    blame = (
+        "see who ends processes on this machine"
+        if name in {"SIGKILL", "SIGTERM"}
+        else "look for a crash in a compiled library"
+    )
+    return Outcome(Status.KILLED, f"{_work(probe)} was ended by {name}{where}; {blame}.")
+
+
+def _work(probe: Probe) -> str:
+    """What a probe does, with its sizes, as the subject of a sentence."""
+    match probe:
+        case DescribeProbe():
+            return "Building the workload"
+        case MemoryProbe():
+            return f"Training with a micro-batch of {probe.batch_size}"
+        case SpeedProbe():
+            size = max(probe.batch_sizes, default=probe.micro_batch_size)
+            micro = min(size, probe.micro_batch_size)
+            return f"Timing batch sizes up to {size} (micro-batch {micro})"
+    micro = min(probe.batch_size, probe.micro_batch_size)
+    return f"Training at batch size {probe.batch_size} (micro-batch {micro})"
+
+
+def _smaller(probe: Probe) -> str:
+    if isinstance(probe, DescribeProbe):
+        return "load less data into memory, or raise the memory limit"
+    return "use a smaller micro-batch and accumulate gradients"
+
+
+def _place(stack: str) -> str:
+    """Where a stack shown by faulthandler stood: the innermost line outside installed code."""
+    block = stack.rpartition("(most recent call first):")[2]  # the main thread comes last
+    frames = list(_FRAME.finditer(block))
+    paths = sysconfig.get_paths()
+    installed = (*(paths[name] for name in ("stdlib", "purelib", "platlib")), "<frozen")
+    own = [frame for frame in frames if not frame["file"].startswith(installed)]
+    if not frames:
+        return ""
+    frame = (own or frames)[0]
+    return f" in {frame['file']}, line {frame['line']} ({frame['function']})"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB"

@@ -1,0 +1,86 @@
+"""What the runners' contract has a child process do with its job."""
+
+import ctypes
+import os
+import sys
+import time
+
+from rightbatch.errors import GoalError, MissingDependency, WorkloadFailed, WorkloadNotFound
+from rightbatch.records import MemoryResult, Outcome, Status
+
+MIB = 2**20
+
+
+def succeed(job, progress):
+    progress(1.0)
+    return Outcome(Status.OK), MemoryResult(job.probe.batch_size, job.threads or 0, 0.5)
+
+
+def not_reached(job, progress):
+    return Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
+
+
+def threads_told(job, progress):
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY")
+    return Outcome(Status.OK, " ".join(os.environ.get(name, "-") for name in names)), None
+
+
+def users_loss():
+    return {}["label"]
+
+
+def fail(job, progress):
+    users_loss()
+
+
+def fail_with_out_of_memory_in_words(job, progress):
+    raise ValueError("out of memory, says the user")
+
+
+def leave(job, progress):
+    sys.exit(3)
+
+
+def leave_at_once(job, progress):
+    os._exit(3)
+
+
+def not_found(job, progress):
+    raise WorkloadNotFound("There is no file train.py.")
+
+
+def no_goal(job, progress):
+    raise GoalError("A goal reads like 'accuracy >= 0.9'.")
+
+
+def no_library(job, progress):
+    raise MissingDependency("Install it: pip install 'rightbatch[torch]'.")
+
+
+def failed_already(job, progress):
+    try:
+        users_loss()
+    except KeyError as error:
+        raise WorkloadFailed("The loss of train.py raised KeyError.") from error
+
+
+def grow(job, progress):
+    kept = []
+    while True:
+        kept.append(bytearray(b"x") * (4 * MIB))
+
+
+def wait_for_ever(job, progress):
+    time.sleep(60)
+
+
+def crash(job, progress):
+    ctypes.string_at(0)
+
+
+def kill_oneself(job, progress):
+    os.kill(os.getpid(), 9)
+
+
+def give_back_nonsense(job, progress):
+    return 42

@@ -1,0 +1,189 @@
+"""What every Runner promises to the loop above it."""
+
+import os
+
+import psutil
+import pytest
+
+from rightbatch.errors import (
+    GoalError,
+    MissingDependency,
+    RunnerError,
+    WorkloadFailed,
+    WorkloadNotFound,
+)
+from rightbatch.measure.ports import Job
+from rightbatch.measure.runners import LocalRunner
+from rightbatch.records import (
+    DescribeProbe,
+    MemoryProbe,
+    MemoryResult,
+    NoiseProbe,
+    Outcome,
+    SpeedProbe,
+    Status,
+    TrainingProbe,
+    WorkloadReference,
+)
+
+GIB = 2**30
+MIB = 2**20
+MEMORY = MemoryProbe("sgd", batch_size=64, limit_bytes=GIB, seconds_limit=20.0)
+JOB = Job(
+    WorkloadReference("workload", file="/nowhere/train.py", title="train.py:workload"),
+    DescribeProbe(),
+    device="cpu",
+    threads=1,
+)
+
+
+@pytest.fixture(params=["local, forked", "local, spawned"])
+def make_runner(request):
+    made = []
+
+    def make(entry, job=JOB):
+        fork = request.param == "local, forked"
+        made.append(LocalRunner(job, (), fork, f"runner_contract_entries:{entry}"))
+        return made[-1]
+
+    yield make
+    for runner in made:
+        runner.close()
+
+
+def run(runner, probe=MEMORY, progress=lambda done: None):
+    return runner.run(probe, progress)
+
+
+def test_outcome_result_and_progress_come_back(make_runner):
+    shares = []
+    outcome, result = run(make_runner("succeed"), progress=shares.append)
+    assert outcome == Outcome(Status.OK)
+    assert result == MemoryResult(64, 1, 0.5)
+    assert shares == [1.0]
+
+
+def test_one_runner_carries_out_many_probes(make_runner):
+    runner = make_runner("succeed")
+    for size in (1, 2, 4):
+        probe = MemoryProbe("sgd", batch_size=size, limit_bytes=GIB)
+        assert run(runner, probe)[1] == MemoryResult(size, 1, 0.5)
+
+
+def test_an_outcome_without_a_result_comes_back(make_runner):
+    expected = Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
+    assert run(make_runner("not_reached")) == expected
+
+
+def test_threads_are_pinned_for_the_child_alone(make_runner, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    outcome, _ = run(make_runner("threads_told"))
+    assert outcome.advice == "1 1 1 PASSIVE"
+    assert "OMP_WAIT_POLICY" not in os.environ
+
+
+def test_a_user_error_carries_its_traceback(make_runner):
+    with pytest.raises(WorkloadFailed, match=r"The workload failed with KeyError: 'label'") as told:
+        run(make_runner("fail"))
+    assert "in users_loss" in told.value.user_traceback
+    assert "rightbatch/measure" not in told.value.user_traceback
+
+
+def test_a_user_error_is_no_outcome_whatever_it_says(make_runner):
+    with pytest.raises(WorkloadFailed, match="out of memory, says the user"):
+        run(make_runner("fail_with_out_of_memory_in_words"))
+
+
+@pytest.mark.parametrize("entry", ["leave", "leave_at_once"])
+def test_leaving_without_a_result_is_a_failure_of_the_workload(make_runner, entry):
+    with pytest.raises(WorkloadFailed, match=r"ended its process \(.*3\).*take out sys.exit"):
+        run(make_runner(entry))
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "words"),
+    [
+        ("not_found", WorkloadNotFound, "There is no file train.py."),
+        ("no_goal", GoalError, "A goal reads like 'accuracy >= 0.9'."),
+        ("no_library", MissingDependency, "Install it: pip install 'rightbatch[torch]'."),
+        ("failed_already", WorkloadFailed, "The loss of train.py raised KeyError."),
+    ],
+)
+def test_an_error_of_rightbatch_keeps_its_type_and_words(make_runner, entry, kind, words):
+    with pytest.raises(kind) as told:
+        run(make_runner(entry))
+    assert type(told.value) is kind
+    assert str(told.value) == words
+
+
+def test_a_failure_named_in_the_child_keeps_the_users_traceback(make_runner):
+    with pytest.raises(WorkloadFailed) as told:
+        run(make_runner("failed_already"))
+    assert "in users_loss" in told.value.user_traceback
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        (DescribeProbe(), "Building the workload"),
+        (MemoryProbe("sgd", 64, 150 * MIB), "a micro-batch of 64"),
+        (SpeedProbe("sgd", (8, 512), 64, 1.0), "up to 512 (micro-batch 64)"),
+        (NoiseProbe("sgd", 32, 0.1, 8, 4, 4, (0,), 0, 1.0), "size 32 (micro-batch 8)"),
+        (TrainingProbe("sgd", 32, 64, 0.1, 0, 10, 9.0, 20.0), "size 32 (micro-batch 32)"),
+    ],
+)
+def test_running_out_of_memory_is_an_outcome_that_names_the_sizes(make_runner, probe, words):
+    job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=150 * MIB)
+    outcome, result = run(make_runner("grow", job), probe)
+    assert (outcome.status, result) == (Status.OUT_OF_MEMORY, None)
+    assert words in outcome.advice
+    assert "0.15 GiB" in outcome.advice
+
+
+def test_a_memory_probe_brings_its_own_limit(make_runner):
+    job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=64 * GIB)
+    outcome, _ = run(make_runner("grow", job), MemoryProbe("sgd", 64, 150 * MIB))
+    assert outcome.status == Status.OUT_OF_MEMORY
+    assert "0.15 GiB" in outcome.advice
+
+
+def test_a_gpus_limit_does_not_bind_the_host(make_runner):
+    job = Job(JOB.workload, DescribeProbe(), device="cuda:0", memory_limit_bytes=MIB)
+    assert run(make_runner("succeed", job), MemoryProbe("sgd", 64, MIB))[0].status == Status.OK
+
+
+def test_a_hang_is_an_outcome_that_tells_where(make_runner):
+    probe = MemoryProbe("sgd", 64, GIB, seconds_limit=2.0)
+    outcome, result = run(make_runner("wait_for_ever"), probe)
+    assert (outcome.status, result) == (Status.HUNG, None)
+    assert "not done after 2 s" in outcome.advice
+    assert "runner_contract_entries.py, line" in outcome.advice
+    assert "(wait_for_ever)" in outcome.advice
+
+
+def test_a_crash_is_an_outcome_that_tells_the_signal_and_where(make_runner):
+    outcome, result = run(make_runner("crash"))
+    assert (outcome.status, result) == (Status.KILLED, None)
+    assert "SIGSEGV" in outcome.advice
+    assert "(crash)" in outcome.advice
+
+
+def test_a_kill_from_outside_is_an_outcome(make_runner):
+    outcome, _ = run(make_runner("kill_oneself"))
+    assert outcome.status == Status.KILLED
+    assert "SIGKILL" in outcome.advice
+
+
+def test_a_child_that_gives_back_something_else_is_a_clear_error(make_runner):
+    with pytest.raises(RunnerError, match="gave back a int"):
+        run(make_runner("give_back_nonsense"))
+
+
+def test_close_leaves_no_process_and_can_be_repeated(make_runner):
+    runner = make_runner("succeed")
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    run(runner)
+    assert {child.pid for child in psutil.Process().children(recursive=True)} > before
+    runner.close()
+    runner.close()
+    assert {child.pid for child in psutil.Process().children(recursive=True)} == before

@@ -1,0 +1,86 @@
+"""Memory that runs out in a trial is an ending, and everybody else keeps theirs."""
+
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from rightbatch.measure.runners.process import TrialServer
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def server():
+    with TrialServer(environment={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}) as running:
+        yield running
+
+
+def call(server, name, payload=None, limit=300 * MIB, deadline=20.0):
+    return server.call(
+        f"runner_entries:{name}",
+        payload,
+        deadline_seconds=deadline,
+        limit_bytes=limit,
+        progress=lambda done: None,
+    )
+
+
+def test_a_memory_error_is_out_of_memory(server):
+    assert call(server, "raise_memory_error", limit=None).kind == "out_of_memory"
+
+
+@pytest.mark.parametrize("name", ["grow_bytearrays", "grow_arrays", "grow_mapped", "map_too_much"])
+def test_growing_past_the_limit_is_out_of_memory_and_harms_nobody(server, name):
+    before = psutil.virtual_memory().available
+    ending = call(server, name)
+    assert ending.kind == "out_of_memory"
+    assert ending.peak_bytes < 600 * MIB
+    assert psutil.virtual_memory().available > before - 500 * MIB
+
+
+def test_memory_of_grandchildren_counts(server):
+    ending = call(server, "grow_in_grandchild", limit=200 * MIB)
+    assert ending.kind == "out_of_memory"
+    assert ending.peak_bytes > 200 * MIB
+
+
+def test_pages_shared_with_forked_workers_count_once(server):
+    ending = call(server, "share_with_grandchildren", 150 * MIB, limit=400 * MIB)
+    assert (ending.kind, ending.value) == ("returned", 150 * MIB)
+    assert 150 * MIB < ending.peak_bytes < 400 * MIB
+
+
+def test_peak_memory_is_told(server):
+    small = call(server, "add_one", 1, limit=None)
+    large = call(server, "share_with_grandchildren", 200 * MIB, limit=None)
+    assert 150 * MIB < large.peak_bytes - small.peak_bytes < 300 * MIB
+
+
+def kill_when_written(path):
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_text():
+            time.sleep(0.7)
+            os.kill(int(path.read_text()), signal.SIGKILL)
+            return
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("held", "kind"), [(280, "out_of_memory"), (50, "killed")])
+def test_a_foreign_sigkill_is_lack_of_memory_only_near_the_limit(server, tmp_path, held, kind):
+    path = tmp_path / "pid"
+    killer = threading.Thread(target=kill_when_written, args=(path,))
+    killer.start()
+    ending = call(server, "hold_memory", (held * MIB, str(path)), limit=300 * MIB)
+    killer.join()
+    assert ending.kind == kind
+    assert ending.signal_number == signal.SIGKILL
+
+
+def test_the_limit_is_gone_with_its_trial(server):
+    assert call(server, "grow_bytearrays", limit=100 * MIB).kind == "out_of_memory"
+    assert call(server, "share_with_grandchildren", 200 * MIB, limit=None).kind == "returned"
