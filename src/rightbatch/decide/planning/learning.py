@@ -20,6 +20,8 @@ _WORTH = 0.002
 """A run is worth making while it is expected to lower the predicted cost by 0.2%."""
 _PATIENCE = 1.2
 """A run may cost this many times the best one, and twice its seed noise, before it is given up."""
+_PATIENCE_FOR_THE_PICTURE = 4.0
+"""The same for runs that are made for comparison, where time allows."""
 _MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
 """(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
 _FIRST_SHARE = 0.5
@@ -28,11 +30,29 @@ _REFERENCE_AT_MOST = math.log(4)
 """The user's present settings are run unless expected to cost four times the best."""
 _REACH = (3.0, 1.5)
 """Runs are considered within so many octaves of the best batch size, and of its learning rate."""
-_WIDE_PICTURE = 40
-"""Where the time left holds this many of the best run, its neighbours three octaves away are tried
-too; else only those next to it."""
+_AMPLE = 30
+"""Where the time left holds this many of the best run, runs are also made for the picture: the
+user's settings and batch sizes within reach of the best, to their end; else only the batch sizes
+next to the best, and given up when behind."""
 
 Pair = tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Idea:
+    """A run worth making.
+
+    Attributes:
+        pair: Its batch size and learning rate.
+        reason: Why, in a few words.
+        patience: Times the best run's cost after which it is given up.
+        raced: Whether it is given up as soon as it is clearly behind.
+    """
+
+    pair: Pair
+    reason: str
+    patience: float = _PATIENCE
+    raced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +81,11 @@ def next_training_probe(
     """The most telling run; None when none is worth its time or none fits the time left."""
     if left.for_one_run <= 0:
         return None
-    chosen = _choose(now, arm, left)
-    if chosen is None:
+    idea = _choose(now, arm, left)
+    if idea is None:
         return None
-    (size, rate), reason = chosen
-    limits = _Limits(arm, size, left, now.facts.train_examples)
+    size, rate = idea.pair
+    limits = _Limits(arm, idea, left, now.facts.train_examples)
     if limits.hopeless:
         return None
     repeats = sum((s.batch_size, s.learning_rate) == (size, rate) for s in arm.model.summaries)
@@ -79,52 +99,64 @@ def next_training_probe(
         max_seconds=limits.max_seconds,
         seconds_limit=deadline,
         milestones=limits.milestones,
-        reason=reason,
+        reason=idea.reason,
     )
 
 
-def _choose(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Pair, str] | None:
-    """The next pair and why."""
+def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
+    """The next run; None when none is worth its time."""
     model = arm.model
     tried = {(s.batch_size, s.learning_rate) for s in model.summaries}
     untried = [size for size in now.sizes if size not in {b for b, _ in tried}]
     if not tried:
         size = min(now.sizes, key=model.prior)
-        return (size, model.rule(size)), "the cheapest by speed and noise scale, at the rule's rate"
+        why = "the cheapest by speed and noise scale, at the rule's rate"
+        return _Idea((size, model.rule(size)), why)
     if now.settings.batch_sizes and untried:
         size = min(untried, key=model.prior)
-        return (size, model.rule(size)), "asked for and not yet tried"
+        return _Idea((size, model.rule(size)), "asked for and not yet tried", raced=False)
     pairs = _candidates(now, model, tried)
     if not arrived(model) or arm.chosen is None:
         return _before_any_arrived(model, pairs, tried)
-    reference = (now.facts.batch_size, arm.optimizer.learning_rate)
-    gap = model.prior(reference[0]) - min(model.prior(b) for b, _ in tried)
-    compare = reference not in tried and not now.settings.batch_sizes
-    if compare and gap < _REFERENCE_AT_MOST:
-        return reference, "your present settings, to compare with"
-    telling = _most_telling(arm, arm.chosen, pairs, left)
-    if telling is not None:
-        return telling
-    neighbour = _untried_neighbour(arm, arm.chosen, untried, left)
-    if neighbour is None:
+    ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
+    return (
+        _reference(now, arm, tried, ample)
+        or _most_telling(arm, arm.chosen, pairs, left)
+        or _untried_neighbour(model, arm.chosen, untried, ample)
+    )
+
+
+def _reference(now: Situation, arm: Arm, tried: set[Pair], ample: bool) -> _Idea | None:
+    """The user's present settings, unless tried, ruled out, or likely to be dear."""
+    pair = (now.facts.batch_size, arm.optimizer.learning_rate)
+    if pair in tried or now.settings.batch_sizes:
         return None
-    return neighbour, f"a neighbour of batch size {arm.chosen.batch_size}, the best so far"
+    gap = arm.model.prior(pair[0]) - min(arm.model.prior(size) for size, _ in tried)
+    if not ample and gap > _REFERENCE_AT_MOST:
+        return None
+    return _for_the_picture(pair, "your present settings, to compare with", ample)
+
+
+def _for_the_picture(pair: Pair, reason: str, ample: bool) -> _Idea:
+    """A run made for comparison: to its end where time is ample, else raced like any other."""
+    if ample:
+        return _Idea(pair, reason, _PATIENCE_FOR_THE_PICTURE, raced=False)
+    return _Idea(pair, reason)
 
 
 def _untried_neighbour(
-    arm: Arm, chosen: BatchPrediction, untried: Sequence[int], left: TimeLeft
-) -> Pair | None:
-    """An untried batch size beside the best, at the same distance from the rule's rate."""
-    model = arm.model
-    affordable = left.for_one_run > _WIDE_PICTURE * (chosen.seconds.value + left.overhead)
-    reach = _REACH[0] if affordable else 1.0
+    model: LearningModel, chosen: BatchPrediction, untried: Sequence[int], ample: bool
+) -> _Idea | None:
+    """An untried batch size near the best, at the same distance from the rule's rate."""
+    reach = _REACH[0] if ample else 1.0
     near = [b for b in untried if abs(math.log2(b / chosen.batch_size)) <= reach]
     if not near:
         return None
     shift = chosen.learning_rate / model.rule(chosen.batch_size)
     pairs = [(size, model.rule(size) * shift) for size in near]
     means = [mean for mean, _ in model.predict(pairs)]
-    return pairs[means.index(min(means))]
+    why = f"a neighbour of batch size {chosen.batch_size}, the best so far"
+    return _for_the_picture(pairs[means.index(min(means))], why, ample)
 
 
 def _candidates(now: Situation, model: LearningModel, tried: set[Pair]) -> list[Pair]:
@@ -148,18 +180,18 @@ def _same(pair: Pair, other: Pair) -> bool:
 
 def _before_any_arrived(
     model: LearningModel, pairs: Sequence[Pair], tried: set[Pair]
-) -> tuple[Pair, str] | None:
+) -> _Idea | None:
     """The untried pair most likely to be cheap."""
     fresh = [pair for pair in pairs if pair not in tried]
     if not fresh:
         return None
     scores = [mean - 0.5 * sd for mean, sd in model.predict(fresh)]
-    return fresh[scores.index(min(scores))], "no run has reached the goal yet"
+    return _Idea(fresh[scores.index(min(scores))], "no run has reached the goal yet")
 
 
 def _most_telling(
     arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft
-) -> tuple[Pair, str] | None:
+) -> _Idea | None:
     """The pair with the highest knowledge gradient per second; None where none is worth a run."""
     model = arm.model
     incumbent = (chosen.batch_size, chosen.learning_rate)
@@ -190,15 +222,15 @@ def _most_telling(
         return None
     pair = max(worth, key=lambda p: worth[p])
     if pair == incumbent:
-        return pair, f"another seed of the best so far, batch size {pair[0]}"
-    return pair, f"may beat batch size {incumbent[0]} at learning rate {incumbent[1]:.3g}"
+        return _Idea(pair, f"another seed of the best so far, batch size {pair[0]}")
+    return _Idea(pair, f"may beat batch size {incumbent[0]} at learning rate {incumbent[1]:.3g}")
 
 
 class _Limits:
     """How long a run may go on, and the milestones it must meet."""
 
-    def __init__(self, arm: Arm, size: int, left: TimeLeft, train_examples: int) -> None:
-        model, goal = arm.model, arm.model.goal
+    def __init__(self, arm: Arm, idea: _Idea, left: TimeLeft, train_examples: int) -> None:
+        model, goal, size = arm.model, arm.model.goal, idea.pair[0]
         step_seconds = arm.seconds(size)
         self.max_seconds = left.for_one_run
         self.milestones: tuple[tuple[int, float], ...] = ()
@@ -213,9 +245,10 @@ class _Limits:
             cost = arm.chosen.steps.value * model.cost_per_step(arm.chosen.batch_size)
             per_step = model.cost_per_step(size)
             budgeted = steps
-            steps = min(steps, _PATIENCE * allowed * cost / per_step)
+            steps = min(steps, idea.patience * allowed * cost / per_step)
             self.hopeless = budgeted < 0.5 * cost / per_step
-            self.milestones = _milestones(model, allowed, per_step)
+            if idea.raced:
+                self.milestones = _milestones(model, allowed, per_step)
         else:
             self.max_seconds *= _FIRST_SHARE
         self.max_steps = max(1, math.ceil(steps))
