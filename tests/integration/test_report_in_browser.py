@@ -1,17 +1,13 @@
 """The report in a real browser: drawn, quiet, offline, safe and readable on a phone."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from browser import DESKTOP, PHONE, check_report, open_report
+from report_fixture import digits, memory_only, too_little, two_optimizers
 
 from rightbatch.records import Choice, OptimizerFacts
 from rightbatch.report.html import write_report
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-from report_fixture import digits, memory_only, too_little, two_optimizers
 
 HOSTILE = '<script>alert(1)</script><img src="http://example.invalid/x.png"></script>{{ 7*7 }}'
 

@@ -12,7 +12,7 @@ from rightbatch.api.references import preload, reference
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Job
-from rightbatch.measure.runners import LocalRunner
+from rightbatch.measure.runners import INSIDE_A_TRIAL, LocalRunner
 from rightbatch.records import (
     STAGES,
     Advice,
@@ -29,7 +29,6 @@ from rightbatch.records import (
 from rightbatch.store import Store, open_store
 
 DEFAULT_STORE = "rightbatch.db"
-_INSIDE = "RIGHTBATCH_TRIAL"
 
 
 def store_address(store: str | Path | None = None) -> str | Path:
@@ -142,7 +141,7 @@ def run(
         WorkloadFailed: The user's code raised.
         StoreError: The store cannot be used.
     """
-    if os.environ.get(_INSIDE):
+    if os.environ.get(INSIDE_A_TRIAL):
         raise UsageError(
             "tune was called while a trial loads the workload's file; put the call under "
             "`if __name__ == '__main__':`."

@@ -128,7 +128,7 @@ def _raised(error: BaseException) -> Raised:
         name = f"{kind.__module__}.{name}"
     report = TracebackException.from_exception(error)
     for part in _chain(report):
-        part.stack = _foreign(part.stack)
+        part.stack = _foreign(part.stack, isinstance(error, SyntaxError))
     try:
         message = str(error)
     except Exception:
@@ -147,12 +147,15 @@ def _chain(report: TracebackException) -> list[TracebackException]:
     return found
 
 
-def _foreign(stack: StackSummary) -> StackSummary:
-    """The frames outside rightbatch and the import machinery; all of them where there are none."""
+def _foreign(stack: StackSummary, told_in_full: bool) -> StackSummary:
+    """The frames outside rightbatch and the import machinery.
+
+    All of them where there are none, unless the exception tells its place in full by itself.
+    """
     kept = [
         frame for frame in stack if not frame.filename.startswith((_OWN_FILES, "<frozen importlib"))
     ]
-    return StackSummary.from_list(kept) if kept else stack
+    return StackSummary.from_list(kept) if kept or told_in_full else stack
 
 
 def main() -> None:

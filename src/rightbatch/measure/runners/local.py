@@ -21,6 +21,8 @@ from rightbatch.records import (
     Status,
 )
 
+INSIDE_A_TRIAL = "RIGHTBATCH_TRIAL"
+"""Set in the environment of trials, so that a study started from inside one can be refused."""
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 
 
@@ -81,7 +83,7 @@ class LocalRunner:
 
 def _environment(threads: int | None) -> dict[str, str]:
     """Thread counts are read by numerical libraries as they are imported, so set from outside."""
-    pinned = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    pinned = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", INSIDE_A_TRIAL: "1"}
     if threads is not None:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             pinned[name] = str(threads)

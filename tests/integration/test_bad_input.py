@@ -1,0 +1,100 @@
+"""Bad input gets one clear sentence and a non-zero exit, never a traceback of ours."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from command_line import rightbatch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tune", "nothing.py:workload"], "There is no file nothing.py."),
+        (["tune", "digit"], "there is digits"),
+        (["tune", "digits", "--goal", "accuracy > 0.9"], "cannot be read"),
+        (["tune", "digits", "--goal", "best accuracy within a while"], "limit"),
+        (["tune", "digits", "--budget", "soon"], "not a duration"),
+        (["tune", "digits", "--memory-limit", "lots"], "not a memory size"),
+        (["tune", "digits", "--batch-sizes", "32,many"], "is no batch size"),
+        (["tune", "digits", "--margin", "2"], "margin"),
+        (["tune", "digits", "--threads", "0"], "threads"),
+        (["report", "nothing-1"], "There is no study"),
+        (["export", "nothing-1", "there"], "There is no study"),
+        (["import", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out(arguments, said, tmp_path):
+    done = rightbatch(*arguments, folder=tmp_path)
+    assert done.code == 2
+    assert done.out == ""
+    assert said in done.err
+    assert done.err.startswith("rightbatch: ")
+    assert done.err.count("\n") == 1
+
+
+def test_an_unknown_command_exits_with_2(tmp_path):
+    done = rightbatch("tone", folder=tmp_path)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        ("def workload():\n    return 1 / 0\n", 1, "ZeroDivisionError: division by zero"),
+        ("import nothing_like_it\n", 1, "No module named 'nothing_like_it'"),
+        ("def workload(:\n", 1, "SyntaxError"),
+        ("def other():\n    pass\n", 2, "has no 'workload'; it has other"),
+        ("workload = 3\n", 2, "is a int, no function"),
+        ("def workload():\n    return {}\n", 2, "gives a dict, which is no workload"),
+    ],
+)
+def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
+    (tmp_path / "mine.py").write_text(source)
+    done = rightbatch("tune", "mine.py:workload", "--budget", "20s", folder=tmp_path)
+    assert done.code == code
+    assert said in done.err
+    assert done.err.count("Traceback") == (1 if code == 1 and "SyntaxError" not in said else 0)
+    assert "rightbatch/measure" not in done.err
+
+
+@pytest.mark.slow
+def test_an_unknown_optimizer_names_the_known_ones(tmp_path):
+    done = rightbatch("tune", "digits", "--optimizers", "sgd,lion", folder=tmp_path)
+    assert done.code == 2
+    assert "sgd, adam, rmsprop" in done.err
+
+
+def test_help_loads_no_framework_nor_numpy(tmp_path):
+    code = (
+        "import sys\n"
+        "from rightbatch.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = ['torch', 'numpy', 'scipy', 'sqlalchemy', 'plotly', 'sklearn', 'cattrs']\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    for arguments in (["--help"], ["tune", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
+        assert "Example" in done.stdout
+
+
+def test_help_answers_at_once():
+    def fastest(*command):
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, *command], capture_output=True, check=True)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    empty = fastest("-c", "pass")
+    told = fastest("-c", "import sys; sys.argv = ['rightbatch', '--help']; "
+                   "from rightbatch.cli import main; main()")  # fmt: skip
+    assert told - empty <= 0.3

@@ -1,0 +1,207 @@
+"""The main job end to end: real training on real data in real child processes."""
+
+import math
+import shutil
+
+import pytest
+from browser import check_report, open_report
+from command_line import rightbatch
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture(scope="module")
+def tuned(folder):
+    done = rightbatch(
+        "tune", "digits", "--budget", "40s", "--threads", "1", "--json", folder=folder
+    )
+    assert done.code == 0, done.err
+    assert done.err == ""
+    return done.json
+
+
+def test_the_advice_holds_every_promised_key(tuned):
+    for key in (
+        "batch_size", "learning_rate", "micro_batch_size", "accumulation_steps", "near_optimal",
+        "binding_constraint", "largest_batch_size", "knee_batch_size", "critical_batch_size",
+        "noise_scale", "predicted_seconds_to_goal", "reference", "reasons", "study",
+    ):  # fmt: skip
+        assert key in tuned
+        assert tuned[key] is not None or tuned[f"{key}_reason"]
+    for key in ("knee_batch_size", "noise_scale", "predicted_seconds_to_goal"):
+        assert set(tuned[key]) >= {"value", "low", "high", "level", "unit"}
+
+
+def test_the_advice_makes_sense_for_digits(tuned):
+    assert 32 <= tuned["batch_size"] <= 1437
+    assert tuned["batch_size"] in tuned["near_optimal"]
+    assert tuned["micro_batch_size"] * tuned["accumulation_steps"] >= tuned["batch_size"]
+    assert tuned["steps_per_epoch"] == math.ceil(1437 / tuned["batch_size"])
+    assert tuned["largest_batch_size"] == 1437
+    assert tuned["reference"]["batch_size"] == 32
+    assert 20 < tuned["noise_scale"]["value"] < 400
+    predicted = tuned["predicted_seconds_to_goal"]
+    assert predicted["low"] < predicted["value"] < predicted["high"]
+    spent = tuned["time_spent"]
+    assert spent["training_seconds"] > 0
+    assert spent["training_seconds"] + spent["measuring_seconds"] + spent["around_seconds"] < 44
+
+
+def test_the_report_is_drawn_in_a_real_browser_without_a_console_error(tuned):
+    with open_report(tuned["report"]) as report:
+        check_report(report)
+        figures = report.figures()
+        assert figures["time"].points > 5
+        assert str(tuned["batch_size"]) in report.text()
+
+
+def test_resuming_a_finished_study_measures_nothing_more(tuned, folder):
+    again = rightbatch(
+        "tune", "digits", "--budget", "40s", "--threads", "1", "--json", "--resume", folder=folder
+    )
+    assert again.code == 0, again.err
+    assert again.json == tuned
+
+
+def test_report_recommends_again_from_what_is_stored(tuned, folder):
+    same = rightbatch("report", tuned["study"], "--json", folder=folder).json
+    assert same["batch_size"] == tuned["batch_size"]
+    other = rightbatch(
+        "report", tuned["study"], "--objective", "examples", "--json", folder=folder
+    ).json
+    assert other["objective"] == "examples"
+    assert other["batch_size"] <= tuned["batch_size"]
+    words = rightbatch("report", tuned["study"], folder=folder)
+    assert f"{tuned['batch_size']:,}" in words.out
+    assert "steps an epoch" in words.out
+
+
+def test_an_exported_study_imports_to_the_same_advice(tuned, folder, tmp_path):
+    files = rightbatch("export", tuned["study"], tmp_path / "study", "--json", folder=folder)
+    assert files.code == 0, files.err
+    names = {path.name for path in (tmp_path / "study").iterdir()}
+    assert names == {"study.json", "training.csv", "speed.csv", "trials.jsonl"}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    imported = rightbatch("import", tmp_path / "study", "--json", folder=elsewhere)
+    assert imported.code == 0, imported.err
+    advice = rightbatch("report", imported.json["study"], "--json", folder=elsewhere).json
+    for key in ("batch_size", "learning_rate", "near_optimal", "predicted_seconds_to_goal"):
+        assert advice[key] == tuned[key]
+
+
+def test_list_names_the_study_and_the_workloads(tuned, folder):
+    studies = rightbatch("list", "studies", "--json", folder=folder).json["results"]
+    assert tuned["study"] in [row["name"] for row in studies]
+    workloads = rightbatch("list", "workloads", "--json", folder=folder).json["results"]
+    assert "digits" in [row["name"] for row in workloads]
+
+
+def test_a_damaged_store_is_refused_and_left_as_it_is(folder, tmp_path):
+    path = tmp_path / "rightbatch.db"
+    shutil.copy(folder / "rightbatch.db", path)
+    path.write_bytes(b"no database at all" + path.read_bytes()[18:])
+    before = path.read_bytes()
+    done = rightbatch("list", folder=tmp_path)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert path.read_bytes() == before
+
+
+def test_regimes_compare_stochastic_mini_batch_and_full_batch(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--batch-sizes", "1,32,full", "--budget", "40s", "--threads", "1",
+        "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    regimes = {row["regime"]: row for row in done.json["regimes"]}
+    assert set(regimes) == {"stochastic", "mini-batch", "full batch"}
+    assert regimes["full batch"]["steps_per_epoch"] == 1
+    assert regimes["stochastic"]["steps_per_epoch"] == 1437
+    assert done.json["batch_size"] in (1, 32, 1437)
+
+
+def test_optimizers_are_compared(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--optimizers", "sgd,adam,rmsprop", "--budget", "45s", "--threads", "1",
+        "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    compared = [row["optimizer"] for row in done.json["optimizers"]]
+    assert sorted(compared) == ["adam", "rmsprop", "sgd"]
+    assert done.json["optimizer"] == compared[0]
+
+
+def test_goals_of_the_best_metric_within_a_limit(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--goal", "best accuracy within 5 epochs", "--budget", "30s",
+        "--threads", "1", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["goal"] == "best accuracy within 5 epochs"
+    assert done.json["batch_size"] is not None
+
+
+@pytest.mark.parametrize(
+    ("stage", "keys"),
+    [
+        ("memory", ["largest_batch_size", "safe_batch_size", "memory_limit_bytes", "bytes_fixed",
+                    "bytes_per_example", "trials"]),
+        ("speed", ["knee_batch_size", "results"]),
+        ("noise", ["noise_scale", "results"]),
+        ("learn", ["critical_batch_size", "results"]),
+    ],
+)  # fmt: skip
+def test_one_stage_alone(stage, keys, tmp_path):
+    done = rightbatch(
+        stage, "digits", "--budget", "15s", "--threads", "1", "--json", folder=tmp_path
+    )
+    assert done.code == 0, done.err
+    for key in keys:
+        assert key in done.json
+    words = rightbatch(
+        stage, "digits", "--budget", "15s", "--threads", "1", "--resume", folder=tmp_path
+    )
+    assert words.code == 0, words.err
+    assert done.json["study"] in words.out
+
+
+def test_a_memory_limit_is_found_on_the_trial_process(tmp_path):
+    (tmp_path / "wide.py").write_text(WIDE)
+    done = rightbatch(
+        "memory", "wide.py:workload", "--memory-limit", "1GiB", "--threads", "1", "--budget", "90s",
+        "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.json
+    assert found["capped_by"] == "memory"
+    assert found["safe_batch_size"] <= found["largest_batch_size"] < 20000
+    per_example = found["bytes_per_example"]["value"]
+    assert 64 * 1024 < per_example < 4 * 64 * 1024
+    room = found["memory_limit_bytes"] - found["bytes_fixed"]["value"]
+    assert found["largest_batch_size"] > 0.85 * room / per_example
+
+
+WIDE = """
+import torch
+from torch import nn
+from rightbatch.torch import Workload
+
+def workload():
+    x = torch.randn(20000, 16)
+    y = x.sum(1, keepdim=True)
+    return Workload(
+        model=lambda: nn.Sequential(nn.Linear(16, 16384), nn.ReLU(), nn.Linear(16384, 1)),
+        train_data=(x, y), valid_data=(x[:64], y[:64]),
+        loss=lambda net, batch: nn.functional.mse_loss(net(batch[0]), batch[1]),
+        metric=lambda net, batches: sum(float((net(a) - b).square().mean()) for a, b in batches),
+        goal="loss <= 0.1",
+        optimizer=lambda parameters, rate: torch.optim.SGD(parameters, lr=rate),
+        batch_size=32, learning_rate=1e-4,
+    )
+"""
