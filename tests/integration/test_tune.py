@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 from browser import check_report, open_report
@@ -53,7 +54,7 @@ def test_the_advice_makes_sense_for_digits(tuned):
 
 
 def test_the_report_is_drawn_in_a_real_browser_without_a_console_error(tuned):
-    with open_report(tuned["report"]) as report:
+    with open_report(Path(tuned["report"])) as report:
         check_report(report)
         figures = report.figures()
         assert figures["time"].points > 5

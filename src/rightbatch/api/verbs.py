@@ -160,7 +160,7 @@ def run(
         goal=settings.goal,
         memory_limit_bytes=settings.memory_limit_bytes,
     )
-    runner = LocalRunner(job, preload(where))
+    runner = LocalRunner(job, preload(where), hardware=study.hardware)
     try:
         return carry_on(store, study, runner, observer or Silent())
     finally:

@@ -31,7 +31,7 @@ class Job:
         device: "cpu", "cuda" ...; None for the best there is.
         threads: Compute threads; None for one per core.
         goal: The goal in words that replaces the workload's; empty to keep it.
-        memory_limit_bytes: Limit on the process's memory on a CPU; None for what is safely free.
+        memory_limit_bytes: Memory a trial may use; None for what is safely free.
     """
 
     workload: WorkloadReference
@@ -62,6 +62,9 @@ class Device(Protocol):
 
     def utilisation(self) -> float | None:
         """Share of time the device is busy, 0 to 1; None where nothing reports it."""
+
+    def enforce(self, limit_bytes: int) -> None:
+        """Make going past a memory limit fail, where that is done from inside the process."""
 
 
 class Subject(Protocol):

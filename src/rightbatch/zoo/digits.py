@@ -57,4 +57,3 @@ def workload() -> Workload:
         batch_size=32,
         learning_rate=0.05,
     )
-

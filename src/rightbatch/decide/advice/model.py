@@ -14,7 +14,7 @@ from rightbatch.decide.advice.progress import (
     target_level,
 )
 from rightbatch.records import Goal, OptimizerFacts, RunSummary
-from rightbatch.science.learning_rate import scale
+from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
 
 CostPerStep = Callable[[int], float]
@@ -79,13 +79,11 @@ class LearningModel:
     def rule(self, batch_size: int) -> float:
         """Learning rate that the optimizer's scaling rule proposes.
 
-        Linear rules saturate where the noise scale is known: ε(B) = ε_max/(1 + B_noise/B)
-        (McCandlish et al. 2018, eq. 2.9).
+        Linear rules saturate where the noise scale is known (McCandlish et al. 2018).
         """
         reference, rate = self._reference, self.optimizer.learning_rate
         if self.optimizer.rule == "linear" and self._saturates:
-            noise = self._critical
-            return rate * (1 + noise / reference) / (1 + noise / batch_size)
+            return scale_saturating(rate, reference, batch_size, self._critical)
         return scale(rate, reference, batch_size, self.optimizer.rule)
 
     def rate_octaves(self, batch_size: int, learning_rate: float) -> float:

@@ -179,10 +179,14 @@ def _regimes(best: Arm | None, now: Situation, micro: int) -> tuple[tuple[str, C
     if best is None or not now.settings.batch_sizes:
         return ()
     names = {1: "stochastic", now.facts.train_examples: "full batch"}
-    asked = [row for row in best.rows if row.batch_size in now.sizes]
+    known = {row.batch_size: _choice(best, row, now.facts, micro) for row in best.rows}
     return tuple(
-        (names.get(row.batch_size, "mini-batch"), _choice(best, row, now.facts, micro))
-        for row in asked
+        (
+            names.get(size, "mini-batch"),
+            known.get(size)
+            or _settings(best.optimizer.name, size, best.model.rule(size), now.facts, micro),
+        )
+        for size in now.sizes
     )
 
 

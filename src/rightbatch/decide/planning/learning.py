@@ -22,6 +22,8 @@ _PATIENCE = 1.2
 """A run may cost this many times the best one, and twice its seed noise, before it is given up."""
 _PATIENCE_FOR_THE_PICTURE = 4.0
 """The same for runs that are made for comparison, where time allows."""
+_PATIENCE_FOR_THE_ASKED = 25.0
+"""The same for batch sizes that the user named: their regime is to be seen, not only beaten."""
 _MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
 """(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
 _FIRST_SHARE = 0.5
@@ -114,7 +116,8 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
         return _Idea((size, model.rule(size)), why)
     if now.settings.batch_sizes and untried:
         size = min(untried, key=model.prior)
-        return _Idea((size, model.rule(size)), "asked for and not yet tried", raced=False)
+        why = "asked for and not yet tried"
+        return _Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, raced=False)
     pairs = _candidates(now, model, tried)
     if not arrived(model) or arm.chosen is None:
         return _before_any_arrived(model, pairs, tried)

@@ -61,6 +61,9 @@ class CpuDevice:
         """Nothing reports how well a CPU is used; achieved FLOP/s over peak is told instead."""
         return None
 
+    def enforce(self, limit_bytes: int) -> None:
+        """Nothing to do here: the runner limits the whole process from outside."""
+
 
 def usable_cores() -> int:
     """Cores this process may run on."""

@@ -16,6 +16,7 @@ def measure_memory(
     """
     subject.start(probe.optimizer, None, seed=0)
     device = subject.device
+    device.enforce(probe.limit_bytes)
     device.reset_peak()
     baseline = device.used_bytes()
     batches = subject.batches(probe.batch_size, seed=0)

@@ -13,6 +13,8 @@ from rightbatch.measure.runners.ending import Ending
 from rightbatch.measure.runners.process import TrialServer
 from rightbatch.records import (
     DescribeProbe,
+    DescribeResult,
+    Hardware,
     MemoryProbe,
     Outcome,
     Probe,
@@ -35,6 +37,7 @@ class LocalRunner:
         preload: Sequence[str],
         fork: bool = True,
         entry: str = "rightbatch.measure.carry_out:carry_out",
+        hardware: Hardware | None = None,
     ) -> None:
         """Describe the runner; its processes start with the first probe.
 
@@ -43,8 +46,10 @@ class LocalRunner:
             preload: Modules that every trial needs, imported once.
             fork: False for a framework that does not survive a fork.
             entry: What a child calls with (job, progress), as "module:function".
+            hardware: The device of the trials; None to learn it from the first look.
         """
         self._job = job_template
+        self._hardware = hardware
         self._entry = entry
         self._server = TrialServer(
             preload, fork=fork, environment=_environment(job_template.threads)
@@ -53,8 +58,8 @@ class LocalRunner:
     def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
         """Carry out one probe.
 
-        The memory limit holds for processes on a CPU; on an accelerator (the job names another
-        device) the framework keeps its own account.
+        The memory limit holds for processes on a CPU; on an accelerator the framework keeps its
+        own account.
 
         Raises:
             WorkloadFailed: The user's code raised, or left without a result.
@@ -62,7 +67,7 @@ class LocalRunner:
             RunnerError: The process could not be started or spoken to.
         """
         job = replace(self._job, probe=probe)
-        limit = _limit_bytes(job)
+        limit = self._limit_bytes(job)
         ending = self._server.call(
             self._entry,
             job,
@@ -71,7 +76,10 @@ class LocalRunner:
             progress=progress,
         )
         if ending.kind == "returned":
-            return _returned(ending.value)
+            outcome, result = _returned(ending.value)
+            if isinstance(result, DescribeResult):
+                self._hardware = result.hardware
+            return outcome, result
         if ending.kind == "raised":
             raise _error(ending)
         return _outcome(ending, probe, limit), None
@@ -79,6 +87,17 @@ class LocalRunner:
     def close(self) -> None:
         """End every process that is left."""
         self._server.close()
+
+    def _limit_bytes(self, job: Job) -> int | None:
+        """Memory that the child's processes may use; None where a GPU's memory is what counts."""
+        device = self._hardware.device if self._hardware else job.device
+        if device not in {None, "cpu"}:
+            return None
+        if isinstance(job.probe, MemoryProbe):
+            return job.probe.limit_bytes
+        if job.memory_limit_bytes is None and self._hardware is not None:
+            return self._hardware.memory_limit_bytes
+        return job.memory_limit_bytes
 
 
 def _environment(threads: int | None) -> dict[str, str]:
@@ -88,12 +107,6 @@ def _environment(threads: int | None) -> dict[str, str]:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             pinned[name] = str(threads)
     return pinned
-
-
-def _limit_bytes(job: Job) -> int | None:
-    if job.device not in {None, "cpu"}:
-        return None
-    return job.probe.limit_bytes if isinstance(job.probe, MemoryProbe) else job.memory_limit_bytes
 
 
 def _returned(value: object) -> tuple[Outcome, Result | None]:
