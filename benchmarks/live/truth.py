@@ -36,7 +36,6 @@ COLUMNS = [
     "steps_done",
     "seconds",
 ]
-EPOCHS = 60
 FULL_BATCH_SECONDS = 90.0
 FIRST_SEED = 1000
 """Seeds of the truth are its own: `tune` uses others, and the retraining of its choice others."""
@@ -69,7 +68,7 @@ class Grid:
         key = (size, rung, FIRST_SEED + seed)
         if key not in self.rows:
             micro = min(size, 4096)
-            limit = min(cap, EPOCHS * self.subject.train_examples / size + 1)
+            limit = min(cap, self.case.most_epochs * self.subject.train_examples / size + 1)
             seconds = FULL_BATCH_SECONDS if size > 4096 else 600.0
             probe = TrainingProbe(
                 self.case.optimizer, size, micro, self.learning_rate(rung), key[2],
@@ -89,8 +88,10 @@ class Grid:
             row = {
                 "batch_size": str(size), "rung": str(rung),
                 "learning_rate": f"{self.learning_rate(rung):.6g}", "seed": str(key[2]),
-                "status": outcome.status.value, "steps": "" if reached is None else f"{reached:.2f}",
-                "steps_done": str(result.points[-1].step), "seconds": f"{result.train_seconds:.4f}",
+                "status": outcome.status.value,
+                "steps": "" if reached is None else f"{reached:.2f}",
+                "steps_done": str(result.points[-1].step),
+                "seconds": f"{result.train_seconds:.4f}",
             }  # fmt: skip
             with self.path.open("a") as file:
                 csv.DictWriter(file, COLUMNS).writerow(row)

@@ -72,7 +72,8 @@ class StudyProgress:
 
     def finished(self, trial: Trial) -> None:
         """Say how a trial ended where it did not end well."""
-        if trial.outcome.status not in (Status.OK, Status.GOAL_NOT_REACHED):
+        ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
+        if self._bars.console.is_terminal and not ordinary:
             self._bars.console.print(trial.outcome.advice, style="yellow", highlight=False)
 
     def _close(self) -> None:

@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rightbatch.report import table as view_table
 from rightbatch.report.view import View
 
 _MOST_REASONS = 4
@@ -31,6 +32,10 @@ def print_verdict(view: View, console: Console) -> None:
         console.print(text(view.next_step))
     console.print()
     console.print(_pairs(view, console))
+    for compared in (view.optimizers, view.regimes):
+        if compared is not None:
+            console.print()
+            console.print(_comparison(compared, console))
     if view.reasons:
         console.print()
         console.print(text("Why", "bold"))
@@ -52,6 +57,17 @@ def _pairs(view: View, console: Console) -> Padding:
     for name, value in view.verdict:
         style = "bold" if name in ("Batch size", "Learning rate") else ""
         grid.add_row(Text(_printable(name, console)), Text(_printable(value, console), style=style))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _comparison(table: view_table.Table, console: Console) -> Padding:
+    """Optimizers or regimes side by side, the best in bold."""
+    grid = Table(box=None, pad_edge=False)
+    for title in table.head:
+        grid.add_column(_printable(title, console), overflow="fold", header_style="dim")
+    for index, row in enumerate(table.rows):
+        style = "bold" if index in table.strong else ""
+        grid.add_row(*(Text(_printable(cell, console)) for cell in row), style=style)
     return Padding(grid, (0, 0, 0, 2))
 
 

@@ -1,0 +1,53 @@
+"""Retrain what `tune` chose, and the user's reference, on fresh seeds: steps to the goal.
+
+python benchmarks/live/retrain.py digits-sgd
+"""
+
+import csv
+import sys
+
+from cases import CASES, RESULTS
+
+from rightbatch.measure.probes.training import train
+from rightbatch.records import TrainingProbe
+from rightbatch.science.convergence import steps_to_target
+
+SEEDS = range(5000, 5010)
+COLUMNS = ["batch_size", "learning_rate", "seed", "steps", "steps_done"]
+
+
+def main() -> None:
+    case = CASES[sys.argv[1]]
+    subject = case.subject()
+    goal = subject.goal
+    with (RESULTS / f"tune-{case.name}.csv").open() as file:
+        chosen = {(int(r["batch_size"]), float(r["learning_rate"])) for r in csv.DictReader(file)}
+    path = RESULTS / f"retrain-{case.name}.csv"
+    done = set()
+    if path.exists():
+        with path.open() as file:
+            done = {
+                (int(r["batch_size"]), float(r["learning_rate"]), int(r["seed"]))
+                for r in csv.DictReader(file)
+            }
+    else:
+        path.write_text(",".join(COLUMNS) + "\n")
+    for size, rate in sorted({*chosen, (32, case.reference_learning_rate)}):
+        for seed in SEEDS:
+            if (size, rate, seed) in done:
+                continue
+            most = case.most_epochs * subject.train_examples // size
+            probe = TrainingProbe(case.optimizer, size, size, rate, seed, most, 600.0, 1e9)
+            _, result = train(subject, probe, lambda _: None)
+            points = result.points
+            steps = steps_to_target(
+                [p.step for p in points], [p.metric for p in points], goal.target, goal.direction
+            )
+            told = "" if steps is None else f"{steps:.2f}"
+            with path.open("a") as file:
+                csv.writer(file).writerow([size, rate, seed, told, points[-1].step])
+            print(case.name, size, rate, seed, told, flush=True)
+
+
+if __name__ == "__main__":
+    main()

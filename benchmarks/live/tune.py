@@ -1,0 +1,73 @@
+"""Run `tune` on a case, five times with seeds of its own, and keep what it chose.
+
+    python benchmarks/live/tune.py digits-sgd
+
+The training time allowed is max(5 x the best run's, 30 s); wall-clock time is kept beside it.
+"""
+
+import csv
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cases import CASES, RESULTS
+from truth_table import best, truth
+
+from rightbatch.api.verbs import make_settings, run
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.store import open_store
+
+REPEATS = 5
+WALL = {"digits": "75s", "fashion-mnist": "150s"}
+
+
+def main() -> None:
+    case = CASES[sys.argv[1]]
+    allowed = max(5 * best(truth(case)).seconds, 30.0)
+    workload = case.workload.title
+    target = "digits" if workload == "digits" else f"{case.workload.file}:workload"
+    rows = []
+    for repeat in range(REPEATS):
+        settings = make_settings(
+            budget=WALL[workload],
+            training_budget=allowed,
+            optimizers=(case.optimizer,),
+            threads=1,
+            device="cpu",
+            seed=100 * (repeat + 1),
+        )
+        begin = time.monotonic()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            open_store(Path(folder) / "study.db") as store,
+        ):
+            recording = run(target, settings, store)
+        advice = advise(recording)
+        wall = time.monotonic() - begin
+        speed, memory = advice.fits.speed, advice.fits.memory
+        fastest = max(speed.points, key=lambda p: p.examples_per_second.value)
+        rows.append(
+            {
+                "repeat": repeat,
+                "batch_size": advice.batch_size,
+                "learning_rate": advice.learning_rate,
+                "near_optimal": " ".join(map(str, advice.near_optimal)),
+                "binding_constraint": advice.binding_constraint,
+                "runs": sum(len(fit.runs) for fit in advice.fits.learning),
+                "training_allowed": f"{allowed:.1f}",
+                "training_seconds": f"{advice.time_spent.training:.2f}",
+                "wall_seconds": f"{wall:.1f}",
+                "highest_throughput": fastest.batch_size,
+                "largest_that_ran": memory.largest_batch_size,
+            }
+        )
+        print(case.name, *rows[-1].values(), flush=True)
+    with (RESULTS / f"tune-{case.name}.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
