@@ -66,7 +66,8 @@ def main() -> None:
             bound = "" if row.reached else "at least "
             truths.append(
                 f"| {case.name} | {row.batch_size} | {row.learning_rate:.3g} "
-                f"| {bound}{row.steps:.0f} | {bound}{row.seconds:.3g} | {row.low:.3g} to {row.high:.3g} | {row.seeds} |"
+                f"| {bound}{row.steps:.0f} | {bound}{row.seconds:.3g} "
+                f"| {row.low:.3g} to {row.high:.3g} | {row.seeds} |"
             )
     lines = [
         "# Live regret: time to the goal at the choice over the best time",

@@ -195,8 +195,8 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
     yours = advice.reference
     if yours is None or yours.seconds_to_goal is None:
         return ""
-    if yours.batch_size == best.batch_size:
-        return "with the batch size you use today"
+    if (yours.batch_size, yours.learning_rate) == (best.batch_size, best.learning_rate):
+        return "with the settings you use today"
     ratio = words.against(seconds.value, yours.seconds_to_goal.value, yours.batch_size)
     return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
 
