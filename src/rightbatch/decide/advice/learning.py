@@ -111,8 +111,17 @@ def _estimate(log_value: float, sd: float, unit: str) -> Estimate:
 
 def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> HyperbolaFit:
     """S(B) through the runs at each batch size's best learning rate."""
-    best = {row.batch_size: row.learning_rate for row in rows if row.runs_reached}
-    chosen = [s for s in model.summaries if best.get(s.batch_size) == s.learning_rate]
+    octaves = model.rate_octaves
+    best = {
+        row.batch_size: octaves(row.batch_size, row.learning_rate)
+        for row in rows
+        if row.runs_reached
+    }
+    chosen = [
+        s
+        for s in model.summaries
+        if best.get(s.batch_size) == octaves(s.batch_size, s.learning_rate)
+    ]
     return fit_hyperbola(
         [s.batch_size for s in chosen],
         [s.steps for s in chosen],

@@ -87,8 +87,9 @@ class LearningModel:
         return scale(rate, reference, batch_size, self.optimizer.rule)
 
     def rate_octaves(self, batch_size: int, learning_rate: float) -> float:
-        """v: octaves of a learning rate from what the rule proposes."""
-        return math.log2(learning_rate / self.rule(batch_size))
+        """v: octaves of a learning rate from what the rule proposes; 0 where either is unknown."""
+        octaves = math.log2(learning_rate / self.rule(batch_size))
+        return 0.0 if math.isnan(octaves) else octaves
 
     def prior(self, batch_size: int) -> float:
         """Log cost up to a constant, from step cost and S(B) ∝ 1 + B_crit/B."""

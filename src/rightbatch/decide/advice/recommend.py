@@ -12,7 +12,7 @@ from rightbatch.decide.advice.arms import (
     stage_fits,
 )
 from rightbatch.decide.advice.binding import binding_constraint, enough_data, near_optimal
-from rightbatch.decide.advice.learning import cost, fit_learning, predict_pair
+from rightbatch.decide.advice.learning import choose, cost, fit_learning, predict_pair
 from rightbatch.decide.advice.missing import missing
 from rightbatch.decide.advice.reasons import reasons, warnings
 from rightbatch.errors import UsageError
@@ -139,14 +139,19 @@ def _scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
 
 
 def _recommended(best: Arm | None, arms: list[Arm], now: Situation, micro: int) -> Choice | None:
-    """The best arm's choice; without a run that arrived, the prior's guess, its cost unknown."""
+    """The best arm's choice; while no run has arrived, a first guess, its cost unknown.
+
+    The guess is what came nearest to the goal, or before any run the cheapest by the prior.
+    """
     if best is not None and best.chosen is not None:
         return _choice(best, best.chosen, now.facts, micro)
     if not arms:
         return None
-    model = arms[0].model
-    size = min(now.sizes, key=model.prior)
-    return _settings(arms[0].optimizer.name, size, model.rule(size), now.facts, micro)
+    arm = arms[0]
+    row = choose(arm.model, arm.rows)
+    size = min(now.sizes, key=arm.model.prior) if row is None else row.batch_size
+    rate = arm.model.rule(size) if row is None else row.learning_rate
+    return _settings(arm.optimizer.name, size, rate, now.facts, micro)
 
 
 def _reference(arms: list[Arm], facts: WorkloadFacts, micro: int) -> Choice | None:
@@ -193,10 +198,9 @@ def _regimes(best: Arm | None, now: Situation, micro: int) -> tuple[tuple[str, C
 def _headline(recommended: Choice | None, arrived: bool, facts: WorkloadFacts) -> str:
     if recommended is None:
         return "Not enough data for a recommendation."
-    settings = (
-        f"batch size {recommended.batch_size:,} with {recommended.optimizer} at learning rate "
-        f"{recommended.learning_rate:.3g}"
-    )
+    settings = f"batch size {recommended.batch_size:,} with {recommended.optimizer}"
+    if not math.isnan(recommended.learning_rate):
+        settings += f" at learning rate {recommended.learning_rate:.3g}"
     if not arrived:
         return f"Not enough data: no run reached {facts.goal}. First guess: {settings}."
     return f"Train with {settings}."

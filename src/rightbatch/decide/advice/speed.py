@@ -51,10 +51,11 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     for sample in result.samples:
         by_size.setdefault(sample.batch_size, []).append(sample)
     points = [_point(size, samples) for size, samples in sorted(by_size.items())]
-    single = [p for p in points if p.batch_size <= probe.micro_batch_size]
-    model = fit_step_time(
-        [p.batch_size for p in single], [p.samples for p in single], probe.micro_batch_size
-    )
+    micro = probe.micro_batch_size
+    if points[0].batch_size > micro:  # every size accumulates: their steps are taken whole
+        micro = points[-1].batch_size
+    single = [p for p in points if p.batch_size <= micro]
+    model = fit_step_time([p.batch_size for p in single], [p.samples for p in single], micro)
     sizes = [p.batch_size for p in points]
     throughputs = [[p.batch_size / s for s in p.samples] for p in points]
     at_knee = knee(sizes, throughputs)
@@ -72,7 +73,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
         ),
         load_share=knee_point.load_seconds / knee_point.step_seconds.value,
         utilisation=_utilisation(result, knee_point),
-        micro_batch_size=probe.micro_batch_size,
+        micro_batch_size=micro,
         noisy=noisy,
         noise_reason=why,
     )

@@ -1,0 +1,117 @@
+"""The response surface: interpolation, seed noise, expected improvement, honest intervals."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from rightbatch.science.response import (
+    Observation,
+    ResponseSurface,
+    expected_improvement,
+    seed_noise,
+)
+
+
+def test_without_observations_the_best_rate_is_near_the_rules_own_and_everything_is_vague():
+    mean, sd = ResponseSurface([]).predict([(0, 0), (0, 2), (0, -4), (3, 0)])
+    assert mean[1] > mean[0]
+    assert mean[2] > mean[1]
+    assert min(sd) > 0.5
+
+
+def test_many_replicates_pull_the_posterior_onto_their_mean():
+    rng = np.random.default_rng(0)
+    seen = [Observation(1.0, 0.5, 2.0 + 0.05 * rng.normal()) for _ in range(60)]
+    mean, sd = ResponseSurface(seen).predict([(1.0, 0.5)])
+    assert mean[0] == pytest.approx(np.mean([s.excess for s in seen]), abs=0.02)
+    assert sd[0] < 0.03
+
+
+def test_knowledge_fades_with_distance():
+    surface = ResponseSurface([Observation(0, 0, 1.0)])
+    _, sd = surface.predict([(0, 0), (1, 0), (3, 0), (6, 0)])
+    assert list(sd) == sorted(sd)
+    assert sd[3] > 3 * sd[0]
+
+
+def test_the_mean_follows_runs_on_both_sides():
+    seen = [Observation(u, v, 0.1 * u + 0.3 * v * v) for u in (-2, 0, 2) for v in (-1, 0, 1)]
+    mean, _ = ResponseSurface(seen).predict([(0, -1), (0, 0), (0, 1), (1, 0)])
+    assert mean[1] < min(mean[0], mean[2])
+    assert mean[3] == pytest.approx(0.1, abs=0.12)
+
+
+def test_an_unfinished_run_counts_for_less_than_one_that_arrived():
+    base = [Observation(0, 0, 0.0)]
+    firm, _ = ResponseSurface([*base, Observation(0, 1, 2.0)]).predict([(0, 1)])
+    vague, _ = ResponseSurface([*base, Observation(0, 1, 2.0, extra_sd=0.7)]).predict([(0, 1)])
+    assert vague[0] < firm[0]
+
+
+def test_the_order_of_observations_does_not_matter():
+    seen = [Observation(u, v, u + v) for u, v in ((0, 0), (1, 0.5), (-2, 1), (3, -1))]
+    points = [(0.5, 0.5), (4, 0)]
+    one, other = ResponseSurface(seen).predict(points), ResponseSurface(seen[::-1]).predict(points)
+    np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sd", [0.03, 0.1, 0.3])
+def test_seed_noise_is_learnt_from_replicates(sd):
+    rng = np.random.default_rng(1)
+    seen = [Observation(g, 0, sd * rng.normal()) for g in range(60) for _ in range(4)]
+    assert seed_noise(seen) == pytest.approx(sd, rel=0.15)
+
+
+def test_seed_noise_without_replicates_is_the_prior_guess():
+    alone = seed_noise([])
+    assert 0.02 < alone < 0.3
+    assert seed_noise([Observation(0, 0, 5.0), Observation(1, 0, -5.0)]) == pytest.approx(alone)
+
+
+def test_unfinished_runs_say_nothing_about_seed_noise():
+    wild = [Observation(0, 0, x, extra_sd=0.5) for x in (0.0, 5.0, -5.0)]
+    assert seed_noise(wild) == pytest.approx(seed_noise([]))
+
+
+@pytest.mark.parametrize(("gap", "sd"), [(0.0, 1.0), (0.3, 0.2), (-0.5, 0.4), (-2.0, 0.5)])
+def test_expected_improvement_is_the_integral_it_stands_for(gap, sd):
+    truth, _ = integrate.quad(lambda x: x * stats.norm.pdf(x, gap, sd), 0, gap + 12 * sd)
+    assert expected_improvement(gap, sd) == pytest.approx(truth, rel=1e-6)
+
+
+def test_expected_improvement_without_doubt_is_the_gap_or_nothing():
+    assert expected_improvement(0.4, 0.0) == 0.4
+    assert expected_improvement(-0.4, 0.0) == 0.0
+
+
+def test_expected_improvement_grows_with_the_gap_and_with_doubt():
+    assert expected_improvement(0.1, 0.3) < expected_improvement(0.2, 0.3)
+    assert expected_improvement(-0.1, 0.1) < expected_improvement(-0.1, 0.3)
+
+
+def test_intervals_cover_the_truth_of_smooth_surfaces():
+    """Bowls with random level, slopes and bends, a dozen noisy runs each, at fresh points."""
+    rng = np.random.default_rng(2)
+    covered = []
+    for _ in range(200):
+        level, slope_u, slope_v = rng.normal() * 2, 0.2 * rng.normal(), 0.25 * rng.normal()
+        bend_u, bend_v = 0.03 * rng.normal(), 0.12 + 0.05 * rng.normal()
+
+        def truth(u, v, c=(level, slope_u, bend_u, slope_v, bend_v)):
+            return c[0] + c[1] * u + c[2] * u * u + c[3] * v + c[4] * v * v
+
+        at = [(rng.integers(-3, 4), rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0])) for _ in range(12)]
+        seen = [Observation(u, v, truth(u, v) + 0.1 * rng.normal()) for u, v in at]
+        fresh = [(rng.uniform(-3, 3), rng.uniform(-1, 1)) for _ in range(5)]
+        mean, sd = ResponseSurface(seen).predict(fresh)
+        covered += [abs(truth(*p) - m) <= 1.96 * s for p, m, s in zip(fresh, mean, sd, strict=True)]
+    assert 0.90 <= np.mean(covered) <= 1.0
+
+
+def test_predictions_stay_finite_with_many_equal_observations():
+    seen = [Observation(0, 0, 1.0)] * 200
+    mean, sd = ResponseSurface(seen).predict([(0, 0)])
+    assert math.isfinite(mean[0])
+    assert 0 < sd[0] < 0.1
