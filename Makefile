@@ -23,5 +23,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Hours of one core the first time; runs that are already in benchmarks/results are not made again.
+CASES := digits-sgd digits-adam fashion-mnist-sgd fashion-mnist-adam
+bench-live: $(READY)
+	for case in $(CASES); do $(BIN)/python benchmarks/live/truth.py $$case || exit; done
+	for case in $(CASES); do $(BIN)/python benchmarks/live/speed.py $$case || exit; done
+	for case in $(CASES); do $(BIN)/python benchmarks/live/tune.py $$case || exit; done
+	for case in $(CASES); do $(BIN)/python benchmarks/live/retrain.py $$case || exit; done
+	$(BIN)/python benchmarks/live/table.py
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

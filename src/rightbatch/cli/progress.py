@@ -61,7 +61,7 @@ class StudyProgress:
             self._stage = asked.stage
             self._task = self._bars.add_task(_TITLES[asked.stage], total=1.0, what="")
         self._asked = asked
-        left = f", at most {duration(asked.seconds_left)} left" if asked.seconds_left > 0 else ""
+        left = f", ≤ {duration(asked.seconds_left)} left" if asked.seconds_left > 0 else ""
         self._bars.update(self._task, completed=asked.done, what=f"{_describe(asked.probe)}{left}")
 
     def progress(self, share: float) -> None:
@@ -90,5 +90,5 @@ def _describe(probe: Probe) -> str:
         return f"gradients at batch size {probe.batch_size:,}"
     size = getattr(probe, "batch_size", None)
     if size is None:
-        return "looking at the workload"
-    return f"batch size {size:,}, learning rate {getattr(probe, 'learning_rate', 0.0):.3g}"
+        return "first look"
+    return f"batch size {size:,} at {getattr(probe, 'learning_rate', 0.0):.3g}"
