@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rightbatch.decide.advice.arms import Arm, Situation, arrived
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
 from rightbatch.decide.advice.model import LearningModel
-from rightbatch.records import BatchPrediction, Status, TrainingProbe
+from rightbatch.records import BatchPrediction, RunSummary, Status, TrainingProbe
 from rightbatch.science.response import expected_improvement
 
 _WORTH = 0.002
@@ -26,8 +26,16 @@ _PATIENCE_FOR_THE_ASKED = 25.0
 """The same for batch sizes that the user named: their regime is to be seen, not only beaten."""
 _MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
 """(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
-_FIRST_SHARE = 0.5
+_FIRST_SHARE = 0.6
 """Share of the time left that a run may take before any has reached the goal."""
+_PILOTS = 3
+_PILOT_SHARE = 0.07
+_PILOT_OCTAVES = 2.0
+"""Before a goal is first reached, so many runs of so small a share of the time left look at rates
+two octaves apart: a first rate far off would else use up half the time. Those that diverge
+are cheap and do not count."""
+_REFERENCE_SHARE = 0.25
+"""The user's present settings are run only where that takes at most this share of the time left."""
 _REFERENCE_AT_MOST = math.log(4)
 """The user's present settings are run unless expected to cost four times the best."""
 _REACH = (3.0, 1.5)
@@ -49,12 +57,14 @@ class _Idea:
         reason: Why, in a few words.
         patience: Times the best run's cost after which it is given up.
         raced: Whether it is given up as soon as it is clearly behind.
+        first_share: Share of the time left it may take before any run has reached the goal.
     """
 
     pair: Pair
     reason: str
     patience: float = _PATIENCE
     raced: bool = True
+    first_share: float = _FIRST_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,29 +123,36 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     if not tried:
         size = min(now.sizes, key=model.prior)
         why = "the cheapest by speed and noise scale, at the rule's rate"
-        return _Idea((size, model.rule(size)), why)
+        share = _FIRST_SHARE if model.goal.target is None else _PILOT_SHARE
+        return _Idea((size, model.rule(size)), why, first_share=share)
+    if not arrived(model) and _pilots_left(model):
+        return _pilot(model)
     if now.settings.batch_sizes and untried:
         size = min(untried, key=model.prior)
+        share = min(_FIRST_SHARE, 1 / len(untried))
         why = "asked for and not yet tried"
-        return _Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, raced=False)
+        return _Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, False, share)
     pairs = _candidates(now, model, tried)
     if not arrived(model) or arm.chosen is None:
-        return _before_any_arrived(model, pairs, tried)
+        return _before_any_arrived(model, pairs)
     ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
     return (
-        _reference(now, arm, tried, ample)
+        _reference(now, arm, tried, left, ample)
         or _most_telling(arm, arm.chosen, pairs, left)
         or _untried_neighbour(model, arm.chosen, untried, ample)
     )
 
 
-def _reference(now: Situation, arm: Arm, tried: set[Pair], ample: bool) -> _Idea | None:
+def _reference(
+    now: Situation, arm: Arm, tried: set[Pair], left: TimeLeft, ample: bool
+) -> _Idea | None:
     """The user's present settings, unless tried, ruled out, or likely to be dear."""
     pair = (now.facts.batch_size, arm.optimizer.learning_rate)
     if pair in tried or now.settings.batch_sizes:
         return None
     gap = arm.model.prior(pair[0]) - min(arm.model.prior(size) for size, _ in tried)
-    if not ample and gap > _REFERENCE_AT_MOST:
+    dear = arm.chosen is None or arm.chosen.seconds.value > _REFERENCE_SHARE * left.for_one_run
+    if not ample and (dear or gap > _REFERENCE_AT_MOST):
         return None
     return _for_the_picture(pair, "your present settings, to compare with", ample)
 
@@ -181,15 +198,34 @@ def _same(pair: Pair, other: Pair) -> bool:
     return pair[0] == other[0] and abs(math.log2(pair[1] / other[1])) < 0.2
 
 
-def _before_any_arrived(
-    model: LearningModel, pairs: Sequence[Pair], tried: set[Pair]
-) -> _Idea | None:
-    """The untried pair most likely to be cheap."""
-    fresh = [pair for pair in pairs if pair not in tried]
-    if not fresh:
+def _alive(model: LearningModel) -> list[RunSummary]:
+    """The runs that did not diverge."""
+    return [run for run in model.summaries if run.status != Status.DIVERGED.value]
+
+
+def _pilots_left(model: LearningModel) -> bool:
+    """Whether short runs at other learning rates come first."""
+    return model.goal.target is not None and len(_alive(model)) < _PILOTS
+
+
+def _pilot(model: LearningModel) -> _Idea:
+    """A short run at the first batch size, below the learning rates tried there, else above."""
+    size = model.summaries[0].batch_size
+    runs = [run for run in model.summaries if run.batch_size == size]
+    octaves = [model.rate_octaves(size, run.learning_rate) for run in runs]
+    diverged = any(run.status == Status.DIVERGED.value for run in runs)
+    below = diverged or min(octaves) > -_PILOT_OCTAVES
+    at = min(octaves) - _PILOT_OCTAVES if below else max(octaves) + _PILOT_OCTAVES
+    why = "a short look at another learning rate"
+    return _Idea((size, model.rule(size) * 2**at), why, raced=False, first_share=_PILOT_SHARE)
+
+
+def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair]) -> _Idea | None:
+    """The pair most likely to be cheap, one that ran for a short time included."""
+    if not pairs:
         return None
-    scores = [mean - 0.5 * sd for mean, sd in model.predict(fresh)]
-    return _Idea(fresh[scores.index(min(scores))], "no run has reached the goal yet")
+    means = [mean for mean, _ in model.predict(pairs)]
+    return _Idea(pairs[means.index(min(means))], "no run has reached the goal yet")
 
 
 def _most_telling(
@@ -243,17 +279,18 @@ class _Limits:
         if goal.within_seconds is not None:
             steps = min(steps, goal.within_seconds / step_seconds)
         self.hopeless = steps < 1
+        allowed = math.exp(2 * model.surface.noise_sd)
+        per_step = model.cost_per_step(size)
         if arm.chosen is not None and model.best is not None and arrived(model):
-            allowed = math.exp(2 * model.surface.noise_sd)
             cost = arm.chosen.steps.value * model.cost_per_step(arm.chosen.batch_size)
-            per_step = model.cost_per_step(size)
-            budgeted = steps
+            self.hopeless |= steps < 0.5 * cost / per_step
             steps = min(steps, idea.patience * allowed * cost / per_step)
-            self.hopeless = budgeted < 0.5 * cost / per_step
-            if idea.raced:
-                self.milestones = _milestones(model, allowed, per_step)
         else:
-            self.max_seconds *= _FIRST_SHARE
+            self.max_seconds *= idea.first_share
+            shortest = min((run.train_seconds for run in _alive(model)), default=0.0)
+            self.hopeless |= self.max_seconds < 0.5 * shortest
+        if idea.raced:
+            self.milestones = _milestones(model, allowed, per_step)
         self.max_steps = max(1, math.ceil(steps))
 
 
