@@ -106,15 +106,17 @@ def _from_text(text: str) -> WorkloadReference:
 
 def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
     name = getattr(factory, "__qualname__", type(factory).__name__)
-    module = sys.modules.get(getattr(factory, "__module__", ""))
+    module = sys.modules.get(getattr(factory, "__module__", None) or "")
     path = getattr(module, "__file__", None)
-    importable = name.isidentifier() and path is not None and Path(path).is_file()
-    if not importable or module is None:
+    named = name.isidentifier() and getattr(module, name, None) is factory
+    if module is None or not named or path is None or not Path(path).is_file():
         pickled = cloudpickle.dumps(factory)
         return WorkloadReference(
             name, pickled=pickled, title=name.replace("<", "").replace(">", "")
         )
-    if module.__name__ == "__main__" or "." not in module.__name__:
-        file = str(Path(str(path)).resolve())
+    spec = getattr(module, "__spec__", None)  # tells the name of a `python -m` module
+    module_name = str(module.__name__ if spec is None else spec.name)
+    if module_name == "__main__" or ("." not in module_name and Path(path).stem != "__init__"):
+        file = str(Path(path).resolve())
         return WorkloadReference(name, file=file, title=f"{Path(file).name}:{name}")
-    return WorkloadReference(name, module=module.__name__, title=f"{module.__name__}:{name}")
+    return WorkloadReference(name, module=module_name, title=f"{module_name}:{name}")

@@ -74,6 +74,8 @@ def make_settings(
     """
     if objective not in ("time", "examples", "steps"):
         raise UsageError(f"The objective {objective!r} is none of time, examples and steps.")
+    if unknown := [stage for stage in stages if stage not in STAGES]:
+        raise UsageError(f"There is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}.")
     if not 0 <= margin < 1:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
     for name, value in (("threads", threads), ("max_batch_size", max_batch_size)):
@@ -233,7 +235,9 @@ def readvise(
         StudyNotFound: There is no such study.
         UsageError: The study has nothing to recommend from.
     """
-    limit = make_settings(memory_limit=memory_limit).memory_limit_bytes
+    limit = make_settings(
+        memory_limit=memory_limit, objective=objective or "time"
+    ).memory_limit_bytes
     with open_store(store_address(store)) as opened:
         recording = opened.recording(study)
     return recording, advise(recording, objective, limit)

@@ -13,6 +13,7 @@ from rightbatch.records import (
     MemoryProbe,
     NoiseProbe,
     Outcome,
+    Probe,
     Result,
     SpeedProbe,
 )
@@ -30,7 +31,7 @@ def carry_out(job: Job, progress: Progress) -> tuple[Outcome, Result | None]:
     except Exception as error:
         if not subject.is_out_of_memory(error):
             raise
-        return out_of_memory(getattr(job.probe, "micro_batch_size", 0) or _size(job)), None
+        return out_of_memory(_micro_batch_size(job.probe)), None
 
 
 def _dispatch(job: Job, subject: Subject, progress: Progress) -> tuple[Outcome, Result | None]:
@@ -46,6 +47,15 @@ def _dispatch(job: Job, subject: Subject, progress: Progress) -> tuple[Outcome, 
     return train(subject, probe, progress)
 
 
-def _size(job: Job) -> int:
-    """Examples per forward and backward pass of a job's probe; 0 where it has none."""
-    return int(getattr(job.probe, "batch_size", 0))
+def _micro_batch_size(probe: Probe) -> int:
+    """Examples per forward and backward pass of a probe; 0 where it trains nothing."""
+    match probe:
+        case DescribeProbe():
+            return 0
+        case MemoryProbe():
+            return probe.batch_size
+        case SpeedProbe():
+            return min(max(probe.batch_sizes), probe.micro_batch_size)
+        case NoiseProbe():
+            return max(probe.batch_size, probe.micro_batch_size)
+    return min(probe.batch_size, probe.micro_batch_size)

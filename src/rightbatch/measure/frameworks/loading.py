@@ -65,11 +65,12 @@ def load_factory(reference: WorkloadReference) -> Callable[[], Any]:
 
 def _module(reference: WorkloadReference) -> ModuleType:
     if reference.file is None:
-        return importlib.import_module(str(reference.module))
+        return _by_name(str(reference.module))
     path = Path(reference.file)
     if not path.is_file():
         raise WorkloadNotFound(f"There is no file {reference.file}.")
-    name = path.stem if path.stem.isidentifier() else "workload_file"
+    taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
+    name = path.stem if path.stem.isidentifier() and not taken else "workload_file"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise WorkloadNotFound(f"{reference.file} is not a Python file.")
@@ -78,3 +79,19 @@ def _module(reference: WorkloadReference) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _by_name(name: str) -> ModuleType:
+    """A module found from the working directory or among what is installed."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise WorkloadNotFound(
+            f"There is no module {name} here; run from the directory that holds it, or name a "
+            "workload as file.py:factory."
+        ) from error

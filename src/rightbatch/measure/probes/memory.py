@@ -37,7 +37,17 @@ def measure_memory(
 
 
 def out_of_memory(batch_size: int) -> Outcome:
-    """The outcome of a trial that needed more memory than it may have."""
+    """The outcome of a trial that needed more memory than it may have.
+
+    Args:
+        batch_size: Examples per forward and backward pass; 0 where nothing was trained.
+    """
+    if batch_size == 0:
+        return Outcome(
+            Status.OUT_OF_MEMORY,
+            "Building the workload does not fit the memory limit; load less data into memory, or "
+            "raise the memory limit.",
+        )
     return Outcome(
         Status.OUT_OF_MEMORY,
         f"A micro-batch of {batch_size} does not fit the memory limit; use a smaller micro-batch "

@@ -61,7 +61,8 @@ def measure_speed(
     """
     begin = time.perf_counter()
     subject.start(probe.optimizer, None, seed=0)
-    flops = subject.flops(next(subject.batches(min(probe.batch_sizes), seed=2)))
+    smallest = next(subject.batches(min(*probe.batch_sizes, probe.micro_batch_size), seed=2))
+    flops = subject.flops(smallest)
     peak = subject.peak_flops_per_second()
     subject.start(probe.optimizer, None, seed=0)
     timers: list[_Timer] = []
@@ -78,7 +79,7 @@ def measure_speed(
     return Outcome(Status.OK), SpeedResult(
         samples=tuple(samples),
         left_out=tuple(size for size in probe.batch_sizes if size not in timed),
-        flops_per_example=None if flops is None else flops / min(probe.batch_sizes),
+        flops_per_example=None if flops is None else flops / subject.size(smallest),
         peak_flops_per_second=peak,
         device_utilisation=max(utilisation) if utilisation else None,
     )

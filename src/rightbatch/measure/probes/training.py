@@ -84,7 +84,7 @@ def _ending(
         return Outcome(Status.OK)
     best = points[0].metric
     for point in points[1:]:
-        best = point.metric if goal.better(point.metric, best) else best
+        best = point.metric if math.isnan(best) or goal.better(point.metric, best) else best
     while milestones and milestones[0][0] <= last.step:
         step, level = milestones.pop(0)
         if goal.better(level, best):

@@ -1,14 +1,15 @@
 """Batches of a PyTorch workload: shuffled epochs without end, and slices of a batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from rightbatch.errors import UsageError
 
 Data = Dataset[Any] | tuple[torch.Tensor, ...]
+_HOLDERS = (torch.Tensor, Mapping, tuple, list)
 
 
 def example_count(data: Data, name: str) -> int:
@@ -18,17 +19,21 @@ def example_count(data: Data, name: str) -> int:
         UsageError: The data has no length, is empty, or its tensors disagree.
     """
     if isinstance(data, tuple):
+        if not data or not all(isinstance(tensor, torch.Tensor) for tensor in data):
+            raise UsageError(
+                f"{name} is a tuple that holds more than tensors; give a tuple of tensors, or a "
+                "map-style Dataset such as a list of examples."
+            )
         lengths = {len(tensor) for tensor in data}
         if len(lengths) != 1:
             raise UsageError(f"The tensors of {name} differ in length: {sorted(lengths)}.")
         count = lengths.pop()
     else:
-        try:
-            count = len(data)  # type: ignore[arg-type]
-        except TypeError:
+        if isinstance(data, IterableDataset) or not hasattr(data, "__len__"):
             raise UsageError(
-                f"{name} has no length; give a map-style Dataset or a tuple of tensors."
-            ) from None
+                f"{name} cannot be indexed; give a map-style Dataset or a tuple of tensors."
+            )
+        count = len(data)
     if count == 0:
         raise UsageError(f"{name} is empty.")
     return count
@@ -37,7 +42,11 @@ def example_count(data: Data, name: str) -> int:
 def shuffled(
     data: Data, batch_size: int, generator: torch.Generator, collate: Any, workers: int
 ) -> Iterator[Any]:
-    """Training batches without end: every epoch a new shuffle, with its short last batch."""
+    """Training batches without end: every epoch a new shuffle, with its short last batch.
+
+    Raises:
+        UsageError: The first batch does not hold as many examples as were asked for.
+    """
     if isinstance(data, tuple):
         count = len(data[0])
         while True:
@@ -54,8 +63,13 @@ def shuffled(
         num_workers=workers,
         persistent_workers=workers > 0,
     )
+    checked = False
     while True:
-        yield from loader
+        for batch in loader:
+            if not checked:
+                _check_first(batch, min(batch_size, len(loader.dataset)))  # type: ignore[arg-type]
+                checked = True
+            yield batch
 
 
 def in_order(data: Data, batch_size: int, collate: Any, workers: int) -> Iterator[Any]:
@@ -68,46 +82,76 @@ def in_order(data: Data, batch_size: int, collate: Any, workers: int) -> Iterato
 
 
 def size(batch: Any) -> int:
-    """Number of examples in a batch: the length of its first tensor or list.
+    """Number of examples in a batch: the length of its first tensor, else of its first list.
 
     Raises:
         UsageError: The batch holds nothing that counts examples.
     """
-    if isinstance(batch, torch.Tensor):
+    if isinstance(batch, torch.Tensor) and batch.ndim > 0:
         return len(batch)
-    if isinstance(batch, dict) and batch:
+    if isinstance(batch, Mapping) and batch:
         return size(next(iter(batch.values())))
     if isinstance(batch, tuple | list) and batch:
-        return size(batch[0]) if isinstance(batch[0], torch.Tensor | dict) else len(batch)
+        return size(batch[0]) if isinstance(batch[0], _HOLDERS) else len(batch)
     raise UsageError(
         f"A batch is a {type(batch).__name__}; it must be a tensor, or a tuple, list or "
         "dict of tensors whose first dimension counts examples."
     )
 
 
-def part(batch: Any, start: int, stop: int) -> Any:
-    """Examples start..stop of a batch, in the same structure."""
+def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
+    """Examples start..stop of a batch, in the same structure.
+
+    Tensors and lists of plain values are cut; what does not belong to single examples, such as a
+    number for the whole batch, is kept.
+
+    Args:
+        batch: A batch, or a piece of its structure.
+        start: First example.
+        stop: Example after the last.
+        count: Number of examples in the whole batch; None to count them.
+
+    Raises:
+        UsageError: A tensor's first dimension does not count examples.
+    """
+    count = size(batch) if count is None else count
     if isinstance(batch, torch.Tensor):
-        return batch[start:stop]
-    if isinstance(batch, dict):
-        return {key: part(value, start, stop) for key, value in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(part(value, start, stop) for value in batch))
-    if isinstance(batch, tuple | list):
-        if all(isinstance(value, torch.Tensor | dict | tuple | list) for value in batch):
-            return type(batch)(part(value, start, stop) for value in batch)
-        return batch[start:stop]
-    return batch
+        if batch.ndim > 0 and len(batch) != count:
+            raise UsageError(
+                f"A batch of {count} examples holds a tensor of {len(batch)} rows and cannot be "
+                "divided into micro-batches; let the first dimension of every tensor count "
+                "examples."
+            )
+        return batch[start:stop] if batch.ndim > 0 else batch
+    if isinstance(batch, tuple | list) and not any(isinstance(v, _HOLDERS) for v in batch):
+        return batch[start:stop] if len(batch) == count else batch
+    return _rebuilt(batch, lambda value: part(value, start, stop, count))
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
     """The batch with every tensor on the device."""
     if isinstance(batch, torch.Tensor):
         return batch.to(device, non_blocking=True)
+    return _rebuilt(batch, lambda value: to_device(value, device))
+
+
+def _rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
+    """The same structure with every value in it changed; anything without structure as it is."""
     if isinstance(batch, dict):
-        return {key: to_device(value, device) for key, value in batch.items()}
+        return {key: change(value) for key, value in batch.items()}
+    if isinstance(batch, Mapping):
+        return type(batch)({key: change(value) for key, value in batch.items()})  # type: ignore[call-arg]
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in batch))
+        return type(batch)(*(change(value) for value in batch))
     if isinstance(batch, tuple | list):
-        return type(batch)(to_device(value, device) for value in batch)
+        return type(batch)(change(value) for value in batch)
     return batch
+
+
+def _check_first(batch: Any, expected: int) -> None:
+    """Refuse batches that are not counted by their first tensor, before anything is trained."""
+    if (found := size(batch)) != expected:
+        raise UsageError(
+            f"A batch of {expected} examples seems to hold {found}; let the first tensor of what "
+            "collate gives have one row per example."
+        )

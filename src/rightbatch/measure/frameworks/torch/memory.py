@@ -9,9 +9,9 @@ from rightbatch.records import Hardware
 
 _SPELLINGS = re.compile(
     r"DefaultCPUAllocator: (can't allocate|not enough) memory"
-    r"|CUDA error: out of memory"
-    r"|(CUDA|HIP|MPS backend) out of memory"
-    r"|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED"
+    r"|(CUDA|HIP)( driver)? error: out of memory"
+    r"|(CUDA|HIP|XPU|MPS backend) out of memory"
+    r"|(CUBLAS|CUDNN|HIPBLAS)_STATUS_ALLOC_FAILED"
     r"|\bstd::bad_alloc\b"
     r"|Cannot allocate memory"
 )
@@ -19,7 +19,7 @@ _SPELLINGS = re.compile(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception is PyTorch's way to say that memory ran out: by type, then by text."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | OSError) and bool(_SPELLINGS.search(str(error)))
 
@@ -71,11 +71,15 @@ class CudaDevice:
             memory_bytes=total,
             memory_limit_bytes=self.limit_bytes(asked_limit),
             platform=host.platform,
+            versions=host.versions,
         )
 
     def utilisation(self) -> float | None:
-        """Share of the last sample period in which a kernel ran (NVML); None without NVML."""
+        """Share of the last sample period in which a kernel ran (NVML); None where it is not told.
+
+        NVML's errors are classes of a library that may be missing, so every exception counts.
+        """
         try:
             return torch.cuda.utilization(self._device) / 100
-        except (ModuleNotFoundError, RuntimeError):
+        except Exception:
             return None

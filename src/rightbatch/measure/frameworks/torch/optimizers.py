@@ -41,27 +41,36 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
     """Every optimizer of a workload: name -> (factory, learning rate, whether the user gave it).
 
     The first entry is the user's own.
+
+    Raises:
+        UsageError: Two optimizers have one name.
     """
     own = getattr(workload.optimizer, "__name__", "optimizer").strip("<>")
     given: dict[str, tuple[OptimizerFactory, float, bool]] = {}
     for name, entry in (workload.optimizers or {}).items():
-        if isinstance(entry, tuple):
-            given[name] = (entry[0], entry[1], True)
+        factory, learning_rate = entry if isinstance(entry, tuple) else (entry, None)
+        if factory is workload.optimizer:
+            own = name
+        elif learning_rate is None:
+            known = _DEFAULTS.get(name, (factory, workload.learning_rate))[1]
+            given[name] = (factory, known, False)
         else:
-            known = _DEFAULTS.get(name, (entry, workload.learning_rate))[1]
-            is_own = entry is workload.optimizer
-            given[name] = (entry, workload.learning_rate if is_own else known, is_own)
-            own = name if is_own else own
+            given[name] = (factory, learning_rate, True)
+    if own in given:
+        raise UsageError(
+            f"Workload.optimizer and an entry of Workload.optimizers are both called {own!r}; "
+            "give the entry another name."
+        )
     first = {own: (workload.optimizer, workload.learning_rate, True)}
     defaults = {name: (*entry, False) for name, entry in _DEFAULTS.items()}
     return {**first, **given, **{n: e for n, e in defaults.items() if n not in given | first}}
 
 
-def facts(workload: Workload) -> tuple[OptimizerFacts, ...]:
-    """Plain facts of every optimizer, the user's own first."""
+def facts(workload: Workload, parameters: list[torch.nn.Parameter]) -> tuple[OptimizerFacts, ...]:
+    """Plain facts of every optimizer, the user's own first; each is made once, for the model."""
     described = []
     for name, (factory, learning_rate, tuned) in catalog(workload).items():
-        probe = factory([torch.nn.Parameter(torch.zeros(1))], learning_rate)
+        probe = factory(parameters, learning_rate)
         if not isinstance(probe, torch.optim.Optimizer):
             raise UsageError(
                 f"The optimizer {name!r} of the workload gives a {type(probe).__name__}; "

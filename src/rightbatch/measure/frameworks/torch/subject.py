@@ -63,7 +63,7 @@ class TorchSubject:
             raise UsageError(
                 f"Workload.model gives a {type(model).__name__}; it must give a torch.nn.Module."
             )
-        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        trainable = [p for p in model.parameters() if p.requires_grad]
         kinds = {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
         return WorkloadFacts(
             title=self._title,
@@ -71,9 +71,9 @@ class TorchSubject:
             train_examples=self.train_examples,
             valid_examples=self._valid_examples,
             batch_size=min(self._workload.batch_size, self.train_examples),
-            optimizers=optimizers.facts(self._workload),
+            optimizers=optimizers.facts(self._workload, trainable),
             goal=self.goal,
-            parameters=trainable,
+            parameters=sum(p.numel() for p in trainable),
             batch_dependent_layers=tuple(sorted(kinds)),
         )
 
@@ -99,13 +99,17 @@ class TorchSubject:
         self._scheduler = None
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
-        """Training batches without end: shuffled epochs, each with its short last batch."""
+        """Training batches without end: shuffled epochs, each with its short last batch.
+
+        The first batches asked for after `start` tell the schedule how many steps there are; past
+        its end the schedule keeps its last factor.
+        """
         work = self._workload
-        if work.schedule is not None and work.epochs is not None:
+        if self._scheduler is None and work.schedule is not None and work.epochs is not None:
             schedule = work.schedule
-            total = round(work.epochs * -(-self.train_examples // batch_size))
+            total = max(1, round(work.epochs * -(-self.train_examples // batch_size)))
             self._scheduler = torch.optim.lr_scheduler.LambdaLR(
-                self._optimizer, lambda step: schedule(step, total)
+                self._optimizer, lambda step: schedule(min(step, total), total)
             )
         generator = torch.Generator().manual_seed(seed)
         return data.shuffled(work.train_data, batch_size, generator, work.collate, work.workers)
@@ -154,7 +158,7 @@ class TorchSubject:
         self._model.eval()
         try:
             with torch.no_grad(), self._autocast():
-                return _metric(self._workload.metric, self._model, self._valid)
+                return _metric(self._workload.metric, self._model, self._valid, self._place)
         finally:
             self._model.train()
 
@@ -208,13 +212,15 @@ class TorchSubject:
 
 def _device(asked: str | None) -> torch.device:
     if asked is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        asked = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(asked)
     except RuntimeError:
         raise UsageError(f"PyTorch knows no device {asked!r}; use cpu or cuda.") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("This PyTorch sees no CUDA device; leave --device out to use the CPU.")
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())  # memory limits need its number
     return device
 
 
@@ -225,11 +231,18 @@ def _seed(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed)
 
 
-def _metric(metric: Any, model: torch.nn.Module, batches: list[Any]) -> float:
+def _metric(metric: Any, model: torch.nn.Module, batches: list[Any], place: torch.device) -> float:
     """Value of a callable metric, or of a torchmetrics metric fed (predictions, targets)."""
-    if hasattr(metric, "update") and hasattr(metric, "compute"):
-        metric.reset()
-        for inputs, targets in batches:
-            metric.update(model(inputs), targets)
-        return float(metric.compute())
-    return float(metric(model, batches))
+    if not (hasattr(metric, "update") and hasattr(metric, "compute")):
+        return float(metric(model, batches))
+    if hasattr(metric, "to"):
+        metric.to(place)
+    metric.reset()
+    for batch in batches:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise UsageError(
+                f"{type(metric).__name__} takes validation batches of (inputs, targets); give a "
+                "function (model, batches) -> float as Workload.metric."
+            )
+        metric.update(model(batch[0]), batch[1])
+    return float(metric.compute())

@@ -68,8 +68,16 @@ class Workload:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise UsageError(f"Workload.batch_size is {self.batch_size}; it must be at least 1.")
-        if not self.learning_rate > 0:
-            raise UsageError(f"Workload.learning_rate is {self.learning_rate}; it must be above 0.")
+        for name in ("learning_rate", "epochs", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"Workload.{name} is {value}; it must be above 0.")
+        if self.valid_batch_size < 1:
+            raise UsageError(
+                f"Workload.valid_batch_size is {self.valid_batch_size}; it must be at least 1."
+            )
+        if self.workers < 0:
+            raise UsageError(f"Workload.workers is {self.workers}; it must be 0 or more.")
         if self.precision not in ("fp32", "bf16"):
             raise UsageError(f"Workload.precision is {self.precision!r}; use 'fp32' or 'bf16'.")
         if self.schedule is not None and self.epochs is None:
