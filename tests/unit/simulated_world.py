@@ -249,7 +249,8 @@ class World:
         points: list[TrainingPoint] = []
         best, wall = -math.inf, self.start_seconds
         for due in self._evaluated_steps(probe):
-            soft = (SOFT_SHARE * probe.seconds_limit - wall) / step_seconds
+            around = self.start_seconds + self.evaluation_seconds * len(points)
+            soft = (SOFT_SHARE * probe.seconds_limit - around) / step_seconds
             step = max(1, min(due, math.ceil(min(probe.max_seconds / step_seconds, soft))))
             metric = self._metric((step / arrival) ** shape) + self.metric_noise * random.normal()
             diverged = math.isinf(arrival) and step > 10

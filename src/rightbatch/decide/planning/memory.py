@@ -69,6 +69,8 @@ def _next_size(now: Situation, points: list[tuple[int, int]], failed: list[int])
     guess = _FIRST_JUMP * ran
     if fitted is not None:
         guess = largest_within(limit, fitted.fixed.value, fitted.slope.value) or cap
-    if not ran * _CLOSE < guess < fails:
+    if guess <= ran * _CLOSE:  # the predicted limit ran: one trial just above verifies it
+        guess = int(ran * _CLOSE)
+    elif guess >= fails:
         guess = math.isqrt(ran * fails) if fails <= cap else cap
     return max(ran + 1, min(guess, cap, fails - 1))

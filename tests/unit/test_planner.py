@@ -1,0 +1,363 @@
+"""The planner as an ask/tell state machine, run through on simulated worlds."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from simulated_world import (
+    MIB,
+    SimulatedOptimizer,
+    World,
+    next_ask,
+    run_study,
+    spent,
+)
+
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.planning.planner import ask
+from rightbatch.records import (
+    DescribeProbe,
+    MemoryProbe,
+    NoiseProbe,
+    Outcome,
+    Recording,
+    Settings,
+    SpeedProbe,
+    Status,
+    TrainingProbe,
+    TrainingResult,
+    Trial,
+)
+
+WORLD = World(beta=2e-5)
+SETTINGS = Settings(training_budget_seconds=20.0)
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return run_study(WORLD, SETTINGS)
+
+
+def probes(recording: Recording, kind: type) -> list:
+    return [trial.probe for trial in recording.trials if isinstance(trial.probe, kind)]
+
+
+def training(recording: Recording) -> list[Trial]:
+    return [trial for trial in recording.trials if isinstance(trial.probe, TrainingProbe)]
+
+
+def trained_seconds(recording: Recording) -> float:
+    return sum(
+        t.result.train_seconds for t in recording.trials if isinstance(t.result, TrainingResult)
+    )
+
+
+# ---- the order of things ----
+
+
+def test_stages_come_in_order(recording):
+    order = [DescribeProbe, MemoryProbe, SpeedProbe, NoiseProbe, TrainingProbe]
+    places = [order.index(type(trial.probe)) for trial in recording.trials]
+    assert places == sorted(places)
+    assert set(places) == set(range(5))
+
+
+def test_only_the_stages_asked_for_are_run():
+    recording = run_study(WORLD, replace(SETTINGS, stages=("memory", "speed")))
+    assert {type(t.probe) for t in recording.trials} == {DescribeProbe, MemoryProbe, SpeedProbe}
+
+
+def test_every_run_has_a_reason(recording):
+    reasons = [probe.reason for probe in probes(recording, TrainingProbe)]
+    assert reasons
+    assert all(len(reason.split()) >= 3 for reason in reasons)
+
+
+def test_no_run_is_repeated_with_the_same_seed(recording):
+    runs = [(p.batch_size, p.learning_rate, p.seed) for p in probes(recording, TrainingProbe)]
+    assert len(runs) == len(set(runs))
+
+
+def test_milestones_ascend_and_come_before_the_last_step(recording):
+    for probe in probes(recording, TrainingProbe):
+        steps = [step for step, _ in probe.milestones]
+        levels = [level for _, level in probe.milestones]
+        assert steps == sorted(steps)
+        assert levels == sorted(levels)
+
+
+def test_a_resumed_study_asks_the_same_next_probe(recording):
+    for count in range(len(recording.trials)):
+        prefix = recording.trials[:count]
+        asked = next_ask(SETTINGS, prefix)
+        assert asked is not None
+        assert asked.probe == recording.trials[count].probe
+    assert next_ask(SETTINGS, recording.trials) is None
+
+
+def test_a_first_look_that_failed_ends_the_study():
+    trial = Trial(1, DescribeProbe(), Outcome(Status.HUNG, "It hung."), None, 0.0, 60.0)
+    assert ask(Settings(), (trial,), 60.0) is None
+
+
+def test_progress_is_a_share_that_never_passes_one(recording):
+    for count in range(1, len(recording.trials)):
+        asked = next_ask(SETTINGS, recording.trials[:count])
+        assert 0 <= asked.done <= asked.then <= 1
+        assert asked.seconds_left >= 0
+
+
+# ---- memory ----
+
+
+@pytest.mark.parametrize("bytes_per_example", [250_000, 3_000_000, 60_000_000])
+@pytest.mark.parametrize("fixed_bytes", [20 * MIB, 900 * MIB])
+def test_the_memory_search_finds_the_limit_in_few_trials(bytes_per_example, fixed_bytes):
+    world = World(bytes_per_example=bytes_per_example, fixed_bytes=fixed_bytes)
+    recording = run_study(world, Settings(stages=("memory",)))
+    ran = [t.probe.batch_size for t in recording.trials[1:] if t.result is not None]
+    truth = world.largest_micro_batch()
+    assert truth < world.train_examples
+    assert max(ran) <= truth
+    assert max(ran) >= min(0.97 * truth, truth - 1)
+    assert len(probes(recording, MemoryProbe)) <= 8
+
+
+def test_the_memory_search_stops_at_the_training_set():
+    recording = run_study(World(train_examples=3000), Settings(stages=("memory",)))
+    sizes = [p.batch_size for p in probes(recording, MemoryProbe)]
+    assert max(sizes) == 3000
+    assert advise(recording).fits.memory.capped_by == "data_set_size"
+
+
+def test_the_memory_search_stops_at_the_largest_size_allowed():
+    settings = Settings(stages=("memory",), max_batch_size=500)
+    recording = run_study(World(), settings)
+    assert max(p.batch_size for p in probes(recording, MemoryProbe)) == 500
+    assert advise(recording).fits.memory.capped_by == "max_batch_size"
+
+
+def test_a_reference_batch_that_does_not_fit_is_searched_below():
+    world = World(batch_size=256, bytes_per_example=100 * MIB)
+    recording = run_study(world, replace(SETTINGS, training_budget_seconds=10.0))
+    first = next(t for t in recording.trials if isinstance(t.probe, MemoryProbe))
+    assert first.outcome.status is Status.OUT_OF_MEMORY
+    memory = advise(recording).fits.memory
+    assert memory.largest_batch_size == world.largest_micro_batch()
+    assert all(
+        p.micro_batch_size <= memory.largest_batch_size for p in probes(recording, TrainingProbe)
+    )
+
+
+def test_nothing_fits_at_all():
+    recording = run_study(World(fixed_bytes=9000 * MIB), Settings(stages=("memory",)))
+    assert {t.outcome.status for t in recording.trials[1:]} == {Status.OUT_OF_MEMORY}
+    advice = advise(recording)
+    assert advice.recommended is None
+    assert advice.binding_constraint == "budget"
+    assert "fits the memory limit" in advice.missing["largest_batch_size"]
+    assert advice.headline.startswith("Not enough data")
+
+
+def test_a_hung_memory_trial_ends_the_search():
+    recording = run_study(World(hangs=(128,)), Settings(stages=("memory",)))
+    assert probes(recording, MemoryProbe)[-1].batch_size == 128
+    assert any("hung" in warning for warning in advise(recording).warnings)
+
+
+# ---- budgets ----
+
+
+@pytest.mark.parametrize("budget", [5.0, 30.0, 180.0])
+@pytest.mark.parametrize("slowness", [1, 10])
+def test_the_wall_clock_budget_is_kept(budget, slowness):
+    world = World(alpha=slowness * 1e-3, beta=slowness * 2e-5)
+    recording = run_study(world, Settings(budget_seconds=budget))
+    assert spent(recording.trials) <= 1.1 * budget
+
+
+@pytest.mark.parametrize("budget", [2.0, 15.0, 60.0])
+def test_the_training_budget_is_kept(budget):
+    settings = Settings(budget_seconds=1000.0, training_budget_seconds=budget)
+    recording = run_study(World(beta=2e-5), settings)
+    step = max(
+        World(beta=2e-5).step_seconds(p.batch_size) for p in probes(recording, TrainingProbe)
+    )
+    assert trained_seconds(recording) <= budget + 2 * step
+
+
+def test_no_time_left_asks_for_nothing(recording):
+    assert ask(SETTINGS, recording.trials[:6], SETTINGS.budget_seconds) is None
+
+
+# ---- learning rates ----
+
+
+def test_a_rate_that_diverged_is_not_asked_for_again_nor_one_above_it():
+    hot = SimulatedOptimizer(user_rate=1.6, best_rate=0.1)
+    recording = run_study(World(optimizers=(hot,), beta=2e-5), SETTINGS)
+    ceilings: dict[int, float] = {}
+    diverged = 0
+    for trial in training(recording):
+        size, rate = trial.probe.batch_size, trial.probe.learning_rate
+        assert rate < ceilings.get(size, math.inf)
+        if trial.outcome.status is Status.DIVERGED:
+            ceilings[size], diverged = rate, diverged + 1
+    assert diverged >= 1
+    assert advise(recording).recommended.seconds_to_goal is not None
+
+
+@pytest.mark.parametrize("times", [1 / 8, 8])
+def test_a_learning_rate_eight_times_off_is_recovered_from(times):
+    world = World(optimizers=(SimulatedOptimizer(user_rate=0.1 * times),), beta=2e-5)
+    choice = advise(run_study(world, SETTINGS)).recommended
+    off = math.log2(choice.learning_rate / world.best_rate(choice.batch_size))
+    assert abs(off) < 1.6
+
+
+# ---- what the user restricts ----
+
+
+def test_exactly_the_batch_sizes_asked_for_are_tried():
+    world = World(train_examples=500, critical=40.0)
+    settings = Settings(batch_sizes=(1, 32, 0), training_budget_seconds=60.0)
+    recording = run_study(world, settings)
+    tried = {p.batch_size for p in probes(recording, TrainingProbe)}
+    assert tried == {1, 32, 500}
+    advice = advise(recording)
+    assert [name for name, _ in advice.regimes] == ["stochastic", "mini-batch", "full batch"]
+    assert [choice.batch_size for _, choice in advice.regimes] == [1, 32, 500]
+
+
+def test_every_optimizer_asked_for_gets_runs():
+    pair = (
+        SimulatedOptimizer(),
+        SimulatedOptimizer("adam", "square_root", 1e-3, 2e-3, steps_min=250.0),
+    )
+    settings = replace(SETTINGS, optimizers=("sgd", "adam"), training_budget_seconds=30.0)
+    recording = run_study(World(optimizers=pair, beta=2e-5), settings)
+    tried = [p.optimizer for p in probes(recording, TrainingProbe)]
+    assert tried.count("sgd") >= 2
+    assert tried.count("adam") >= 2
+    advice = advise(recording)
+    assert {choice.optimizer for choice in advice.by_optimizer} == {"sgd", "adam"}
+    assert advice.recommended.optimizer == "adam"
+
+
+def test_without_being_asked_only_the_workloads_own_optimizer_is_studied():
+    pair = (SimulatedOptimizer(), SimulatedOptimizer("adam"))
+    recording = run_study(World(optimizers=pair), replace(SETTINGS, training_budget_seconds=5.0))
+    assert {p.optimizer for p in probes(recording, TrainingProbe)} == {"sgd"}
+
+
+# ---- goals and objectives ----
+
+
+def test_best_within_epochs_keeps_to_the_epochs():
+    world = World(train_examples=2000, goal="best accuracy within 10 epochs")
+    recording = run_study(world, SETTINGS)
+    for trial in training(recording):
+        assert trial.probe.max_steps * trial.probe.batch_size <= 10 * 2000 + trial.probe.batch_size
+    assert advise(recording).recommended.seconds_to_goal is not None
+
+
+def test_best_within_seconds_keeps_to_the_seconds():
+    world = World(beta=2e-5, goal="best accuracy within 2s")
+    recording = run_study(world, SETTINGS)
+    for trial in training(recording):
+        assert trial.result.train_seconds <= 2.0 * 1.25
+    advice = advise(recording)
+    assert advice.recommended is not None
+    assert any("best metric within a limit" in warning for warning in advice.warnings)
+
+
+def test_fewest_examples_want_smaller_batches_than_fewest_steps():
+    chosen = {}
+    for objective in ("examples", "time", "steps"):
+        settings = replace(SETTINGS, objective=objective)
+        chosen[objective] = advise(run_study(WORLD, settings)).batch_size
+    assert chosen["examples"] < chosen["steps"]
+    assert chosen["examples"] <= chosen["time"] <= chosen["steps"]
+
+
+# ---- odd workloads ----
+
+
+@pytest.mark.parametrize("examples", [2, 3, 4, 5, 7, 10])
+def test_tiny_training_sets_are_no_trouble(examples):
+    world = World(train_examples=examples, batch_size=min(4, examples), critical=3.0)
+    recording = run_study(world, replace(SETTINGS, budget_seconds=20.0))
+    advice = advise(recording)
+    assert 1 <= advice.batch_size <= examples
+    assert all(p.batch_size <= examples for p in probes(recording, TrainingProbe))
+
+
+def test_a_reference_of_one_example():
+    world = World(train_examples=1000, batch_size=1, critical=30.0)
+    advice = advise(run_study(world, SETTINGS))
+    assert advice.batch_size > 1
+    assert advice.reference.batch_size == 1
+
+
+def test_a_reference_larger_than_the_training_set():
+    world = World(train_examples=100, batch_size=512, critical=30.0)
+    recording = run_study(world, SETTINGS)
+    assert all(p.batch_size <= 100 for p in probes(recording, MemoryProbe))
+    assert 1 <= advise(recording).batch_size <= 100
+
+
+def test_a_goal_nobody_reaches_still_gives_a_first_guess():
+    world = World(top=0.7, beta=2e-5)
+    recording = run_study(world, replace(SETTINGS, budget_seconds=60.0))
+    assert all(t.outcome.status is not Status.OK for t in training(recording))
+    advice = advise(recording)
+    assert advice.binding_constraint == "budget"
+    assert advice.recommended is not None
+    assert advice.recommended.seconds_to_goal is None
+    assert advice.headline.startswith("Not enough data")
+    assert "predicted_seconds_to_goal" in advice.missing
+
+
+def test_a_first_guess_is_never_a_setting_that_diverged():
+    hot = SimulatedOptimizer(user_rate=6.4, best_rate=0.1)
+    world = World(optimizers=(hot,), top=0.7, beta=2e-5)
+    recording = run_study(world, replace(SETTINGS, budget_seconds=60.0))
+    diverged = [t.probe for t in training(recording) if t.outcome.status is Status.DIVERGED]
+    choice = advise(recording).recommended
+    assert diverged
+    for probe in diverged:
+        assert choice.batch_size != probe.batch_size or choice.learning_rate < probe.learning_rate
+
+
+def test_a_noise_scale_that_cannot_be_measured_is_done_without():
+    recording = run_study(World(noise_scale=None, beta=2e-5), SETTINGS)
+    advice = advise(recording)
+    assert advice.fits.noise.noise_scale is None
+    assert "cannot be told from zero" in advice.missing["noise_scale"]
+    assert advice.recommended.seconds_to_goal is not None
+
+
+def test_a_noisy_machine_is_told():
+    advice = advise(run_study(World(timing_noise=0.5, beta=2e-5), SETTINGS))
+    assert advice.fits.speed.noisy
+    assert any("noisy" in warning for warning in advice.warnings)
+
+
+def test_speed_stage_skipped_still_leads_to_a_choice():
+    advice = advise(run_study(WORLD, replace(SETTINGS, stages=("memory", "learning"))))
+    assert advice.fits.speed is None
+    assert advice.missing["knee_batch_size"] == "The speed stage was not asked for."
+
+
+def test_a_training_run_lost_without_a_result_does_not_stop_the_study(recording):
+    prefix = next(i for i, t in enumerate(recording.trials) if isinstance(t.probe, TrainingProbe))
+    probe = recording.trials[prefix].probe
+    killed = Trial(prefix + 1, probe, Outcome(Status.KILLED, "It was killed."), None, 0.0, 1.0)
+    trials = (*recording.trials[:prefix], killed)
+    for _ in range(30):
+        asked = next_ask(SETTINGS, trials)
+        if asked is None or asked.probe != probe:
+            break
+        trials = (*trials, replace(killed, number=len(trials) + 1))
+    else:
+        pytest.fail("the planner asks for the same lost run again and again")
