@@ -97,8 +97,8 @@ class TorchFramework:
             RuntimeError("HIP out of memory. Tried to allocate 2.00 GiB"),
             RuntimeError("HIP error: out of memory"),
             RuntimeError("XPU out of memory. Tried to allocate 2.00 GiB"),
-            RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB, max allowed: 9.07 GB)"),
-            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB)"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
             RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
             OSError(12, "Cannot allocate memory"),
         ]  # fmt: skip

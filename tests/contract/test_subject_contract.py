@@ -139,7 +139,7 @@ def test_start_takes_the_reference_learning_rate_where_none_is_given(frame, subj
 
 
 def test_start_refuses_an_optimizer_that_is_not_there(subject):
-    with pytest.raises(UsageError, match="no optimizer 'lion'; it has .*sgd"):
+    with pytest.raises(UsageError, match=r"no optimizer 'lion'; it has .*sgd"):
         subject.start("lion", None, 0)
 
 
@@ -222,7 +222,7 @@ def test_every_spelling_of_out_of_memory_is_recognised(frame, subject):
 
 
 def test_the_frameworks_own_out_of_memory_error_is_recognised(frame, subject):
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever class the framework takes
+    with pytest.raises(Exception) as caught:
         frame.real_out_of_memory()
     assert subject.is_out_of_memory(caught.value)
 

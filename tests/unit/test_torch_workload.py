@@ -1,0 +1,429 @@
+"""A PyTorch user's data, metric, optimizers and options, as `rightbatch.torch.Workload` takes them."""
+
+import collections
+import functools
+from collections import UserDict
+from itertools import islice
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.frameworks.torch import data, optimizers
+from rightbatch.measure.frameworks.torch.subject import TorchSubject
+from rightbatch.torch import Workload
+
+N = 30
+X = torch.linspace(-1, 1, N * 4).reshape(N, 4)
+Y = X @ torch.tensor([[1.0], [-2.0], [0.5], [3.0]])
+Pair = collections.namedtuple("Pair", "x y")
+
+
+class Rows(Dataset):
+    """Examples made one at a time, in whatever structure is asked for."""
+
+    def __init__(self, example):
+        self.example = example
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, index):
+        return self.example(index)
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        yield from zip(X, Y, strict=True)
+
+
+def mse(net, batch):
+    x, y = batch
+    return nn.functional.mse_loss(net(x), y)
+
+
+def mean_error(net, batches):
+    errors = [float((net(x) - y).detach().square().sum()) for x, y in batches]
+    return sum(errors) / sum(len(y) for _, y in batches)
+
+
+def workload(**changes):
+    plain = {
+        "model": lambda: nn.Linear(4, 1),
+        "train_data": (X, Y),
+        "valid_data": (X[:8], Y[:8]),
+        "loss": mse,
+        "metric": mean_error,
+        "goal": "error <= 0.01",
+        "optimizer": torch.optim.SGD,
+        "batch_size": 10,
+        "learning_rate": 0.1,
+    }
+    return Workload(**(plain | changes))
+
+
+def subject(seed=0, **changes):
+    made = TorchSubject(workload(**changes), "mine", "cpu", 1, "", CpuDevice())
+    made.start(next(iter(made._catalog)), None, seed)
+    return made
+
+
+def weights(made):
+    return torch.cat([p.detach().flatten().clone() for p in made._model.parameters()])
+
+
+def learning_rates(made, steps, batch_size=10):
+    batches, seen = made.batches(batch_size, 0), []
+    for batch in islice(batches, steps):
+        seen.append(made._optimizer.param_groups[0]["lr"])
+        made.step(batch, batch_size)
+    return seen
+
+
+STRUCTURES = {
+    "tuples": (lambda i: (X[i], Y[i]), lambda b: (b[0], b[1])),
+    "dicts": (lambda i: {"x": X[i], "y": Y[i]}, lambda b: (b["x"], b["y"])),
+    "namedtuples": (lambda i: Pair(X[i], Y[i]), lambda b: (b.x, b.y)),
+    "nested": (lambda i: ((X[i, :2], X[i, 2:]), Y[i]), lambda b: (torch.cat([*b[0]], 1), b[1])),
+    "names first": (lambda i: (f"row {i}", X[i], Y[i]), lambda b: (b[1], b[2])),
+}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_examples_of_any_structure_train_whole_and_in_micro_batches(structure, workers):
+    example, fields = STRUCTURES[structure]
+    made = subject(
+        train_data=Rows(example),
+        loss=lambda net, batch: mse(net, fields(batch)),
+        workers=workers,
+    )
+    batches = list(islice(made.batches(16, 0), 2))
+    assert [made.size(batch) for batch in batches] == [16, 14]
+    assert sorted(torch.cat([fields(b)[0] for b in batches])[:, 0]) == sorted(X[:, 0])
+    made.step(batches[0], 16)
+    whole = weights(made)
+    made.start("SGD", None, 0)
+    before = weights(made)
+    made.step(batches[0], 5)
+    torch.testing.assert_close(weights(made), whole)
+    assert not torch.equal(before, whole)
+
+
+def test_a_namedtuple_batch_stays_one_when_divided():
+    piece = data.part(Pair(X, Y), 2, 5)
+    assert type(piece) is Pair
+    assert torch.equal(piece.y, Y[2:5])
+    assert type(data.to_device(piece, torch.device("cpu"))) is Pair
+
+
+def test_mappings_that_are_no_dicts_are_divided_in_their_own_type():
+    piece = data.part(UserDict(x=X, y=Y), 2, 5)
+    assert type(piece) is UserDict
+    assert torch.equal(piece["x"], X[2:5])
+    assert data.size(UserDict(x=X)) == N
+    assert type(data.to_device(piece, torch.device("cpu"))) is UserDict
+
+
+def test_what_belongs_to_the_whole_batch_is_kept_when_it_is_divided():
+    names = [f"row {i}" for i in range(N)]
+    x, name, weight, factor, none = data.part((X, names, torch.tensor(2.0), 3.0, None), 4, 6)
+    assert torch.equal(x, X[4:6])
+    assert name == names[4:6]
+    assert (float(weight), factor, none) == (2.0, 3.0, None)
+
+
+def test_a_tensor_that_does_not_count_examples_cannot_be_divided():
+    packed = (Y, torch.arange(77))
+    assert data.size(packed) == N
+    with pytest.raises(UsageError, match="a tensor of 77 rows and cannot be divided"):
+        data.part(packed, 0, 5)
+
+
+@pytest.mark.parametrize("batch", [3, None, {}, (), torch.tensor(1.0), "text"])
+def test_a_batch_must_count_its_examples(batch):
+    with pytest.raises(UsageError, match="whose first dimension counts examples"):
+        data.size(batch)
+
+
+def test_collate_is_the_users_own():
+    def collate(examples):
+        x, y = zip(*examples, strict=True)
+        return {"x": torch.stack(x) * 2, "y": torch.stack(y)}
+
+    made = subject(train_data=TensorDataset(X, Y), collate=collate)
+    batch = next(made.batches(N, 0))
+    assert float(batch["x"].abs().max()) == 2.0
+
+
+def test_a_collate_that_puts_time_first_is_refused_before_anything_is_trained():
+    made = subject(
+        train_data=TensorDataset(X, Y),
+        collate=lambda examples: torch.stack([x for x, _ in examples], dim=1),
+    )
+    with pytest.raises(UsageError, match="A batch of 10 examples seems to hold 4"):
+        next(made.batches(10, 0))
+
+
+def test_a_dataset_smaller_than_the_batch_gives_itself_whole():
+    made = subject(train_data=TensorDataset(X, Y))
+    assert made.size(next(made.batches(64, 0))) == N
+
+
+def test_a_metric_function_sees_every_validation_example_without_gradients():
+    seen = {}
+
+    def metric(net, batches):
+        seen["rows"] = [len(x) for x, _ in batches]
+        seen["training"] = net.training
+        seen["gradients"] = net(batches[0][0]).requires_grad
+        return 0.5
+
+    assert subject(metric=metric, valid_batch_size=3).evaluate() == 0.5
+    assert seen == {"rows": [3, 3, 2], "training": False, "gradients": False}
+
+
+class MeanSquaredError:
+    """The three methods of a torchmetrics metric, and its way to another device."""
+
+    def __init__(self):
+        self.reset()
+        self.place = None
+
+    def to(self, place):
+        self.place = place
+        return self
+
+    def reset(self):
+        self.sum, self.count = torch.tensor(0.0), 0
+
+    def update(self, predictions, targets):
+        self.sum += (predictions - targets).square().sum()
+        self.count += len(targets)
+
+    def compute(self):
+        return self.sum / self.count
+
+
+@pytest.mark.parametrize("dataset", [(X, Y), TensorDataset(X, Y)])
+def test_a_metric_object_gives_the_same_as_a_function_every_time(dataset):
+    metric = MeanSquaredError()
+    made = subject(metric=metric, valid_data=dataset, valid_batch_size=7)
+    expected = mean_error(made._model, [(X, Y)])
+    assert made.evaluate() == pytest.approx(expected, rel=1e-5)
+    assert made.evaluate() == pytest.approx(expected, rel=1e-5)
+    assert metric.place == torch.device("cpu")
+
+
+def test_a_metric_object_needs_pairs():
+    rows = Rows(STRUCTURES["dicts"][0])
+    with pytest.raises(UsageError, match=r"MeanSquaredError takes .* \(inputs, targets\)"):
+        subject(metric=MeanSquaredError(), valid_data=rows).evaluate()
+
+
+def test_a_schedule_multiplies_the_learning_rate_over_the_users_epochs():
+    told = set()
+
+    def schedule(step, total):
+        told.add(total)
+        return 1 - step / total
+
+    made = subject(schedule=schedule, epochs=2)
+    assert learning_rates(made, 8) == pytest.approx(
+        [0.1, 0.1 * 5 / 6, 0.1 * 4 / 6, 0.05, 0.1 * 2 / 6, 0.1 / 6, 0.0, 0.0]
+    )
+    assert told == {6}
+
+
+def test_a_schedule_has_as_many_steps_as_the_run_has_even_while_others_are_sampled():
+    made = subject(schedule=lambda step, total: 1 / total, epochs=1)
+    training = made.batches(10, 0)
+    made.batches(30, 1)
+    batch = next(training)
+    made.step(batch, 10)
+    assert made._optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 3)
+    made.start("SGD", None, 0)
+    assert learning_rates(made, 1, batch_size=15) == pytest.approx([0.05])
+
+
+def test_without_a_schedule_the_learning_rate_stays():
+    assert learning_rates(subject(epochs=1), 5) == [0.1] * 5
+
+
+@pytest.mark.parametrize("micro", [10, 4])
+def test_clipping_limits_the_norm_of_the_whole_update(micro):
+    made = subject(clip_norm=0.25)
+    before = weights(made)
+    made.step((X[:10] * 100, Y[:10]), micro)
+    assert float((weights(made) - before).norm()) == pytest.approx(0.1 * 0.25, rel=1e-4)
+
+
+def test_bfloat16_trains_on_a_cpu():
+    dtypes = []
+
+    def loss(net, batch):
+        predictions = net(batch[0])
+        dtypes.append(predictions.dtype)
+        return nn.functional.mse_loss(predictions.float(), batch[1])
+
+    made = subject(precision="bf16", loss=loss)
+    before = made.evaluate()
+    for batch in islice(made.batches(10, 0), 60):
+        made.step(batch, 10)
+    assert set(dtypes) == {torch.bfloat16}
+    assert next(made._model.parameters()).dtype == torch.float32
+    assert made.evaluate() < before / 4
+
+
+def test_single_precision_is_the_default():
+    made = subject()
+    batch = next(made.batches(10, 0))
+    assert made.step(batch, 10).dtype == torch.float32
+
+
+def facts(**changes):
+    return optimizers.facts(workload(**changes), list(nn.Linear(4, 1).parameters()))
+
+
+def adamw(parameters, learning_rate):
+    return torch.optim.AdamW(parameters, lr=learning_rate)
+
+
+def momentum(parameters, learning_rate):
+    return torch.optim.SGD(parameters, lr=learning_rate, momentum=0.9)
+
+
+def test_the_users_optimizer_comes_first_and_the_fields_three_are_untuned():
+    found = facts(optimizer=adamw, learning_rate=3e-4)
+    assert [o.name for o in found] == ["adamw", "sgd", "adam", "rmsprop"]
+    assert [o.tuned for o in found] == [True, False, False, False]
+    assert [o.learning_rate for o in found] == [3e-4, 0.05, 1e-3, 1e-3]
+    assert [o.rule for o in found] == ["square_root", "linear", "square_root", "square_root"]
+
+
+def test_named_optimizers_keep_their_names_and_rates():
+    found = {
+        o.name: o
+        for o in facts(
+            optimizer=momentum,
+            optimizers={
+                "adam": (torch.optim.Adam, 5e-4), "mine": momentum, "rmsprop": torch.optim.RMSprop,
+            },
+        )
+    }  # fmt: skip
+    assert list(found) == ["mine", "adam", "rmsprop", "sgd"]
+    assert (found["mine"].learning_rate, found["mine"].tuned) == (0.1, True)
+    assert (found["adam"].learning_rate, found["adam"].tuned) == (5e-4, True)
+    assert (found["rmsprop"].learning_rate, found["rmsprop"].tuned) == (1e-3, False)
+
+
+def test_the_users_own_optimizer_given_again_with_a_rate_is_not_doubled():
+    found = facts(optimizer=momentum, optimizers={"mine": (momentum, 0.1)})
+    assert [o.name for o in found] == ["mine", "sgd", "adam", "rmsprop"]
+
+
+def test_two_optimizers_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="both called 'adamw'; give the entry another name"):
+        facts(optimizer=adamw, optimizers={"adamw": (torch.optim.AdamW, 1e-3)})
+
+
+def test_an_optimizer_without_a_name_has_one_all_the_same():
+    assert facts(optimizer=lambda p, lr: torch.optim.SGD(p, lr))[0].name == "lambda"
+    assert (
+        facts(optimizer=functools.partial(torch.optim.SGD, nesterov=False))[0].name == "optimizer"
+    )
+
+
+def test_an_optimizer_must_be_one():
+    with pytest.raises(UsageError, match=r"'broken' of the workload gives a int.*torch\.optim"):
+        facts(optimizers={"broken": (lambda p, lr: 3, 0.1)})
+
+
+def test_an_optimizer_that_takes_matrices_only_is_tried_on_the_models_own():
+    def matrices_only(parameters, learning_rate):
+        parameters = list(parameters)
+        if any(p.ndim < 2 for p in parameters):
+            raise ValueError("matrices only")
+        return torch.optim.SGD(parameters, learning_rate)
+
+    made = subject(optimizer=matrices_only, model=lambda: nn.Linear(4, 1, bias=False))
+    assert made.facts().optimizers[0].name == "matrices_only"
+
+
+def test_layers_that_depend_on_the_batch_are_named():
+    net = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    assert subject(model=lambda: net).facts().batch_dependent_layers == ("BatchNorm1d",)
+
+
+def test_only_trainable_parameters_are_counted_and_trained():
+    def model():
+        net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+        net[0].requires_grad_(False)
+        return net
+
+    made = subject(model=model)
+    assert made.facts().parameters == 5
+    frozen = made._model[0].weight.clone()
+    batch = next(made.batches(10, 0))
+    made.sqr_norms(batch, 5)
+    made.step(batch, 10)
+    assert torch.equal(made._model[0].weight, frozen)
+
+
+def test_a_reference_batch_larger_than_the_data_is_the_whole_data():
+    assert subject(batch_size=500).facts().batch_size == N
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0; it must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"precision": "fp8"}, "precision is 'fp8'; use 'fp32' or 'bf16'"),
+        ({"schedule": lambda step, total: 1.0}, "schedule needs Workload.epochs"),
+        ({"epochs": 0}, "epochs is 0; it must be above 0"),
+        ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
+        ({"valid_batch_size": 0}, "valid_batch_size is 0"),
+        ({"workers": -1}, "workers is -1"),
+    ],
+)
+def test_a_workload_that_cannot_be(changes, said):
+    with pytest.raises(UsageError, match=said):
+        workload(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train_data": (X, Y[:5])}, r"tensors of train_data differ in length: \[5, 30\]"),
+        ({"valid_data": (X[:0], Y[:0])}, "valid_data is empty"),
+        ({"train_data": []}, "train_data is empty"),
+        ({"train_data": Endless()}, "train_data cannot be indexed; give a map-style Dataset"),
+        ({"train_data": ((X[0], Y[0]), (X[1], Y[1]))}, "holds more than tensors"),
+        ({"train_data": ()}, "holds more than tensors"),
+        ({"goal": "good"}, "cannot be read"),
+    ],
+)
+def test_data_or_a_goal_that_cannot_be_used(changes, said):
+    with pytest.raises(UsageError, match=said):
+        subject(**changes)
+
+
+def test_a_model_must_be_a_module():
+    with pytest.raises(UsageError, match=r"gives a int; it must give a torch\.nn\.Module"):
+        TorchSubject(workload(model=lambda: 3), "mine", "cpu", 1, "", CpuDevice()).facts()
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [("abacus", "no device 'abacus'; use cpu or cuda"), ("cuda", "no CUDA device")],
+)
+def test_a_device_that_is_not_there(device, said):
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(UsageError, match=said):
+        TorchSubject(workload(), "mine", device, 1, "", CpuDevice())
