@@ -50,7 +50,7 @@ class _Summary:
 
 @dataclass(frozen=True, slots=True)
 class _Speed:
-    """One row of speed.csv."""
+    """One row of speed.csv; the micro-batches of all devices count as one."""
 
     batch_size: int
     step_seconds: float
@@ -143,8 +143,11 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> dict[int, _Speed]:
     for row in _read_csv(path, SPEED_COLUMNS):
         size = row.value("batch_size", lambda text: _positive(int(text)))
         seconds = row.value("step_seconds", lambda text: _positive(float(text)))
-        micro = row.value("micro_batch", lambda text: int(float(text)), default=size)
-        speeds[size] = _Speed(size, seconds, micro)
+        micro = row.value("micro_batch", lambda text: _positive(int(float(text))), default=size)
+        steps = row.value(
+            "accumulation", lambda text: _positive(int(text)), default=math.ceil(size / micro)
+        )
+        speeds[size] = _Speed(size, seconds, math.ceil(size / steps))
     for size in batch_sizes:
         if size not in speeds:
             raise StoreError(f"{path}: no row for the batch size {size} of study.json.")

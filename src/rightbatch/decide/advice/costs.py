@@ -11,9 +11,19 @@ PerStep = Callable[[int], float]
 
 
 def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | None:
-    """step_seconds(B) from the speed stage, else from the training runs; None without either."""
+    """step_seconds(B) from the speed stage, else from the training runs; None without either.
+
+    Steps that were timed with accumulation count as they were timed: their update, and on several
+    devices their synchronisation, happens once.
+    """
     if speed is not None:
-        return step_time(speed).at
+        model = step_time(speed)
+        accumulated = {
+            point.batch_size: point.step_seconds.value
+            for point in speed.points
+            if point.batch_size > speed.micro_batch_size
+        }
+        return lambda size: accumulated.get(size) or model.at(size)
     samples: dict[int, list[float]] = {}
     for run in runs:
         steps = run.result.points[-1].step

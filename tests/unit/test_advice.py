@@ -1,0 +1,315 @@
+"""Advice from recordings of simulated worlds and from published studies."""
+
+import math
+import os
+import random
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulated_world import MIB, SimulatedOptimizer, World, carry_out, run_study, study_of
+
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.errors import UsageError
+from rightbatch.records import (
+    Advice,
+    Recording,
+    Settings,
+    TrainingProbe,
+    TrainingResult,
+    Trial,
+)
+from rightbatch.store import import_study
+
+SETTINGS = Settings(training_budget_seconds=20.0)
+WORLD = World(beta=2e-5)
+TIGHT = World(
+    train_examples=60_000,
+    critical=3000.0,
+    optimizers=(SimulatedOptimizer(rate_scale=3000.0, steps_min=60.0),),
+    noise_scale=3000.0,
+    alpha=2e-2,
+    bytes_per_example=10 * MIB,
+)
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return run_study(WORLD, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def tight() -> Recording:
+    return run_study(TIGHT, Settings(budget_seconds=1000.0, training_budget_seconds=400.0))
+
+
+def with_runs(world: World, runs: list[tuple[int, float, int]], stages: Settings) -> Recording:
+    """The measuring stages, then training runs at given (batch size, octaves off, seed)."""
+    recording = run_study(world, replace(stages, stages=("memory", "speed", "noise")))
+    trials = recording.trials
+    for size, octaves, seed in runs:
+        rate = world.best_rate(size) * 2**octaves
+        probe = TrainingProbe("sgd", size, size, rate, seed, 10**6, 1e4, 1e4, reason="by hand")
+        trials = (*trials, carry_out(world, probe, len(trials) + 1))
+    return Recording(study_of(world, SETTINGS), trials)
+
+
+def seconds(advice: Advice) -> float:
+    assert advice.recommended is not None
+    assert advice.recommended.seconds_to_goal is not None
+    return advice.recommended.seconds_to_goal.value
+
+
+# ---- what must always hold ----
+
+
+def test_more_memory_never_makes_it_slower(tight):
+    limits = [400 * MIB * 2**k for k in range(6)]
+    times = [seconds(advise(tight, memory_limit_bytes=limit)) for limit in limits]
+    assert all(later <= sooner * 1.001 for sooner, later in pairwise(times))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    critical=st.floats(10, 3000),
+    knee=st.floats(16, 2000),
+    batch=st.sampled_from([1, 8, 32, 256]),
+    examples=st.integers(50, 30_000),
+    off=st.floats(-3, 3),
+    limit=st.integers(400, 4000),
+    seed=st.integers(0, 5),
+)
+def test_every_choice_is_coherent(critical, knee, batch, examples, off, limit, seed):
+    own = SimulatedOptimizer(user_rate=0.1 * 2**off, rate_scale=critical)
+    world = World(
+        train_examples=examples,
+        batch_size=min(batch, examples),
+        critical=critical,
+        noise_scale=critical,
+        optimizers=(own,),
+        beta=1e-3 / knee,
+        limit_bytes=limit * MIB,
+        bytes_per_example=MIB,
+        seed=seed,
+    )
+    recording = run_study(world, replace(SETTINGS, training_budget_seconds=8.0))
+    advice = advise(recording)
+    choice = advice.recommended
+    assert choice is not None
+    assert 1 <= choice.batch_size <= examples
+    assert choice.learning_rate > 0
+    if advice.near_optimal:
+        assert choice.batch_size in advice.near_optimal
+        assert list(advice.near_optimal) == sorted(set(advice.near_optimal))
+    for one in (choice, advice.reference, *advice.by_optimizer):
+        assert one.micro_batch_size * one.accumulation_steps >= one.batch_size
+        assert one.micro_batch_size <= max(1, world.largest_micro_batch())
+        assert one.steps_per_epoch == math.ceil(examples / one.batch_size)
+        for estimate in (one.seconds_to_goal, one.steps_to_goal, one.epochs_to_goal):
+            if estimate is not None:
+                assert estimate.low <= estimate.value <= estimate.high
+    assert all(reason.strip() for reason in advice.missing.values())
+    assert (advice.binding_constraint == "budget") or choice.seconds_to_goal is not None
+
+
+def test_the_order_of_trials_does_not_matter(recording):
+    shuffled = list(recording.trials)
+    random.Random(3).shuffle(shuffled)
+    one, other = advise(recording), advise(replace(recording, trials=tuple(shuffled)))
+    assert (one.batch_size, one.learning_rate) == (other.batch_size, other.learning_rate)
+    assert seconds(one) == pytest.approx(seconds(other), rel=1e-6)
+
+
+def test_a_recording_with_every_run_twice_recommends_the_same():
+    """Runs far enough apart that doubling them cannot turn a close call."""
+    sizes = [(size, 0.0, seed) for size in (16, 64, 256, 1024) for seed in (0, 1)]
+    once = with_runs(WORLD, sizes, SETTINGS)
+    count = len(once.trials)
+    again: list[Trial] = [replace(t, number=t.number + count) for t in once.trials]
+    one, two = advise(once), advise(replace(once, trials=(*once.trials, *again)))
+    assert (one.batch_size, one.learning_rate) == (two.batch_size, two.learning_rate)
+    width = [a.recommended.seconds_to_goal.high / a.recommended.seconds_to_goal.low
+             for a in (one, two)]  # fmt: skip
+    assert width[1] <= width[0]
+
+
+def test_the_users_own_settings_are_predicted_beside(recording):
+    reference = advise(recording).reference
+    assert (reference.batch_size, reference.learning_rate) == (32, 0.1)
+    truth = WORLD.seconds(32, 0.1)
+    assert reference.seconds_to_goal.low * 0.8 <= truth <= reference.seconds_to_goal.high * 1.25
+
+
+def test_the_prediction_comes_near_the_truth(recording):
+    choice = advise(recording).recommended
+    truth = WORLD.seconds(choice.batch_size, choice.learning_rate)
+    assert choice.seconds_to_goal.value == pytest.approx(truth, rel=0.25)
+
+
+# ---- what is not there is said ----
+
+
+def test_stages_that_were_not_asked_for_are_named():
+    advice = advise(run_study(WORLD, replace(SETTINGS, stages=("learning",))))
+    for figure, stage in (("largest_batch_size", "memory"), ("noise_scale", "noise")):
+        assert advice.missing[figure] == f"The {stage} stage was not asked for."
+
+
+def test_every_figure_that_is_none_has_a_reason(recording):
+    first_look = replace(recording, trials=recording.trials[:1])
+    for one in (recording, first_look, replace(recording, trials=recording.trials[:5])):
+        advice = advise(one)
+        fits = advice.fits
+        learning = next(iter(fits.learning), None)
+        for name, value in (
+            ("largest_batch_size", fits.memory and fits.memory.largest_batch_size),
+            ("knee_batch_size", fits.speed),
+            ("noise_scale", fits.noise and fits.noise.noise_scale),
+            ("critical_batch_size", learning and learning.critical_batch_size),
+            ("batch_size", advice.recommended),
+            (
+                "predicted_seconds_to_goal",
+                advice.recommended and advice.recommended.seconds_to_goal,
+            ),
+        ):
+            assert (value is None) == (name in advice.missing), name
+
+
+def test_a_study_that_never_saw_its_workload_cannot_be_advised_on(recording):
+    blind = Recording(replace(recording.study, facts=None, hardware=None), ())
+    with pytest.raises(UsageError, match="run it again"):
+        advise(blind)
+
+
+def test_time_spent_adds_up(recording):
+    told = advise(recording).time_spent
+    wall = sum(trial.wall_seconds for trial in recording.trials)
+    assert told.training + told.measuring + told.around == pytest.approx(wall)
+    assert told.training == pytest.approx(
+        sum(
+            t.result.train_seconds for t in recording.trials if isinstance(t.result, TrainingResult)
+        )
+    )
+
+
+# ---- the same recording, asked otherwise ----
+
+
+def test_another_objective_needs_no_new_trials(recording):
+    sizes = {aim: advise(recording, aim).batch_size for aim in ("examples", "time", "steps")}
+    assert sizes["examples"] <= sizes["time"] <= sizes["steps"]
+    assert advise(recording, "steps").objective == "steps"
+
+
+def test_a_smaller_memory_limit_accumulates(tight):
+    free = advise(tight).recommended
+    less = advise(tight, memory_limit_bytes=1200 * MIB).recommended
+    assert less.micro_batch_size < free.micro_batch_size
+    assert TIGHT.peak_bytes(less.micro_batch_size) <= 1200 * MIB
+
+
+# ---- what binds ----
+
+SEVERAL = [(size, 0.0, seed) for size in (8, 32, 128, 512, 2048) for seed in (0, 1)]
+
+
+def test_flat_costs_bind_nothing():
+    """α is next to nothing and B_crit far away: examples alone count, at every batch size."""
+    flat = World(
+        critical=1e5,
+        optimizers=(SimulatedOptimizer(steps_min=2.0),),
+        alpha=1e-6,
+        beta=1e-4,
+        noise_scale=None,
+        seed_noise=0.01,
+    )
+    advice = advise(with_runs(flat, SEVERAL, SETTINGS))
+    assert advice.binding_constraint == "none"
+    assert max(advice.near_optimal) >= 16 * min(advice.near_optimal)
+
+
+def test_costly_examples_bind_by_the_critical_batch_size():
+    world = World(critical=30.0, alpha=1e-3, beta=5e-6, noise_scale=30.0, seed_noise=0.02)
+    runs = [(size, 0.0, seed) for size in (4, 16, 64, 256, 1024, 8192) for seed in (0, 1)]
+    assert advise(with_runs(world, runs, SETTINGS)).binding_constraint == "critical_batch_size"
+
+
+def test_a_saturated_device_binds_by_throughput():
+    world = World(critical=2000.0, alpha=1e-3, beta=1e-4, noise_scale=2000.0, seed_noise=0.02)
+    runs = [(size, 0.0, seed) for size in (8, 32, 128, 512, 4096, 20000) for seed in (0, 1)]
+    assert advise(with_runs(world, runs, SETTINGS)).binding_constraint == "throughput"
+
+
+def test_a_small_training_set_binds():
+    world = World(train_examples=600, critical=5000.0, noise_scale=5000.0, alpha=1e-2)
+    runs = [(size, 0.0, seed) for size in (32, 128, 600) for seed in (0, 1)]
+    advice = advise(with_runs(world, runs, SETTINGS))
+    assert advice.batch_size == 600
+    assert advice.binding_constraint == "data_set_size"
+
+
+def test_little_memory_binds():
+    world = World(
+        critical=5000.0,
+        noise_scale=5000.0,
+        alpha=2e-2,
+        beta=1e-6,
+        bytes_per_example=14 * MIB,
+        seed_noise=0.01,
+    )
+    runs = [(size, 0.0, seed) for size in (16, 64, 128, 256) for seed in (0, 1)]
+    advice = advise(with_runs(world, runs, SETTINGS))
+    assert advice.binding_constraint == "memory"
+
+
+def test_too_few_runs_bind_by_the_budget():
+    advice = advise(with_runs(WORLD, [(64, 0.0, 0)], SETTINGS))
+    assert advice.binding_constraint == "budget"
+    assert advice.batch_size == 64
+
+
+# ---- published studies ----
+
+
+def traces() -> list[Path]:
+    where = os.environ.get("RIGHTBATCH_TRACES")
+    if where is None:
+        return []
+    return sorted(path.parent for path in Path(where).glob("*/study.json"))
+
+
+def test_the_published_studies_are_there():
+    if not os.environ.get("RIGHTBATCH_TRACES"):
+        if os.environ.get("CI"):
+            pytest.fail("RIGHTBATCH_TRACES must name the folder of published studies")
+        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies")
+    assert len(traces()) >= 20
+
+
+@pytest.mark.parametrize("directory", traces(), ids=lambda path: path.name)
+def test_published_studies_give_advice(directory):
+    recording = import_study(directory)
+    advice = advise(recording)
+    choice = advice.recommended
+    assert choice.batch_size in recording.study.settings.batch_sizes
+    assert math.isfinite(seconds(advice))
+    assert choice.batch_size in advice.near_optimal
+    assert "nan" not in advice.headline
+    true = true_seconds(recording)
+    assert true[choice.batch_size] <= 1.5 * min(true.values())
+
+
+def true_seconds(recording: Recording) -> dict[int, float]:
+    """Mean training seconds to the goal at each batch size, all its seeds counted."""
+    by_size: dict[int, list[float]] = {}
+    for trial in recording.trials:
+        if isinstance(trial.probe, TrainingProbe) and isinstance(trial.result, TrainingResult):
+            goal = recording.study.facts.goal
+            there = [p.seconds for p in trial.result.points if goal.reached_by(p.metric)]
+            by_size.setdefault(trial.probe.batch_size, []).append(
+                min(there, default=trial.result.train_seconds)
+            )
+    return {size: sum(times) / len(times) for size, times in by_size.items()}
