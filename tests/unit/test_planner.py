@@ -349,15 +349,21 @@ def test_speed_stage_skipped_still_leads_to_a_choice():
     assert advice.missing["knee_batch_size"] == "The speed stage was not asked for."
 
 
-def test_a_training_run_lost_without_a_result_does_not_stop_the_study(recording):
-    prefix = next(i for i, t in enumerate(recording.trials) if isinstance(t.probe, TrainingProbe))
-    probe = recording.trials[prefix].probe
-    killed = Trial(prefix + 1, probe, Outcome(Status.KILLED, "It was killed."), None, 0.0, 1.0)
-    trials = (*recording.trials[:prefix], killed)
-    for _ in range(30):
-        asked = next_ask(SETTINGS, trials)
-        if asked is None or asked.probe != probe:
-            break
-        trials = (*trials, replace(killed, number=len(trials) + 1))
-    else:
-        pytest.fail("the planner asks for the same lost run again and again")
+def test_sizes_whose_runs_are_lost_are_left_alone(recording):
+    """Every run runs out of memory before it measures anything."""
+    trials = tuple(t for t in recording.trials if not isinstance(t.probe, TrainingProbe))
+    sizes = []
+    while asked := next_ask(SETTINGS, trials):
+        sizes.append(asked.probe.batch_size)
+        lost = Outcome(Status.OUT_OF_MEMORY, "It does not fit; use a smaller micro-batch.")
+        trials = (*trials, Trial(len(trials) + 1, asked.probe, lost, None, 0.0, 1.0))
+    assert len(sizes) == len(set(sizes)) > 3
+    assert advise(replace(recording, trials=trials)).recommended.seconds_to_goal is None
+
+
+def test_a_lost_run_does_not_stop_the_study(recording):
+    first = next(i for i, t in enumerate(recording.trials) if isinstance(t.probe, TrainingProbe))
+    probe = recording.trials[first].probe
+    killed = Trial(first + 1, probe, Outcome(Status.KILLED, "It was killed."), None, 0.0, 1.0)
+    resumed = run_study(WORLD, SETTINGS, (*recording.trials[:first], killed))
+    assert advise(resumed).recommended.seconds_to_goal is not None

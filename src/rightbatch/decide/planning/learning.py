@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from rightbatch.decide.advice.arms import Arm, Situation, arrived
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
+from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.records import BatchPrediction, RunSummary, Status, TrainingProbe
 from rightbatch.science.response import expected_improvement
@@ -100,13 +101,13 @@ def next_training_probe(
     limits = _Limits(arm, idea, left, now.facts.train_examples)
     if limits.hopeless:
         return None
-    repeats = sum((s.batch_size, s.learning_rate) == (size, rate) for s in arm.model.summaries)
+    asked = [(p.batch_size, p.learning_rate) for p in _asked(now, arm.optimizer.name)]
     return TrainingProbe(
         optimizer=arm.optimizer.name,
         batch_size=size,
         micro_batch_size=min(size, micro_batch_size),
         learning_rate=rate,
-        seed=now.settings.seed + repeats,
+        seed=now.settings.seed + asked.count((size, rate)),
         max_steps=limits.max_steps,
         max_seconds=limits.max_seconds,
         seconds_limit=deadline,
@@ -119,9 +120,12 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     """The next run; None when none is worth its time."""
     model = arm.model
     tried = {(s.batch_size, s.learning_rate) for s in model.summaries}
-    untried = [size for size in now.sizes if size not in {b for b, _ in tried}]
+    sizes = _sizes(now, model)
+    if not sizes:
+        return None
+    untried = [size for size in sizes if size not in {b for b, _ in tried}]
     if not tried:
-        size = min(now.sizes, key=model.prior)
+        size = min(sizes, key=model.prior)
         why = "the cheapest by speed and noise scale, at the rule's rate"
         share = _FIRST_SHARE if model.goal.target is None else _PILOT_SHARE
         return _Idea((size, model.rule(size)), why, first_share=share)
@@ -132,7 +136,7 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
         share = min(_FIRST_SHARE, 1 / len(untried))
         why = "asked for and not yet tried"
         return _Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, False, share)
-    pairs = _candidates(now, model, tried)
+    pairs = _candidates(sizes, model, tried)
     if not arrived(model) or arm.chosen is None:
         return _before_any_arrived(model, pairs)
     ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
@@ -143,12 +147,26 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     )
 
 
+def _asked(now: Situation, optimizer: str) -> list[TrainingProbe]:
+    """Every run of an optimizer so far, those that measured nothing included."""
+    probes = (probe for _, probe in of_kind(now.trials, TrainingProbe))
+    return [probe for probe in probes if probe.optimizer == optimizer]
+
+
+def _sizes(now: Situation, model: LearningModel) -> list[int]:
+    """Batch sizes to consider, but those whose every run was lost (out of memory, killed)."""
+    asked = {probe.batch_size for probe in _asked(now, model.optimizer.name)}
+    lost = asked - {run.batch_size for run in model.summaries}
+    return [size for size in now.sizes if size not in lost]
+
+
 def _reference(
     now: Situation, arm: Arm, tried: set[Pair], left: TimeLeft, ample: bool
 ) -> _Idea | None:
     """The user's present settings, unless tried, ruled out, or likely to be dear."""
     pair = (now.facts.batch_size, arm.optimizer.learning_rate)
-    if pair in tried or now.settings.batch_sizes:
+    asked = [(p.batch_size, p.learning_rate) for p in _asked(now, arm.optimizer.name)]
+    if pair in asked or now.settings.batch_sizes:
         return None
     gap = arm.model.prior(pair[0]) - min(arm.model.prior(size) for size, _ in tried)
     dear = arm.chosen is None or arm.chosen.seconds.value > _REFERENCE_SHARE * left.for_one_run
@@ -179,14 +197,14 @@ def _untried_neighbour(
     return _for_the_picture(pairs[means.index(min(means))], why, ample)
 
 
-def _candidates(now: Situation, model: LearningModel, tried: set[Pair]) -> list[Pair]:
+def _candidates(sizes: Sequence[int], model: LearningModel, tried: set[Pair]) -> list[Pair]:
     """Every pair tried or on the grid; none at or above a learning rate that diverged."""
-    ceilings = dict.fromkeys(now.sizes, math.inf)
+    ceilings = dict.fromkeys(sizes, math.inf)
     for run in model.summaries:
         if run.status == Status.DIVERGED.value:
             size = run.batch_size
             ceilings[size] = min(ceilings.get(size, math.inf), run.learning_rate)
-    grid = {(size, model.rule(size) * 2**octave) for size in now.sizes for octave in RATE_OCTAVES}
+    grid = {(size, model.rule(size) * 2**octave) for size in sizes for octave in RATE_OCTAVES}
     near = {pair for pair in grid if not any(_same(pair, other) for other in tried)}
     return sorted(
         (size, rate) for size, rate in near | tried if rate < ceilings.get(size, math.inf) * 0.99
