@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from rightbatch.api.references import preload, reference
 from rightbatch.measure.carry_out import carry_out
 from rightbatch.measure.ports import Job
-from rightbatch.measure.runners import LocalRunner
 from rightbatch.measure.probes.training import evaluation_examples
+from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
@@ -270,7 +270,8 @@ def peaks(factory, *asked):
 
 def test_peak_memory_counts_the_optimizers_state():
     plain, adam = peaks(wide, ("SGD", 4), ("adam", 4))
-    assert 1.7 * PARAMETER_BYTES < adam - plain < 2.8 * PARAMETER_BYTES
+    copies = (adam - plain) / PARAMETER_BYTES
+    assert 1.7 < copies < 4  # two moments, and what its arithmetic holds meanwhile
 
 
 def activations():
