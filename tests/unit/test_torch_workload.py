@@ -1,4 +1,4 @@
-"""A PyTorch user's data, metric, optimizers and options, as `rightbatch.torch.Workload` takes them."""
+"""A PyTorch user's data, metric, optimizers and options, as a Workload takes them."""
 
 import collections
 import functools
@@ -331,7 +331,7 @@ def test_two_optimizers_of_one_name_are_refused():
 
 
 def test_an_optimizer_without_a_name_has_one_all_the_same():
-    assert facts(optimizer=lambda p, lr: torch.optim.SGD(p, lr))[0].name == "lambda"
+    assert facts(optimizer=lambda p, lr: torch.optim.SGD(p, lr=lr))[0].name == "lambda"
     assert (
         facts(optimizer=functools.partial(torch.optim.SGD, nesterov=False))[0].name == "optimizer"
     )
