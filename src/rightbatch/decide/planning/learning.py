@@ -18,7 +18,9 @@ from rightbatch.records import BatchPrediction, RunSummary, Status, TrainingProb
 from rightbatch.science.response import expected_improvement
 
 _WORTH = 0.002
-"""A run is worth making while it is expected to lower the predicted cost by 0.2%."""
+_WORTH_WHEN_AMPLE = 0.0005
+"""A run is worth making while it is expected to lower the predicted cost by 0.2%, or by 0.05% where
+runs are cheap next to the time left."""
 _PATIENCE = 1.2
 """A run may cost this many times the best one, and twice its seed noise, before it is given up."""
 _PATIENCE_FOR_THE_PICTURE = 4.0
@@ -142,7 +144,7 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
     return (
         _reference(now, arm, tried, left, ample)
-        or _most_telling(arm, arm.chosen, pairs, left)
+        or _most_telling(arm, arm.chosen, pairs, left, _WORTH_WHEN_AMPLE if ample else _WORTH)
         or _untried_neighbour(model, arm.chosen, untried, ample)
     )
 
@@ -247,9 +249,9 @@ def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair]) -> _Idea | 
 
 
 def _most_telling(
-    arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft
+    arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft, enough: float
 ) -> _Idea | None:
-    """The pair with the highest knowledge gradient per second; None where none is worth a run."""
+    """The pair with the highest knowledge gradient per second; None where none gains enough."""
     model = arm.model
     incumbent = (chosen.batch_size, chosen.learning_rate)
     here = (math.log2(incumbent[0]), model.rate_octaves(*incumbent))
@@ -270,7 +272,7 @@ def _most_telling(
         change = sd * sd / math.hypot(sd, noise)
         gap = best - rival if pair == incumbent else best - mean
         gain = expected_improvement(min(gap, 0.0) if pair == incumbent else gap, change)
-        if gain > _WORTH:
+        if gain > enough:
             seconds = (
                 math.exp(min(mean, best)) / model.cost_per_step(pair[0]) * arm.seconds(pair[0])
             )
