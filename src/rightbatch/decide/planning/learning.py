@@ -144,6 +144,7 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
     return (
         _reference(now, arm, tried, left, ample)
+        or (_untried_neighbour(model, arm.chosen, untried, ample) if ample else None)
         or _most_telling(arm, arm.chosen, pairs, left, _WORTH_WHEN_AMPLE if ample else _WORTH)
         or _untried_neighbour(model, arm.chosen, untried, ample)
     )
