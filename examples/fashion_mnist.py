@@ -18,9 +18,10 @@ from rightbatch.torch import Workload
 
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 SOURCE = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 CHECKSUMS = {
-    "train-images-idx3-ubyte.gz": "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
-    "train-labels-idx1-ubyte.gz": "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+    IMAGES: "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+    LABELS: "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
 }
 VALID_EXAMPLES = 2000
 
@@ -80,8 +81,8 @@ def adam(parameters, learning_rate):
 
 
 def workload() -> Workload:
-    images = read("train-images-idx3-ubyte.gz")
-    labels = read("train-labels-idx1-ubyte.gz").long()
+    images = read(IMAGES)
+    labels = read(LABELS).long()
     train = slice(0, len(labels) - VALID_EXAMPLES)
     valid = slice(len(labels) - VALID_EXAMPLES, len(labels))
     return Workload(
