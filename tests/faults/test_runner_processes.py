@@ -201,8 +201,10 @@ def test_close_leaves_no_process_and_a_closed_server_starts_again(server):
 
 
 PARENT = """
+import signal
 import sys
 sys.path[:0] = {path!r}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job run with `&`
 from rightbatch.measure.runners.process import TrialServer
 server = TrialServer(fork={fork})
 server.call("runner_entries:{entry}", {payload!r}, deadline_seconds=60, limit_bytes=None,
