@@ -10,7 +10,6 @@ from rightbatch.records import (
     NoiseProbe,
     Outcome,
     Probe,
-    Recording,
     Settings,
     SpeedProbe,
     TrainingProbe,
@@ -68,14 +67,6 @@ def measuring_seconds(trials: Iterable[Trial]) -> float:
     """Wall-clock time of memory, speed and noise trials, in seconds."""
     kinds = MemoryProbe | SpeedProbe | NoiseProbe
     return sum(trial.wall_seconds for trial in trials if isinstance(trial.probe, kinds))
-
-
-def optimizer_names(recording: Recording) -> tuple[str, ...]:
-    """Optimizers the study compares, the workload's own where nothing was asked."""
-    facts = recording.study.facts
-    if facts is None:
-        return ()
-    return recording.study.settings.optimizers or (facts.optimizers[0].name,)
 
 
 def sizes_asked(settings: Settings, train_examples: int) -> tuple[int, ...]:

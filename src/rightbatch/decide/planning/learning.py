@@ -103,13 +103,12 @@ def next_training_probe(
     limits = _Limits(arm, idea, left, now.facts.train_examples)
     if limits.hopeless:
         return None
-    asked = [(p.batch_size, p.learning_rate) for p in _asked(now, arm.optimizer.name)]
     return TrainingProbe(
         optimizer=arm.optimizer.name,
         batch_size=size,
         micro_batch_size=min(size, micro_batch_size),
         learning_rate=rate,
-        seed=now.settings.seed + asked.count((size, rate)),
+        seed=now.settings.seed + _asked(now, arm.optimizer.name).count(idea.pair),
         max_steps=limits.max_steps,
         max_seconds=limits.max_seconds,
         seconds_limit=deadline,
@@ -150,15 +149,15 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     )
 
 
-def _asked(now: Situation, optimizer: str) -> list[TrainingProbe]:
-    """Every run of an optimizer so far, those that measured nothing included."""
+def _asked(now: Situation, optimizer: str) -> list[Pair]:
+    """The pair of every run of an optimizer so far, those that measured nothing included."""
     probes = (probe for _, probe in of_kind(now.trials, TrainingProbe))
-    return [probe for probe in probes if probe.optimizer == optimizer]
+    return [(p.batch_size, p.learning_rate) for p in probes if p.optimizer == optimizer]
 
 
 def _sizes(now: Situation, model: LearningModel) -> list[int]:
     """Batch sizes to consider, but those whose every run was lost (out of memory, killed)."""
-    asked = {probe.batch_size for probe in _asked(now, model.optimizer.name)}
+    asked = {size for size, _ in _asked(now, model.optimizer.name)}
     lost = asked - {run.batch_size for run in model.summaries}
     return [size for size in now.sizes if size not in lost]
 
@@ -168,8 +167,7 @@ def _reference(
 ) -> _Idea | None:
     """The user's present settings, unless tried, ruled out, or likely to be dear."""
     pair = (now.facts.batch_size, arm.optimizer.learning_rate)
-    asked = [(p.batch_size, p.learning_rate) for p in _asked(now, arm.optimizer.name)]
-    if pair in asked or now.settings.batch_sizes:
+    if pair in _asked(now, arm.optimizer.name) or now.settings.batch_sizes:
         return None
     gap = arm.model.prior(pair[0]) - min(arm.model.prior(size) for size, _ in tried)
     dear = arm.chosen is None or arm.chosen.seconds.value > _REFERENCE_SHARE * left.for_one_run
