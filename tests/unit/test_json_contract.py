@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from report_fixture import digits, memory_only, too_little, two_optimizers
 
+from rightbatch.decide.replay.figures import ReplayRow
 from rightbatch.records import STAGES, Estimate, Fits, Outcome, Status
 from rightbatch.report.json import advice_json, stage_json
+from rightbatch.report.replay import replay_json
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
 STUDIES = [digits, two_optimizers, too_little, memory_only]
@@ -63,6 +65,12 @@ def test_docs_and_code_name_the_same_keys(schema):
     told = set().union(*map(keys, everything(schema)))
     told = {name for name in told if name.removesuffix("_reason") not in told - {name}}
     assert told == documented()[schema]
+
+
+def test_the_docs_name_the_keys_of_a_replay():
+    row = ReplayRow("digits-1", "digits", 0.9, "exhaustive", 0, 32, 1.0, 9.0, 2.0)
+    told = strict(replay_json([row]))
+    assert keys(told) == documented()["rightbatch/replay/1"]
 
 
 def test_the_docs_describe_an_estimate():

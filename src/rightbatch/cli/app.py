@@ -245,6 +245,22 @@ def import_(
 
 
 @app.command()
+def replay(
+    directories: opt.Directories,
+    policy: opt.Policies = None,
+    repeats: opt.Repeats = 5,
+    json: opt.Json = False,
+) -> None:
+    """Measure how well a batch size is chosen, on recorded studies: the planner and its rivals.
+
+    Example: rightbatch replay digits-study --policy exhaustive
+    """
+    from rightbatch.cli.replay import replay_directories
+
+    replay_directories(directories, policy or [], repeats, json)
+
+
+@app.command()
 def doctor(json: opt.Json = False) -> None:
     """Say what this machine can measure: devices, memory and its limits, threads, other load.
 

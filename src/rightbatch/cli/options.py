@@ -11,6 +11,13 @@ Workload = Annotated[
 ]
 StudyName = Annotated[str, typer.Argument(help="Name of a stored study, such as digits-1.")]
 Directory = Annotated[Path, typer.Argument(help="Directory of the plain files.")]
+Directories = Annotated[
+    list[Path], typer.Argument(help="Folders of recorded studies, or folders that hold such.")
+]
+Policies = Annotated[
+    list[str] | None, typer.Option(help="A policy to play; may be given again. Else all.")
+]
+Repeats = Annotated[int, typer.Option(help="Orders of the seeds to play each target in.")]
 What = Annotated[Literal["studies", "workloads"], typer.Argument(help="studies or workloads.")]
 Budget = Annotated[str, typer.Option(help="Wall-clock time to spend, such as 90s, 3m or 1h30m.")]
 TrainingBudget = Annotated[

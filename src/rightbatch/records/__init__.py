@@ -24,6 +24,12 @@ from rightbatch.records.probe import (
     SpeedProbe,
     TrainingProbe,
 )
+from rightbatch.records.recorded import (
+    RecordedLevel,
+    RecordedRun,
+    RecordedSpeed,
+    RecordedStudy,
+)
 from rightbatch.records.study import STAGES, Objective, Recording, Settings, Stage, Study
 from rightbatch.records.trial import (
     DescribeResult,
@@ -72,6 +78,10 @@ __all__ = [
     "OptimizerFacts",
     "Outcome",
     "Probe",
+    "RecordedLevel",
+    "RecordedRun",
+    "RecordedSpeed",
+    "RecordedStudy",
     "Recording",
     "Result",
     "RunSummary",

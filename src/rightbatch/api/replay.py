@@ -1,0 +1,61 @@
+"""Replaying policies over recorded studies."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
+from rightbatch.decide.replay.question import questions
+from rightbatch.decide.replay.rivals import RIVALS
+from rightbatch.errors import StoreError, UsageError
+from rightbatch.store import read_recorded
+
+POLICIES = RIVALS
+
+
+def replay_studies(
+    directories: Sequence[str | Path],
+    policies: Sequence[Policy] = POLICIES,
+    repeats: int = 5,
+) -> list[ReplayRow]:
+    """Play the targets of recorded studies with policies.
+
+    Args:
+        directories: Folders of studies, or of folders of studies.
+        policies: Who plays.
+        repeats: Orders of the seeds to play each target in.
+
+    Returns:
+        One row for each study, target, policy and repeat.
+
+    Raises:
+        StoreError: A study cannot be read.
+        UsageError: There is nothing to repeat.
+    """
+    if repeats < 1:
+        raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
+    studies = [folder for directory in directories for folder in _studies(Path(directory))]
+    asked = [question for folder in studies for question in questions(read_recorded(folder))]
+    return replay(asked, policies, repeats)
+
+
+def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:
+    """The policies of these names; all of them where none is named.
+
+    Raises:
+        UsageError: There is no policy of such a name.
+    """
+    known = {policy.name: policy for policy in POLICIES}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"There is no policy {name!r}; the policies are {', '.join(known)}.")
+    return tuple(known[name] for name in dict.fromkeys(names)) or POLICIES
+
+
+def _studies(directory: Path) -> list[Path]:
+    """The directory itself, or the folders in it that hold a study.json."""
+    if (directory / "study.json").exists() or not directory.is_dir():
+        return [directory]
+    found = sorted(path.parent for path in directory.glob("*/study.json"))
+    if not found:
+        raise StoreError(f"{directory} holds no study.json; name the folder of a recorded study.")
+    return found

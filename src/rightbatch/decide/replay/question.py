@@ -1,0 +1,108 @@
+"""One target of a recorded study as a question, and its true answer."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+from rightbatch.records import Goal, RecordedRun, RecordedStudy
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which batch size reaches the target soonest? All that a replay knows of the answer.
+
+    Attributes:
+        study: Name of the study.
+        dataset: Name of its training data.
+        goal: The target to reach, in words and rules.
+        target: Its level.
+        examples_per_epoch: Training examples in an epoch, nominally.
+        longest_run_epochs: Where a run that never arrived was given up.
+        step_seconds: Time of a step, by candidate batch size, ascending.
+        runs: Runs by candidate batch size, each at that size's best learning rate.
+        seconds_to_target: True time to the target: mean over the runs of steps × step time, a run
+            that never arrived counted at its longest.
+    """
+
+    study: str
+    dataset: str
+    goal: Goal
+    target: float
+    examples_per_epoch: int
+    longest_run_epochs: float
+    step_seconds: dict[int, float]
+    runs: dict[int, tuple[RecordedRun, ...]]
+    seconds_to_target: dict[int, float]
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The candidates, ascending."""
+        return tuple(self.step_seconds)
+
+    @property
+    def best_seconds(self) -> float:
+        """True time to the target of the best candidate."""
+        return min(self.seconds_to_target.values())
+
+    @property
+    def has_noise_scales(self) -> bool:
+        """Whether the runs recorded their gradient noise scale."""
+        levels = (level for runs in self.runs.values() for run in runs for level in run.levels)
+        return any(level.noise_scale is not None for level in levels)
+
+    def longest_steps(self, batch_size: int) -> int:
+        """Steps after which a run at a batch size is given up."""
+        return longest_steps(self.longest_run_epochs, self.examples_per_epoch, batch_size)
+
+
+def longest_steps(epochs: float, examples_per_epoch: int, batch_size: int) -> int:
+    """Steps in so many epochs, rounded up to a whole step."""
+    return math.ceil(round(epochs * examples_per_epoch / batch_size, 6))
+
+
+def questions(study: RecordedStudy) -> list[Question]:
+    """One question for each target of a study, in the study's order."""
+    return [_question(study, target) for target in study.targets]
+
+
+def arrival(run: RecordedRun, goal: Goal) -> int | None:
+    """Steps of a run to its first level at the target; None where it never arrived."""
+    return next((level.step for level in run.levels if goal.reached_by(level.metric)), None)
+
+
+def _question(study: RecordedStudy, target: float) -> Question:
+    goal = Goal(study.metric, study.direction, target=target)
+    step_seconds = {
+        speed.batch_size: speed.step_seconds
+        for speed in sorted(study.speeds, key=lambda speed: speed.batch_size)
+    }
+    runs: dict[int, tuple[RecordedRun, ...]] = {}
+    seconds: dict[int, float] = {}
+    for size, step in step_seconds.items():
+        longest = longest_steps(study.longest_run_epochs, study.examples_per_epoch, size)
+        groups = _by_learning_rate(run for run in study.runs if run.batch_size == size)
+        means = [fmean(arrival(run, goal) or longest for run in group) for group in groups]
+        best = min(range(len(groups)), key=means.__getitem__, default=None)
+        runs[size] = () if best is None else groups[best]
+        seconds[size] = (longest if best is None else means[best]) * step
+    return Question(
+        study=study.name,
+        dataset=study.dataset,
+        goal=goal,
+        target=target,
+        examples_per_epoch=study.examples_per_epoch,
+        longest_run_epochs=study.longest_run_epochs,
+        step_seconds=step_seconds,
+        runs=runs,
+        seconds_to_target=seconds,
+    )
+
+
+def _by_learning_rate(runs: Iterable[RecordedRun]) -> list[tuple[RecordedRun, ...]]:
+    """Runs grouped by learning rate; rates that were not recorded are one group."""
+    groups: dict[float | None, list[RecordedRun]] = {}
+    for run in runs:
+        rate = None if math.isnan(run.learning_rate) else run.learning_rate
+        groups.setdefault(rate, []).append(run)
+    return [tuple(group) for group in groups.values()]

@@ -1,0 +1,82 @@
+"""What a replay found: tables for people, one JSON object for programs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from statistics import fmean
+
+from rightbatch.decide.replay.figures import ReplayRow, summarise
+from rightbatch.report.table import Table
+
+_FIGURES = ("regret", "search cost", "time to model")
+
+
+def replay_json(rows: Sequence[ReplayRow]) -> dict[str, object]:
+    """The rows under `results`."""
+    return {"schema": "rightbatch/replay/1", "results": [asdict(row) for row in rows]}
+
+
+def replay_tables(rows: Sequence[ReplayRow]) -> dict[str, Table]:
+    """A table per target, one per data set and one over all, by title."""
+    return {
+        "Per target, means over the repeats": _per_target(rows),
+        "Per data set, means": _per_dataset(rows),
+        "Over all, data sets weighing alike": overall(rows),
+    }
+
+
+def overall(rows: Sequence[ReplayRow]) -> Table:
+    """The figures of every policy over all rows."""
+    head = (
+        "policy", "targets × repeats", "regret", "within 1.10", "worst",
+        "search cost", "95%", "time to model", "worst",
+    )  # fmt: skip
+    cells = []
+    for (policy,), group in _grouped(rows, lambda row: (row.policy,)):
+        told = summarise(group)
+        cells.append(
+            (
+                policy,
+                str(told.rows),
+                f"{told.regret:.3f}",
+                f"{100 * told.within:.0f}%",
+                f"{told.worst_regret:.2f}",
+                f"{told.search_cost:.2f}",
+                f"{told.high_search_cost:.2f}",
+                f"{told.time_to_model:.3f}",
+                f"{told.worst_time_to_model:.2f}",
+            )
+        )
+    return Table(head, tuple(cells))
+
+
+def _per_target(rows: Sequence[ReplayRow]) -> Table:
+    cells = []
+    for key, group in _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy)):
+        sizes = sorted({row.batch_size for row in group})
+        cells.append((*key, ", ".join(map(str, sizes)), *_means(group)))
+    return Table(("study", "target", "policy", "batch sizes chosen", *_FIGURES), tuple(cells))
+
+
+def _per_dataset(rows: Sequence[ReplayRow]) -> Table:
+    groups = _grouped(rows, lambda row: (row.dataset, row.policy))
+    return Table(
+        ("data set", "policy", *_FIGURES), tuple((*key, *_means(group)) for key, group in groups)
+    )
+
+
+def _means(rows: Sequence[ReplayRow]) -> tuple[str, str, str]:
+    return (
+        f"{fmean(row.regret for row in rows):.3f}",
+        f"{fmean(row.search_cost for row in rows):.2f}",
+        f"{fmean(row.time_to_model for row in rows):.3f}",
+    )
+
+
+def _grouped(
+    rows: Sequence[ReplayRow], key: Callable[[ReplayRow], tuple[str, ...]]
+) -> list[tuple[tuple[str, ...], list[ReplayRow]]]:
+    """Rows with the same key together, in order of first appearance."""
+    groups: dict[tuple[str, ...], list[ReplayRow]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.items())

@@ -1,0 +1,195 @@
+"""A recorded study, read from study.json, training.csv and speed.csv."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rightbatch.errors import StoreError
+from rightbatch.records import (
+    Direction,
+    Goal,
+    RecordedLevel,
+    RecordedRun,
+    RecordedSpeed,
+    RecordedStudy,
+)
+from rightbatch.store.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
+from rightbatch.store.csv_tables import CsvRow, Value, positive, read_csv
+from rightbatch.store.text_files import read_text
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """What study.json says."""
+
+    name: str
+    dataset: str
+    optimizer: str
+    hardware: str
+    metric: str
+    direction: Direction
+    targets: tuple[float, ...]
+    examples_per_epoch: int
+    longest_run_epochs: float
+    batch_sizes: tuple[int, ...]
+    runs_per_batch_size: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The rows of training.csv that belong together, in order."""
+
+    batch_size: int
+    learning_rate: float
+    seed: int
+    levels: list[RecordedLevel]
+
+
+def read_recorded(directory: Path) -> RecordedStudy:
+    """A study as it was published or exported.
+
+    Rows of batch sizes that are no candidates are left out, having no step time. A learning rate
+    left blank is NaN. Of several rows at one step the best level stands for all. A run without a
+    row (see `runs_per_batch_size`) never reached any level. Gradient statistics are read as those
+    of AdaptDL, whose variance is at the smallest batch size. Columns of power are not read.
+
+    Raises:
+        StoreError: A file is missing or malformed; the message names file and line.
+    """
+    if not directory.is_dir():
+        raise StoreError(f"{directory} is not a folder; name one that holds a study.json.")
+    summary = _read_summary(directory / "study.json")
+    speeds = _read_speeds(directory / "speed.csv", summary.batch_sizes)
+    goal = Goal(summary.metric, summary.direction, target=summary.targets[-1])
+    every = _read_runs(directory / "training.csv", goal)
+    runs = [run for run in every if run.batch_size in summary.batch_sizes]
+    counts = summary.runs_per_batch_size
+    runs += _runs_without_rows(runs, {size: counts.get(size, 0) for size in summary.batch_sizes})
+    return RecordedStudy(
+        name=summary.name,
+        dataset=summary.dataset,
+        optimizer=summary.optimizer,
+        hardware=summary.hardware,
+        metric=summary.metric,
+        direction=summary.direction,
+        targets=summary.targets,
+        examples_per_epoch=summary.examples_per_epoch,
+        longest_run_epochs=summary.longest_run_epochs,
+        speeds=speeds,
+        runs=tuple(runs),
+    )
+
+
+def _read_summary(path: Path) -> _Summary:
+    try:
+        data = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path}, line {error.lineno}: {error.msg}.") from None
+
+    def field(name: str, convert: Callable[[Any], Value]) -> Value:
+        try:
+            return convert(data[name])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            raise StoreError(f"{path}: the field {name!r} is missing or malformed.") from None
+
+    if not isinstance(data, dict):
+        raise StoreError(f"{path}: this is no JSON object.")
+    metric, direction = field("metric", lambda metric: (str(metric["name"]), metric["direction"]))
+    if direction not in {"max", "min"}:
+        raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
+    data.setdefault("runs_per_batch_size", {})
+    data.setdefault("dataset", data.get("name"))
+    return _Summary(
+        name=field("name", str),
+        dataset=field("dataset", str),
+        optimizer=field("optimizer", str) or "recorded",
+        hardware=field("hardware", str),
+        metric=metric,
+        direction=direction,
+        targets=field("targets", _targets),
+        examples_per_epoch=field("examples_per_epoch", lambda value: positive(int(value))),
+        longest_run_epochs=field("longest_run_epochs", lambda value: positive(float(value))),
+        batch_sizes=field("batch_sizes", _candidates),
+        runs_per_batch_size=field(
+            "runs_per_batch_size",
+            lambda counts: {int(size): int(count) for size, count in counts.items()},
+        ),
+    )
+
+
+def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed, ...]:
+    """Rows of speed.csv, one for every candidate."""
+    speeds: dict[int, RecordedSpeed] = {}
+    for row in read_csv(path, SPEED_COLUMNS):
+        size = row.value("batch_size", lambda text: positive(int(text)))
+        seconds = row.value("step_seconds", lambda text: positive(float(text)))
+        micro = row.value("micro_batch", lambda text: positive(int(float(text))), default=size)
+        steps = row.value(
+            "accumulation", lambda text: positive(int(text)), default=math.ceil(size / micro)
+        )
+        speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps))
+    for size in batch_sizes:
+        if size not in speeds:
+            raise StoreError(f"{path}: no row for the batch size {size} of study.json.")
+    return tuple(speeds[size] for size in batch_sizes)
+
+
+def _read_runs(path: Path, goal: Goal) -> list[RecordedRun]:
+    rows = read_csv(path, TRAINING_COLUMNS)
+    initial = min((row.value("batch_size", int) for row in rows), default=None)
+    runs: dict[tuple[int, str, int], _Run] = {}
+    for row in rows:
+        size = row.value("batch_size", lambda text: positive(int(text)))
+        rate = row.value("learning_rate", float, default=math.nan)
+        seed = row.value("seed", int)
+        level = _read_level(row, initial or size)
+        run = runs.setdefault((size, row.cells["learning_rate"], seed), _Run(size, rate, seed, []))
+        last = run.levels[-1] if run.levels else None
+        if last is None or level.step > last.step:
+            run.levels.append(level)
+        elif level.step < last.step:
+            raise StoreError(
+                f"{row.where}: the steps of a run go back from {last.step} to {level.step}."
+            )
+        elif goal.better(level.metric, last.metric):
+            run.levels[-1] = level
+    return [
+        RecordedRun(run.batch_size, run.learning_rate, run.seed, tuple(run.levels))
+        for run in runs.values()
+    ]
+
+
+def _read_level(row: CsvRow, initial: int) -> RecordedLevel:
+    """One row of training.csv; noise scale = initial batch size × variance / squared norm."""
+    step = row.value("step", lambda text: positive(int(text)))
+    epoch = row.value("epoch", lambda text: positive(float(text)))
+    metric = row.value("metric", float)
+    norm = row.value("grad_sqr_norm", float, default=math.nan)
+    variance = row.value("grad_variance", float, default=math.nan)
+    noise = initial * variance / norm if norm > 0 and variance >= 0 else None
+    return RecordedLevel(step, epoch, metric, noise)
+
+
+def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> list[RecordedRun]:
+    """The runs that study.json counts and training.csv has no row of."""
+    silent = []
+    for size, count in counts.items():
+        present = [run for run in runs if run.batch_size == size]
+        seeds = {run.seed for run in present}
+        rate = present[0].learning_rate if present else math.nan
+        free = (seed for seed in range(1, count + len(seeds) + 1) if seed not in seeds)
+        silent += [RecordedRun(size, rate, next(free), ()) for _ in range(count - len(present))]
+    return silent
+
+
+def _targets(levels: Sequence[float]) -> tuple[float, ...]:
+    positive(len(levels))
+    return tuple(float(level) for level in levels)
+
+
+def _candidates(sizes: Sequence[object]) -> tuple[int, ...]:
+    positive(len(sizes))
+    return tuple(positive(int(str(size))) for size in sizes)

@@ -1,0 +1,73 @@
+"""`rightbatch replay` as a user types it."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+from command_line import rightbatch
+from recorded_fixture import study, write_files
+
+EXPORT = Path(__file__).parents[1] / "assets" / "export-v1"
+ASKED = {"study", "dataset", "target", "policy", "repeat"}
+TOLD = {"batch_size", "regret", "search_cost", "time_to_model"}
+SMALL = study({10: 1.0, 20: 1.5}, {10: [100, 120], 20: [50, None]}, targets=(0.5, 1.0))
+
+
+def test_json_has_a_row_per_study_target_policy_and_repeat(tmp_path):
+    folder = write_files(tmp_path / "small", SMALL)
+    policies = ("--policy", "exhaustive", "--policy", "nearest-to-32")
+    done = rightbatch("replay", folder, *policies, "--repeats", 3, "--json", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert done.json["schema"] == "rightbatch/replay/1"
+    rows = done.json["results"]
+    assert all(set(row) == ASKED | TOLD for row in rows)
+    told = {(row["study"], row["target"], row["policy"], row["repeat"]) for row in rows}
+    assert len(told) == len(rows) == 2 * 2 * 3
+    for row in rows:
+        assert row["batch_size"] in (10, 20)
+        assert row["regret"] >= 1
+    nearest = [row for row in rows if row["policy"] == "nearest-to-32" and row["target"] == 0.5]
+    # 20 reaches 0.5 after 25 steps and after half of the 5000 it was given up at.
+    longest = math.ceil(100 * 1000 / 20)
+    expected = (25 + longest / 2) / 2 * 1.5 / 55
+    assert math.isclose(nearest[0]["regret"], expected, rel_tol=1e-9)
+
+
+def test_tables_tell_targets_data_sets_and_all(tmp_path):
+    write_files(tmp_path / "studies" / "small", SMALL)
+    done = rightbatch("replay", tmp_path / "studies", folder=tmp_path)
+    assert done.code == 0, done.err
+    for title in ("Per target", "Per data set", "Over all"):
+        assert title in done.out
+    assert "exhaustive" in done.out
+    assert "pollux" not in done.out  # there are no gradient statistics
+
+
+def test_an_export_of_a_live_study_replays(tmp_path):
+    done = rightbatch("replay", EXPORT, "--json", folder=tmp_path)
+    assert done.code == 0, done.err
+    with (EXPORT / "training.csv").open() as file:
+        sizes = {int(row["batch_size"]) for row in csv.DictReader(file)}
+    rows = done.json["results"]
+    assert rows
+    assert {row["study"] for row in rows} == {
+        json.loads((EXPORT / "study.json").read_text())["name"]
+    }
+    assert all(row["batch_size"] in sizes for row in rows)
+
+
+def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
+    folder = write_files(tmp_path / "small", SMALL)
+    for arguments, said in (
+        ((tmp_path / "nowhere",), "is not a folder"),
+        ((tmp_path / "small", "--policy", "luck"), "There is no policy 'luck'"),
+        ((folder, "--repeats", 0), "ask for 1 or more"),
+    ):
+        done = rightbatch("replay", *arguments, folder=tmp_path)
+        assert done.code == 2
+        assert said in done.err
+        assert "Traceback" not in done.err
+    (tmp_path / "empty").mkdir()
+    done = rightbatch("replay", tmp_path / "empty", folder=tmp_path)
+    assert (done.code, "holds no study.json" in done.err) == (2, True)
