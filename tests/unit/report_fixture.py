@@ -5,6 +5,7 @@ import random
 from dataclasses import replace
 
 from rightbatch.records import (
+    Accumulation,
     Advice,
     BatchPrediction,
     Choice,
@@ -151,6 +152,9 @@ def memory_fit() -> MemoryFit:
         EXAMPLES,
         0.05,
         "data_set_size",
+        trials=len(points),
+        seconds=9.5,
+        enforced_by="data_segment",
     )
 
 
@@ -328,7 +332,8 @@ def two_optimizers() -> tuple[Recording, Advice]:
 
 def memory_only() -> tuple[Recording, Advice]:
     """A study of the memory stage alone: nothing to recommend."""
-    fits = Fits(memory=memory_fit())
+    kept = Accumulation(4096, 1024, 4, ran=True, caveats=("Weight the last one by its share.",))
+    fits = Fits(memory=replace(memory_fit(), accumulation=kept))
     return recording(fits, settings=Settings(stages=("memory",))), nothing_known(fits)
 
 

@@ -160,8 +160,11 @@ def test_nothing_fits_at_all():
 
 
 def test_a_hung_memory_trial_ends_the_search():
-    recording = run_study(World(hangs=(128,)), Settings(stages=("memory",)))
-    assert probes(recording, MemoryProbe)[-1].batch_size == 128
+    _, second, *more = probes(run_study(World(), Settings(stages=("memory",))), MemoryProbe)
+    assert more
+    hangs = World(hangs=(second.batch_size,))
+    recording = run_study(hangs, Settings(stages=("memory",)))
+    assert probes(recording, MemoryProbe)[-1].batch_size == second.batch_size
     assert any("hung" in warning for warning in advise(recording).warnings)
 
 

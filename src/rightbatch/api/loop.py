@@ -86,6 +86,11 @@ def _described(store: Store, study: Study, trial: Trial) -> Study:
             raise UsageError(
                 f"There is no optimizer {name!r}; this workload has {', '.join(known)}."
             )
+    if study.settings.multiple_of > facts.train_examples:
+        raise UsageError(
+            f"No multiple of {study.settings.multiple_of} is at most the {facts.train_examples} "
+            "training examples; ask for multiples of a smaller number."
+        )
     study = replace(study, facts=facts, hardware=trial.result.hardware)
     store.update_study(study)
     return study

@@ -51,6 +51,8 @@ def make_settings(
     threads: int | None = None,
     device: str | None = None,
     seed: int = 0,
+    batch_size: int | None = None,
+    multiple_of: int = 1,
 ) -> Settings:
     """Settings from what a user types.
 
@@ -68,6 +70,8 @@ def make_settings(
         threads: Compute threads per trial.
         device: "cpu", "cuda" ...
         seed: Seed of the study.
+        batch_size: Batch size to keep by accumulating micro-batches.
+        multiple_of: What micro-batch sizes of the memory stage are multiples of.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
@@ -78,9 +82,16 @@ def make_settings(
         raise UsageError(f"There is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}.")
     if not 0 <= margin < 1:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
-    for name, value in (("threads", threads), ("max_batch_size", max_batch_size)):
+    for name, value in (
+        ("threads", threads), ("max_batch_size", max_batch_size), ("batch_size", batch_size),
+        ("multiple_of", multiple_of),
+    ):  # fmt: skip
         if value is not None and value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
+    if max_batch_size is not None and multiple_of > max_batch_size:
+        raise UsageError(
+            f"No multiple of {multiple_of} is at most {max_batch_size}; raise max_batch_size."
+        )
     if goal:
         parse_goal(goal)
     try:
@@ -100,6 +111,8 @@ def make_settings(
             threads=threads,
             device=device,
             seed=seed,
+            batch_size=batch_size,
+            multiple_of=multiple_of,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

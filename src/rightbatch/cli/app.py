@@ -73,13 +73,15 @@ def tune(
 @app.command()
 def memory(
     workload: opt.Workload,
-    budget: opt.Budget = "1m",
+    time_limit: opt.TimeLimit = "5m",
     memory_limit: opt.MemoryLimit = None,
     margin: opt.Margin = 0.05,
     max_batch_size: opt.MaxBatchSize = None,
+    multiple_of: opt.MultipleOf = 1,
+    batch_size: opt.BatchSize = None,
     optimizers: opt.Optimizers = "",
     threads: opt.Threads = None,
-    device: opt.Device = None,
+    device: opt.Devices = None,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
     json: opt.Json = False,
@@ -88,12 +90,13 @@ def memory(
 
     Example: rightbatch memory train.py:workload --memory-limit 4GiB
     """
-    from rightbatch.cli.study import run_study
+    from rightbatch.cli.memory import find_memory
 
-    run_study(
-        workload, "memory", json=json, store=store, resume=resume,
-        budget=budget, memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
-        optimizers=opt.split(optimizers), threads=threads, device=device, stages=("memory",),
+    find_memory(
+        workload, device, json=json, store=store, resume=resume,
+        budget=time_limit, memory_limit=memory_limit, margin=margin,
+        max_batch_size=max_batch_size, multiple_of=multiple_of, batch_size=batch_size,
+        optimizers=opt.split(optimizers), threads=threads,
     )  # fmt: skip
 
 

@@ -20,6 +20,10 @@ Policies = Annotated[
 Repeats = Annotated[int, typer.Option(help="Orders of the seeds to play each target in.")]
 What = Annotated[Literal["studies", "workloads"], typer.Argument(help="studies or workloads.")]
 Budget = Annotated[str, typer.Option(help="Wall-clock time to spend, such as 90s, 3m or 1h30m.")]
+TimeLimit = Annotated[
+    str,
+    typer.Option("--time-limit", "--budget", help="Wall-clock time to spend, such as 90s or 5m."),
+]
 TrainingBudget = Annotated[
     str | None, typer.Option(help="Time to spend in training steps of the learning stage.")
 ]
@@ -43,8 +47,17 @@ MemoryLimit = Annotated[
 ]
 Margin = Annotated[float, typer.Option(help="Share of the memory limit to keep free.")]
 MaxBatchSize = Annotated[int | None, typer.Option(help="Largest batch size to consider.")]
+MultipleOf = Annotated[int, typer.Option(help="Try only multiples of this, such as 8.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(help="Batch size to keep by accumulating micro-batches; else the workload's."),
+]
 Threads = Annotated[int | None, typer.Option(help="Compute threads per trial.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda ...; else the best there is.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(help="cpu, cuda ..., or several such as cuda:0,cuda:1; else the best there is."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 StoreOption = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from rightbatch.cli.output import print_advice, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.cli.stopping import Stopped, Terminated, sigterm_like_ctrl_c
 from rightbatch.decide.advice.recommend import advise
-from rightbatch.records import Settings, Stage
+from rightbatch.records import Recording, Settings, Stage
 from rightbatch.store import Store, open_store
 
 
@@ -25,20 +25,24 @@ def run_study(
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
     """Run a study with progress on stderr, then print its advice, or what `only` stage found."""
-    asked = make_settings(**settings)
-    with open_store(store_address(store)) as opened, sigterm_like_ctrl_c():
-        try:
-            with StudyProgress(Console(stderr=True)) as progress:
-                recording = run(workload, asked, opened, resume=resume, observer=progress)
-        except KeyboardInterrupt as stop:
-            stopped = Stopped(_what_is_kept(opened, asked))
-            stopped.exit_code = 143 if isinstance(stop, Terminated) else 130
-            raise stopped from None
+    recording = record_study(workload, make_settings(**settings), store, resume)
     advice = advise(recording)
     if only is None:
         print_advice(recording, advice, json=json, report=report)
     else:
         print_stage(only, recording, advice, json=json)
+
+
+def record_study(workload: str, asked: Settings, store: str | None, resume: bool) -> Recording:
+    """Run a study with progress on stderr; what was measured is kept when it is interrupted."""
+    with open_store(store_address(store)) as opened, sigterm_like_ctrl_c():
+        try:
+            with StudyProgress(Console(stderr=True)) as progress:
+                return run(workload, asked, opened, resume=resume, observer=progress)
+        except KeyboardInterrupt as stop:
+            stopped = Stopped(_what_is_kept(opened, asked))
+            stopped.exit_code = 143 if isinstance(stop, Terminated) else 130
+            raise stopped from None
 
 
 def _what_is_kept(store: Store, settings: Settings) -> str:

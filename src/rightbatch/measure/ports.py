@@ -17,6 +17,9 @@ from rightbatch.records import (
 Batch = Any
 """Opaque: goes from `Subject.batches` to `step` or `sqr_norms` unopened."""
 
+TRIAL_CGROUP = "rightbatch-"
+"""How the names of the control groups that trials run in begin."""
+
 Progress = Callable[[float], None]
 """Told the share of a trial that is done, 0 to 1."""
 
@@ -42,6 +45,21 @@ class Job:
     memory_limit_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """Signs that memory is short although nothing failed.
+
+    Attributes:
+        swap_bytes: Memory of this process that is in swap.
+        spilled_bytes: Memory this process holds beyond what the device had free for it.
+        allocator_retries: Times the framework's allocator emptied its cache to find memory.
+    """
+
+    swap_bytes: int = 0
+    spilled_bytes: int = 0
+    allocator_retries: int = 0
+
+
 class Device(Protocol):
     """Memory and load of the device a subject lives on."""
 
@@ -63,8 +81,15 @@ class Device(Protocol):
     def utilisation(self) -> float | None:
         """Share of time the device is busy, 0 to 1; None where nothing reports it."""
 
-    def enforce(self, limit_bytes: int) -> None:
-        """Make going past a memory limit fail, where that is done from inside the process."""
+    def enforce(self, limit_bytes: int) -> str:
+        """Make going past a memory limit fail, where that is done from inside the process.
+
+        Returns:
+            What holds the limit, as in `MemoryResult.enforced_by`.
+        """
+
+    def pressure(self) -> Pressure:
+        """Counters of swap, spill and allocator retries as they stand."""
 
 
 class Subject(Protocol):
@@ -86,6 +111,13 @@ class Subject(Protocol):
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Training batches without end: shuffled epochs, each with its short last batch."""
+
+    def hard_batches(self, batch_size: int, longest: int) -> Iterator[Batch]:
+        """What an epoch holds that needs most memory, hardest first.
+
+        So many batches of the longest examples, where lengths differ one of ordinary ones, and the
+        epoch's short last batch.
+        """
 
     def size(self, batch: Batch) -> int:
         """Number of examples in a batch."""

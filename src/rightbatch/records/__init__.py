@@ -4,6 +4,7 @@ from rightbatch.records.advice import Advice, BindingConstraint, Choice, TimeSpe
 from rightbatch.records.duration import parse_bytes, parse_duration
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import (
+    Accumulation,
     BatchPrediction,
     Fits,
     LearningFit,
@@ -54,6 +55,7 @@ from rightbatch.records.workload import (
 
 __all__ = [
     "STAGES",
+    "Accumulation",
     "Advice",
     "BatchPrediction",
     "BindingConstraint",

@@ -5,7 +5,26 @@ from typing import Literal
 
 from rightbatch.records.estimate import Estimate
 
-Cap = Literal["memory", "data_set_size", "max_batch_size", "time"]
+Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulation:
+    """A batch size kept by accumulating the gradients of micro-batches that fit.
+
+    Attributes:
+        batch_size: Examples per optimizer update.
+        micro_batch_size: Examples per forward and backward pass; the last one may have fewer.
+        accumulation_steps: Micro-batches per update.
+        ran: Whether steps that accumulate at this micro-batch size ran inside the margin.
+        caveats: What must not be averaged naively, one sentence each.
+    """
+
+    batch_size: int
+    micro_batch_size: int
+    accumulation_steps: int
+    ran: bool
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +33,20 @@ class MemoryFit:
 
     Attributes:
         points: (micro-batch size, peak bytes) of every trial that ran.
-        failed: Micro-batch sizes that ran out of memory.
+        failed: Micro-batch sizes that ran out of memory, or ran only by swapping.
         bytes_fixed: Memory at B = 0, in bytes; None with fewer than two sizes.
         bytes_per_example: Slope, in bytes per example; None with fewer than two sizes.
         lack_of_fit: Largest relative residual of the line.
         limit_bytes: Memory a trial may use.
         largest_batch_size: Largest micro-batch that ran inside the limit; None if none did.
-        safe_batch_size: Largest micro-batch predicted to keep `margin` of the limit free.
+        safe_batch_size: Largest micro-batch predicted to keep `margin` of the limit free; one at
+            least as large ran.
         margin: Share of the limit kept free, 0 to 1.
         capped_by: What ended the search; anything but "memory" means more may fit.
+        trials: Memory trials made.
+        seconds: Wall-clock time of those trials.
+        enforced_by: What held the limit, as in `MemoryResult`; empty where it is not known.
+        accumulation: How to keep the batch size asked for; None where it fits as it is.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -35,6 +59,10 @@ class MemoryFit:
     safe_batch_size: int | None
     margin: float
     capped_by: Cap
+    trials: int = 0
+    seconds: float = 0.0
+    enforced_by: str = ""
+    accumulation: Accumulation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class Hardware:
         memory_limit_bytes: Memory a trial may use: the user's limit, else what is safely free.
         platform: Operating system and machine, in words.
         versions: Versions of Python and of the framework, as ("name", "version") pairs.
+        memory_taken_bytes: Memory of the device that others held at the first look.
     """
 
     device: str
@@ -26,3 +27,4 @@ class Hardware:
     memory_limit_bytes: int
     platform: str
     versions: tuple[tuple[str, str], ...] = ()
+    memory_taken_bytes: int = 0

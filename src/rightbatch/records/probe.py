@@ -12,14 +12,17 @@ class DescribeProbe:
 
 @dataclass(frozen=True, slots=True)
 class MemoryProbe:
-    """Train a few real steps at one micro-batch size, then validate, and tell the peak memory.
+    """Train the worst batches of an epoch at one micro-batch size, validate, tell the peak memory.
 
     Attributes:
         optimizer: Name of the optimizer whose state is counted.
         batch_size: Examples per forward and backward pass.
         limit_bytes: Memory that the trial's process may use.
-        steps: Optimizer steps; at least two, so that optimizer state exists in the second.
+        steps: Steps on the longest examples; at least two, so that optimizer state exists in the
+            second.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+        accumulation_steps: Micro-batches per optimizer step: gradients of the one before are held
+            while the next is computed, which takes more memory than one micro-batch alone.
     """
 
     optimizer: str
@@ -27,6 +30,7 @@ class MemoryProbe:
     limit_bytes: int
     steps: int = 2
     seconds_limit: float = 120.0
+    accumulation_steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Settings:
         threads: Compute threads per trial; None for one per core.
         device: "cpu", "cuda" ...; None for the best there is.
         seed: Seed of everything random in the study.
+        batch_size: Batch size to keep by accumulating micro-batches; None for the workload's own.
+        multiple_of: What micro-batch sizes of the memory stage are multiples of.
     """
 
     budget_seconds: float = 180.0
@@ -45,6 +47,8 @@ class Settings:
     threads: int | None = None
     device: str | None = None
     seed: int = 0
+    batch_size: int | None = None
+    multiple_of: int = 1
 
 
 @dataclass(frozen=True, slots=True)

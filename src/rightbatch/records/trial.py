@@ -17,6 +17,7 @@ class Status(StrEnum):
     DIVERGED = "diverged"
     HUNG = "hung"
     KILLED = "killed"
+    SLOWED = "slowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,22 @@ class MemoryResult:
     Attributes:
         peak_bytes: Peak memory of the trial: resident set on a CPU, reserved memory on a GPU.
         baseline_bytes: Memory in use before the first step, workload built.
-        step_seconds: Time of the last step.
+        step_seconds: Time of the last step on the longest examples.
+        swap_bytes: Memory of the trial that went to swap meanwhile.
+        spilled_bytes: Memory beyond what the device had free: its driver keeps it elsewhere.
+        allocator_retries: Times the framework's allocator emptied its cache to find memory, after
+            the first step.
+        enforced_by: What held the limit: "cgroup", "data_segment" (the process's data, with the
+            peak of the resident set checked), "allocator", or empty where it is not known.
     """
 
     peak_bytes: int
     baseline_bytes: int
     step_seconds: float
+    swap_bytes: int = 0
+    spilled_bytes: int = 0
+    allocator_retries: int = 0
+    enforced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

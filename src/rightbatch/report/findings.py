@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rightbatch.decide.advice.capped import why_no_larger
 from rightbatch.records import (
     Advice,
     Choice,
@@ -127,8 +128,8 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
 
 def _memory(study: Study, fit: MemoryFit | None) -> Finding:
     reading = (
-        "Peak memory of a fresh process at each micro-batch size: a few real training steps with "
-        "the real optimizer and a validation pass. The line is the fit."
+        "Peak memory of a fresh process at each micro-batch size: real training steps on the "
+        "longest examples with the real optimizer, and a validation pass. The line is the fit."
     )
     if fit is None or not (fit.points or fit.failed):
         return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
@@ -137,17 +138,17 @@ def _memory(study: Study, fit: MemoryFit | None) -> Finding:
         heading = f"No batch size fitted in {limit}"
     else:
         largest = words.count(fit.largest_batch_size)
-        heading = {
-            "memory": f"The largest batch that fits in {limit} is {largest}",
-            "data_set_size": f"The whole training set fits in one batch of {largest}",
-            "max_batch_size": f"Batch size {largest} fits, the largest that was considered",
-            "time": f"Batch size {largest} fits; larger ones were too slow to try",
-        }[fit.capped_by]
+        heading = f"The largest batch that ran in {limit} is {largest}: {why_no_larger(fit)}"
     rows = [
         (words.count(size), words.size(peak), words.share(peak / fit.limit_bytes))
         for size, peak in sorted(fit.points)
     ]
-    rows += [(words.count(size), "out of memory", "") for size in sorted(fit.failed)]
+    measured = {size for size, _ in fit.points}
+    rows += [
+        (words.count(size), "out of memory", "")
+        for size in sorted(fit.failed)
+        if size not in measured
+    ]
     head = ("Micro-batch size", "Peak memory", "Share of the limit")
     return Finding("memory", heading, reading, "", Table(head, tuple(rows)))
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rightbatch.records import (
+    Accumulation,
     Advice,
     BatchPrediction,
     Choice,
@@ -160,7 +161,40 @@ def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
         "capped_by": fit.capped_by if fit else None,
         "margin": fit.margin if fit else None,
         "trials": len(rows),
+        "seconds": sum(
+            trial.wall_seconds for trial in recording.trials if isinstance(trial.probe, MemoryProbe)
+        ),
+        "enforced_by": fit.enforced_by or None if fit else None,
+        "accumulation": _accumulation(fit.accumulation if fit else None),
+        "devices": [memory_of_device(recording, fit)],
         "results": rows,
+        "why": {"accumulation": "The batch size fits without it, or nothing fits."},
+    }
+
+
+def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
+    """The answer for one device, a row of `devices`."""
+    hardware = recording.study.hardware
+    return _object(
+        {
+            "device": hardware.device if hardware else None,
+            "study": recording.study.name,
+            "largest_batch_size": fit.largest_batch_size if fit else None,
+            "safe_batch_size": fit.safe_batch_size if fit else None,
+        },
+        default="No batch size that was tried fits in the limit.",
+    )
+
+
+def _accumulation(kept: Accumulation | None) -> Json | None:
+    if kept is None:
+        return None
+    return {
+        "batch_size": kept.batch_size,
+        "micro_batch_size": kept.micro_batch_size,
+        "accumulation_steps": kept.accumulation_steps,
+        "ran": kept.ran,
+        "caveats": list(kept.caveats),
     }
 
 
@@ -176,6 +210,10 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
             "peak_bytes": result.peak_bytes if result else None,
             "baseline_bytes": result.baseline_bytes if result else None,
             "step_seconds": result.step_seconds if result else None,
+            "accumulation_steps": probe.accumulation_steps,
+            "swap_bytes": result.swap_bytes if result else None,
+            "spilled_bytes": result.spilled_bytes if result else None,
+            "allocator_retries": result.allocator_retries if result else None,
         },
         default=trial.outcome.advice or "The trial ended before it was measured.",
     )

@@ -1,9 +1,25 @@
 """What one stage found, in a few lines for a terminal."""
 
-from rightbatch.records import Advice, MemoryFit, NoiseFit, Recording, SpeedFit, Stage
+from rightbatch.decide.advice.capped import why_no_larger
+from rightbatch.records import (
+    Accumulation,
+    Advice,
+    Hardware,
+    MemoryFit,
+    NoiseFit,
+    Recording,
+    SpeedFit,
+    Stage,
+)
 from rightbatch.report import words
 
 _NOTHING = "Nothing was measured; allow a longer --budget."
+_NOTABLE = 0.05
+_ENFORCED = {
+    "cgroup": "a control group around each trial",
+    "data_segment": "the peak of resident memory, and a bound on the process's data",
+    "allocator": "the framework's allocator",
+}
 
 
 def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]:
@@ -20,7 +36,7 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     fits = advice.fits
     match stage:
         case "memory":
-            lines = _memory(fits.memory)
+            lines = _memory(fits.memory, recording.study.hardware)
         case "speed":
             lines = _speed(fits.speed)
         case "noise":
@@ -33,19 +49,13 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     return [*lines, f"Study {recording.study.name}."]
 
 
-def _memory(fit: MemoryFit | None) -> list[str]:
+def _memory(fit: MemoryFit | None, hardware: Hardware | None) -> list[str]:
     if fit is None:
         return [_NOTHING]
     if fit.largest_batch_size is None:
         return [f"No micro-batch that was tried fits {words.size(fit.limit_bytes)}."]
-    capped = {
-        "memory": "more ran out of memory",
-        "data_set_size": "the whole training set; more was not asked for",
-        "max_batch_size": "the largest you allow",
-        "time": "larger ones were too slow to try in the budget",
-    }[fit.capped_by]
     lines = [
-        f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({capped}).",
+        f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({why_no_larger(fit)}).",
         f"Safe micro-batch, {fit.margin:.0%} of {words.size(fit.limit_bytes)} kept free: "
         f"{fit.safe_batch_size:,}." if fit.safe_batch_size else "No micro-batch keeps the margin.",
     ]  # fmt: skip
@@ -54,7 +64,30 @@ def _memory(fit: MemoryFit | None) -> list[str]:
             f"Memory is {words.size(fit.bytes_fixed.value)} and "
             f"{words.size(fit.bytes_per_example.value)} an example."
         )
-    return lines
+    return [*lines, *_accumulation(fit.accumulation), *_how_it_was_found(fit, hardware)]
+
+
+def _accumulation(kept: Accumulation | None) -> list[str]:
+    if kept is None:
+        return []
+    ran = "ran inside the margin" if kept.ran else "not run"
+    return [
+        f"Batch size {kept.batch_size:,}: accumulate {kept.accumulation_steps:,} micro-batches of "
+        f"{kept.micro_batch_size:,} ({ran}).",
+        *kept.caveats,
+    ]
+
+
+def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
+    told = [f"{fit.trials} trials in {words.duration(fit.seconds)}."]
+    if fit.enforced_by:
+        told.append(f"The limit was held by {_ENFORCED[fit.enforced_by]}.")
+    if hardware is not None and hardware.memory_taken_bytes > _NOTABLE * hardware.memory_bytes:
+        told.append(
+            f"Others held {words.size(hardware.memory_taken_bytes)} of "
+            f"{words.size(hardware.memory_bytes)} when the study began."
+        )
+    return told
 
 
 def _speed(fit: SpeedFit | None) -> list[str]:

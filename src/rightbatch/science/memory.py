@@ -105,3 +105,41 @@ def largest_within(limit_bytes: float, fixed: float, slope: float) -> int | None
     if slope == 0:
         return None
     return int((limit_bytes - fixed) // slope)
+
+
+def largest_between(points: Sequence[tuple[int, int]], limit_bytes: float) -> int | None:
+    """Largest micro-batch within a limit by straight lines between measured sizes.
+
+    Where the limit is, what was measured near it counts more than the line through everything:
+    allocators and kernels that change with the size bend it. Peaks never fall with the size; beyond
+    the largest size measured the slope down to the nearest one at most two thirds as large goes on.
+
+    Args:
+        points: (micro-batch size, peak bytes) pairs, of at least two distinct sizes.
+        limit_bytes: Memory allowed, in bytes.
+
+    Returns:
+        Examples, 0 where not even one fits; None where memory does not grow with the batch.
+
+    Raises:
+        ValueError: Fewer than two distinct sizes.
+    """
+    highest: dict[int, int] = {}
+    for size, peak in points:
+        highest[size] = max(highest.get(size, 0), peak)
+    if len(highest) < 2:
+        raise ValueError("Lines between sizes need peak bytes at two or more distinct ones.")
+    highest = dict(sorted(highest.items()))
+    B = np.array(list(highest), dtype=float)
+    y = np.maximum.accumulate(np.array(list(highest.values()), dtype=float))
+    above = int(np.searchsorted(y, limit_bytes, side="right"))  # the first that passes the limit
+    if above == len(B):
+        low, high = int(np.searchsorted(B, B[-1] / 1.5, side="right")) - 1, len(B) - 1
+        start, low = high, max(low, 0)
+    else:
+        high = max(above, 1)
+        start = low = high - 1
+    slope = (y[high] - y[low]) / (B[high] - B[low])
+    if slope == 0:
+        return None if above == len(B) else 0
+    return max(0, int(B[start] + (limit_bytes - y[start]) / slope))

@@ -67,7 +67,7 @@ def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
     """The fits of the memory, speed and noise stages."""
     limit = memory_limit_bytes or now.hardware.memory_limit_bytes
     return Fits(
-        memory=fit_memory(now.trials, now.settings, now.facts.train_examples, limit),
+        memory=fit_memory(now.trials, now.settings, now.facts, now.hardware, limit),
         speed=fit_speed(now.trials),
         noise=fit_noise(now.trials),
     )

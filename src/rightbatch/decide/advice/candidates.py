@@ -2,8 +2,11 @@
 
 from rightbatch.decide.advice.evidence import sizes_asked
 from rightbatch.records import Settings, WorkloadFacts
+from rightbatch.records.fits import Cap
 
 _SMALLEST = 4
+DEFAULT_CAP = 65_536
+DEFAULT_TIMES = 16
 RATE_OCTAVES = tuple(k / 2 for k in range(-8, 13))
 """Learning rates considered around what the scaling rule proposes, in octaves, half an octave
 apart: from a sixteenth of it to 64 times, since users' rates are low more often than high."""
@@ -25,6 +28,20 @@ def batch_sizes(facts: WorkloadFacts, settings: Settings) -> tuple[int, ...]:
         sizes.add(size)
         size *= 2
     return tuple(sorted(sizes))
+
+
+def largest_tried(facts: WorkloadFacts, settings: Settings) -> tuple[int, Cap]:
+    """The largest micro-batch that the memory stage tries, and why none beyond it.
+
+    Without `max_batch_size` that is 65,536 examples or 16 times the user's batch size: a search on
+    a CPU would otherwise go on as long as there is data, in steps that nobody would train with.
+    """
+    second: tuple[int, Cap] = (settings.max_batch_size or 0, "max_batch_size")
+    if settings.max_batch_size is None:
+        second = max(DEFAULT_CAP, DEFAULT_TIMES * facts.batch_size), "default_cap"
+    first: tuple[int, Cap] = (facts.train_examples, "data_set_size")
+    most, why = first if first[0] <= second[0] else second
+    return max(settings.multiple_of, most // settings.multiple_of * settings.multiple_of), why
 
 
 def largest_considered(facts: WorkloadFacts, settings: Settings) -> int:

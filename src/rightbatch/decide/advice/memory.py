@@ -1,11 +1,56 @@
 """Memory trials -> MemoryFit."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from rightbatch.decide.advice.accumulation import accumulation
+from rightbatch.decide.advice.candidates import largest_tried
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.records import MemoryFit, MemoryProbe, MemoryResult, Settings, Status, Trial
+from rightbatch.records import (
+    Hardware,
+    MemoryFit,
+    MemoryProbe,
+    MemoryResult,
+    Settings,
+    Status,
+    Trial,
+    WorkloadFacts,
+)
 from rightbatch.records.fits import Cap
-from rightbatch.science.memory import MemoryLine, fit_line, largest_within
+from rightbatch.science.memory import MemoryLine, fit_line, largest_between
+
+CLOSE = 1.025
+"""The search ends within 2.5% of the smallest size that failed, or of the predicted limit."""
+_SLOWER = 3.0
+"""Time per example, over the best of the smaller sizes, that means memory from elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Memory trials, sorted by how they ended.
+
+    Attributes:
+        points: (micro-batch size, peak bytes) of what was measured.
+        fitting: Sizes that ran inside the limit at full speed.
+        failed: Sizes that did not.
+        step_seconds: Step times of sizes that ran, by size.
+        broken: Whether a trial hung or was killed: larger sizes would fare no better.
+        accumulated: (micro-batch size, peak bytes) of trials that accumulated; no bytes where it
+            failed.
+        trials: How many there were.
+        seconds: Wall-clock time they took.
+        enforced_by: What held the limit; empty where no trial told.
+    """
+
+    points: tuple[tuple[int, int], ...]
+    fitting: tuple[int, ...]
+    failed: tuple[int, ...]
+    step_seconds: dict[int, float]
+    broken: bool
+    accumulated: tuple[tuple[int, int | None], ...]
+    trials: int
+    seconds: float
+    enforced_by: str
 
 
 def line(points: Sequence[tuple[int, int]]) -> MemoryLine | None:
@@ -15,65 +60,153 @@ def line(points: Sequence[tuple[int, int]]) -> MemoryLine | None:
     return fit_line([size for size, _ in points], [peak for _, peak in points])
 
 
-def fit_memory(
-    trials: Sequence[Trial], settings: Settings, train_examples: int, limit_bytes: int
-) -> MemoryFit | None:
-    """The memory line and the largest micro-batch that ran; None where nothing was tried.
+def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
+    """The memory trials of a study.
 
     A trial counts as failed under a smaller limit than its own where its peak passes it.
+
+    Args:
+        trials: Trials of any kind.
+        limit_bytes: Memory a trial may use.
+        device: "cpu", "cuda:0" ...; on a GPU a step that is much slower than smaller ones says
+            that its driver takes memory from elsewhere.
     """
-    points: list[tuple[int, int]] = []
-    failed: list[int] = []
-    tried = False
-    for trial, probe in of_kind(trials, MemoryProbe):
-        tried = True
-        if isinstance(trial.result, MemoryResult):
-            points.append((probe.batch_size, trial.result.peak_bytes))
-        elif trial.outcome.status is Status.OUT_OF_MEMORY:
-            failed.append(probe.batch_size)
-    if not tried:
+    memory = list(of_kind(trials, MemoryProbe))
+    plain = [(trial, probe) for trial, probe in memory if probe.accumulation_steps == 1]
+    measured = [
+        (trial, probe.batch_size, trial.result)
+        for trial, probe in plain
+        if isinstance(trial.result, MemoryResult)
+    ]
+    seconds = {size: result.step_seconds for _, size, result in measured}
+    slow = set() if device == "cpu" else _slow(seconds)
+    fitting = [
+        size
+        for trial, size, result in measured
+        if result.peak_bytes <= limit_bytes
+        and trial.outcome.status is not Status.SLOWED
+        and size not in slow
+    ]
+    lost = (Status.OUT_OF_MEMORY, Status.SLOWED)
+    failed = {probe.batch_size for trial, probe in plain if trial.outcome.status in lost}
+    failed |= {size for _, size, _ in measured}
+    return Tried(
+        points=tuple(sorted((size, result.peak_bytes) for _, size, result in measured)),
+        fitting=tuple(sorted(fitting)),
+        failed=tuple(sorted(failed - set(fitting))),
+        step_seconds=seconds,
+        broken=any(t.outcome.status in (Status.HUNG, Status.KILLED) for t, _ in memory),
+        accumulated=tuple(
+            (probe.batch_size, _peak_if_it_ran(trial, limit_bytes))
+            for trial, probe in memory
+            if probe.accumulation_steps > 1
+        ),
+        trials=len(memory),
+        seconds=sum(trial.wall_seconds for trial, _ in memory),
+        enforced_by=next((result.enforced_by for _, _, result in measured), ""),
+    )
+
+
+def fit_memory(
+    trials: Sequence[Trial],
+    settings: Settings,
+    facts: WorkloadFacts,
+    hardware: Hardware,
+    limit_bytes: int,
+) -> MemoryFit | None:
+    """The memory line and the largest micro-batch that ran; None where nothing was tried."""
+    seen = tried(trials, limit_bytes, hardware.device)
+    if not seen.trials:
         return None
-    fitting = [size for size, peak in points if peak <= limit_bytes]
-    failed += [size for size, peak in points if peak > limit_bytes]
-    largest = max(fitting, default=None)
-    fitted = line(points)
+    largest = max(seen.fitting, default=None)
+    safe = safe_size(seen, limit_bytes, settings)
+    fitted = line(seen.points)
     return MemoryFit(
-        points=tuple(sorted(points)),
-        failed=tuple(sorted(set(failed))),
+        points=seen.points,
+        failed=seen.failed,
         bytes_fixed=fitted.fixed if fitted else None,
         bytes_per_example=fitted.slope if fitted else None,
         lack_of_fit=fitted.lack_of_fit if fitted else None,
         limit_bytes=limit_bytes,
         largest_batch_size=largest,
-        safe_batch_size=_safe(points, largest, fitted, limit_bytes, settings.margin),
+        safe_batch_size=safe,
         margin=settings.margin,
-        capped_by=_cap(largest, failed, settings, train_examples),
+        capped_by=_cap(seen, largest, limit_bytes, settings, facts),
+        trials=seen.trials,
+        seconds=seen.seconds,
+        enforced_by=seen.enforced_by,
+        accumulation=accumulation(
+            safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, facts
+        ),
     )
 
 
-def _safe(
-    points: Sequence[tuple[int, int]],
-    largest: int | None,
-    fitted: MemoryLine | None,
-    limit_bytes: int,
-    margin: float,
-) -> int | None:
-    """Largest micro-batch that keeps a share of the limit free."""
-    allowed = (1 - margin) * limit_bytes
-    measured = max((size for size, peak in points if peak <= allowed), default=None)
-    if largest is None or fitted is None or measured == largest:
-        return measured
-    predicted = largest_within(allowed, fitted.fixed.value, fitted.slope.value)
-    if predicted is None:
-        return measured
-    return max(min(predicted, largest), measured or 0) or None
+def smallest(fits: Sequence[MemoryFit | None]) -> int:
+    """Which of several devices' answers all of them can use: the number of the least one.
+
+    Args:
+        fits: One per device, at least one; None where nothing was tried.
+    """
+
+    def answer(number: int) -> tuple[int, int]:
+        fit = fits[number]
+        return (0, 0) if fit is None else (fit.safe_batch_size or 0, fit.largest_batch_size or 0)
+
+    return min(range(len(fits)), key=answer)
+
+
+def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
+    """Largest micro-batch that keeps the margin free and is no larger than one that ran."""
+    allowed = (1 - settings.margin) * limit_bytes
+    largest = max(seen.fitting, default=None)
+    if largest is None:
+        return None
+    points = [(size, peak) for size, peak in seen.points if size <= largest]
+    safe = max((size for size, peak in points if peak <= allowed), default=0)
+    if safe < largest and len(points) > 1:
+        within = largest_between(points, allowed)
+        safe = min(largest, max(safe, within if within is not None else largest))
+    return safe // settings.multiple_of * settings.multiple_of or None
+
+
+def close_to_limit(points: Sequence[tuple[int, int]], largest: int, limit_bytes: int) -> bool:
+    """Whether the largest size that ran is within 2.5% of what the limit is predicted to hold."""
+    if len({size for size, _ in points}) < 2:
+        return False
+    most = largest_between(points, limit_bytes)
+    return most is not None and most <= CLOSE * largest
+
+
+def _peak_if_it_ran(trial: Trial, limit_bytes: int) -> int | None:
+    result = trial.result
+    if not isinstance(result, MemoryResult) or trial.outcome.status is not Status.OK:
+        return None
+    return result.peak_bytes if result.peak_bytes <= limit_bytes else None
+
+
+def _slow(step_seconds: dict[int, float]) -> set[int]:
+    """Sizes whose time per example is far above the best of the smaller ones."""
+    slow, best = set(), float("inf")
+    for size in sorted(step_seconds):
+        each = step_seconds[size] / size
+        if each > _SLOWER * best:
+            slow.add(size)
+        best = min(best, each)
+    return slow
 
 
 def _cap(
-    largest: int | None, failed: Sequence[int], settings: Settings, train_examples: int
+    seen: Tried, largest: int | None, limit_bytes: int, settings: Settings, facts: WorkloadFacts
 ) -> Cap:
-    if failed or largest is None:
+    if largest is None:
         return "memory"
-    if settings.max_batch_size is not None and largest >= settings.max_batch_size:
-        return "max_batch_size"
-    return "data_set_size" if largest >= train_examples else "time"
+    most, why = largest_tried(facts, settings)
+    if largest >= most:
+        return why
+    unit = settings.multiple_of
+    failed_next = any(
+        largest < size <= max(CLOSE * largest, largest + unit) for size in seen.failed
+    )
+    if failed_next or close_to_limit(seen.points, largest, limit_bytes):
+        return "memory"
+    return "time"

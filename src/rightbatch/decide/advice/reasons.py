@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rightbatch.decide.advice.accumulation import layers_caveat
+from rightbatch.decide.advice.capped import why_no_larger
 from rightbatch.records import Estimate, Fits, LearningFit, Settings, Trial, WorkloadFacts
 from rightbatch.records.trial import Status
 
@@ -26,15 +28,10 @@ def reasons(fits: Fits, learning: LearningFit | None) -> tuple[str, ...]:
             "examples, a first guide to the critical batch size."
         )
     if fits.memory is not None and fits.memory.largest_batch_size is not None:
-        capped = {
-            "memory": "more ran out of memory",
-            "data_set_size": "the whole training set",
-            "max_batch_size": "the largest you allow",
-            "time": "larger ones were too slow to try in the budget",
-        }[fits.memory.capped_by]
         told.append(
-            f"The largest micro-batch that ran is {fits.memory.largest_batch_size:,} ({capped}), "
-            f"under a limit of {fits.memory.limit_bytes / 2**30:.1f} GiB."
+            f"The largest micro-batch that ran is {fits.memory.largest_batch_size:,} "
+            f"({why_no_larger(fits.memory)}), under a limit of "
+            f"{fits.memory.limit_bytes / 2**30:.1f} GiB."
         )
     if learning is not None:
         arrived = [run for run in learning.runs if run.steps is not None]
@@ -59,14 +56,12 @@ def warnings(
             "help more than another batch size."
         )
     if accumulates and facts.batch_dependent_layers:
-        told.append(
-            f"{', '.join(facts.batch_dependent_layers)} normalises over the micro-batch, not over "
-            "the batch: accumulation changes the model."
-        )
+        told.append(layers_caveat(facts))
     for status, what in (
         (Status.DIVERGED, "diverged"),
         (Status.HUNG, "hung"),
         (Status.KILLED, "were killed"),
+        (Status.SLOWED, "were slowed by lack of memory"),
     ):
         hit = [t for t in trials if t.outcome.status is status]
         if hit:

@@ -2,19 +2,33 @@
 
 import math
 
+from rightbatch.decide.advice.accumulation import (
+    batch_size_to_keep,
+    micro_batches,
+    next_micro_batch,
+)
 from rightbatch.decide.advice.arms import Situation
-from rightbatch.decide.advice.candidates import largest_considered
+from rightbatch.decide.advice.candidates import largest_tried
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.decide.advice.memory import line
-from rightbatch.records import MemoryProbe, MemoryResult, Status
-from rightbatch.science.memory import largest_within
+from rightbatch.decide.advice.memory import CLOSE, Tried, close_to_limit, safe_size, tried
+from rightbatch.records import MemoryProbe, MemoryResult
+from rightbatch.science.memory import largest_between
 
 _MAX_TRIALS = 12
-_CLOSE = 1.02
-"""The search ends when the largest that ran is within 2% of the smallest that failed."""
+_MAX_ACCUMULATED = 3
 _FIRST_JUMP = 4
-_STEPS_PER_TRIAL = 4
-"""A trial costs about four steps' time: two steps, a validation pass and starting up."""
+_FREE_SHARE = 0.5
+"""The second trial takes about half of what the first one left free."""
+_SURE_SHARE = 0.9
+_REACH = 6
+"""Predict no further than this many times the bytes between the smallest and the largest trial:
+at small sizes what the allocator keeps hides how memory grows."""
+_AIM = 0.985
+"""Aim this close below the predicted limit: a trial that runs tells more than one that fails."""
+_STEP_DOWN = 0.04
+"""Below a size that failed although it was predicted to fit; doubled with each one that does."""
+_STEPS_PER_TRIAL = 5
+"""A trial costs about five steps' time: steps, a short one, a validation pass, starting up."""
 
 
 def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> MemoryProbe | None:
@@ -25,52 +39,110 @@ def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> M
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    points: list[tuple[int, int]] = []
-    failed: list[int] = []
-    step_seconds: dict[int, float] = {}
-    for trial, probe in of_kind(now.trials, MemoryProbe):
-        if isinstance(trial.result, MemoryResult):
-            points.append((probe.batch_size, trial.result.peak_bytes))
-            step_seconds[probe.batch_size] = trial.result.step_seconds
-        elif trial.outcome.status is Status.OUT_OF_MEMORY:
-            failed.append(probe.batch_size)
-        else:
-            return None  # hung or killed: larger sizes would fare no better
-    if len(points) + len(failed) >= _MAX_TRIALS:
-        return None
-    size = _next_size(now, points, failed)
-    if size is None or (step_seconds and seconds_left <= 0):
-        return None
-    if step_seconds:
-        slowest = max(step_seconds)
-        per_example = step_seconds[slowest] / slowest
-        affordable = int(seconds_left / (_STEPS_PER_TRIAL * per_example))
-        if affordable < size:
-            size = affordable
-            if size < 1.5 * slowest:
-                return None
     limit = now.hardware.memory_limit_bytes
-    return MemoryProbe(now.optimizers[0].name, size, limit, seconds_limit=deadline)
+    seen = tried(now.trials, limit, now.hardware.device)
+    if seen.broken or seen.trials >= _MAX_TRIALS or (seen.step_seconds and seconds_left <= 0):
+        return None
+    name = now.optimizers[0].name
+    size = None if seen.accumulated else _affordable(_next_size(now, seen), seen, seconds_left)
+    if size is not None:
+        return MemoryProbe(name, size, limit, seconds_limit=deadline)
+    size = _accumulating(now, seen)
+    if size is not None:
+        return MemoryProbe(name, size, limit, seconds_limit=deadline, accumulation_steps=2)
+    return None
 
 
-def _next_size(now: Situation, points: list[tuple[int, int]], failed: list[int]) -> int | None:
-    """Where memory alone says to look next."""
-    cap = largest_considered(now.facts, now.settings)
+def _affordable(size: int | None, seen: Tried, seconds_left: float) -> int | None:
+    """The size, or the largest there is time for; None where that tells nothing new."""
+    if size is None or not seen.step_seconds:
+        return size
+    slowest = max(seen.step_seconds)
+    per_example = seen.step_seconds[slowest] / slowest
+    affordable = int(seconds_left / (_STEPS_PER_TRIAL * per_example))
+    if affordable >= size:
+        return size
+    return affordable if affordable >= 1.5 * slowest else None
+
+
+def _next_size(now: Situation, seen: Tried) -> int | None:
+    """Where memory alone says to look next, on the grid of sizes asked for."""
+    unit = now.settings.multiple_of
+    cap, _ = largest_tried(now.facts, now.settings)
+    ran = max(seen.fitting, default=0)
+    fails = min((size for size in seen.failed if size > ran), default=cap + unit)
+    if fails <= unit:
+        return None
+    if not ran:
+        first = min(now.facts.batch_size, cap) if not seen.failed else fails // 4
+        return max(unit, first // unit * unit)
     limit = now.hardware.memory_limit_bytes
-    ran = max((size for size, _ in points), default=0)
-    fails = min(failed, default=cap + 1)
-    if ran >= cap or fails <= 1:
+    bracketed = fails <= max(ran + unit, CLOSE * ran)
+    if ran >= cap or bracketed or close_to_limit(seen.points, ran, limit):
+        return _below(now, seen, ran, unit)
+    guess = _guess(now, seen, ran, cap)
+    if guess >= fails:
+        guess = _below_failure(seen, ran, fails) if fails <= cap else cap
+    size = min(guess, cap, fails - unit) // unit * unit
+    return max(ran + unit, size)
+
+
+def _below(now: Situation, seen: Tried, ran: int, unit: int) -> int | None:
+    """Somewhat below the largest, where nothing tells yet what keeps the margin."""
+    if ran <= unit or safe_size(seen, now.hardware.memory_limit_bytes, now.settings) is not None:
         return None
-    if not points:
-        return min(now.facts.batch_size, cap) if not failed else max(1, fails // 4)
-    if fails <= cap and fails <= max(ran + 1, ran * _CLOSE):
+    size = max(unit, int(_SURE_SHARE * min(seen.fitting)) // unit * unit)
+    return size if size not in seen.fitting else None
+
+
+def _guess(now: Situation, seen: Tried, ran: int, cap: int) -> int:
+    """The predicted limit, or on the way to it where the sizes so far tell little of it."""
+    limit = now.hardware.memory_limit_bytes
+    if len(seen.points) == 1:
+        return _from_one_point(now, seen)
+    low, high = seen.points[0][1], max(peak for size, peak in seen.points if size <= ran)
+    within_reach = high + _REACH * max(high - low, 0)
+    most = largest_between(seen.points, min(limit, within_reach))
+    if most is None:
+        return cap
+    aim = most if within_reach < limit else int(_AIM * most)
+    return max(aim, math.ceil(CLOSE * ran))
+
+
+def _from_one_point(now: Situation, seen: Tried) -> int:
+    """A large step where only one size is known, by the steepest growth that it allows."""
+    (size, peak), limit = seen.points[0], now.hardware.memory_limit_bytes
+    steepest = max(peak - _baseline(now), 1) / size  # as if all of it grew with the batch
+    room = max(limit - peak, 0) / steepest
+    if any(failed > size for failed in seen.failed):
+        return int(size + _SURE_SHARE * room)
+    return int(max(_FIRST_JUMP * size, size + _FREE_SHARE * room))
+
+
+def _below_failure(seen: Tried, ran: int, fails: int) -> int:
+    """Below a size that was predicted to fit and did not: gallop down, at most half way."""
+    misses = sum(1 for size in seen.failed if size > ran)
+    step = _STEP_DOWN * 2 ** (misses - 1)
+    return max(math.isqrt(ran * fails), int(fails * (1 - step)))
+
+
+def _baseline(now: Situation) -> int:
+    """Memory before the first step of the first trial that ran, in bytes."""
+    results = (trial.result for trial, _ in of_kind(now.trials, MemoryProbe))
+    return next((r.baseline_bytes for r in results if isinstance(r, MemoryResult)), 0)
+
+
+def _accumulating(now: Situation, seen: Tried) -> int | None:
+    """The micro-batch that is to keep the batch size asked for, until it ran inside the margin."""
+    limit = now.hardware.memory_limit_bytes
+    allowed = (1 - now.settings.margin) * limit
+    safe = safe_size(seen, limit, now.settings)
+    keep = batch_size_to_keep(now.settings, now.facts)
+    if safe is None or keep <= safe or len(seen.accumulated) >= _MAX_ACCUMULATED:
         return None
-    fitted = line(points)
-    guess = _FIRST_JUMP * ran
-    if fitted is not None:
-        guess = largest_within(limit, fitted.fixed.value, fitted.slope.value) or cap
-    if guess <= ran * _CLOSE:  # the predicted limit ran: one trial just above verifies it
-        guess = int(ran * _CLOSE)
-    elif guess >= fails:
-        guess = math.isqrt(ran * fails) if fails <= cap else cap
-    return max(ran + 1, min(guess, cap, fails - 1))
+    if any(peak is not None and peak <= allowed for _, peak in seen.accumulated):
+        return None
+    most = next_micro_batch(safe, seen.accumulated, allowed)
+    unit = now.settings.multiple_of
+    micro, _ = micro_batches(keep, max(unit, most // unit * unit), unit)
+    return micro if 2 * micro <= now.facts.train_examples else None

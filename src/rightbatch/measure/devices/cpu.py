@@ -2,10 +2,12 @@
 
 import os
 import platform
+import resource
 from pathlib import Path
 
 import psutil
 
+from rightbatch.measure.ports import TRIAL_CGROUP, Pressure
 from rightbatch.records import Hardware
 
 _SAFE_SHARE = 0.85
@@ -20,23 +22,25 @@ _CGROUP_USE = (
 
 
 class CpuDevice:
-    """Memory of this process and of the machine around it."""
+    """Memory of this process and of the machine around it.
+
+    Args:
+        process: Where the kernel tells of this process.
+    """
+
+    def __init__(self, process: Path = Path("/proc/self")) -> None:
+        self._process = process
 
     def reset_peak(self) -> None:
         """Forget the process's peak so far (Linux: /proc/self/clear_refs)."""
-        path = Path("/proc/self/clear_refs")
+        path = self._process / "clear_refs"
         if path.exists():
             path.write_text("5")
 
     def peak_bytes(self) -> int:
         """Highest resident set of this process since the last reset, in bytes."""
-        status = Path("/proc/self/status")
-        if not status.exists():
-            return self.used_bytes()
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-        return self.used_bytes()  # some sandboxes keep no peak
+        peak = self._status("VmHWM")
+        return self.used_bytes() if peak is None else peak  # some sandboxes keep no peak
 
     def used_bytes(self) -> int:
         """Resident set of this process, in bytes."""
@@ -57,14 +61,33 @@ class CpuDevice:
             memory_limit_bytes=self.limit_bytes(asked_limit),
             platform=f"{platform.system()} {platform.machine()}",
             versions=(("python", platform.python_version()),),
+            memory_taken_bytes=total_bytes() - available_bytes(),
         )
 
     def utilisation(self) -> float | None:
         """Nothing reports how well a CPU is used; achieved FLOP/s over peak is told instead."""
         return None
 
-    def enforce(self, limit_bytes: int) -> None:
-        """Nothing to do here: the runner limits the whole process from outside."""
+    def enforce(self, limit_bytes: int) -> str:
+        """Tell what the runner set: it limits the whole process from outside."""
+        own = self._process / "cgroup"
+        if own.exists() and f"/{TRIAL_CGROUP}" in own.read_text():
+            return "cgroup"
+        soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+        return "" if soft == resource.RLIM_INFINITY else "data_segment"
+
+    def pressure(self) -> Pressure:
+        """How much of this process is in swap."""
+        return Pressure(swap_bytes=self._status("VmSwap") or 0)
+
+    def _status(self, name: str) -> int | None:
+        """A size from the process's status, in bytes; None where it is not told."""
+        path = self._process / "status"
+        if path.exists():
+            for line in path.read_text().splitlines():
+                if line.startswith(f"{name}:"):
+                    return int(line.split()[1]) * 1024
+        return None
 
 
 def usable_cores() -> int:

@@ -1,39 +1,55 @@
-"""Peak memory of a few real training steps and a validation pass."""
+"""Peak memory of an epoch's hardest training steps and a validation pass."""
 
 import time
 
-from rightbatch.measure.ports import Progress, Subject
+from rightbatch.measure.ports import Pressure, Progress, Subject
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Status
+
+_NOTABLE_BYTES = 32 * 2**20
+"""Less than this in swap or spilled slows nothing that could be told."""
 
 
 def measure_memory(
     subject: Subject, probe: MemoryProbe, progress: Progress
 ) -> tuple[Outcome, MemoryResult | None]:
-    """Train `probe.steps` steps at one micro-batch size, then validate.
+    """Train on the longest examples, an ordinary batch and the short last one, then validate.
 
     Returns:
-        Out of memory, with no result, where the peak passes the limit or the framework says so.
+        The outcome and what was measured: out of memory where the peak passes the limit, slowed
+        where memory was short without failing.
     """
     subject.start(probe.optimizer, None, seed=0)
     device = subject.device
-    device.enforce(probe.limit_bytes)
+    whole = probe.batch_size * probe.accumulation_steps
+    batches = subject.hard_batches(whole, probe.steps)
+    enforced_by = device.enforce(probe.limit_bytes)
     device.reset_peak()
-    baseline = device.used_bytes()
-    batches = subject.batches(probe.batch_size, seed=0)
+    baseline, before = device.used_bytes(), device.pressure()
     step_seconds = 0.0
-    for step in range(probe.steps):
-        batch = next(batches)
+    for number, batch in enumerate(batches):
         begin = time.perf_counter()
         subject.step(batch, probe.batch_size)
         subject.synchronize()
-        step_seconds = time.perf_counter() - begin
-        progress((step + 1) / (probe.steps + 1))
+        if number < probe.steps:
+            step_seconds = time.perf_counter() - begin
+        if number == 0:  # the allocator finds its sizes in the first step
+            before = _with_retries(before, device.pressure())
+        progress((number + 1) / (probe.steps + 3))
     del batch
     subject.evaluate()
-    peak = device.peak_bytes()
+    peak, after = device.peak_bytes(), device.pressure()
+    result = MemoryResult(
+        peak_bytes=peak,
+        baseline_bytes=baseline,
+        step_seconds=step_seconds,
+        swap_bytes=max(0, after.swap_bytes - before.swap_bytes),
+        spilled_bytes=after.spilled_bytes,
+        allocator_retries=after.allocator_retries - before.allocator_retries,
+        enforced_by=enforced_by,
+    )
     if peak > probe.limit_bytes:
-        return out_of_memory(probe.batch_size), None
-    return Outcome(Status.OK), MemoryResult(peak, baseline, step_seconds)
+        return out_of_memory(probe.batch_size), result
+    return _slowed(probe.batch_size, result) or Outcome(Status.OK), result
 
 
 def out_of_memory(batch_size: int) -> Outcome:
@@ -53,3 +69,36 @@ def out_of_memory(batch_size: int) -> Outcome:
         f"A micro-batch of {batch_size} does not fit the memory limit; use a smaller micro-batch "
         "and accumulate gradients.",
     )
+
+
+def _with_retries(before: Pressure, now: Pressure) -> Pressure:
+    return Pressure(before.swap_bytes, before.spilled_bytes, now.allocator_retries)
+
+
+def _slowed(batch_size: int, result: MemoryResult) -> Outcome | None:
+    """The outcome of a trial that ran, but only because memory came from elsewhere."""
+    size = f"A micro-batch of {batch_size}"
+    if result.swap_bytes >= _NOTABLE_BYTES:
+        return Outcome(
+            Status.SLOWED,
+            f"{size} ran with {_mib(result.swap_bytes)} of it in swap, which slows every step; "
+            "use a smaller micro-batch, or end what else fills the memory.",
+        )
+    if result.spilled_bytes >= _NOTABLE_BYTES:
+        return Outcome(
+            Status.SLOWED,
+            f"{size} ran with {_mib(result.spilled_bytes)} more than the device had free: its "
+            "driver spilled into system memory, which slows every step; use a smaller "
+            "micro-batch, or turn the driver's fallback to system memory off.",
+        )
+    if result.allocator_retries > 0:
+        return Outcome(
+            Status.SLOWED,
+            f"{size} ran, but the allocator had to empty its cache {result.allocator_retries} "
+            "times to find memory, which slows every step; use a smaller micro-batch.",
+        )
+    return None
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"

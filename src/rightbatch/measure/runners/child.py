@@ -19,7 +19,10 @@ from pathlib import Path
 from traceback import StackSummary, TracebackException
 from typing import Any, NoReturn
 
+import psutil
+
 import rightbatch
+from rightbatch.measure.runners.cgroup import enter
 from rightbatch.measure.runners.wire import (
     Assignment,
     Channel,
@@ -83,11 +86,25 @@ def _prepare(assignment: Assignment) -> None:
     faulthandler.dump_traceback_later(max(left - 1.0, 0.75 * left, 0.01))
     with suppress(OSError):  # let the kernel, if it must, end the trial and nobody else
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if assignment.limit_bytes is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = assignment.limit_bytes
-        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    in_cgroup = assignment.cgroup is not None and enter(assignment.cgroup)
+    if assignment.limit_bytes is not None and not in_cgroup:
+        _limit_data(assignment.limit_bytes)
+
+
+def _limit_data(limit_bytes: int) -> None:
+    """Refuse memory somewhat beyond a limit on resident memory, which the parent checks.
+
+    RLIMIT_DATA counts what is mapped, used or not: stacks of threads, arenas. What is unused at
+    the start and an eighth of the limit are allowed for it, so that it never binds before the
+    limit itself does.
+    """
+    memory = psutil.Process().memory_info()
+    used = memory.rss - getattr(memory, "shared", 0)
+    unused = max(0, getattr(memory, "data", used) - used)
+    wall = limit_bytes + unused + limit_bytes // 8
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wall = wall if hard == resource.RLIM_INFINITY else min(wall, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wall, hard))
 
 
 def _ending(assignment: Assignment, shares: _Shares) -> object:

@@ -1,6 +1,7 @@
 """How a call in a trial's process ended, in the runner's own terms."""
 
 import os
+import re
 import signal
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,12 @@ Verdict = Literal["out_of_memory", "hung"]
 
 _DUMP = "Timeout ("  # faulthandler's own words above the stacks it shows at the deadline
 _CRASH = "Fatal Python error: "
+_LAST_WORDS = re.compile(
+    r"^(OpenBLAS error: Memory allocation still failed|libgomp: Out of memory allocating"
+    r"|terminate called after throwing an instance of 'std::bad_alloc')",
+    re.MULTILINE,
+)
+"""What compiled libraries write before they end the process for lack of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Ending:
         traceback: Where the code stood, as text: of the exception, at the deadline or at the crash.
         signal_number: The signal that ended the process; None where none did.
         peak_bytes: The most memory that the process and its descendants were seen to use.
+        group_peak_bytes: The same, of the times when there were descendants; 0 without any.
         wall_seconds: From asking for the process until nothing of it was left, in seconds.
         output_tail: The end of what it wrote to standard output and standard error.
     """
@@ -38,6 +46,7 @@ class Ending:
     traceback: str = ""
     signal_number: int | None = None
     peak_bytes: int = 0
+    group_peak_bytes: int = 0
     wall_seconds: float = 0.0
     output_tail: str = ""
 
@@ -53,6 +62,7 @@ class Evidence:
         memory_ran_out: Whether the machine or the limit was short of memory at the end.
         value: What `said` carries, if it is `Returned`.
         peak_bytes: As in `Ending`.
+        group_peak_bytes: As in `Ending`.
         wall_seconds: As in `Ending`.
         output_tail: As in `Ending`.
     """
@@ -63,6 +73,7 @@ class Evidence:
     memory_ran_out: bool
     value: object
     peak_bytes: int
+    group_peak_bytes: int
     wall_seconds: float
     output_tail: str
 
@@ -78,6 +89,7 @@ def ending(seen: Evidence) -> Ending:
         traceback=traceback,
         signal_number=_signal(seen.status),
         peak_bytes=seen.peak_bytes,
+        group_peak_bytes=seen.group_peak_bytes,
         wall_seconds=seen.wall_seconds,
         output_tail=seen.output_tail,
     )
@@ -93,7 +105,14 @@ def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
         return "raised", seen.said.type_name, seen.said.message, seen.said.traceback
     if seen.verdict is not None:
         return seen.verdict, "", "", _after(_DUMP, seen.output_tail)
+    return _told_by_its_end(seen)
+
+
+def _told_by_its_end(seen: Evidence) -> tuple[EndingKind, str, str, str]:
+    """The same, of a process that said nothing and was not ended from here."""
     number = _signal(seen.status)
+    if number in {None, signal.SIGABRT} and _LAST_WORDS.search(seen.output_tail):
+        return "out_of_memory", "", "", ""
     if number is None:
         return "raised", "SystemExit", f"exit status {_exit_code(seen.status)}", ""
     lacks_memory = number in {signal.SIGKILL, signal.SIGABRT} and seen.memory_ran_out

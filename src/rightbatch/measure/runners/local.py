@@ -16,6 +16,7 @@ from rightbatch.records import (
     DescribeResult,
     Hardware,
     MemoryProbe,
+    MemoryResult,
     Outcome,
     Probe,
     Result,
@@ -79,6 +80,8 @@ class LocalRunner:
             outcome, result = _returned(ending.value)
             if isinstance(result, DescribeResult):
                 self._hardware = result.hardware
+            if isinstance(result, MemoryResult) and limit is not None:
+                return outcome, _with_descendants(result, ending)
             return outcome, result
         if ending.kind == "raised":
             raise _error(ending)
@@ -117,6 +120,11 @@ def _returned(value: object) -> tuple[Outcome, Result | None]:
         f"A trial gave back a {type(value).__name__} in place of an outcome and a result; "
         "parent and child run different versions of rightbatch."
     )
+
+
+def _with_descendants(result: MemoryResult, ending: Ending) -> MemoryResult:
+    """With the memory of a loader's workers, which only this side sees."""
+    return replace(result, peak_bytes=max(result.peak_bytes, ending.group_peak_bytes))
 
 
 def _error(ending: Ending) -> RightbatchError:

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from rightbatch.errors import RunnerError
+from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.ending import Ending, Evidence, Verdict, ending
 from rightbatch.measure.runners.watch import Watch
 from rightbatch.measure.runners.wire import (
@@ -91,19 +92,19 @@ class TrialServer:
                 self._running()
                 begin = time.monotonic()
                 server, stream, pid = self._begin(output)
-                with stream:
-                    assignment = _assignment(
-                        entry, pickled, time.monotonic() + deadline_seconds, limit_bytes
-                    )
+                with stream, _limited(limit_bytes) as group:
+                    deadline = time.monotonic() + deadline_seconds
+                    assignment = _assignment(entry, pickled, deadline, limit_bytes, group)
                     call = _Call(server, Channel(stream), assignment, pid, progress)
                     call.follow()
+                    kills = group.kills() if group else 0
             except BaseException:
                 self.close()
                 raise
             if server.broken:
                 self.close()
             seconds = time.monotonic() - begin
-            return ending(call.evidence(entry, seconds, _tail(output)))
+            return ending(call.evidence(entry, seconds, _tail(output), kills))
 
     def close(self) -> None:
         """End the server and everything under it."""
@@ -255,8 +256,14 @@ class _Call:
             self._watch.kill()
         self._listen()
 
-    def evidence(self, entry: str, seconds: float, output_tail: str) -> Evidence:
+    def evidence(self, entry: str, seconds: float, output_tail: str, kills: int) -> Evidence:
         """What is known at the end.
+
+        Args:
+            entry: The function called.
+            seconds: Time the call took.
+            output_tail: The end of what it wrote.
+            kills: Processes of it that the kernel ended for their limit.
 
         Raises:
             RunnerError: The function's value cannot travel between processes.
@@ -279,9 +286,10 @@ class _Call:
             said=self._said,
             verdict=self._verdict,
             status=ended.status if ended else None,
-            memory_ran_out=self._watch.memory_ran_out(),
+            memory_ran_out=kills > 0 or self._watch.memory_ran_out(),
             value=value,
             peak_bytes=max(self._watch.peak_bytes, ended.peak_bytes if ended else 0),
+            group_peak_bytes=self._watch.group_peak_bytes,
             wall_seconds=seconds,
             output_tail=output_tail,
         )
@@ -313,11 +321,27 @@ class _Call:
             self._server.stop_trial()
 
 
-def _assignment(entry: str, payload: bytes, deadline: float, limit_bytes: int | None) -> Assignment:
+@contextmanager
+def _limited(limit_bytes: int | None) -> Iterator[Cgroup | None]:
+    """A control group with the limit for one call, where one may be made."""
+    group = None if limit_bytes is None else Cgroup.make(limit_bytes, str(os.getpid()))
+    try:
+        yield group
+    finally:
+        if group is not None:
+            group.remove()
+
+
+def _assignment(
+    entry: str, payload: bytes, deadline: float, limit_bytes: int | None, group: Cgroup | None
+) -> Assignment:
     """With this process's directory and import path, so that the user's modules import."""
     directory = str(Path.cwd())
     path = [directory, *(place or directory for place in sys.path)]
-    return Assignment(entry, payload, limit_bytes, deadline, tuple(dict.fromkeys(path)), directory)
+    return Assignment(
+        entry, payload, limit_bytes, deadline, tuple(dict.fromkeys(path)), directory,
+        None if group is None else str(group.path),
+    )  # fmt: skip
 
 
 def _tail(output: IO[bytes]) -> str:

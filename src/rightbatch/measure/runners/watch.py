@@ -19,12 +19,14 @@ class Watch:
         pid: The process, leader of its process group.
         limit_bytes: Memory they may use together; None for no limit.
         peak_bytes: The most they were seen to use.
+        group_peak_bytes: The most they were seen to use while they were several.
     """
 
     def __init__(self, pid: int, limit_bytes: int | None) -> None:
         self.pid = pid
         self.limit_bytes = limit_bytes
         self.peak_bytes = 0
+        self.group_peak_bytes = 0
         self._processes: list[psutil.Process] = []
         with suppress(psutil.Error):
             self._processes.append(psutil.Process(pid))
@@ -50,11 +52,13 @@ class Watch:
 
     def _count(self, resident: int, scan: bool) -> None:
         """Take note of what is used, given the sum of resident sets."""
+        alone = len(self._processes) <= 1
         if scan or self._over(resident - self._shared_bytes):
-            alone = len(self._processes) <= 1
             self._shared_bytes = 0 if alone else max(resident - self._proportional(), 0)
         self._last_bytes = resident - self._shared_bytes
         self.peak_bytes = max(self.peak_bytes, self._last_bytes)
+        if not alone:
+            self.group_peak_bytes = max(self.group_peak_bytes, self._last_bytes)
 
     def memory_ran_out(self) -> bool:
         """Whether a kill from outside looks like lack of memory: the limit or the machine's."""

@@ -27,6 +27,7 @@ class Assignment:
             of one machine share.
         sys_path: Where to import from.
         directory: The working directory.
+        cgroup: Control group that holds the limit; None where the process limits its own data.
     """
 
     entry: str
@@ -35,6 +36,7 @@ class Assignment:
     deadline: float
     sys_path: tuple[str, ...]
     directory: str
+    cgroup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,18 @@ def shuffled(
             yield batch
 
 
+def selected(data: Data, selections: list[list[int]], collate: Any, workers: int) -> Iterator[Any]:
+    """One batch for each list of example numbers."""
+    if isinstance(data, tuple):
+        for chosen in selections:
+            index = torch.as_tensor(chosen)
+            yield tuple(tensor[index] for tensor in data)
+    else:
+        yield from DataLoader(
+            data, batch_sampler=selections, collate_fn=collate, num_workers=workers
+        )
+
+
 def in_order(data: Data, batch_size: int, collate: Any, workers: int) -> Iterator[Any]:
     """One pass over the data, unshuffled."""
     if isinstance(data, tuple):

@@ -1,27 +1,62 @@
 """Out-of-memory errors of PyTorch, and the memory of a CUDA device."""
 
+import dis
 import re
+import sysconfig
+from pathlib import Path
 
 import torch
 
-from rightbatch.measure.ports import Device
+from rightbatch.measure.ports import Device, Pressure
 from rightbatch.records import Hardware
 
 _SPELLINGS = re.compile(
     r"DefaultCPUAllocator: (can't allocate|not enough) memory"
     r"|(CUDA|HIP)( driver)? error: out of memory"
     r"|(CUDA|HIP|XPU|MPS backend) out of memory"
-    r"|(CUBLAS|CUDNN|HIPBLAS)_STATUS_ALLOC_FAILED"
+    r"|(CUBLAS|CUDNN|CUSOLVER|CUSPARSE|HIPBLAS|ROCBLAS|MIOPEN)_STATUS_ALLOC_FAILED"
+    r"|\b(cudaErrorMemoryAllocation|hipErrorOutOfMemory|miopenStatusAllocFailed)\b"
+    r"|\brocblas_status_memory_error\b"
+    r"|\bUR_RESULT_ERROR_OUT_OF_(DEVICE|HOST)_MEMORY\b"
     r"|\bstd::bad_alloc\b"
     r"|Cannot allocate memory"
 )
+_PATHS = sysconfig.get_paths()
+_INSTALLED = (str(Path(torch.__file__).parent), _PATHS["purelib"], _PATHS["platlib"])
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is PyTorch's way to say that memory ran out: by type, then by text."""
+    """Whether an exception is PyTorch's way to say that memory ran out.
+
+    By type, then by text. Text counts only where it comes from compiled code or from an installed
+    library: a `raise` in the user's own code is the user's, unless it passes on such an error.
+    """
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError | OSError) and bool(_SPELLINGS.search(str(error)))
+    if not isinstance(error, RuntimeError | OSError) or not _SPELLINGS.search(str(error)):
+        return False
+    if not _raised_by_user(error):
+        return True
+    passed_on = error.__cause__ or error.__context__
+    return passed_on is not None and is_out_of_memory(passed_on)
+
+
+def _raised_by_user(error: BaseException) -> bool:
+    """Whether a `raise` statement outside installed libraries made the exception.
+
+    Compiled code leaves no frame: the innermost one is then where it was called from, and the
+    instruction there is a call.
+    """
+    trace = error.__traceback__
+    if trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    if code.co_filename.startswith(_INSTALLED):
+        return False
+    return code.co_code[trace.tb_lasti] == _RAISE
 
 
 class CudaDevice:
@@ -34,6 +69,7 @@ class CudaDevice:
     def __init__(self, device: torch.device, host: Device) -> None:
         self._device = device
         self._host = host
+        self._available = self.limit_bytes(None)
 
     def reset_peak(self) -> None:
         """Forget the peak so far, and give cached blocks back."""
@@ -54,10 +90,25 @@ class CudaDevice:
         available = free + torch.cuda.memory_reserved(self._device)
         return available if asked is None else min(asked, available)
 
-    def enforce(self, limit_bytes: int) -> None:
+    def enforce(self, limit_bytes: int) -> str:
         """Make the allocator refuse to hold more than a limit."""
         _, total = torch.cuda.mem_get_info(self._device)
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), self._device)
+        return "allocator"
+
+    def pressure(self) -> Pressure:
+        """The host's swap, what is held beyond what was free, and the allocator's retries.
+
+        A driver that spills lets a process hold more than the device had free for it; no counter
+        of CUDA's tells so.
+        """
+        held = torch.cuda.memory_reserved(self._device)
+        retries = torch.cuda.memory_stats(self._device).get("num_alloc_retries", 0)
+        return Pressure(
+            swap_bytes=self._host.pressure().swap_bytes,
+            spilled_bytes=max(0, held - self._available),
+            allocator_retries=int(retries),
+        )
 
     def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
         """The GPU and the machine around it."""
@@ -72,6 +123,7 @@ class CudaDevice:
             memory_limit_bytes=self.limit_bytes(asked_limit),
             platform=host.platform,
             versions=host.versions,
+            memory_taken_bytes=total - self.limit_bytes(None),
         )
 
     def utilisation(self) -> float | None:

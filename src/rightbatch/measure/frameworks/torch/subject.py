@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.torch import data, optimizers
+from rightbatch.measure.frameworks.torch import data, lengths, optimizers
 from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Device
@@ -113,6 +113,15 @@ class TorchSubject:
             )
         generator = torch.Generator().manual_seed(seed)
         return data.shuffled(work.train_data, batch_size, generator, work.collate, work.workers)
+
+    def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
+        """Batches of the longest examples, an ordinary one where lengths differ, the short last."""
+        work = self._workload
+        chosen = lengths.hard_selections(
+            work.train_data, min(batch_size, self.train_examples), longest, work.length,
+            work.collate,
+        )  # fmt: skip
+        return data.selected(work.train_data, chosen, work.collate, work.workers)
 
     def size(self, batch: Any) -> int:
         """Number of examples in a batch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -42,6 +42,8 @@ class Workload:
         workers: Worker processes of the DataLoader.
         valid_batch_size: Examples per validation batch.
         name: What to call the workload.
+        length: (example) -> int, how long an example is, or one number per training example:
+            memory is then measured on the longest. None to draw a sample where lengths differ.
     """
 
     framework: ClassVar[str] = "torch"
@@ -64,6 +66,7 @@ class Workload:
     workers: int = 0
     valid_batch_size: int = 256
     name: str = ""
+    length: Callable[[Any], int] | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

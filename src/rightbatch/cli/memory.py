@@ -1,0 +1,55 @@
+"""The command memory: on one device, or the smallest answer of several."""
+
+from typing import Any
+
+from rich.console import Console
+
+from rightbatch.api.verbs import make_settings
+from rightbatch.cli.options import split
+from rightbatch.cli.output import print_json, print_stage
+from rightbatch.cli.study import record_study
+from rightbatch.decide.advice.memory import smallest
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.report.json import memory_of_device, stage_json
+from rightbatch.report.stages import stage_lines
+
+
+def find_memory(
+    workload: str,
+    device: str | None,
+    *,
+    json: bool,
+    store: str | None,
+    resume: bool,
+    **settings: Any,  # noqa: ANN401 - the keywords of make_settings
+) -> None:
+    """Search on each device named, and print the answer that all of them can use."""
+    devices = split(device or "") or (None,)
+    recordings = [
+        record_study(
+            workload, make_settings(device=one, stages=("memory",), **settings), store, resume
+        )
+        for one in devices
+    ]
+    advices = [advise(recording) for recording in recordings]
+    least = smallest([advice.fits.memory for advice in advices])
+    if len(devices) == 1:
+        print_stage("memory", recordings[0], advices[0], json=json)
+        return
+    rows = [
+        memory_of_device(recording, advice.fits.memory)
+        for recording, advice in zip(recordings, advices, strict=True)
+    ]
+    if json:
+        told = stage_json("memory", advices[least].fits, recordings[least])
+        print_json({**told, "devices": rows})
+        return
+    console = Console(highlight=False)
+    console.print(f"The smallest of {len(devices)} answers is that of {devices[least]}.")
+    for row in rows:
+        console.print(
+            f"{row['device']}: largest {row['largest_batch_size'] or 'none'}, "
+            f"safe {row['safe_batch_size'] or 'none'}"
+        )
+    for line in stage_lines("memory", recordings[least], advices[least]):
+        console.print(line)

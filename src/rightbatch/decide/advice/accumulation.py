@@ -1,0 +1,105 @@
+"""A batch size that does not fit, kept by accumulating micro-batches that do."""
+
+import math
+from collections.abc import Sequence
+
+from rightbatch.records import Accumulation, Settings, WorkloadFacts
+
+_EVEN_SHARE = 1.25
+"""A few more micro-batches are taken where they then all have the same size."""
+
+
+def batch_size_to_keep(settings: Settings, facts: WorkloadFacts) -> int:
+    """The batch size asked for, else the user's own, at most the training set."""
+    return min(settings.batch_size or facts.batch_size, facts.train_examples)
+
+
+def micro_batches(batch_size: int, most: int, multiple_of: int = 1) -> tuple[int, int]:
+    """Micro-batch size and accumulation steps for a batch size.
+
+    As few steps as fit, with even shares; one or up to a quarter more where that divides the batch.
+
+    Args:
+        batch_size: Examples per update.
+        most: Largest micro-batch, in examples; a multiple of `multiple_of`.
+        multiple_of: What the micro-batch size is a multiple of.
+    """
+    fewest = math.ceil(batch_size / most)
+    for steps in range(fewest, max(fewest + 1, math.floor(_EVEN_SHARE * fewest)) + 1):
+        if batch_size % steps == 0 and batch_size // steps % multiple_of == 0:
+            return batch_size // steps, steps
+    micro = min(most, math.ceil(batch_size / fewest / multiple_of) * multiple_of)
+    return micro, math.ceil(batch_size / micro)
+
+
+def accumulation(
+    safe: int | None,
+    ran: Sequence[tuple[int, int | None]],
+    allowed_bytes: float,
+    settings: Settings,
+    facts: WorkloadFacts,
+) -> Accumulation | None:
+    """How to keep the batch size asked for; None where it fits as it is, or nothing does.
+
+    Args:
+        safe: Largest micro-batch that keeps the margin free.
+        ran: (micro-batch size, peak bytes) of trials that accumulated; None where one failed.
+        allowed_bytes: The limit less the margin.
+        settings: What was asked.
+        facts: The workload.
+    """
+    batch_size = batch_size_to_keep(settings, facts)
+    if safe is None or batch_size <= safe:
+        return None
+    good = [size for size, peak in ran if peak is not None and peak <= allowed_bytes]
+    most = next_micro_batch(safe, ran, allowed_bytes) if not good else max(good)
+    micro, steps = micro_batches(batch_size, most, settings.multiple_of)
+    done = any(micro <= size for size in good)
+    return Accumulation(
+        batch_size, micro, steps, done, accumulation_caveats(batch_size, micro, facts)
+    )
+
+
+def next_micro_batch(safe: int, ran: Sequence[tuple[int, int | None]], allowed_bytes: float) -> int:
+    """Largest micro-batch that may accumulate within the margin, after what was tried.
+
+    Gradients held while the next micro-batch is computed take memory that a step of one
+    micro-batch does not need, so what is safe alone may not be.
+    """
+    most = safe
+    for size, peak in ran:
+        if peak is None:
+            most = min(most, int(0.8 * size))
+        elif peak > allowed_bytes:
+            most = min(most, int(0.98 * size * allowed_bytes / peak))
+    return max(1, most)
+
+
+def accumulation_caveats(
+    batch_size: int, micro_batch_size: int, facts: WorkloadFacts
+) -> tuple[str, ...]:
+    """What must not be averaged naively, one sentence each."""
+    told = []
+    last = batch_size % micro_batch_size
+    if last:
+        told.append(
+            f"The last micro-batch of each update has {last:,} examples, not {micro_batch_size:,}: "
+            "weight the mean loss of every micro-batch by its share of the batch instead of "
+            "dividing by their number."
+        )
+    elif facts.train_examples % batch_size:
+        told.append(
+            "The last batch of an epoch is short: weight the mean loss of every micro-batch by its "
+            "share of the batch instead of dividing by their number."
+        )
+    if facts.batch_dependent_layers:
+        told.append(layers_caveat(facts))
+    return tuple(told)
+
+
+def layers_caveat(facts: WorkloadFacts) -> str:
+    """What accumulation does to layers that normalise over the batch."""
+    return (
+        f"{', '.join(facts.batch_dependent_layers)} normalises over the micro-batch, not over "
+        "the batch: accumulation changes the model."
+    )

@@ -1,0 +1,18 @@
+"""What ended the search for the largest micro-batch, in words."""
+
+from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
+from rightbatch.records import MemoryFit
+
+_WORDS = {
+    "memory": "more does not fit",
+    "data_set_size": "the whole training set",
+    "max_batch_size": "the largest you allow",
+    "default_cap": f"without --max-batch-size the search ends at {DEFAULT_CAP:,} examples or "
+    f"{DEFAULT_TIMES} times your batch size, so that it ends at all",
+    "time": "larger ones were too slow to try in the time allowed",
+}
+
+
+def why_no_larger(fit: MemoryFit) -> str:
+    """Why nothing larger was found, as part of a sentence."""
+    return _WORDS[fit.capped_by]
