@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench-live clean
+.PHONY: demo test check bench-live bench-memory clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,5 +32,19 @@ bench-live: $(READY)
 	for case in $(CASES); do $(BIN)/python benchmarks/live/retrain.py $$case || exit; done
 	$(BIN)/python benchmarks/live/table.py
 
+# The rivals' own environment; the package comes along, for the processes that hold the limit.
+RIVALS := .venv-rivals
+$(RIVALS)/.ready: benchmarks/requirements.txt constraints.txt
+	$(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt -e '.[torch]'
+	touch $@
+
+# Hours of one core on a quiet machine with 10 GiB free; sizes already in benchmarks/results are kept.
+bench-memory: $(READY) $(RIVALS)/.ready
+	$(BIN)/python benchmarks/memory/truth.py
+	$(BIN)/python benchmarks/memory/ours.py
+	$(RIVALS)/bin/python benchmarks/memory/rivals.py
+	$(BIN)/python benchmarks/memory/table.py
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(RIVALS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

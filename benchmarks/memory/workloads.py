@@ -218,7 +218,7 @@ def transformer() -> Workload:
 
 def lstm() -> Workload:
     """Classification of texts of very different lengths with an LSTM."""
-    return _workload("lstm", TextClassifier, _texts(), classification, collate=padded)
+    return _workload("lstm", TextClassifier, _texts(), classification, padded, text_length)
 
 
 def embedding() -> Workload:
@@ -235,6 +235,7 @@ def _workload(
     pool: list[Batch],
     loss: Callable[[nn.Module, Any], torch.Tensor],
     collate: Callable[[list[Any]], Any] | None = None,
+    length: Callable[[Any], int] | None = None,
 ) -> Workload:
     def mean_loss(net: nn.Module, batches: list[Batch]) -> float:
         return sum(float(loss(net, batch)) for batch in batches) / len(batches)
@@ -252,6 +253,7 @@ def _workload(
         batch_size=32,
         learning_rate=1e-3,
         collate=collate,
+        length=length,
         valid_batch_size=100,
     )
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rightbatch.science.memory import fit_line, largest_within
+from rightbatch.science.memory import fit_line, largest_between, largest_within
 
 MIB = 2**20
 
@@ -55,3 +55,34 @@ def test_largest_within_a_limit():
     assert largest_within(1000, 100, 0) is None
     with pytest.raises(ValueError, match="never below 0"):
         largest_within(1000, 100, -1)
+
+
+BENT = [(10, 1000), (20, 1100), (40, 1900), (50, 2300)]
+
+
+def test_between_measured_sizes_memory_is_interpolated():
+    assert largest_between(BENT, 1500) == 30
+    assert largest_between(BENT, 1900) == 40
+
+
+def test_beyond_the_largest_size_the_slope_near_it_goes_on():
+    assert largest_between(BENT, 2700) == 50 + int(400 / (1200 / 30))
+
+
+def test_below_the_smallest_size_the_first_slope_goes_on():
+    assert largest_between(BENT, 950) == 5
+    assert largest_between(BENT, 100) == 0
+
+
+def test_memory_that_does_not_grow_has_no_largest_size():
+    assert largest_between([(1, 500), (8, 500)], 600) is None
+    assert largest_between([(1, 500), (8, 480)], 499) == 0
+
+
+def test_a_peak_that_falls_with_the_size_is_taken_for_the_one_before():
+    assert largest_between([(10, 1000), (20, 900), (40, 1800)], 1400) == 30
+
+
+def test_lines_need_two_sizes():
+    with pytest.raises(ValueError, match="two or more distinct"):
+        largest_between([(8, 100), (8, 110)], 500)

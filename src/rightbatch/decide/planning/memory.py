@@ -20,11 +20,14 @@ _FIRST_JUMP = 4
 _FREE_SHARE = 0.5
 """The second trial takes about half of what the first one left free."""
 _SURE_SHARE = 0.9
+_FAR = 1.5
+"""A prediction from sizes that many times smaller is rough."""
 _REACH = 6
 """Predict no further than this many times the bytes between the smallest and the largest trial:
 at small sizes what the allocator keeps hides how memory grows."""
 _AIM = 0.985
 """Aim this close below the predicted limit: a trial that runs tells more than one that fails."""
+_AIM_FROM_FAR = 0.8
 _STEP_DOWN = 0.04
 """Below a size that failed although it was predicted to fit; doubled with each one that does."""
 _STEPS_PER_TRIAL = 5
@@ -105,8 +108,8 @@ def _guess(now: Situation, seen: Tried, ran: int, cap: int) -> int:
     most = largest_between(seen.points, min(limit, within_reach))
     if most is None:
         return cap
-    aim = most if within_reach < limit else int(_AIM * most)
-    return max(aim, math.ceil(CLOSE * ran))
+    share = _AIM_FROM_FAR if most > _FAR * ran else _AIM
+    return max(int(share * most), math.ceil(CLOSE * ran))
 
 
 def _from_one_point(now: Situation, seen: Tried) -> int:
@@ -120,10 +123,15 @@ def _from_one_point(now: Situation, seen: Tried) -> int:
 
 
 def _below_failure(seen: Tried, ran: int, fails: int) -> int:
-    """Below a size that was predicted to fit and did not: gallop down, at most half way."""
-    misses = sum(1 for size in seen.failed if size > ran)
-    step = _STEP_DOWN * 2 ** (misses - 1)
-    return max(math.isqrt(ran * fails), int(fails * (1 - step)))
+    """Below a size that was predicted to fit and did not.
+
+    Half way in octaves where the prediction came from far; else gallop down from the failure.
+    """
+    half_way = math.isqrt(ran * fails)
+    if fails > _FAR * ran:
+        return half_way
+    misses = sum(1 for size in seen.failed if ran < size <= _FAR * ran)
+    return max(half_way, int(fails * (1 - _STEP_DOWN * 2 ** (misses - 1))))
 
 
 def _baseline(now: Situation) -> int:

@@ -92,16 +92,16 @@ def _prepare(assignment: Assignment) -> None:
 
 
 def _limit_data(limit_bytes: int) -> None:
-    """Refuse memory somewhat beyond a limit on resident memory, which the parent checks.
+    """Refuse memory far beyond a limit on resident memory, which the parent watches.
 
-    RLIMIT_DATA counts what is mapped, used or not: stacks of threads, arenas. What is unused at
-    the start and an eighth of the limit are allowed for it, so that it never binds before the
-    limit itself does.
+    RLIMIT_DATA counts what is mapped, used or not: stacks of threads, arenas, work space that is
+    touched in part (a tenth and more of an LSTM's). It is a wall that keeps a single large request
+    from the machine; at the limit itself it would bind before resident memory does.
     """
     memory = psutil.Process().memory_info()
     used = memory.rss - getattr(memory, "shared", 0)
     unused = max(0, getattr(memory, "data", used) - used)
-    wall = limit_bytes + unused + limit_bytes // 8
+    wall = 2 * limit_bytes + unused
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wall = wall if hard == resource.RLIM_INFINITY else min(wall, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (wall, hard))

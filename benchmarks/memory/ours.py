@@ -1,0 +1,70 @@
+"""What `rightbatch memory` answers, and whether the safe answer survives three fresh epochs.
+
+    python benchmarks/memory/ours.py             # all cases, or those named: cnn-2GiB ...
+
+Each check is a fresh process with 20 batches, a short last one and a validation pass in a plain
+training loop (`epoch.py`).
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from cases import GIB, LARGEST, WORKLOADS, Case, Rows, asked
+from epoch import ONE_THREAD, run
+
+CHECKS = 3
+BATCHES = 20
+TIME_LIMIT = "60m"
+
+
+def answers() -> Rows:
+    """What was answered."""
+    return Rows("ours", "case", "largest", "safe", "trials", "seconds", "capped_by")
+
+
+def checks(tool: str) -> Rows:
+    """Whether a tool's answers survived."""
+    return Rows(f"checks-{tool}", "case", "batch_size", "number", "fits", "peak_bytes", "seconds")
+
+
+def check(case: Case, batch_size: int, times: int, kept: Rows) -> None:
+    """Train at a size in fresh processes, as often as not done yet."""
+    for number in range(len(kept.of(case=case.name, batch_size=batch_size)), times):
+        ran = run(case, batch_size, BATCHES)
+        kept.add(case.name, batch_size, number, ran.fits, ran.peak_bytes, f"{ran.seconds:.1f}")
+
+
+def answer(case: Case) -> dict[str, object]:
+    """The JSON object of one search."""
+    command = Path(sys.executable).with_name("rightbatch")
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [
+                command, "memory", f"{WORKLOADS}:{case.model}", "--json", "--threads", "1",
+                "--device", "cpu", "--memory-limit", f"{case.limit_bytes // GIB}GiB",
+                "--max-batch-size", str(LARGEST), "--time-limit", TIME_LIMIT,
+                "--store", f"{folder}/study.db",
+            ],
+            check=True, capture_output=True, text=True, env={**os.environ, **ONE_THREAD},
+        )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def main() -> None:
+    kept, survived = answers(), checks("ours")
+    for case in asked(sys.argv[1:]):
+        if not kept.of(case=case.name):
+            told = answer(case)
+            kept.add(
+                case.name, told["largest_batch_size"], told["safe_batch_size"], told["trials"],
+                f"{told['seconds']:.1f}", told["capped_by"],
+            )  # fmt: skip
+        check(case, int(kept.of(case=case.name)[0]["safe"]), CHECKS, survived)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Which batches of an epoch the memory probe trains on: the longest examples first."""
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.torch.lengths import hard_selections
+
+N = 103
+
+
+class Texts(Dataset):
+    """Texts of 1 to 103 tokens, the length told by the number of the example."""
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, index):
+        return torch.zeros(1 + index, dtype=torch.long)
+
+
+class Images(Texts):
+    def __getitem__(self, index):
+        return torch.zeros(3)
+
+
+def padded(examples):
+    return torch.nn.utils.rnn.pad_sequence(examples, batch_first=True)
+
+
+@pytest.mark.parametrize("length", [len, [1 + i for i in range(N)]])
+def test_the_longest_examples_come_first(length):
+    first, second, ordinary, short = hard_selections(Texts(), 10, 2, length, padded)
+    assert first == second == list(range(N - 1, N - 11, -1))
+    assert len(ordinary) == 10
+    assert ordinary != first
+    assert len(short) == N % 10
+
+
+def test_tensors_have_lengths_too_where_they_are_told():
+    marks = torch.arange(N)
+    first, *_ = hard_selections((marks,), 4, 2, lambda example: int(example[0]), None)
+    assert first == [N - 1, N - 2, N - 3, N - 4]
+
+
+def test_without_lengths_the_largest_of_a_sample_is_taken_where_sizes_differ():
+    first, second, ordinary, _ = hard_selections(Texts(), 10, 2, None, padded)
+    assert first == second
+    assert max(first) > 95  # eight draws of ten: nearly all hold one of the longest
+    assert max(first) >= max(ordinary)
+
+
+@pytest.mark.parametrize("data", [Images(), (torch.zeros(N, 3),)])
+def test_examples_of_one_size_need_no_sample(data):
+    first, second, short = hard_selections(data, 10, 2, None, None)
+    assert first == second
+    assert len(set(first)) == 10
+    assert len(short) == 3
+
+
+def test_the_whole_training_set_has_no_short_batch():
+    (first, _) = hard_selections(Images(), N, 2, None, None)
+    assert sorted(first) == list(range(N))
+
+
+def test_too_few_lengths_are_refused():
+    with pytest.raises(UsageError, match="has 2 numbers for 103 training examples"):
+        hard_selections(Texts(), 10, 2, [5, 6], padded)

@@ -1,0 +1,137 @@
+"""From memory trials to the answer: what fits, what is safe, and how a batch size is kept."""
+
+from dataclasses import replace
+
+import pytest
+from simulated_world import MIB, World, run_study
+
+from rightbatch.decide.advice.accumulation import accumulation_caveats, micro_batches
+from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
+from rightbatch.decide.advice.memory import smallest, tried
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Settings, Status, Trial
+from rightbatch.report.stages import stage_lines
+
+MEMORY = Settings(stages=("memory",))
+HEAVY = World(bytes_per_example=3_000_000)
+
+
+def found(world, **changes):
+    recording = run_study(world, replace(MEMORY, **changes))
+    return advise(recording).fits.memory, recording
+
+
+def trial(number, size, peak, seconds=0.1, status=Status.OK):
+    probe = MemoryProbe("sgd", size, 4096 * MIB)
+    result = None if peak is None else MemoryResult(peak, 0, seconds)
+    return Trial(number, probe, Outcome(status), result, 0.0, 1.0)
+
+
+# ---- what is safe ----
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.05, 0.2])
+def test_the_safe_size_keeps_the_margin_and_is_no_larger_than_one_that_ran(margin):
+    fit, _ = found(HEAVY, margin=margin)
+    assert fit.safe_batch_size <= fit.largest_batch_size
+    free = HEAVY.limit_bytes - HEAVY.fixed_bytes - 3_000_000 * fit.safe_batch_size
+    assert free >= margin * HEAVY.limit_bytes - 21 * MIB  # allocator blocks
+    assert fit.safe_batch_size >= 0.9 * (1 - margin) * fit.largest_batch_size
+
+
+def test_a_single_size_that_fits_without_margin_is_followed_by_a_smaller_one():
+    world = World(fixed_bytes=900 * MIB, bytes_per_example=400_000_000)
+    fit, _ = found(world)
+    assert fit.largest_batch_size == world.largest_micro_batch()
+    assert fit.safe_batch_size
+
+
+def test_slowed_sizes_do_not_fit():
+    trials = [trial(1, 8, 10), trial(2, 16, 20, status=Status.SLOWED)]
+    seen = tried(trials, 4096 * MIB, "cpu")
+    assert (seen.fitting, seen.failed) == ((8,), (16,))
+
+
+def test_on_a_gpu_a_step_that_is_suddenly_slow_does_not_fit():
+    trials = [trial(1, 8, 10, 0.1), trial(2, 16, 20, 0.15), trial(3, 32, 30, 1.5)]
+    assert tried(trials, 4096 * MIB, "cuda:0").failed == (32,)
+    assert tried(trials, 4096 * MIB, "cpu").failed == ()
+
+
+def test_the_least_answer_of_several_devices_is_the_one_all_can_use():
+    fit, _ = found(HEAVY)
+    less = replace(fit, safe_batch_size=fit.safe_batch_size - 1)
+    assert smallest([fit, less, fit]) == 1
+    assert smallest([fit, replace(fit, safe_batch_size=None)]) == 1
+    assert smallest([fit, None]) == 1
+
+
+# ---- bounds ----
+
+
+def test_sizes_are_multiples_where_asked_for():
+    fit, recording = found(HEAVY, multiple_of=8)
+    sizes = [t.probe.batch_size for t in recording.trials[1:]]
+    assert all(size % 8 == 0 for size in sizes)
+    assert fit.largest_batch_size % 8 == fit.safe_batch_size % 8 == 0
+    assert fit.largest_batch_size >= 0.95 * HEAVY.largest_micro_batch()
+
+
+def test_the_search_ends_by_itself_where_memory_is_plentiful():
+    world = World(bytes_per_example=1, train_examples=10**9)
+    fit, recording = found(world)
+    assert fit.capped_by == "default_cap"
+    assert fit.largest_batch_size == max(DEFAULT_CAP, DEFAULT_TIMES * world.batch_size)
+    told = " ".join(stage_lines("memory", recording, advise(recording)))
+    assert "without --max-batch-size the search ends at 65,536 examples" in told
+
+
+def test_trials_and_seconds_are_counted():
+    fit, recording = found(HEAVY)
+    assert fit.trials == len(recording.trials) - 1
+    assert fit.seconds == pytest.approx(sum(t.wall_seconds for t in recording.trials[1:]))
+
+
+# ---- accumulation ----
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "most", "unit", "expected"),
+    [
+        (4096, 1368, 8, (1024, 4)),
+        (4096, 2048, 1, (2048, 2)),
+        (1000, 300, 1, (250, 4)),
+        (97, 50, 1, (49, 2)),
+        (100, 100, 1, (100, 1)),
+    ],
+)
+def test_micro_batches_are_even_where_a_few_more_make_them_so(batch_size, most, unit, expected):
+    assert micro_batches(batch_size, most, unit) == expected
+
+
+def test_a_batch_that_does_not_fit_is_kept_by_micro_batches_that_ran():
+    fit, recording = found(HEAVY, batch_size=4096)
+    kept = fit.accumulation
+    assert kept.micro_batch_size * kept.accumulation_steps >= 4096
+    assert kept.micro_batch_size <= fit.safe_batch_size
+    assert kept.ran
+    last = recording.trials[-1].probe
+    assert (last.batch_size, last.accumulation_steps) == (kept.micro_batch_size, 2)
+
+
+def test_a_batch_that_fits_needs_no_accumulation():
+    assert found(HEAVY)[0].accumulation is None
+
+
+def test_unequal_micro_batches_and_batch_norm_have_their_caveats():
+    _, recording = found(HEAVY)
+    facts = replace(recording.study.facts, train_examples=8192)
+    assert accumulation_caveats(4096, 1024, facts) == ()
+    (unequal,) = accumulation_caveats(4096, 1366, facts)
+    assert "has 1,364 examples, not 1,366" in unequal
+    (short,) = accumulation_caveats(4096, 1024, replace(facts, train_examples=9000))
+    assert "last batch of an epoch is short" in short
+    (norm,) = accumulation_caveats(
+        4096, 1024, replace(facts, batch_dependent_layers=("BatchNorm2d",))
+    )
+    assert "accumulation changes the model" in norm
