@@ -18,7 +18,10 @@ def log_uniform(random: np.random.Generator, low: float, high: float) -> float:
 
 
 def random_world(seed: int) -> World:
-    """B_crit 20 to 2000, knee 16 to 2000, the user's learning rate off by up to 8 times."""
+    """B_crit 20 to 2000, knee 16 to 2000, the user's learning rate off by up to 8 times.
+
+    The noise scale, measured early in training, is about half of B_crit.
+    """
     random = np.random.default_rng([7, seed])
     critical, knee = log_uniform(random, 20, 2000), log_uniform(random, 16, 2000)
     batch_size, off = int(2 ** random.integers(4, 9)), random.uniform(-3, 3)
@@ -43,7 +46,7 @@ def random_world(seed: int) -> World:
         alpha=1e-3,
         beta=1e-3 / knee,
         noise_scale=(
-            None if random.uniform() < 0.15 else critical * math.exp(0.7 * random.normal())
+            None if random.uniform() < 0.15 else 0.5 * critical * math.exp(0.7 * random.normal())
         ),
         seed=seed,
     )

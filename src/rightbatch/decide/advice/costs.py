@@ -1,29 +1,34 @@
 """What a step costs: its seconds, its examples, or one step."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from rightbatch.decide.advice.evidence import Run
 from rightbatch.decide.advice.speed import step_time
-from rightbatch.records import Objective, SpeedFit
+from rightbatch.records import Objective, SpeedFit, SpeedPoint
 from rightbatch.science.speed import fit_step_time
 
 PerStep = Callable[[int], float]
+
+_Z = 1.959963984540054
 
 
 def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | None:
     """step_seconds(B) from the speed stage, else from the training runs; None without either.
 
-    Steps that were timed with accumulation count as they were timed: their update, and on several
-    devices their synchronisation, happens once.
+    A batch size that was timed counts as it was timed, the more so the narrower its interval next
+    to the fit's lack of fit. Steps that were timed with accumulation do so entirely: their update,
+    and on several devices their synchronisation, happens once.
     """
     if speed is not None:
         model = step_time(speed)
-        accumulated = {
-            point.batch_size: point.step_seconds.value
+        timed = {
+            point.batch_size: _timed(point, model.at(point.batch_size), speed.lack_of_fit or 0.0)
+            if point.batch_size <= speed.micro_batch_size
+            else point.step_seconds.value
             for point in speed.points
-            if point.batch_size > speed.micro_batch_size
         }
-        return lambda size: accumulated.get(size) or model.at(size)
+        return lambda size: timed.get(size) or model.at(size)
     samples: dict[int, list[float]] = {}
     for run in runs:
         steps = run.result.points[-1].step
@@ -32,6 +37,18 @@ def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | N
         return None
     sizes = sorted(samples)
     return fit_step_time(sizes, [samples[size] for size in sizes]).at
+
+
+def _timed(point: SpeedPoint, fitted: float, lack_of_fit: float) -> float:
+    """Mean of log step time, measured and fitted, each weighted by its precision."""
+    measured = point.step_seconds
+    if not measured.low or not measured.high:
+        return fitted
+    error = math.log(measured.high / measured.low) / (2 * _Z)
+    if error == 0:
+        return measured.value
+    trust = lack_of_fit**2 / (lack_of_fit**2 + error**2)
+    return math.exp((1 - trust) * math.log(fitted) + trust * math.log(measured.value))
 
 
 def cost_per_step(objective: Objective, seconds: PerStep) -> PerStep:

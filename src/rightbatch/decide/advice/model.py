@@ -21,6 +21,8 @@ CostPerStep = Callable[[int], float]
 
 _UNKNOWN_CRITICAL = 128.0
 """Critical batch size taken before any noise scale is known: the middle of small workloads."""
+_CRITICAL_OVER_NOISE = 2.0
+"""The noise scale is measured early, and grows while training goes on (McCandlish et al. 2018)."""
 
 
 class LearningModel:
@@ -47,7 +49,7 @@ class LearningModel:
         self.goal, self.optimizer, self.runs = goal, optimizer, tuple(runs)
         self.cost_per_step = cost_per_step
         self._reference = reference_batch
-        self._critical = noise_scale or _UNKNOWN_CRITICAL
+        self._critical = _CRITICAL_OVER_NOISE * noise_scale if noise_scale else _UNKNOWN_CRITICAL
         self._saturates = noise_scale is not None
         self.level = target_level(goal, runs)
 

@@ -17,12 +17,19 @@ from rightbatch.decide.advice.model import LearningModel
 from rightbatch.records import BatchPrediction, RunSummary, Status, TrainingProbe
 from rightbatch.science.response import expected_improvement
 
-_WORTH = 0.002
-_WORTH_WHEN_AMPLE = 0.0005
-"""A run is worth making while it is expected to lower the predicted cost by 0.2%, or by 0.05% where
-runs are cheap next to the time left."""
+_WORTH = 0.05
+_WORTH_AT_MOST = 0.002
+"""All the time left is worth 5% of the predicted cost, and a run the share of that which it takes;
+one expected to lower the cost by 0.2% is always worth making."""
+_RUNS_AHEAD = (1, 2, 4, 8)
+"""Numbers of runs that a pair is thought to be given: where seeds scatter, one alone changes no
+choice (Frazier and Powell 2010, "Paradoxes in learning and the marginal value of information")."""
 _PATIENCE = 1.2
 """A run may cost this many times the best one, and twice its seed noise, before it is given up."""
+_PATIENCE_WHEN_AMPLE = 2.5
+"""The same where runs are cheap: those given up make seeds look more alike than they are."""
+_PATIENCE_BEFORE_ARRIVAL = 1.5
+"""Before any run has reached the goal, milestones are so many times as lenient."""
 _PATIENCE_FOR_THE_PICTURE = 4.0
 """The same for runs that are made for comparison, where time allows."""
 _PATIENCE_FOR_THE_ASKED = 25.0
@@ -37,12 +44,15 @@ _PILOT_OCTAVES = 2.0
 """Before a goal is first reached, so many runs of so small a share of the time left look at rates
 two octaves apart: a first rate far off would else use up half the time. Those that diverge
 are cheap and do not count."""
-_REFERENCE_SHARE = 0.25
+_REFERENCE_SHARE = 0.1
 """The user's present settings are run only where that takes at most this share of the time left."""
 _REFERENCE_AT_MOST = math.log(4)
 """The user's present settings are run unless expected to cost four times the best."""
 _REACH = (3.0, 1.5)
 """Runs are considered within so many octaves of the best batch size, and of its learning rate."""
+_NEIGHBOUR_SD = 0.08
+"""Where time is ample, batch sizes next to the best have so many runs near their best learning rate
+that the seed noise of their mean log cost is below this."""
 _AMPLE = 30
 """Where the time left holds this many of the best run, runs are also made for the picture: the
 user's settings and batch sizes within reach of the best, to their end; else only the batch sizes
@@ -144,7 +154,8 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     return (
         _reference(now, arm, tried, left, ample)
         or (_untried_neighbour(model, arm.chosen, untried, ample) if ample else None)
-        or _most_telling(arm, arm.chosen, pairs, left, _WORTH_WHEN_AMPLE if ample else _WORTH)
+        or (_little_known_neighbour(model, arm.chosen, pairs) if ample else None)
+        or _most_telling(arm, arm.chosen, pairs, left, ample)
         or _untried_neighbour(model, arm.chosen, untried, ample)
     )
 
@@ -198,6 +209,30 @@ def _untried_neighbour(
     return _for_the_picture(pairs[means.index(min(means))], why, ample)
 
 
+def _little_known_neighbour(
+    model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair]
+) -> _Idea | None:
+    """A batch size next to the best with few runs near what seems its best learning rate.
+
+    One unlucky run, or a learning rate that suits another batch size, would else rule it out.
+    """
+    sizes = sorted({size for size, _ in pairs})
+    at = sizes.index(chosen.batch_size) if chosen.batch_size in sizes else 0
+    for size in sizes[max(0, at - 1) : at + 2]:
+        rates = [rate for b, rate in pairs if b == size]
+        means = [mean for mean, _ in model.predict([(size, rate) for rate in rates])]
+        rate = rates[means.index(min(means))]
+        near = [
+            run
+            for run in model.summaries
+            if run.batch_size == size and abs(math.log2(run.learning_rate / rate)) < 0.6
+        ]
+        if len(near) < (model.surface.noise_sd / _NEIGHBOUR_SD) ** 2:
+            why = f"batch size {size}, next to the best, is known from few runs"
+            return _Idea((size, rate), why, _PATIENCE_WHEN_AMPLE, raced=False)
+    return None
+
+
 def _candidates(sizes: Sequence[int], model: LearningModel, tried: set[Pair]) -> list[Pair]:
     """Every pair tried or on the grid; none at or above a learning rate that diverged."""
     ceilings = dict.fromkeys(sizes, math.inf)
@@ -248,7 +283,7 @@ def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair]) -> _Idea | 
 
 
 def _most_telling(
-    arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft, enough: float
+    arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft, ample: bool
 ) -> _Idea | None:
     """The pair with the highest knowledge gradient per second; None where none gains enough."""
     model = arm.model
@@ -268,20 +303,24 @@ def _most_telling(
     noise = model.surface.noise_sd
     worth: dict[Pair, float] = {}
     for pair, (mean, sd) in beliefs.items():
-        change = sd * sd / math.hypot(sd, noise)
-        gap = best - rival if pair == incumbent else best - mean
-        gain = expected_improvement(min(gap, 0.0) if pair == incumbent else gap, change)
-        if gain > enough:
-            seconds = (
-                math.exp(min(mean, best)) / model.cost_per_step(pair[0]) * arm.seconds(pair[0])
-            )
-            worth[pair] = gain / (seconds + left.overhead)
+        gap = min(best - rival, 0.0) if pair == incumbent else best - mean
+        seconds = math.exp(min(mean, best)) / model.cost_per_step(pair[0]) * arm.seconds(pair[0])
+        share = max(seconds / left.training, (seconds + left.overhead) / left.wall)
+        for runs in _RUNS_AHEAD:
+            change = sd * sd / math.hypot(sd, noise / math.sqrt(runs))
+            gain = expected_improvement(gap, change) / runs
+            if runs * share < 1 and gain > min(_WORTH * share, _WORTH_AT_MOST):
+                worth[pair] = max(worth.get(pair, 0.0), gain / (seconds + left.overhead))
     if not worth:
         return None
     pair = max(worth, key=lambda p: worth[p])
     if pair == incumbent:
-        return _Idea(pair, f"another seed of the best so far, batch size {pair[0]}")
-    return _Idea(pair, f"may beat batch size {incumbent[0]} at learning rate {incumbent[1]:.3g}")
+        reason = f"another seed of the best so far, batch size {pair[0]}"
+    else:
+        reason = f"may beat batch size {incumbent[0]} at learning rate {incumbent[1]:.3g}"
+    if ample:
+        return _Idea(pair, reason, _PATIENCE_WHEN_AMPLE, raced=False)
+    return _Idea(pair, reason)
 
 
 class _Limits:
@@ -308,6 +347,7 @@ class _Limits:
             self.max_seconds *= idea.first_share
             shortest = min((run.train_seconds for run in _alive(model)), default=0.0)
             self.hopeless |= self.max_seconds < 0.5 * shortest
+            allowed *= _PATIENCE_BEFORE_ARRIVAL
         if idea.raced:
             self.milestones = _milestones(model, allowed, per_step)
         self.max_steps = max(1, math.ceil(steps))
