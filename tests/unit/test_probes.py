@@ -1,10 +1,15 @@
 """What each probe measures, carried out in this process on small real workloads."""
 
 import math
+import os
+import signal
+import subprocess
+import sys
 import time
 from itertools import islice, pairwise
 from statistics import median
 
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -12,6 +17,7 @@ from torch.utils.data import Dataset
 
 from rightbatch.api.references import preload, reference
 from rightbatch.measure.carry_out import carry_out
+from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Job
 from rightbatch.measure.probes.training import evaluation_examples
 from rightbatch.measure.runners import LocalRunner
@@ -342,7 +348,7 @@ class SlowToLoad(Dataset):
 
 def test_speed_interleaves_its_sizes_and_leaves_warm_up_out():
     told = []
-    outcome, result = measure(line(), SpeedProbe("SGD", (8, 32, 128), 128, 1.5), told)
+    outcome, result = measure(line(), SpeedProbe("SGD", (8, 32, 128), 128, 6.0), told)
     assert outcome.status is Status.OK
     order = [(s.round, s.batch_size) for s in result.samples]
     assert order == sorted(order)
@@ -401,6 +407,29 @@ def test_speed_tells_loading_from_computing():
         own = [sample for sample in result.samples if sample.batch_size == size]
         assert median(s.load_seconds for s in own) < 0.003 + 2 * LOAD_SECONDS * size
         assert median(s.compute_seconds for s in own) < 0.003 + LOAD_SECONDS * size
+
+
+def test_speed_tells_how_much_of_the_machine_others_kept_busy():
+    busy = "import time; t = time.time()\nwhile time.time() < t + 20: pass"
+    script = f"'{sys.executable}' -c '{busy}' > /dev/null & echo $!"  # an orphan, not a child
+    started = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, check=True, text=True)
+    pid = int(started.stdout.split()[0])
+    try:
+        _, result = measure(line(), SpeedProbe("SGD", (8, 64), 64, 1.0))
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert result.other_load is not None
+    assert 0.2 / os.cpu_count() < result.other_load <= 1
+
+
+def test_a_processs_own_work_is_not_other_load():
+    begin, before = psutil.cpu_times(), CpuDevice().other_core_seconds()
+    own = time.process_time()
+    while time.process_time() < own + 0.5:
+        pass
+    after, end = CpuDevice().other_core_seconds(), psutil.cpu_times()
+    busy = (sum(end) - end.idle - end.iowait) - (sum(begin) - begin.idle - begin.iowait)
+    assert busy - (after - before) == pytest.approx(0.5, abs=0.15)
 
 
 def test_speed_times_no_short_last_batch():

@@ -81,6 +81,9 @@ class Device(Protocol):
     def utilisation(self) -> float | None:
         """Share of time the device is busy, 0 to 1; None where nothing reports it."""
 
+    def other_core_seconds(self) -> float:
+        """Core-seconds that other processes of the machine have used so far."""
+
     def enforce(self, limit_bytes: int) -> str:
         """Make going past a memory limit fail, where that is done from inside the process.
 

@@ -16,7 +16,7 @@ from rightbatch.science.speed import StepTime, fit_step_time, knee
 from rightbatch.science.stats import median_interval, relative_spread
 
 _NOISY_SPREAD = 0.25
-_NOISY_LOAD = 1.5
+_NOISY_LOAD = 0.25
 
 
 def fit_speed(trials: Sequence[Trial], optimizer: str | None = None) -> SpeedFit | None:
@@ -101,7 +101,7 @@ def _point(size: int, samples: Sequence[SpeedSample]) -> SpeedPoint:
 def _noisiness(points: Sequence[SpeedPoint], other_load: float | None) -> tuple[bool, str]:
     """Whether repeats scatter, or others keep the machine busy, and the sentence that says so."""
     if other_load is not None and other_load > _NOISY_LOAD:
-        return True, f"Other work kept the machine at {other_load:.1f} runnable processes per core."
+        return True, f"Other processes kept {other_load:.0%} of the machine's cores busy meanwhile."
     spreads = [(relative_spread(p.samples), p.batch_size) for p in points if len(p.samples) >= 4]
     worst, size = max(spreads, default=(0.0, 0))
     if worst > _NOISY_SPREAD:

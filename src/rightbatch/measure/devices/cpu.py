@@ -76,6 +76,16 @@ class CpuDevice:
         soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
         return "" if soft == resource.RLIM_INFINITY else "data_segment"
 
+    def other_core_seconds(self) -> float:
+        """Core-seconds of the machine spent neither idle nor in this process or its children."""
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        own = psutil.Process()
+        family = [own.cpu_times(), *(child.cpu_times() for child in own.children(recursive=True))]
+        mine = sum(member.user + member.system for member in family)
+        return float(sum(times) - idle - guests - mine)
+
     def pressure(self) -> Pressure:
         """How much of this process is in swap."""
         return Pressure(swap_bytes=self._status("VmSwap") or 0)

@@ -1,5 +1,6 @@
 """Step times at several batch sizes, interleaved in one process."""
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -74,7 +75,10 @@ def measure_speed(
                 break
         timers.append(_Timer(subject, batch_size, probe.micro_batch_size))
         timers[-1].warm_up()
+    before, elsewhere = time.perf_counter(), subject.device.other_core_seconds()
     samples, utilisation = _rounds(subject, timers, begin + probe.seconds, probe.seconds, progress)
+    others = subject.device.other_core_seconds() - elsewhere
+    load = others / (os.cpu_count() or 1) / (time.perf_counter() - before)
     timed = {timer.batch_size for timer in timers}
     return Outcome(Status.OK), SpeedResult(
         samples=tuple(samples),
@@ -82,6 +86,7 @@ def measure_speed(
         flops_per_example=None if flops is None else flops / subject.size(smallest),
         peak_flops_per_second=peak,
         device_utilisation=max(utilisation) if utilisation else None,
+        other_load=min(max(load, 0.0), 1.0),
     )
 
 

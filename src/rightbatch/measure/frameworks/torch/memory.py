@@ -96,6 +96,10 @@ class CudaDevice:
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), self._device)
         return "allocator"
 
+    def other_core_seconds(self) -> float:
+        """Core-seconds of the host that other processes have used so far."""
+        return self._host.other_core_seconds()
+
     def pressure(self) -> Pressure:
         """The host's swap, what is held beyond what was free, and the allocator's retries.
 
