@@ -4,7 +4,7 @@ What the examples hold does not matter for memory, so a small pool of random exa
 training set that is large enough for memory, not data, to limit the batch at 8 GiB. The models have
 few operations per byte they keep, so that a step near the limit stays affordable on a CPU.
 
-    python -m rightbatch.cli memory benchmarks/memory/workloads.py:unet --memory-limit 2GiB
+    rightbatch memory benchmarks/memory/workloads.py:unet --memory-limit 2GiB
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -9,8 +9,20 @@ import pytest
 from report_fixture import digits, memory_only, too_little, two_optimizers
 
 from rightbatch.decide.replay.figures import ReplayRow
-from rightbatch.records import STAGES, Estimate, Fits, Outcome, Status
+from rightbatch.records import (
+    MEMORY_PARTS,
+    STAGES,
+    Estimate,
+    Fits,
+    MemoryAlternative,
+    MemoryTarget,
+    Outcome,
+    PredictedPeak,
+    PredictResult,
+    Status,
+)
 from rightbatch.report.json import advice_json, stage_json
+from rightbatch.report.prediction import prediction_json
 from rightbatch.report.replay import replay_json
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
@@ -55,6 +67,28 @@ def everything(schema: str) -> list[dict]:
     if stage == "advice":
         return [advice_json(make()[1]) for make in STUDIES]
     return [stage_json(stage, make()[1].fits, make()[0]) for make in STUDIES]
+
+
+def a_prediction() -> PredictResult:
+    target = MemoryTarget("GPU", "cuda", 2**34, 2**29, 2**23)
+    peak = PredictedPeak(32, 32, 2**28, 2**30, tuple((part, 1) for part in MEMORY_PARTS))
+    rows = (
+        MemoryAlternative("optimizer", "sgd", 2**29, 4000),
+        MemoryAlternative("checkpointing", "of repeated blocks", None, None, "There are none."),
+        MemoryAlternative("device", "another GPU", None, 8000),
+    )
+    return PredictResult(
+        target, "adam", 32, (peak,), 2.0**29, 2.0**20, 2**29, 2**34, 0.05, None, None, "memory",
+        verified=True, method="fake", alternatives=rows,
+    )  # fmt: skip
+
+
+def test_a_prediction_is_strict_and_documented():
+    told = strict(prediction_json("train.py:workload", a_prediction()))
+    named = {name for name in keys(told) if name.removesuffix("_reason") not in keys(told) - {name}}
+    assert named == documented()[told["schema"]]
+    assert all(f"{name}_reason" in where for where, name in nulls(told))
+    assert told["largest_batch_size_reason"] == "Not even one example fits."
 
 
 SCHEMAS = ["rightbatch/advice/1", *(f"rightbatch/{stage}/1" for stage in STAGES)]

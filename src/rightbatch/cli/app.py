@@ -84,12 +84,26 @@ def memory(
     device: opt.Devices = None,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
+    predict: opt.Predict = False,
+    on: opt.On = None,
+    device_memory: opt.DeviceMemory = None,
     json: opt.Json = False,
 ) -> None:
-    """Find the largest micro-batch that fits, by running it.
+    """Find the largest micro-batch that fits, by running it; or predict it for another device.
 
     Example: rightbatch memory train.py:workload --memory-limit 4GiB
+
+    Example: rightbatch memory train.py:workload --predict --on rtx4090
     """
+    if predict or on is not None or device_memory is not None:
+        from rightbatch.cli.prediction import predict as predict_memory
+
+        predict_memory(
+            workload, json=json, on=on, device_memory=device_memory, memory_limit=memory_limit,
+            device=device, optimizers=opt.split(optimizers), margin=margin,
+            max_batch_size=max_batch_size, threads=threads,
+        )  # fmt: skip
+        return
     from rightbatch.cli.memory import find_memory
 
     find_memory(

@@ -72,6 +72,17 @@ ReportPath = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+Predict = Annotated[
+    bool, typer.Option("--predict", help="Predict it, without a trial on the device.")
+]
+On = Annotated[
+    str | None, typer.Option(help="With --predict: a GPU by name, such as rtx4090 or a100-80g.")
+]
+DeviceMemory = Annotated[
+    str | None, typer.Option(help="With --predict: memory of the device, such as 24GiB.")
+]
+
+
 def split(text: str) -> tuple[str, ...]:
     """A comma-separated option as its parts."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -6,6 +6,7 @@ from rightbatch.measure.ports import Job, Progress, Subject
 from rightbatch.measure.probes.describe import describe
 from rightbatch.measure.probes.memory import measure_memory, out_of_memory
 from rightbatch.measure.probes.noise import measure_noise
+from rightbatch.measure.probes.predict import predict_memory
 from rightbatch.measure.probes.speed import measure_speed
 from rightbatch.measure.probes.training import train
 from rightbatch.records import (
@@ -13,6 +14,7 @@ from rightbatch.records import (
     MemoryProbe,
     NoiseProbe,
     Outcome,
+    PredictProbe,
     Probe,
     Result,
     SpeedProbe,
@@ -44,13 +46,15 @@ def _dispatch(job: Job, subject: Subject, progress: Progress) -> tuple[Outcome, 
         return measure_speed(subject, probe, progress)
     if isinstance(probe, NoiseProbe):
         return measure_noise(subject, probe, progress)
+    if isinstance(probe, PredictProbe):
+        return predict_memory(subject, probe, progress)
     return train(subject, probe, progress)
 
 
 def _micro_batch_size(probe: Probe) -> int:
     """Examples per forward and backward pass of a probe; 0 where it trains nothing."""
     match probe:
-        case DescribeProbe():
+        case DescribeProbe() | PredictProbe():
             return 0
         case MemoryProbe():
             return probe.batch_size

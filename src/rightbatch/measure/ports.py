@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, SupportsFloat
+from typing import Any, Literal, Protocol, SupportsFloat
 
 from rightbatch.records import (
     Goal,
     Hardware,
+    MemoryPart,
     Outcome,
+    PredictionMethod,
     Probe,
     Result,
     WorkloadFacts,
@@ -58,6 +60,51 @@ class Pressure:
     swap_bytes: int = 0
     spilled_bytes: int = 0
     allocator_retries: int = 0
+
+
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """A training step whose memory is to be followed.
+
+    Attributes:
+        optimizer: Name of the optimizer.
+        batch_size: Examples per optimizer update.
+        micro_batch_size: Examples per forward and backward pass.
+        device: Where the step would run; decides which kernels stand for the user's calls.
+        precision: "fp32" or "bf16"; None for the workload's own.
+        checkpointing: Whether repeated blocks of the model recompute their activations.
+    """
+
+    optimizer: str
+    batch_size: int
+    micro_batch_size: int
+    device: Literal["cpu", "cuda"]
+    precision: Precision | None = None
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Live tensors of a few training steps and a validation pass.
+
+    Attributes:
+        peak_bytes: Highest sum of live tensors.
+        parts: (part, bytes) at that moment.
+        events: (number, bytes) of every allocation, above 0, and release, below 0, in order.
+        method: Whether tensors had data.
+        reason: Why they had.
+        warnings: What could not be followed, one sentence each.
+    """
+
+    peak_bytes: int
+    parts: tuple[tuple[MemoryPart, int], ...]
+    events: tuple[tuple[int, int], ...]
+    method: PredictionMethod
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Device(Protocol):
@@ -144,6 +191,16 @@ class Subject(Protocol):
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
+
+    def footprint(self, plan: StepPlan) -> Footprint:
+        """Follow the tensors of two steps on the longest examples and a validation pass.
+
+        Where the user's code needs data, which tensors without data do not have, the steps are
+        really run: then `method` is "real", and larger sizes are better not asked for.
+
+        Raises:
+            UsageError: The model has no repeated blocks, and `checkpointing` was asked for.
+        """
 
     def flops(self, batch: Batch) -> float | None:
         """Floating-point operations of one step on a batch; None if they cannot be counted."""

@@ -17,10 +17,20 @@ from rightbatch.records.fits import (
 )
 from rightbatch.records.goal import Direction, Goal, parse_goal
 from rightbatch.records.hardware import Hardware
+from rightbatch.records.prediction import (
+    MEMORY_PARTS,
+    MemoryAlternative,
+    MemoryPart,
+    MemoryTarget,
+    PredictedPeak,
+    PredictionMethod,
+    PredictResult,
+)
 from rightbatch.records.probe import (
     DescribeProbe,
     MemoryProbe,
     NoiseProbe,
+    PredictProbe,
     Probe,
     SpeedProbe,
     TrainingProbe,
@@ -54,6 +64,7 @@ from rightbatch.records.workload import (
 )
 
 __all__ = [
+    "MEMORY_PARTS",
     "STAGES",
     "Accumulation",
     "Advice",
@@ -68,9 +79,12 @@ __all__ = [
     "Goal",
     "Hardware",
     "LearningFit",
+    "MemoryAlternative",
     "MemoryFit",
+    "MemoryPart",
     "MemoryProbe",
     "MemoryResult",
+    "MemoryTarget",
     "NoiseEstimate",
     "NoiseFit",
     "NoisePoint",
@@ -79,6 +93,10 @@ __all__ = [
     "Objective",
     "OptimizerFacts",
     "Outcome",
+    "PredictProbe",
+    "PredictResult",
+    "PredictedPeak",
+    "PredictionMethod",
     "Probe",
     "RecordedLevel",
     "RecordedRun",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from rightbatch.records.prediction import MemoryTarget
+
 
 @dataclass(frozen=True, slots=True)
 class DescribeProbe:
@@ -111,4 +113,27 @@ class TrainingProbe:
     reason: str = ""
 
 
-Probe = DescribeProbe | MemoryProbe | SpeedProbe | NoiseProbe | TrainingProbe
+@dataclass(frozen=True, slots=True)
+class PredictProbe:
+    """Predict the memory of training steps without running them on the device.
+
+    Attributes:
+        optimizer: Name of the optimizer; empty for the workload's own.
+        target: The device, and how its memory is counted.
+        margin: Share of its memory to keep free.
+        max_batch_size: Largest micro-batch to consider; None for the training set.
+        devices: Other devices to answer for.
+        what_if: Whether to follow steps of other optimizers, precisions and the like as well.
+        seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+    """
+
+    optimizer: str
+    target: MemoryTarget
+    margin: float = 0.05
+    max_batch_size: int | None = None
+    devices: tuple[MemoryTarget, ...] = ()
+    what_if: bool = True
+    seconds_limit: float = 600.0
+
+
+Probe = DescribeProbe | MemoryProbe | SpeedProbe | NoiseProbe | TrainingProbe | PredictProbe

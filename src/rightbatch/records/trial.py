@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rightbatch.records.hardware import Hardware
+from rightbatch.records.prediction import PredictResult
 from rightbatch.records.probe import Probe
 from rightbatch.records.workload import WorkloadFacts
 
@@ -173,7 +174,7 @@ class TrainingResult:
     other_seconds: float
 
 
-Result = DescribeResult | MemoryResult | SpeedResult | NoiseResult | TrainingResult
+Result = DescribeResult | MemoryResult | SpeedResult | NoiseResult | TrainingResult | PredictResult
 
 
 @dataclass(frozen=True, slots=True)

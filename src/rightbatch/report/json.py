@@ -66,7 +66,7 @@ def advice_json(advice: Advice) -> Json:
         "knee_batch_size": _estimate(fits.speed.knee_batch_size if fits.speed else None),
         "critical_batch_size": _estimate(learning.critical_batch_size if learning else None),
         "noise_scale": _estimate(fits.noise.noise_scale if fits.noise else None),
-        "reference": None if advice.reference is None else _object(_choice(advice.reference)),
+        "reference": None if advice.reference is None else with_reasons(_choice(advice.reference)),
         "reasons": list(advice.reasons),
         "warnings": list(advice.warnings),
         "results": [
@@ -74,11 +74,11 @@ def advice_json(advice: Advice) -> Json:
             for fit in fits.learning
             for row in fit.predictions
         ],
-        "optimizers": [_object(_choice(choice)) for choice in advice.by_optimizer],
+        "optimizers": [with_reasons(_choice(choice)) for choice in advice.by_optimizer],
         "regimes": [
-            {"regime": regime, **_object(_choice(choice))} for regime, choice in advice.regimes
+            {"regime": regime, **with_reasons(_choice(choice))} for regime, choice in advice.regimes
         ],
-        "time_spent": _object(
+        "time_spent": with_reasons(
             {
                 "training_seconds": spent.training,
                 "measuring_seconds": spent.measuring,
@@ -88,7 +88,7 @@ def advice_json(advice: Advice) -> Json:
             {"budget_seconds": "No budget was set."},
         ),
     }
-    return _object(told, why | advice.missing)
+    return with_reasons(told, why | advice.missing)
 
 
 def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
@@ -110,7 +110,7 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
         body = _learning(fits.learning)
     default = f"The {stage} stage gave no result." if _absent(stage, fits) else _DEFAULT_REASON
     reasons: dict[str, str] = body.pop("why", {})
-    return _object(told | body, reasons, default)
+    return with_reasons(told | body, reasons, default)
 
 
 def _absent(stage: Stage, fits: Fits) -> bool:
@@ -132,7 +132,7 @@ def _choice(choice: Choice | None) -> Json:
 
 
 def _prediction(row: BatchPrediction) -> Json:
-    return _object(
+    return with_reasons(
         {
             "batch_size": row.batch_size,
             "learning_rate": row.learning_rate,
@@ -175,7 +175,7 @@ def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
 def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
     """The answer for one device, a row of `devices`."""
     hardware = recording.study.hardware
-    return _object(
+    return with_reasons(
         {
             "device": hardware.device if hardware else None,
             "study": recording.study.name,
@@ -200,7 +200,7 @@ def _accumulation(kept: Accumulation | None) -> Json | None:
 
 def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
     result = trial.result if isinstance(trial.result, MemoryResult) else None
-    return _object(
+    return with_reasons(
         {
             "trial": trial.number,
             "batch_size": probe.batch_size,
@@ -250,7 +250,7 @@ def _noise(fit: NoiseFit | None) -> Json:
     return {
         "noise_scale": _estimate(fit.noise_scale if fit else None),
         "results": [
-            _object(
+            with_reasons(
                 {
                     "step": point.step,
                     "examples": point.examples,
@@ -280,7 +280,7 @@ def _learning(fits: tuple[LearningFit, ...]) -> Json:
             for row in fit.predictions
         ],
         "runs": [
-            _object(
+            with_reasons(
                 {
                     "optimizer": fit.optimizer,
                     "trial": run.trial,
@@ -320,7 +320,7 @@ def _end(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _object(
+def with_reasons(
     told: Json, reasons: Mapping[str, str] | None = None, default: str = _DEFAULT_REASON
 ) -> Json:
     """The object with the reason beside every figure that is null or not finite."""

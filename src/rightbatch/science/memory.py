@@ -143,3 +143,9 @@ def largest_between(points: Sequence[tuple[int, int]], limit_bytes: float) -> in
     if slope == 0:
         return None if above == len(B) else 0
     return max(0, int(B[start] + (limit_bytes - y[start]) / slope))
+
+
+def line_through(first: tuple[int, float], second: tuple[int, float]) -> tuple[float, float]:
+    """(bytes at batch size 0, bytes per example) of the line through two (batch size, bytes)."""
+    slope = (second[1] - first[1]) / (second[0] - first[0])
+    return first[1] - slope * first[0], slope

@@ -21,6 +21,8 @@ from rightbatch.records import (
     MemoryResult,
     NoiseProbe,
     NoiseResult,
+    PredictProbe,
+    PredictResult,
     Probe,
     Result,
     SpeedProbe,
@@ -44,6 +46,8 @@ _KINDS: dict[type, str] = {
     NoiseResult: "noise",
     TrainingProbe: "training",
     TrainingResult: "training",
+    PredictProbe: "predict",
+    PredictResult: "predict",
 }
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

@@ -18,6 +18,7 @@ from rightbatch.records import (
     MemoryProbe,
     MemoryResult,
     Outcome,
+    PredictProbe,
     Probe,
     Result,
     SpeedProbe,
@@ -174,6 +175,8 @@ def _work(probe: Probe) -> str:
     match probe:
         case DescribeProbe():
             return "Building the workload"
+        case PredictProbe():
+            return "Predicting memory"
         case MemoryProbe():
             return f"Training with a micro-batch of {probe.batch_size}"
         case SpeedProbe():
@@ -185,7 +188,7 @@ def _work(probe: Probe) -> str:
 
 
 def _smaller(probe: Probe) -> str:
-    if isinstance(probe, DescribeProbe):
+    if isinstance(probe, DescribeProbe | PredictProbe):
         return "load less data into memory, or raise the memory limit"
     return "use a smaller micro-batch and accumulate gradients"
 

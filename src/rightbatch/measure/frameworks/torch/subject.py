@@ -1,9 +1,11 @@
 """A PyTorch workload come alive: one model and one optimizer at a time."""
 
+import copy
 import random
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, SupportsFloat
 
 import torch
@@ -12,8 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch import data, lengths, optimizers
 from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
+from rightbatch.measure.frameworks.torch.predict import Footprints
 from rightbatch.measure.frameworks.torch.workload import Workload
-from rightbatch.measure.ports import Device
+from rightbatch.measure.ports import Device, Footprint, Precision, StepPlan
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
 
 _BATCH_DEPENDENT = (torch.nn.modules.batchnorm._BatchNorm,)
@@ -55,6 +58,22 @@ class TorchSubject:
         self._optimizer: torch.optim.Optimizer
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
+        self._footprints: Footprints | None = None
+
+    @property
+    def workload(self) -> Workload:
+        """What the user gave."""
+        return self._workload
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The model that was started last."""
+        return self._model
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Its optimizer."""
+        return self._optimizer
 
     def facts(self) -> WorkloadFacts:
         """Plain facts of the workload; builds the model once to count its parameters."""
@@ -158,18 +177,42 @@ class TorchSubject:
 
     def evaluate(self) -> float:
         """The validation metric of the model as it is."""
+        return self.evaluate_on(self.valid_batches())
+
+    def valid_batches(self) -> list[Any]:
+        """Every validation batch, on the device and kept there."""
         if self._valid is None:
             work = self._workload
             batches = data.in_order(
                 work.valid_data, work.valid_batch_size, work.collate, work.workers
             )
             self._valid = [data.to_device(batch, self._place) for batch in batches]
+        return self._valid
+
+    def evaluate_on(self, batches: list[Any]) -> float:
+        """The validation metric over some batches."""
         self._model.eval()
         try:
             with torch.no_grad(), self._autocast():
-                return _metric(self._workload.metric, self._model, self._valid, self._place)
+                return _metric(self._workload.metric, self._model, batches, self._place)
         finally:
             self._model.train()
+
+    def variant(self, precision: Precision | None) -> "TorchSubject":
+        """The same workload in another precision, with nothing started."""
+        twin = copy.copy(self)
+        twin._valid = None
+        if precision is not None:
+            twin._workload = replace(self._workload, precision=precision)
+        return twin
+
+    def footprint(self, plan: StepPlan) -> Footprint:
+        """Follow the tensors of two steps on the longest examples and a validation pass."""
+        if self._footprints is None:
+            self._footprints = Footprints()
+        twin = self.variant(plan.precision)
+        twin._valid = self.valid_batches()
+        return self._footprints.follow(twin, plan)
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""

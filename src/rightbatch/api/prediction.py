@@ -1,0 +1,96 @@
+"""Memory predicted without the device: what Python users and the command line call."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rightbatch.api.references import preload, reference
+from rightbatch.errors import RunnerError, UsageError
+from rightbatch.measure.devices import catalog
+from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.ports import Job, Progress
+from rightbatch.measure.runners import LocalRunner
+from rightbatch.records import MemoryTarget, PredictProbe, PredictResult, parse_bytes
+
+_OTHERS = ("rtx4090", "a100-40g", "a100-80g", "h200")
+
+
+def predict_memory(
+    workload: str | Callable[[], Any],
+    *,
+    on: str | None = None,
+    device_memory: str | int | None = None,
+    device: str | None = None,
+    optimizer: str = "",
+    margin: float = 0.05,
+    max_batch_size: int | None = None,
+    threads: int | None = None,
+    what_if: bool = True,
+    progress: Progress | None = None,
+) -> PredictResult:
+    """Predict what memory training needs, and the largest micro-batch that fits.
+
+    Example:
+        >>> predict_memory("train.py:workload", on="rtx4090").largest_batch_size
+
+    Args:
+        workload: The function that makes the workload, "file.py:factory", or a built-in name.
+        on: A GPU by name, such as "rtx4090".
+        device_memory: Memory of a GPU that is not in the table, such as "24GiB"; or, with `on`, how
+            much of that GPU's may be used; or, with device "cpu", of resident memory.
+        device: "cpu" for resident memory on this machine, which is also what is predicted where
+            no GPU and no memory are named.
+        optimizer: Name of the optimizer; empty for the workload's own.
+        margin: Share of the memory that `safe_batch_size` keeps free.
+        max_batch_size: Largest micro-batch to consider.
+        threads: Compute threads.
+        what_if: Whether to answer for other optimizers, precisions and the like as well.
+        progress: Told the share that is done.
+
+    Raises:
+        UsageError: The workload, the device or the optimizer cannot be used.
+        WorkloadFailed: The user's code raised.
+        RunnerError: There was no answer, for a reason that the message tells.
+    """
+    if not 0 <= margin < 1:
+        raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
+    if max_batch_size is not None and max_batch_size < 1:
+        raise UsageError(f"max_batch_size is {max_batch_size}; it must be at least 1.")
+    target = _target(on, device_memory, device)
+    others = tuple(catalog.device(name) for name in _OTHERS) if target.kind == "cuda" else ()
+    probe = PredictProbe(
+        optimizer=optimizer,
+        target=target,
+        margin=margin,
+        max_batch_size=max_batch_size,
+        devices=tuple(other for other in others if other.name != target.name) if what_if else (),
+        what_if=what_if,
+    )
+    where = reference(workload)
+    runner = LocalRunner(Job(where, probe, device="cpu", threads=threads), preload(where))
+    try:
+        outcome, result = runner.run(probe, progress or (lambda share: None))
+    finally:
+        runner.close()
+    if not isinstance(result, PredictResult):
+        raise RunnerError(f"Memory could not be predicted. {outcome.advice}")
+    return result
+
+
+def _target(on: str | None, memory: str | int | None, device: str | None) -> MemoryTarget:
+    """The device that is meant by what the user named."""
+    try:
+        asked = None if memory is None else parse_bytes(memory)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if device not in (None, "cpu"):
+        raise UsageError(
+            f"--predict does not use the device {device!r}; name a GPU with --on, such as "
+            "--on rtx4090, or give --device-memory."
+        )
+    if on is not None:
+        if device == "cpu":
+            raise UsageError("--on names a GPU and --device the CPU; give one of them.")
+        return catalog.device(on, asked)
+    if asked is not None and device is None:
+        return catalog.unnamed_gpu(asked)
+    return MemoryTarget("this machine's CPU", "cpu", CpuDevice().limit_bytes(asked))

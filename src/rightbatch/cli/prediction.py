@@ -1,0 +1,42 @@
+"""The command memory --predict: what would fit, without running it there."""
+
+from typing import Any
+
+from rich.console import Console
+
+from rightbatch.api.prediction import predict_memory
+from rightbatch.cli.output import print_json
+from rightbatch.errors import UsageError
+from rightbatch.report.prediction import prediction_json, print_prediction
+
+
+def predict(
+    workload: str,
+    *,
+    json: bool,
+    device: str | None,
+    on: str | None,
+    device_memory: str | None,
+    memory_limit: str | None,
+    optimizers: tuple[str, ...],
+    **asked: Any,  # noqa: ANN401 - more keywords of predict_memory
+) -> None:
+    """Predict for the device named, or where only a memory limit is, for this machine's CPU."""
+    if len(optimizers) > 1:
+        raise UsageError('--predict takes one optimizer; the others are told under "what if".')
+    if memory_limit is not None and on is None and device_memory is None:
+        device = device or "cpu"
+    console = Console(stderr=True)
+    with console.status("Following steps on tensors without data", spinner="line"):
+        result = predict_memory(
+            workload,
+            on=on,
+            device_memory=device_memory or memory_limit,
+            device=device,
+            optimizer=optimizers[0] if optimizers else "",
+            **asked,
+        )
+    if json:
+        print_json(prediction_json(workload, result))
+    else:
+        print_prediction(workload, result, Console(highlight=False))

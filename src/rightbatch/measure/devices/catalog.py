@@ -1,0 +1,60 @@
+"""GPUs by name, for predictions without one at hand."""
+
+import difflib
+
+from rightbatch.errors import UsageError
+from rightbatch.records import MemoryTarget
+
+CUDA_CONTEXT_BYTES = 512 * 2**20
+"""Allowance for a process's CUDA context and kernels. No document gives a figure; it varies with
+GPU, driver and the libraries that are loaded, by a few hundred MiB."""
+
+_WORKSPACE = (2 * 4096 + 8 * 16) * 2**10
+_WORKSPACE_HOPPER = 8 * 4096 * 2**10
+"""cuBLAS workspaces that PyTorch asks its allocator for, one per thread and stream: ":4096:2:16:8",
+and 32 MiB from compute capability 9.0 on (aten/src/ATen/cuda/CublasHandlePool.cpp,
+getChosenWorkspaceSize; NVIDIA's cuBLAS documentation, "cublasSetWorkspace")."""
+
+_GIB_AS_REPORTED = {
+    "t4": ("NVIDIA T4", 14.56, _WORKSPACE, "far3x in Zheng-Chong/CatVTON#133"),
+    "l4": ("NVIDIA L4", 22.03, _WORKSPACE, "messages of torch.OutOfMemoryError on an L4"),
+    "a10g": ("NVIDIA A10G", 22.06, _WORKSPACE, "messages of torch.OutOfMemoryError on an A10G"),
+    "rtx3090": ("NVIDIA RTX 3090", 23.50, _WORKSPACE, "XChenZ/havatar#6"),
+    "rtx4090": ("NVIDIA RTX 4090", 23.61, _WORKSPACE, "pinokiofactory/flux-webui#11"),
+    "rtx5090": ("NVIDIA RTX 5090", 31.37, _WORKSPACE_HOPPER, "Wan-Video/Wan2.1#465"),
+    "v100-32g": ("NVIDIA V100 32 GB", 31.74, _WORKSPACE, "haotian-liu/LLaVA#812"),
+    "a100-40g": ("NVIDIA A100 40 GB", 39.50, _WORKSPACE, "TianheWu/CoSeR#10"),
+    "l40": ("NVIDIA L40", 44.40, _WORKSPACE, "QwenLM/Qwen3-VL#2097"),
+    "a100-80g": ("NVIDIA A100 80 GB", 79.15, _WORKSPACE, "messages of torch.OutOfMemoryError"),
+    "h100": ("NVIDIA H100 80 GB", 79.11, _WORKSPACE_HOPPER, "vllm-project/vllm#27508"),
+    "h200": ("NVIDIA H200", 139.72, _WORKSPACE_HOPPER, "messages of torch.OutOfMemoryError"),
+}
+"""Name -> (title, memory in GiB as the driver reports it to PyTorch, workspace, source). The memory
+a maker names is more than what is reported; where reports differ, the least is taken."""
+
+DEVICE_NAMES = tuple(_GIB_AS_REPORTED)
+
+
+def device(name: str, most_bytes: int | None = None) -> MemoryTarget:
+    """A GPU by its name, such as "rtx4090", with all or some of its memory.
+
+    Raises:
+        UsageError: The name is not in the table.
+    """
+    plain = name.strip().lower().replace("_", "-").replace(" ", "")
+    if plain not in _GIB_AS_REPORTED:
+        near = difflib.get_close_matches(plain, DEVICE_NAMES, cutoff=0.5) or DEVICE_NAMES
+        raise UsageError(
+            f"There is no device {name!r} in the table; it has {', '.join(near)}. "
+            "For another GPU give its memory, such as --device-memory 24GiB."
+        )
+    title, gib, workspace, _ = _GIB_AS_REPORTED[plain]
+    total = int(gib * 2**30)
+    total = total if most_bytes is None else min(total, most_bytes)
+    return MemoryTarget(title, "cuda", total, CUDA_CONTEXT_BYTES, workspace)
+
+
+def unnamed_gpu(total_bytes: int) -> MemoryTarget:
+    """A GPU of which only the memory is known."""
+    title = f"a GPU with {total_bytes / 2**30:.4g} GiB"
+    return MemoryTarget(title, "cuda", total_bytes, CUDA_CONTEXT_BYTES, _WORKSPACE)

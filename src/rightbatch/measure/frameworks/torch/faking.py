@@ -1,0 +1,200 @@
+"""A model, its optimizer and its batches on tensors without data."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from rightbatch.errors import UsageError
+
+
+class CannotGrow(Exception):
+    """A batch whose tensors do not count examples in their first dimension."""
+
+
+class Faker:
+    """Turns tensors into fake ones, each storage and each parameter once.
+
+    The model is built for real and turned afterwards: one that copies layers while it is built,
+    as nn.TransformerEncoder does, cannot be built on fake tensors.
+    """
+
+    def __init__(self) -> None:
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self._made: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def tensor(self, real: torch.Tensor) -> torch.Tensor:
+        """The fake that stands for a tensor."""
+        if id(real) not in self._made:
+            fake: torch.Tensor = self.mode.from_tensor(real.detach())
+            if isinstance(real, torch.nn.Parameter):
+                fake = torch.nn.Parameter(fake, real.requires_grad)
+            self._made[id(real)] = (fake, real)  # keeps the real one, so that its id stays taken
+        return self._made[id(real)][0]
+
+    def model(self, model: torch.nn.Module) -> None:
+        """Turn every parameter and buffer of a model, shared ones into shared ones."""
+        for module in model.modules():
+            tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+            for held in tables:
+                for name, value in held.items():
+                    if value is not None:
+                        held[name] = self.tensor(value)
+            if isinstance(module, torch.nn.RNNBase):
+                module._init_flat_weights()  # its own list of parameters
+
+    def optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Turn an optimizer's parameters, and the state that it has from the start."""
+        for group in optimizer.param_groups:
+            group["params"] = [self.tensor(parameter) for parameter in group["params"]]
+        for parameter, state in list(optimizer.state.items()):
+            del optimizer.state[parameter]
+            optimizer.state[self.tensor(parameter)] = {
+                name: self.tensor(value) if isinstance(value, torch.Tensor) else value
+                for name, value in state.items()
+            }
+
+    def same(self, batch: Any) -> Any:
+        """A batch with every tensor turned."""
+        return tree_map_only(torch.Tensor, self.tensor, batch)
+
+    def grown(self, batch: Any, count: int, size: int) -> Any:
+        """A batch like one of `count` examples, but of `size`.
+
+        Raises:
+            CannotGrow: A tensor has another number of rows than examples, so that its shape at
+                another size is not known.
+        """
+        if isinstance(batch, torch.Tensor):
+            return self._grown_tensor(batch, count, size)
+        if isinstance(batch, Mapping):
+            return {name: self.grown(value, count, size) for name, value in batch.items()}
+        if isinstance(batch, tuple | list):
+            if len(batch) == count and not any(
+                isinstance(v, torch.Tensor | Mapping | tuple | list) for v in batch
+            ):
+                return type(batch)(batch[index % count] for index in range(size))
+            values = [self.grown(value, count, size) for value in batch]
+            return type(batch)(*values) if hasattr(batch, "_fields") else type(batch)(values)
+        return batch
+
+    def _grown_tensor(self, tensor: torch.Tensor, count: int, size: int) -> torch.Tensor:
+        if size == count or tensor.ndim == 0:
+            return self.tensor(tensor)
+        if len(tensor) != count:
+            raise CannotGrow
+        with self.mode:
+            return torch.empty((size, *tensor.shape[1:]), dtype=tensor.dtype)
+
+
+class AnswerItems(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Gives a number where the user's code asks a fake tensor for its value.
+
+    A loss or a count that is only summed up or logged takes any number. In training only floats
+    are answered: whole numbers and truth values steer what is done.
+
+    Attributes:
+        any_kind: Whether those are answered too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.any_kind = False
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Answer `item`, pass everything else on."""
+        if func is torch.ops.aten._local_scalar_dense.default:
+            dtype = args[0].dtype
+            if dtype.is_floating_point:
+                return 1.0
+            if self.any_kind:
+                return True if dtype is torch.bool else 1
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def as_on_cuda() -> Iterator[None]:
+    """While it lasts, calls whose CUDA kernels keep less than the CPU's are made in CUDA's way.
+
+    Dropout keeps one byte per element, not a float (native_dropout, as on CUDA). Attention with
+    dropout keeps no matrix of weights (the fused kernels have their own dropout), so it is followed
+    without dropout, for which the CPU has a fused kernel as well.
+    """
+    names: Any = torch.nn.functional
+    dropout: Callable[..., torch.Tensor] = names.dropout
+    attention: Callable[..., torch.Tensor] = names.scaled_dot_product_attention
+
+    def fused_dropout(
+        input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> torch.Tensor:
+        if training and 0 < p < 1 and not inplace:
+            return torch.native_dropout(input, p, True)[0]
+        return dropout(input, p, training, inplace)
+
+    def fused_attention(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attn_mask: torch.Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        **more: Any,
+    ) -> torch.Tensor:
+        return attention(query, key, value, attn_mask, 0.0, is_causal, **more)
+
+    names.dropout, names.scaled_dot_product_attention = fused_dropout, fused_attention
+    try:
+        yield
+    finally:
+        names.dropout, names.scaled_dot_product_attention = dropout, attention
+
+
+def checkpoint_blocks(model: torch.nn.Module) -> str:
+    """Have repeated blocks of a model keep their inputs only, and compute the rest again.
+
+    Blocks are the members of the longest nn.Sequential or nn.ModuleList whose members have
+    parameters and are made of several modules.
+
+    Returns:
+        Where they stand, in words.
+
+    Raises:
+        UsageError: There are no such blocks.
+    """
+    best: tuple[int, str, list[torch.nn.Module]] = (1, "", [])
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Sequential | torch.nn.ModuleList):
+            blocks = [child for child in module if _is_block(child)]
+            if len(blocks) > best[0]:
+                best = (len(blocks), name, blocks)
+    count, name, blocks = best
+    if not blocks:
+        raise UsageError("The model has no repeated blocks whose activations could be recomputed.")
+    for block in blocks:
+        _checkpoint(block)
+    return f"{count} blocks of {name or 'the model'}"
+
+
+def _is_block(module: torch.nn.Module) -> bool:
+    return any(True for _ in module.parameters()) and len(list(module.modules())) > 2
+
+
+def _checkpoint(block: torch.nn.Module) -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    forward = block.forward
+
+    def recomputing(*args: Any, **kwargs: Any) -> Any:
+        return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+
+    block.forward = recomputing

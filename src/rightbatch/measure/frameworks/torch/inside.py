@@ -1,0 +1,126 @@
+"""What CPU operations allocate and release inside, measured on small real steps.
+
+oneDNN's convolutions, for one, reorder into a second tensor and then back. PyTorch's profiler sees
+every allocation; laid beside the operations as a dispatch mode sees them, it tells how far above
+its start each one rises.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch._C._profiler import _EventType
+from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+_MARK = "rightbatch::"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        name: Its name.
+        rise_bytes: Highest sum of what it allocated less what it released.
+        output_bytes: Storage of each tensor it returned; some have none on fake tensors, such as
+            the workspace that a recurrent layer keeps for its backward pass.
+    """
+
+    name: str
+    rise_bytes: int
+    output_bytes: tuple[int, ...]
+
+
+def grown(
+    small: Sequence[Operation], large: Sequence[Operation], sizes: tuple[int, int], size: int
+) -> tuple[Operation, ...]:
+    """Operations at another batch size, each rise on a line through two sizes.
+
+    Returns:
+        None of them where the two runs did not do the same.
+    """
+    if [operation.name for operation in small] != [operation.name for operation in large]:
+        return ()
+    share = (size - sizes[0]) / (sizes[1] - sizes[0])
+
+    def line(at_small: int, at_large: int) -> int:
+        return max(0, round(at_small + share * (at_large - at_small)))
+
+    return tuple(
+        Operation(
+            a.name,
+            line(a.rise_bytes, b.rise_bytes),
+            tuple(line(*pair) for pair in zip(a.output_bytes, b.output_bytes, strict=False)),
+        )
+        for a, b in zip(small, large, strict=True)
+    )
+
+
+def counted(func: Any) -> bool:
+    """Whether an operation exists with and without data: questions to a fake tensor do not."""
+    return not str(func).startswith("prim.")
+
+
+def operations(run: Callable[[], object]) -> list[Operation]:
+    """Run something for real, and tell every operation that it did."""
+    marks = _Marks()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler, marks:
+        run()
+    results = profiler.profiler.kineto_results if profiler.profiler else None
+    rises = [0] * len(marks.names)
+    sums = [0] * len(marks.names)
+    tree = results.experimental_event_tree() if results else []
+    allocations = sorted(_allocations(tree), key=lambda found: found[0])
+    for _, index, change in allocations:
+        sums[index] += change
+        rises[index] = max(rises[index], sums[index])
+    return [
+        Operation(name, rise, outputs)
+        for name, rise, outputs in zip(marks.names, rises, marks.output_bytes, strict=True)
+    ]
+
+
+def _allocations(tree: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
+    """(time, number of the operation, bytes) of every allocation inside an operation."""
+    stack = [(event, -1) for event in tree]
+    while stack:
+        event, index = stack.pop()
+        if event.name.startswith(_MARK):
+            index = int(event.name.removeprefix(_MARK))
+        kind, fields = event.typed
+        if kind == _EventType.Allocation and index >= 0:
+            yield event.start_time_ns, index, fields.alloc_size
+        stack.extend((child, index) for child in event.children)
+
+
+class _Marks(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Puts a mark with its number around each operation."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: list[str] = []
+        self.output_bytes: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run an operation between two marks."""
+        if not counted(func):
+            return func(*args, **(kwargs or {}))
+        self.names.append(str(func))
+        with record_function(f"{_MARK}{len(self.names) - 1}"):
+            result = func(*args, **(kwargs or {}))
+        leaves = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        self.output_bytes.append(tuple(_storage_bytes(leaf) for leaf in leaves))
+        return result
+
+
+def _storage_bytes(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0

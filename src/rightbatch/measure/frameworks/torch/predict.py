@@ -1,0 +1,263 @@
+"""Follow the tensors of a training step, without data where the user's code allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.torch import inside
+from rightbatch.measure.frameworks.torch.faking import (
+    AnswerItems,
+    CannotGrow,
+    Faker,
+    as_on_cuda,
+    checkpoint_blocks,
+)
+from rightbatch.measure.frameworks.torch.memory import is_out_of_memory
+from rightbatch.measure.frameworks.torch.tracking import LiveStorage
+from rightbatch.measure.frameworks.torch.worst import WorstExamples, tensor_bytes
+from rightbatch.measure.ports import Footprint, StepPlan
+
+if TYPE_CHECKING:
+    from rightbatch.measure.frameworks.torch.subject import TorchSubject
+
+Phase = Literal["first", "validation", "second"]
+
+_COLLATED = 32
+"""Examples collated for real; a larger batch has the same shapes but for its first dimension."""
+_SMALL, _LARGER = (2, 6), (16, 24)
+"""Micro-batch sizes at which what CPU operations need inside is measured. From 16 examples on
+PyTorch takes other convolutions (use_mkldnn in aten/src/ATen/native/Convolution.cpp)."""
+
+
+class Footprints:
+    """Follows steps of one workload, and keeps what several of them have in common."""
+
+    def __init__(self) -> None:
+        self._worst: dict[int, WorstExamples] = {}
+        self._inside: dict[tuple[StepPlan, int], dict[Phase, tuple[inside.Operation, ...]]] = {}
+        self._known: dict[StepPlan, Footprint] = {}
+        self._needs_data: dict[StepPlan, str] = {}
+        self._validation: dict[StepPlan, int] = {}
+
+    def follow(self, subject: TorchSubject, plan: StepPlan) -> Footprint:
+        """Follow two steps of a plan, with a validation pass between them.
+
+        Raises:
+            UsageError: Checkpointing was asked for, and the model has no repeated blocks.
+        """
+        if plan.precision is None:
+            plan = replace(plan, precision=subject.workload.precision)
+        if plan not in self._known:
+            self._known[plan] = self._fake_or_real(subject, plan)
+        return self._known[plan]
+
+    def _fake_or_real(self, subject: TorchSubject, plan: StepPlan) -> Footprint:
+        kind = replace(plan, batch_size=0, micro_batch_size=0)
+        if kind not in self._needs_data:
+            try:
+                return self._follow(subject, plan, Faker())
+            except Exception as error:
+                if isinstance(error, UsageError) or is_out_of_memory(error):
+                    raise
+                self._needs_data[kind] = _reason(error)
+        return replace(self._follow(subject, plan, None), reason=self._needs_data[kind])
+
+    def _follow(self, subject: TorchSubject, plan: StepPlan, faker: Faker | None) -> Footprint:
+        expected = {}
+        _start(subject, plan)
+        if plan.device == "cpu" or _is_recurrent(subject.model):
+            expected = self._expected(subject, plan)
+            _start(subject, plan)
+        valid = subject.valid_batches()
+        batch = self._batch(subject, plan.batch_size, faker)
+        if faker is not None:
+            faker.model(subject.model)
+            faker.optimizer(subject.optimizer)
+            valid = [faker.same(one) for one in valid]
+        tracker = LiveStorage(count_rises=plan.device == "cpu")
+        tracker.add(subject.model.parameters(), "parameters")
+        tracker.add(subject.model.buffers(), "buffers")
+        tracker.add(_state(subject.optimizer), "optimizer_state")
+        moved = plan.micro_batch_size if plan.device == "cuda" else plan.batch_size
+        tracker.add(_tensors(batch), "batch", min(1.0, moved / plan.batch_size))
+        _watch(subject, tracker)
+        answers = AnswerItems()
+        with ExitStack() as modes:
+            if faker is not None:
+                modes.enter_context(faker.mode)
+                modes.enter_context(answers)
+            modes.enter_context(tracker)
+            if plan.device == "cuda":
+                modes.enter_context(as_on_cuda())
+            tracker.expect(expected.get("first", ()))
+            subject.step(batch, plan.micro_batch_size)
+            tracker.add(_tensors(valid), "batch", _valid_share(subject, plan))
+            tracker.expect(expected.get("validation", ()))
+            answers.any_kind = True
+            validated = _evaluate(subject, _largest(valid), faker)
+            answers.any_kind = False
+            tracker.expect(expected.get("second", ()))
+            subject.step(batch, plan.micro_batch_size)
+        if not validated:
+            rise = self._real_validation(subject, plan)
+            tracker.rise(rise)
+            tracker.events += [(0, rise), (0, -rise)] if rise else []
+        return Footprint(
+            tracker.peak_bytes,
+            tuple(tracker.peak_parts.items()),
+            tuple(tracker.events),
+            "real" if faker is None else "fake",
+            warnings=_warnings(plan, tracker, expected),
+        )
+
+    def _real_validation(self, subject: TorchSubject, plan: StepPlan) -> int:
+        """How far a real validation pass rises above its start, in bytes."""
+        kind = replace(plan, batch_size=0, micro_batch_size=0)
+        if kind not in self._validation:
+            _start(subject, plan)
+            tracker = LiveStorage()
+            tracker.add(subject.model.parameters(), "parameters")
+            valid = subject.valid_batches()
+            tracker.add(_tensors(valid), "batch")
+            before = sum(tracker.live_parts.values())
+            with tracker:
+                subject.evaluate_on([_largest(valid)])
+            self._validation[kind] = tracker.peak_bytes - before
+        return self._validation[kind]
+
+    def _examples(self, subject: TorchSubject, size: int) -> WorstExamples:
+        if size not in self._worst:
+            self._worst[size] = WorstExamples(subject.workload, size)
+        return self._worst[size]
+
+    def _batch(self, subject: TorchSubject, size: int, faker: Faker | None) -> Any:
+        """The worst batch, collated in full only where its shapes cannot be known otherwise."""
+        worst = self._examples(subject, size)
+        if faker is None:
+            return worst.batch(size)
+        count = min(size, _COLLATED)
+        try:
+            return faker.grown(worst.batch(count), count, size)
+        except CannotGrow:
+            return faker.same(worst.batch(size))
+
+    def _expected(
+        self, subject: TorchSubject, plan: StepPlan
+    ) -> dict[Phase, tuple[inside.Operation, ...]]:
+        """What each operation needs inside, from real runs at two small sizes."""
+        pieces = -(-plan.batch_size // plan.micro_batch_size)
+        runs = []
+        sizes = _LARGER if plan.micro_batch_size >= min(_LARGER) else _SMALL
+        worst = self._examples(subject, plan.batch_size)
+        for size in sizes:
+            kind = replace(plan, batch_size=size * pieces, micro_batch_size=size)
+            if (kind, worst.longest) not in self._inside:
+                batch = worst.batch(size * pieces)
+                self._inside[kind, worst.longest] = self._operations(subject, kind, batch)
+            runs.append(self._inside[kind, worst.longest])
+        return {
+            phase: inside.grown(runs[0][phase], runs[1][phase], sizes, plan.micro_batch_size)
+            for phase in ("first", "validation", "second")
+        }
+
+    def _operations(
+        self, subject: TorchSubject, plan: StepPlan, batch: Any
+    ) -> dict[Phase, tuple[inside.Operation, ...]]:
+        _start(subject, plan)
+        largest = _largest(subject.valid_batches())
+        runs: dict[Phase, Callable[[], object]] = {
+            "first": lambda: subject.step(batch, plan.micro_batch_size),
+            "validation": lambda: subject.evaluate_on([largest]),
+            "second": lambda: subject.step(batch, plan.micro_batch_size),
+        }
+        with as_on_cuda() if plan.device == "cuda" else nullcontext():
+            return {phase: tuple(inside.operations(run)) for phase, run in runs.items()}
+
+
+def _valid_share(subject: TorchSubject, plan: StepPlan) -> float:
+    """How much of the validation batches is new memory: on a CPU, slices of tensors are none."""
+    return 0.0 if plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple) else 1.0
+
+
+def _evaluate(subject: TorchSubject, batch: Any, faker: Faker | None) -> bool:
+    """Whether the metric could be computed; on fake tensors it need not."""
+    try:
+        subject.evaluate_on([batch])
+    except Exception:
+        if faker is None:
+            raise
+        return False
+    return True
+
+
+def _start(subject: TorchSubject, plan: StepPlan) -> None:
+    """A fresh model and optimizer, as the plan has them."""
+    subject.start(plan.optimizer, None, seed=0)
+    if plan.checkpointing:
+        checkpoint_blocks(subject.model)
+    if plan.device == "cuda":
+        for group in subject.optimizer.param_groups:
+            if group.get("foreach", False) is None and not group.get("fused"):
+                group["foreach"] = True  # what PyTorch chooses for parameters on CUDA
+
+
+def _watch(subject: TorchSubject, tracker: LiveStorage) -> None:
+    """Tell gradients and optimizer state as they come to be."""
+
+    def computed(parameter: torch.Tensor) -> None:
+        if parameter.grad is not None:
+            tracker.move([parameter.grad], "gradients")
+
+    def before(*_: object) -> None:
+        tracker.updating = True
+
+    def after(*_: object) -> None:
+        tracker.updating = False
+        tracker.move(_state(subject.optimizer), "optimizer_state")
+
+    for parameter in subject.model.parameters():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(computed)  # type: ignore[no-untyped-call]
+    subject.optimizer.register_step_pre_hook(before)
+    subject.optimizer.register_step_post_hook(after)
+
+
+def _is_recurrent(model: torch.nn.Module) -> bool:
+    """Whether a model keeps workspace for its backward pass that fake tensors do not have.
+
+    oneDNN's, which a small real run tells, stands for cuDNN's on CUDA.
+    """
+    return any(isinstance(module, torch.nn.RNNBase) for module in model.modules())
+
+
+def _tensors(structure: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(structure) if isinstance(leaf, torch.Tensor)]
+
+
+def _state(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return _tensors(list(optimizer.state.values()))
+
+
+def _largest(batches: list[Any]) -> Any:
+    return max(batches, key=tensor_bytes)
+
+
+def _reason(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    return f"The step needs tensors with data ({type(error).__name__}: {first})."
+
+
+def _warnings(plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]) -> tuple[str, ...]:
+    if expected and not (tracker.as_expected and all(expected.values())):
+        return (
+            "What CPU operations need inside is not counted: steps at different sizes do not do "
+            "the same operations.",
+        )
+    return ()

@@ -1,0 +1,57 @@
+"""The examples that need most memory, the longest first, whatever the batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from rightbatch.measure.frameworks.torch import data, lengths
+from rightbatch.measure.frameworks.torch.workload import Workload
+
+
+class WorstExamples:
+    """The examples of the batch that a memory trial runs at one batch size, the longest first.
+
+    A batch of the first few of them has the shapes of the whole one but for the number of examples.
+
+    Attributes:
+        longest: Number of the longest example in the training data.
+    """
+
+    def __init__(self, workload: Workload, batch_size: int) -> None:
+        self._workload = workload
+        examples = workload.train_data
+        count = data.example_count(examples, "train_data")
+        size = min(batch_size, count)
+        chosen = lengths.hard_selections(examples, size, 1, workload.length, workload.collate)
+        worst = chosen[0]
+        if len(chosen) > 1 and len(chosen[1]) == size:  # lengths differ
+            worst = sorted(worst, key=self._bytes, reverse=True)
+        self._order = worst
+        self.longest = worst[0]
+
+    def batch(self, size: int) -> Any:
+        """The first examples, collated; repeated where there are fewer."""
+        work = self._workload
+        chosen = [self._order[place % len(self._order)] for place in range(size)]
+        return next(data.selected(work.train_data, [chosen], work.collate, workers=0))
+
+    def _bytes(self, index: int) -> int:
+        examples: Any = self._workload.train_data
+        return tensor_bytes(examples[index])
+
+
+def tensor_bytes(structure: Any) -> int:
+    """Bytes of every tensor in a structure; other leaves count one byte per item."""
+    return sum(
+        leaf.nbytes if isinstance(leaf, torch.Tensor) else _items(leaf)
+        for leaf in tree_leaves(structure)
+    )
+
+
+def _items(leaf: Any) -> int:
+    size = getattr(leaf, "nbytes", None)  # arrays
+    if isinstance(size, int):
+        return size
+    return len(leaf) if isinstance(leaf, Sequence) else 0

@@ -1,0 +1,282 @@
+"""Memory predicted without the device: peaks at a few batch sizes, a line, what fits, what if."""
+
+from dataclasses import replace
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.ports import Footprint, Progress, StepPlan, Subject
+from rightbatch.records import (
+    MemoryAlternative,
+    MemoryTarget,
+    Outcome,
+    PredictedPeak,
+    PredictProbe,
+    PredictResult,
+    Status,
+    WorkloadFacts,
+)
+from rightbatch.records.fits import Cap
+from rightbatch.records.prediction import Change
+from rightbatch.science.caching_allocator import Reserved, replay
+from rightbatch.science.memory import largest_within, line_through
+
+_FOLLOWED = 8
+"""Sizes followed at most to find the largest that fits."""
+_WORTH_IT = 1.005
+"""A batch that is larger by less is not looked for."""
+_THREADS = 2
+"""Threads that multiply matrices: the user's own, and autograd's for the backward pass."""
+_REAL_AT_MOST = 64
+"""Examples in a step that is really run where the user's code needs data."""
+
+
+def predict_memory(
+    subject: Subject, probe: PredictProbe, progress: Progress
+) -> tuple[Outcome, PredictResult]:
+    """Predict what memory training needs, and the largest micro-batch that fits.
+
+    Steps are followed at two sizes; a line through them tells where to look next, until the
+    largest size that fits was followed itself. Where steps have to be really run, the line is all
+    there is.
+    """
+    facts = subject.facts()
+    optimizer = probe.optimizer or facts.optimizers[0].name
+    cap = min(facts.train_examples, probe.max_batch_size or facts.train_examples)
+    start = min(facts.batch_size, cap)
+    plan = StepPlan(optimizer, start, start, probe.target.kind)
+    overhead = probe.target.context_bytes
+    if probe.target.kind == "cpu":
+        overhead += _resident_overhead(subject, plan)
+    progress(0.1)
+    search = _Search(subject, plan, probe.target, overhead, cap)
+    limit = probe.target.total_bytes
+    largest = search.largest(limit)
+    safe = min(search.largest((1 - probe.margin) * limit), largest)
+    progress(0.4)
+    fixed, slope = search.line(limit)
+    what_if = _WhatIf(subject, search, probe.target, largest)
+    alternatives = _what_if(what_if, facts, plan, progress) if probe.what_if else ()
+    return Outcome(Status.OK), PredictResult(
+        target=probe.target,
+        optimizer=optimizer,
+        reference_batch_size=facts.batch_size,
+        peaks=search.peaks(),
+        bytes_fixed=fixed,
+        bytes_per_example=slope,
+        overhead_bytes=overhead,
+        limit_bytes=limit,
+        margin=probe.margin,
+        largest_batch_size=largest or None,
+        safe_batch_size=safe or None,
+        capped_by=_cap(largest, cap, facts),
+        verified=largest in search.followed,
+        method=search.first.method,
+        reason=search.first.reason,
+        warnings=search.warnings(),
+        alternatives=(*alternatives, *_devices(what_if, probe, fixed, slope, overhead)),
+    )
+
+
+class _Search:
+    """Follows steps of one plan at several sizes, and finds the largest that fits."""
+
+    def __init__(
+        self, subject: Subject, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int
+    ) -> None:
+        self.plan, self.overhead = plan, overhead
+        self.followed: dict[int, Footprint] = {}
+        self._subject, self._target, self.cap = subject, target, cap
+        self._bytes: dict[int, int] = {}
+        self._held: dict[int, int] = {}
+        self.first = self._follow(plan.micro_batch_size)
+        if self.first.method == "fake":
+            self._follow(min(cap, 4 * plan.micro_batch_size))
+            self._follow(max(1, plan.micro_batch_size // 2))
+        else:
+            self._follow(max(1, min(2 * plan.micro_batch_size, _REAL_AT_MOST, cap)))
+            self._follow(max(1, plan.micro_batch_size // 2))
+
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of all sizes, each once."""
+        found = [warning for one in self.followed.values() for warning in one.warnings]
+        return tuple(dict.fromkeys(found))
+
+    def peaks(self) -> tuple[PredictedPeak, ...]:
+        """What was found, in ascending order of batch size."""
+        return tuple(
+            PredictedPeak(
+                batch_size=size,
+                micro_batch_size=size,
+                tensor_bytes=self.followed[size].peak_bytes,
+                total_bytes=self._held[size],
+                parts=self.followed[size].parts,
+            )
+            for size in sorted(self.followed)
+        )
+
+    def line(self, near_bytes: float, held: dict[int, int] | None = None) -> tuple[float, float]:
+        """(bytes at batch size 0, bytes per example) through the two sizes nearest to a memory.
+
+        The allocator holds more than tensors take as long as there is room, and makes do with
+        less: what fits is between a line through the one and a line through the other.
+
+        Args:
+            near_bytes: The memory.
+            held: Bytes held at each size; None for what tensors take, and all that is none.
+        """
+        known = held or self._bytes
+        nearest = sorted(known, key=lambda size: abs(known[size] - near_bytes))[:2]
+        if len(nearest) < 2:
+            return float(known[nearest[0]]), 0.0
+        return line_through(*((size, known[size]) for size in nearest))
+
+    def largest(self, limit_bytes: float) -> int:
+        """The largest size that fits; 0 where not one example does.
+
+        Where steps have to be really run, it is where the line passes the limit.
+        """
+        if self.first.method == "real":
+            fixed, slope = self.line(limit_bytes)
+            return min(self.cap, _within(limit_bytes, fixed, slope, self.cap))
+        for _ in range(_FOLLOWED):
+            low, high = self._between(limit_bytes)
+            most = _within(limit_bytes, *self.line(limit_bytes), self.cap)
+            if min(high - 1, max(most, low)) <= low * _WORTH_IT:
+                break
+            held = _within(limit_bytes, *self.line(limit_bytes, self._held), self.cap)
+            guess = next((size for size in (most, held) if low * _WORTH_IT < size < high), 0)
+            self._follow(guess or (low + high) // 2)
+        return self._between(limit_bytes)[0]
+
+    def _between(self, limit_bytes: float) -> tuple[int, int]:
+        """The largest size that fits, and the smallest that does not: past the cap if all do."""
+        fits = [size for size in self.followed if self._fits(size, limit_bytes)]
+        fails = set(self.followed).difference(fits)
+        return max(fits, default=0), min(fails, default=self.cap + 1)
+
+    def _fits(self, size: int, limit_bytes: float) -> bool:
+        if self._target.kind == "cpu":
+            return self._bytes[size] <= limit_bytes
+        room = int(limit_bytes) - self.overhead
+        return room > 0 and _replay(self.followed[size], self._target, room).fits
+
+    def _follow(self, size: int) -> Footprint:
+        if size not in self.followed:
+            plan = replace(self.plan, batch_size=size, micro_batch_size=size)
+            self.followed[size] = footprint = self._subject.footprint(plan)
+            self._bytes[size], self._held[size] = _totals(footprint, self._target, self.overhead)
+        return self.followed[size]
+
+
+def _totals(footprint: Footprint, target: MemoryTarget, overhead: int) -> tuple[int, int]:
+    """Memory with all that is not a tensor: taken by blocks in use, and held for them."""
+    if target.kind == "cpu":
+        return (overhead + footprint.peak_bytes,) * 2
+    reserved = _replay(footprint, target, target.total_bytes - overhead)
+    if not reserved.fits:
+        reserved = _replay(footprint, target, None)
+    return overhead + reserved.allocated_bytes, overhead + reserved.reserved_bytes
+
+
+def _replay(footprint: Footprint, target: MemoryTarget, limit_bytes: int | None) -> Reserved:
+    workspaces = [(-1 - thread, target.workspace_bytes) for thread in range(_THREADS)]
+    return replay([*workspaces, *footprint.events], limit_bytes)
+
+
+def _within(limit_bytes: float, fixed: float, slope: float, cap: int) -> int:
+    found = largest_within(limit_bytes, max(0.0, fixed), max(0.0, slope))
+    return cap if found is None else min(found, cap)
+
+
+def _cap(largest: int, cap: int, facts: WorkloadFacts) -> Cap:
+    if largest < cap:
+        return "memory"
+    return "data_set_size" if cap == facts.train_examples else "max_batch_size"
+
+
+def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
+    """Resident memory of this process beyond the tensors followed, from one small real trial."""
+    subject.start(plan.optimizer, None, seed=0)
+    subject.device.reset_peak()
+    for batch in subject.hard_batches(plan.batch_size, 2):
+        subject.step(batch, plan.batch_size)
+    subject.evaluate()
+    peak = subject.device.peak_bytes()
+    return max(0, peak - subject.footprint(plan).peak_bytes)
+
+
+class _WhatIf:
+    """Follows other choices at the reference batch size and near the answer."""
+
+    def __init__(self, subject: Subject, search: _Search, target: MemoryTarget, found: int) -> None:
+        self._subject, self._search, self._target = subject, search, target
+        self._near = max(found, 2 * search.plan.batch_size)
+        if search.first.method == "real":
+            self._near = 2 * search.plan.batch_size
+        fixed, slope = search.line(target.total_bytes)
+        taken = fixed + slope * found - search.overhead
+        share = taken / (target.total_bytes - search.overhead) if 0 < found < search.cap else 1.0
+        self.usable_share = min(1.0, share) if target.kind == "cuda" else 1.0
+
+    def largest(self, target: MemoryTarget, overhead: int, fixed: float, slope: float) -> int:
+        """The largest micro-batch by a line, as much lost to fragments as in the answer."""
+        room = overhead + self.usable_share * (target.total_bytes - overhead)
+        return _within(room, fixed, slope, self._search.cap)
+
+    def row(self, kind: Change, name: str, plan: StepPlan) -> MemoryAlternative:
+        """What one choice would need."""
+        try:
+            _, held = self._bytes(plan)
+            if kind == "accumulation":
+                return MemoryAlternative(kind, name, held, None)
+            near = self._near
+            points = [(size, self._bytes(_sized(plan, size))[0]) for size in (near // 2, near)]
+        except UsageError as error:
+            return MemoryAlternative(kind, name, None, None, str(error))
+        except Exception as error:
+            if self._subject.is_out_of_memory(error):
+                raise
+            return MemoryAlternative(kind, name, None, None, f"It cannot be followed: {error}")
+        largest = self.largest(self._target, self._search.overhead, *line_through(*points))
+        return MemoryAlternative(kind, name, held, largest)
+
+    def _bytes(self, plan: StepPlan) -> tuple[int, int]:
+        return _totals(self._subject.footprint(plan), self._target, self._search.overhead)
+
+
+def _sized(plan: StepPlan, size: int) -> StepPlan:
+    return replace(plan, batch_size=size, micro_batch_size=size)
+
+
+def _what_if(
+    what_if: _WhatIf, facts: WorkloadFacts, plan: StepPlan, progress: Progress
+) -> tuple[MemoryAlternative, ...]:
+    """Other optimizers, precisions, gradient checkpointing, and accumulation."""
+    asked: list[tuple[Change, str, StepPlan]] = [
+        ("optimizer", one.name, replace(plan, optimizer=one.name)) for one in facts.optimizers
+    ]
+    asked.append(("precision", "fp32", replace(plan, precision="fp32")))
+    asked.append(("precision", "bf16 autocast", replace(plan, precision="bf16")))
+    asked.append(("checkpointing", "of repeated blocks", replace(plan, checkpointing=True)))
+    for steps in (2, 4):
+        micro = -(-plan.batch_size // steps)
+        if plan.batch_size >= 2 * steps:
+            words = f"{plan.batch_size} as {steps} × {micro}"
+            asked.append(("accumulation", words, replace(plan, micro_batch_size=micro)))
+    rows: list[MemoryAlternative] = []
+    for number, one in enumerate(asked):
+        rows.append(what_if.row(*one))
+        progress(0.4 + 0.6 * (number + 1) / len(asked))
+    return tuple(rows)
+
+
+def _devices(
+    what_if: _WhatIf, probe: PredictProbe, fixed: float, slope: float, overhead: int
+) -> tuple[MemoryAlternative, ...]:
+    """The largest micro-batch on other devices, by the line found for this one."""
+    rows = []
+    for device in probe.devices:
+        moved = fixed - overhead + device.context_bytes
+        moved += _THREADS * (device.workspace_bytes - probe.target.workspace_bytes)
+        largest = what_if.largest(device, device.context_bytes, moved, slope)
+        rows.append(MemoryAlternative("device", device.name, None, largest))
+    return tuple(rows)

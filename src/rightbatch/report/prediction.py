@@ -1,0 +1,157 @@
+"""Predicted memory for the terminal and as JSON."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rightbatch.records import (
+    MEMORY_PARTS,
+    MemoryAlternative,
+    MemoryPart,
+    PredictedPeak,
+    PredictResult,
+)
+from rightbatch.records.prediction import Change
+from rightbatch.report.json import Json, with_reasons
+from rightbatch.report.words import count, share, size
+
+_PARTS: dict[MemoryPart, str] = {
+    "parameters": "parameters",
+    "buffers": "buffers",
+    "gradients": "gradients",
+    "optimizer_state": "optimizer state",
+    "batch": "input data",
+    "activations": "activations",
+    "temporaries": "temporaries",
+}
+_CHANGES: dict[Change, str] = {
+    "optimizer": "Optimizer",
+    "precision": "Precision",
+    "checkpointing": "Checkpointing",
+    "accumulation": "Accumulation",
+    "device": "Device",
+}
+_NOTHING = "Not even one example fits."
+
+
+def prediction_json(title: str, result: PredictResult) -> Json:
+    """A prediction as one JSON object, schema "rightbatch/memory-prediction/1"."""
+    told: Json = {
+        "schema": "rightbatch/memory-prediction/1",
+        "workload": title,
+        "device": result.target.name,
+        "device_kind": result.target.kind,
+        "optimizer": result.optimizer,
+        "reference_batch_size": result.reference_batch_size,
+        "largest_batch_size": result.largest_batch_size,
+        "safe_batch_size": result.safe_batch_size,
+        "capped_by": result.capped_by,
+        "verified": result.verified,
+        "method": result.method,
+        "memory_limit_bytes": result.limit_bytes,
+        "margin": result.margin,
+        "bytes_fixed": result.bytes_fixed,
+        "bytes_per_example": result.bytes_per_example,
+        "overhead_bytes": result.overhead_bytes,
+        "warnings": [*([result.reason] if result.reason else []), *result.warnings],
+        "results": [_peak_json(peak) for peak in result.peaks],
+        "what_if": [_alternative_json(row) for row in result.alternatives],
+    }
+    return with_reasons(told, dict.fromkeys(("largest_batch_size", "safe_batch_size"), _NOTHING))
+
+
+def _peak_json(peak: PredictedPeak) -> Json:
+    found = dict(peak.parts)
+    return {
+        "batch_size": peak.batch_size,
+        "peak_bytes": peak.total_bytes,
+        "tensor_bytes": peak.tensor_bytes,
+        **{f"{part}_bytes": found.get(part, 0) for part in MEMORY_PARTS},
+    }
+
+
+def _alternative_json(row: MemoryAlternative) -> Json:
+    told: dict[str, Any] = {
+        "change": row.kind,
+        "to": row.name,
+        "peak_bytes": row.peak_bytes,
+        "largest_batch_size": row.largest_batch_size,
+    }
+    why = {"device": "Only the limit changes.", "accumulation": "The micro-batch sets the limit."}
+    return with_reasons(told, {}, row.reason or why.get(row.kind, ""))
+
+
+def print_prediction(title: str, result: PredictResult, console: Console) -> None:
+    """Print what fits, of what it is made, and what other choices would need."""
+    limit = f"{size(result.limit_bytes)} of {result.target.name}"
+    console.print(f"{title}, predicted for {limit} with {result.optimizer}", style="dim")
+    console.print(_headline(result), style="bold")
+    console.print(
+        f"Memory is about {size(max(0.0, result.bytes_fixed))} "
+        f"+ {size(result.bytes_per_example)} × batch size."
+    )
+    console.print()
+    console.print(_parts_table(result))
+    if result.alternatives:
+        console.print()
+        console.print(_what_if_table(result))
+    for warning in (result.reason, *result.warnings):
+        if warning:
+            console.print(f"Beware: {warning}", style="yellow")
+    if result.target.kind == "cuda":
+        console.print(
+            "\nPredicted, not measured: `rightbatch memory` on the device itself makes sure.",
+            style="dim",
+        )
+
+
+def _headline(result: PredictResult) -> str:
+    if result.largest_batch_size is None:
+        return "Not even one example fits."
+    largest = f"Largest micro-batch {count(result.largest_batch_size)}"
+    safe = "none" if result.safe_batch_size is None else count(result.safe_batch_size)
+    how = "" if result.verified else " (from a line, not followed at that size)"
+    bound = {"data_set_size": ", the whole training set", "max_batch_size": ", as far as asked"}
+    return (
+        f"{largest}{bound.get(result.capped_by, '')}{how}; "
+        f"{safe} with {share(result.margin)} kept free"
+    )
+
+
+def _parts_table(result: PredictResult) -> Table:
+    """The reference size and the answer side by side."""
+    by_size = {peak.batch_size: peak for peak in result.peaks}
+    wanted = [result.reference_batch_size, result.largest_batch_size or 0]
+    shown = [by_size[one] for one in dict.fromkeys(wanted) if one in by_size]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Batch size", header_style="dim")
+    for peak in shown:
+        table.add_column(count(peak.batch_size), justify="right", header_style="dim")
+    for part, name in _PARTS.items():
+        held = [dict(peak.parts).get(part, 0) for peak in shown]
+        if any(held):
+            table.add_row(name, *(size(one) for one in held))
+    table.add_row(
+        "not tensors", *(size(max(0, peak.total_bytes - peak.tensor_bytes)) for peak in shown)
+    )
+    table.add_row("in all", *(size(peak.total_bytes) for peak in shown), style="bold")
+    return table
+
+
+def _what_if_table(result: PredictResult) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("What if", header_style="dim")
+    table.add_column("", header_style="dim", overflow="fold")
+    reference = count(result.reference_batch_size)
+    table.add_column(f"Peak at {reference}", justify="right", header_style="dim")
+    table.add_column("Largest micro-batch", justify="right", header_style="dim")
+    before = ""
+    for row in result.alternatives:
+        change = _CHANGES[row.kind]
+        peak = "" if row.peak_bytes is None else size(row.peak_bytes)
+        largest = "" if row.largest_batch_size is None else count(row.largest_batch_size)
+        name = f"{row.name}: {row.reason}" if row.reason else row.name
+        table.add_row(change if change != before else "", name, peak, largest)
+        before = change
+    return table
