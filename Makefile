@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench-live bench-memory clean
+.PHONY: demo test check bench-live bench-memory bench-replay clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,5 +46,15 @@ bench-memory: $(READY) $(RIVALS)/.ready
 	$(RIVALS)/bin/python benchmarks/memory/rivals.py
 	$(BIN)/python benchmarks/memory/table.py
 
+# The recorded studies are in the folder that RIGHTBATCH_TRACES names; minutes of one core.
+BENCH := .venv-replay
+$(BENCH)/.ready: pyproject.toml constraints.txt benchmarks/replay/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -c constraints.txt -e . -r benchmarks/replay/requirements.txt
+	touch $@
+
+bench-replay: $(BENCH)/.ready
+	OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/replay/run.py
+
 clean:
-	rm -rf $(VENV) $(RIVALS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(RIVALS) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
+from rightbatch.decide.replay.ours import OURS
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.errors import StoreError, UsageError
 from rightbatch.store import read_recorded
 
-POLICIES = RIVALS
+POLICIES = OURS + RIVALS
 
 
 def replay_studies(

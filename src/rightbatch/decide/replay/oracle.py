@@ -1,36 +1,14 @@
 """The oracle of a replay: a policy sees only what it asked and paid for."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from rightbatch.decide.planning.race_state import RaceRun
 from rightbatch.decide.replay.question import Question, arrival
-from rightbatch.records import Goal, RecordedLevel, RecordedRun
+from rightbatch.records import Goal, RecordedRun
 
 SPEED_STEPS = 20
 """Steps that a question for a batch size's speed is charged, and a training run at the least."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRun:
-    """What has been paid for of one training run.
-
-    Attributes:
-        number: Its place among the runs asked for, from 0.
-        batch_size: Examples per update.
-        step_seconds: Time of a step, which whoever trains sees.
-        steps: Updates made so far.
-        levels: Its evaluations so far.
-        arrived: Whether it reached the target, where it stops.
-        ended: Whether it stopped for good: at the target, or after the longest run recorded.
-    """
-
-    number: int
-    batch_size: int
-    step_seconds: float
-    steps: int
-    levels: tuple[RecordedLevel, ...]
-    arrived: bool
-    ended: bool
 
 
 class NoMoreSeeds(Exception):
@@ -52,7 +30,7 @@ class Oracle:
             for size, runs in question.runs.items()
         }
         self._records: list[RecordedRun] = []
-        self._seen: list[SeenRun] = []
+        self._seen: list[RaceRun] = []
         self._charged = 0.0
         self._charged_at_first_arrival: float | None = None
 
@@ -72,7 +50,7 @@ class Oracle:
         return self._question.examples_per_epoch
 
     @property
-    def runs(self) -> tuple[SeenRun, ...]:
+    def runs(self) -> tuple[RaceRun, ...]:
         """Every run asked for, as far as it was paid for."""
         return tuple(self._seen)
 
@@ -96,7 +74,7 @@ class Oracle:
         self._charged += SPEED_STEPS * seconds
         return seconds
 
-    def train(self, batch_size: int, limit: int | None = None) -> SeenRun:
+    def train(self, batch_size: int, limit: int | None = None) -> RaceRun:
         """Train with the next seed up to a limit in steps; charged its steps, at least 20.
 
         Args:
@@ -112,15 +90,15 @@ class Oracle:
         self._records.append(waiting.pop(0))
         seconds = self._question.step_seconds[batch_size]
         self._seen.append(
-            SeenRun(len(self._seen), batch_size, seconds, 0, (), arrived=False, ended=False)
+            RaceRun(len(self._seen), batch_size, seconds, 0, (), arrived=False, ended=False)
         )
         return self._go_on(len(self._seen) - 1, limit)
 
-    def carry_on(self, run: int, limit: int | None = None) -> SeenRun:
+    def carry_on(self, run: int, limit: int | None = None) -> RaceRun:
         """Continue a run up to a limit, in steps from its start; only what is new is charged."""
         return self._go_on(run, limit)
 
-    def _go_on(self, number: int, limit: int | None) -> SeenRun:
+    def _go_on(self, number: int, limit: int | None) -> RaceRun:
         record, before = self._records[number], self._seen[number]
         size = before.batch_size
         longest = max(self.longest_steps(size), record.levels[-1].step if record.levels else 0)

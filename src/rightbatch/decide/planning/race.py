@@ -1,0 +1,197 @@
+"""A race of batch sizes: what to time, which run to go on with, which to give up, when to stop.
+
+`next_move` is a pure function of what is known. Step times come first, from the cheap end. The
+batch size that looks cheapest is trained until it arrives; if it stalls, one at a quarter of its
+size is raced against it. A single model is then there, and all that a `one-off` wants. A
+`recurring` workload goes on with the batch sizes next to the best: a run goes on for as long as
+the knowledge gradient of its arrival is worth the time still to go, compared with the fastest run
+at the deepest level both reached. Runs pause and go on at no cost, as in freeze-thaw Bayesian
+optimisation (Swersky, Snoek and Adams 2014).
+"""
+
+import math
+from typing import Literal
+
+from rightbatch.decide.planning.race_belief import Belief
+from rightbatch.decide.planning.race_state import (
+    Choose,
+    Move,
+    Race,
+    RaceRun,
+    TimeSteps,
+    Train,
+    Tuning,
+    improvements,
+)
+
+Mode = Literal["recurring", "one-off"]
+
+_FIRST_STEPS = 20
+"""Steps of a run that is begun only to see how long they take."""
+_CHUNK = 0.1
+"""A run goes on by a tenth: of its own time before any arrived, of the best time after."""
+_STRIDE = 4.1
+"""Batch sizes are timed two octaves apart."""
+_NEIGHBOUR = 2.1
+"""Batch sizes up to one octave from the best are raced against it."""
+
+
+def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
+    """What to do next.
+
+    Args:
+        race: All that is known.
+        mode: "recurring" where the workload will be trained again, "one-off" where one model is
+            wanted.
+        tuning: The constants of the race.
+    """
+    if not race.runs:
+        size = _next_to_time(race, tuning)
+        if size is not None:
+            return TimeSteps(size, f"how long a step takes at batch size {size}")
+    belief = Belief(race, tuning)
+    if belief.reference is None:
+        return _towards_the_first(race, belief, tuning)
+    if mode == "one-off":
+        return Choose(belief.best, (f"batch size {belief.best} reached the target",))
+    return _race_on(race, belief, belief.reference, tuning)
+
+
+def _next_to_time(race: Race, tuning: Tuning) -> int | None:
+    """The next batch size to time; None once throughput has stopped growing."""
+    timed = sorted(race.step_seconds)
+    if not timed:
+        return race.batch_sizes[0]
+    if len(timed) > 1:
+        below, top = timed[-2:]
+        octaves = math.log2(top / below)
+        growth = octaves * math.log(2)
+        growth -= math.log(race.step_seconds[top] / race.step_seconds[below])
+        if growth < tuning.knee * octaves:
+            return None
+    larger = [size for size in race.batch_sizes if size > timed[-1]]
+    near = [size for size in larger if size <= _STRIDE * timed[-1]]
+    return near[-1] if near else next(iter(larger), None)
+
+
+def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
+    """Before any run has arrived: the cheapest by what is known, and what to do if it stalls."""
+    raced = [run for run in race.runs if run.steps > _FIRST_STEPS]
+    if not raced:
+        why = f"batch size {belief.best} looks cheapest by its speed and what is usual"
+        return _train(race, belief.best, _FIRST_STEPS, why)
+    leader = raced[0]
+    for run in raced[1:]:
+        if _level(run, race) is not None and not _ahead(leader, run, race):
+            leader = run
+    last = raced[-1]
+    if last is not leader and not last.ended and last.seconds < leader.seconds:
+        why = f"raced {last.batch_size} against {leader.batch_size}, which had stalled"
+        return _train(race, last.batch_size, _longer(last), why)
+    factor = tuning.stall * 2 ** (len(raced) - 1)
+    if not leader.ended and not _stalled(leader, race, factor):
+        why = f"batch size {leader.batch_size} is on its way to the target"
+        return _train(race, leader.batch_size, _longer(leader), why)
+    return _instead_of(leader, raced, race, belief)
+
+
+def _instead_of(leader: RaceRun, raced: list[RaceRun], race: Race, belief: Belief) -> Move:
+    """A batch size to try in place of one that stalled or was given up at its longest."""
+    tried = {run.batch_size for run in raced}
+    untried = [size for size in race.batch_sizes if size not in tried]
+    smaller = [size for size in untried if size <= min(tried) / 2]
+    if smaller:
+        quarter = [size for size in smaller if size <= min(tried) / 3.9]
+        size = smaller[-1] if leader.ended or not quarter else quarter[-1]
+        why = f"batch size {leader.batch_size} has stalled: {size} is raced against it"
+        return _train(race, size, _FIRST_STEPS + 1, why)
+    going = [run for run in raced if not run.ended]
+    if going:
+        run = min(going, key=lambda run: run.seconds)
+        why = f"every run has stalled: on with batch size {run.batch_size}"
+        return _train(race, run.batch_size, _longer(run), why)
+    if untried:
+        size = min(untried, key=belief.log_seconds)
+        return _train(race, size, _FIRST_STEPS + 1, "no other run reached the target")
+    return Choose(belief.best, ("no run reached the target",))
+
+
+def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> Move:
+    """After a first arrival: the batch size whose arrival is worth most for its time."""
+    best = belief.best
+    worth: dict[int, float] = {}
+    for size in race.batch_sizes:
+        run = _open(race, size)
+        done = 0.0 if run is None else run.seconds / reference.seconds
+        far = max(size / best, best / size) > _NEIGHBOUR
+        if far or done > tuning.patience or (run is None and size in race.exhausted):
+            continue
+        expected = math.exp(min(0.0, belief.log_seconds(size) - belief.log_seconds(best)))
+        worth[size] = belief.gain(size) / max(expected - done, _CHUNK)
+    size = max(worth, key=worth.__getitem__, default=best)
+    if worth.get(size, 0.0) < tuning.worth:
+        return Choose(best, _what_was_raced(race, belief, reference))
+    run = _open(race, size)
+    chunk = math.ceil(_CHUNK * reference.seconds / belief.step_seconds[size])
+    limit = max(_FIRST_STEPS, chunk + (0 if run is None else run.steps))
+    why = f"raced {size} against {best}" if size != best else f"another seed of {best}"
+    return _train(race, size, limit, why)
+
+
+def _what_was_raced(race: Race, belief: Belief, reference: RaceRun) -> tuple[str, ...]:
+    """One sentence for each run but the fastest."""
+    told = []
+    for run in race.runs:
+        against = f"raced {run.batch_size} against {reference.batch_size}: {run.batch_size}"
+        comparisons = belief.comparisons(run)
+        if run.number == reference.number or run.steps <= _FIRST_STEPS:
+            continue
+        if run.arrived:
+            slower = run.seconds / reference.seconds - 1
+            told.append(f"{against} took {100 * slower:.0f}% longer to the target")
+        elif not comparisons:
+            told.append(f"{against} reached no level, given up")
+        else:
+            deepest = comparisons[-1]
+            ratio = math.exp(deepest.log_steps) * run.step_seconds / reference.step_seconds
+            where = "behind" if ratio >= 1 else "ahead"
+            told.append(
+                f"{against} was {100 * abs(ratio - 1):.0f}% {where} at "
+                f"{race.goal.metric} {deepest.level:g}, given up"
+            )
+    return tuple(told)
+
+
+def _train(race: Race, size: int, limit: int, reason: str) -> Train:
+    """Go on with the open run at a batch size, else begin one."""
+    run = _open(race, size)
+    if run is None:
+        return Train(size, None, limit, reason)
+    return Train(size, run.number, max(limit, run.steps + 1), reason)
+
+
+def _open(race: Race, size: int) -> RaceRun | None:
+    """The run at a batch size that can go on."""
+    return next((run for run in race.runs if run.batch_size == size and not run.ended), None)
+
+
+def _longer(run: RaceRun) -> int:
+    return math.ceil(run.steps * (1 + _CHUNK))
+
+
+def _level(run: RaceRun, race: Race) -> float | None:
+    """The best level of a run."""
+    path = improvements(run.levels, race.goal)
+    return path[-1][0] if path else None
+
+
+def _ahead(run: RaceRun, other: RaceRun, race: Race) -> bool:
+    """Whether a run has been strictly better than another."""
+    mine, its = _level(run, race), _level(other, race)
+    return mine is not None and (its is None or race.goal.better(mine, its))
+
+
+def _stalled(run: RaceRun, race: Race, factor: float) -> bool:
+    """Whether a run is `factor` times as long as it was at its last improvement."""
+    path = improvements(run.levels, race.goal)
+    return bool(path) and run.steps > factor * path[-1][1]

@@ -1,0 +1,271 @@
+"""The planner of a race: what it asks next, what it believes, and how well it does."""
+
+import math
+import os
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recorded_fixture import question, study
+
+from rightbatch.decide.planning.race import next_move
+from rightbatch.decide.planning.race_belief import Belief
+from rightbatch.decide.planning.race_state import (
+    Choose,
+    Race,
+    RaceRun,
+    TimeSteps,
+    Train,
+    Tuning,
+    step_at,
+)
+from rightbatch.decide.replay.figures import replay, summarise
+from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
+from rightbatch.decide.replay.ours import OURS, our_policies
+from rightbatch.decide.replay.question import questions
+from rightbatch.records import Goal, RecordedLevel
+from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
+from rightbatch.store import read_recorded
+
+GOAL = Goal("accuracy", "max", target=1.0)
+SIZES = (8, 16, 32, 64, 128)
+TUNING = Tuning()
+
+
+def levels(*told: tuple[int, float]) -> tuple[RecordedLevel, ...]:
+    return tuple(RecordedLevel(step, step / 10, metric) for step, metric in told)
+
+
+def run(number: int, size: int, told, steps: int | None = None, ended: bool = False) -> RaceRun:
+    path = levels(*told)
+    arrived = any(GOAL.reached_by(level.metric) for level in path)
+    return RaceRun(number, size, 1.0, steps or path[-1].step, path, arrived, ended or arrived)
+
+
+def race(*runs: RaceRun, seconds=None, sizes=SIZES) -> Race:
+    return Race(GOAL, sizes, 10_000, seconds or dict.fromkeys(sizes, 1.0), runs)
+
+
+def moves(oracle: Oracle, mode) -> list:
+    """Every move of a whole race."""
+    told, timed, exhausted = [], {}, frozenset()
+    while len(told) < 1000:
+        seconds = timed | {seen.batch_size: seen.step_seconds for seen in oracle.runs}
+        sizes, examples = oracle.batch_sizes, oracle.examples_per_epoch
+        at = Race(oracle.goal, sizes, examples, seconds, oracle.runs, exhausted)
+        move = next_move(at, mode, TUNING)
+        told.append(move)
+        if isinstance(move, Choose):
+            return told
+        if isinstance(move, TimeSteps):
+            timed[move.batch_size] = oracle.speed(move.batch_size)
+        elif move.run is None:
+            try:
+                oracle.train(move.batch_size, move.limit)
+            except NoMoreSeeds:
+                exhausted |= {move.batch_size}
+        else:
+            oracle.carry_on(move.run, move.limit)
+    raise AssertionError("the race does not come to an end")
+
+
+# ---- step times ----
+
+
+def test_speed_is_asked_from_the_cheap_end_two_octaves_apart_until_it_stops_growing():
+    asked = []
+    seconds: dict[int, float] = {}
+    real = dict(zip((8, 16, 32, 64, 128, 256, 512, 1024, 2048), (1, 1, 1, 1, 1.2, 2, 4, 8, 16)))  # noqa: B905
+    while isinstance(move := next_move(race(seconds=seconds or {}, sizes=tuple(real)) if seconds
+                                       else Race(GOAL, tuple(real), 10_000, {}), "recurring",
+                                       TUNING), TimeSteps):  # fmt: skip
+        asked.append(move.batch_size)
+        seconds[move.batch_size] = real[move.batch_size]
+    assert asked == [8, 32, 128, 512, 2048]
+
+
+def test_steps_that_were_not_timed_lie_on_a_line_between_those_that_were():
+    belief = Belief(race(seconds={8: 1.0, 32: 2.0}), TUNING)
+    assert belief.step_seconds == {8: 1.0, 16: pytest.approx(4 / 3), 32: 2.0, 64: 4.0, 128: 8.0}
+
+
+# ---- before any run arrived ----
+
+
+def test_the_first_run_is_where_speed_and_prior_say_and_goes_on():
+    first = next_move(race(), "one-off", TUNING)
+    assert isinstance(first, Train)
+    assert (first.run, first.limit) == (None, 20)
+    assert first.batch_size >= 64  # equal step times: throughput is proportional to batch size
+    begun = race(run(0, first.batch_size, [(10, 0.1)], steps=20))
+    going = next_move(begun, "one-off", TUNING)
+    assert (going.batch_size, going.run, going.limit) == (first.batch_size, 0, 21)
+
+
+def test_a_stalled_run_is_raced_by_a_quarter_of_its_size_once():
+    stalled = run(0, 128, [(50, 0.3), (100, 0.5)], steps=260)
+    move = next_move(race(stalled), "one-off", TUNING)
+    assert (move.batch_size, move.run) == (32, None)
+    assert "128 has stalled" in move.reason
+    behind = run(1, 32, [(60, 0.3)], steps=80)
+    assert next_move(race(stalled, behind), "one-off", TUNING).run == 1
+    ahead = run(1, 32, [(60, 0.3), (90, 0.6)], steps=120)
+    assert next_move(race(stalled, ahead), "one-off", TUNING).run == 1
+    beaten = run(1, 32, [(60, 0.3)], steps=261)
+    assert next_move(race(stalled, beaten), "one-off", TUNING).run == 0
+
+
+def test_the_run_that_arrives_is_the_one_that_was_going():
+    made = study({8: 1.0, 16: 1.0, 32: 1.0}, {8: [900], 16: [500], 32: [300]})
+    oracle = Oracle(questions(made)[0])
+    told = moves(oracle, "one-off")
+    assert isinstance(told[-1], Choose)
+    arrived = [seen for seen in oracle.runs if seen.arrived]
+    assert len(arrived) == 1
+    assert told[-1].batch_size == arrived[0].batch_size
+    starts = [move for move in told if isinstance(move, Train) and move.run is None]
+    assert len(starts) == len(oracle.runs)  # nothing was ever restarted
+
+
+# ---- after a first arrival ----
+
+
+def test_only_neighbours_of_the_best_are_raced():
+    arrived = run(0, 32, [(100, 0.5), (200, 1.0)])
+    move = next_move(race(arrived), "recurring", TUNING)
+    assert isinstance(move, Train)
+    assert move.batch_size in (16, 64)
+    assert move.reason == f"raced {move.batch_size} against 32"
+
+
+def test_a_run_clearly_behind_is_given_up_with_a_sentence_that_says_where():
+    best = run(0, 32, [(25, 0.3), (50, 0.5), (100, 0.8), (200, 1.0)])
+    slow = run(1, 16, [(60, 0.3), (120, 0.5)], steps=150)
+    fast = run(2, 64, [(50, 0.3), (110, 0.5), (190, 0.8)], steps=239)
+    told = next_move(race(best, slow, fast), "recurring", TUNING)
+    assert isinstance(told, Choose)
+    assert told.batch_size == 32
+    assert told.reasons == (
+        "raced 16 against 32: 16 was 140% behind at accuracy 0.5, given up",
+        "raced 64 against 32: 64 was 90% behind at accuracy 0.8, given up",
+    )
+
+
+def test_a_run_is_never_carried_beyond_a_good_deal_more_than_the_best_time():
+    asked = question(dict.fromkeys(SIZES, 1.0), {size: [None] for size in SIZES} | {32: [200]})
+    oracle = Oracle(asked)
+    moves(oracle, "recurring")
+    arrived = next(seen.number for seen in oracle.runs if seen.arrived)
+    raced = [seen.seconds for seen in oracle.runs if seen.number > arrived]
+    assert raced
+    assert max(raced) <= 1.35 * 200
+
+
+def test_more_trainings_to_come_never_make_the_search_shorter():
+    steps = (900, 500, 300, 210, 205)
+    arrivals = {size: [step] for size, step in zip(SIZES, steps, strict=True)}
+    asked = question(dict.fromkeys(SIZES, 1.0), arrivals)
+    charged = []
+    for worth in (0.3, 0.03, 0.003):
+        row = replay([asked], our_policies(replace(TUNING, worth=worth))[:1], 1)[0]
+        charged.append(row.search_cost)
+    assert charged == sorted(charged)
+
+
+# ---- what is believed ----
+
+
+def test_the_level_a_run_reached_is_compared_between_the_evaluations_of_the_other():
+    path = [(0.2, 10), (0.6, 50), (1.0, 100)]
+    assert step_at(path, 0.1, GOAL) == 10
+    assert step_at(path, 0.4, GOAL) == pytest.approx(30)
+    assert step_at(path, 0.6, GOAL) == pytest.approx(50)
+    assert step_at(path, 1.1, GOAL) is None
+    lower = Goal("loss", "min", target=0.1)
+    assert step_at([(0.9, 10), (0.5, 50)], 0.7, lower) == pytest.approx(30)
+
+
+def test_a_run_at_the_same_pace_is_believed_to_take_as_long():
+    best = run(0, 32, [(50, 0.5), (100, 0.8), (200, 1.0)])
+    twin = run(1, 64, [(50, 0.5), (100, 0.8)])
+    late = run(1, 64, [(100, 0.5), (180, 0.8)])
+    before = Belief(race(best), TUNING).log_seconds(64)
+    same = Belief(race(best, twin), TUNING).log_seconds(64)
+    slower = Belief(race(best, late), TUNING).log_seconds(64)
+    assert before < same < slower
+
+
+def test_silence_counts_against_a_run():
+    best = run(0, 32, [(50, 0.5), (100, 0.8), (200, 1.0)])
+    waits = [run(1, 64, [(40, 0.5)], steps=steps) for steps in (60, 150, 200, 300)]
+    told = [Belief(race(best, wait), TUNING).log_seconds(64) for wait in waits]
+    assert all(a <= b for a, b in pairwise(told))
+    assert told[-1] > told[0] + 0.2
+
+
+PRIOR = CostPrior()
+
+
+def test_one_arrival_sets_the_level_and_leaves_the_shape_open():
+    told = CostPosterior(SIZES, [CostSeen(2, math.log(5000))], 10_000, None, PRIOR)
+    assert told.mean[2] == pytest.approx(math.log(5000), abs=0.01)
+    sd = np.sqrt(np.diag(told.covariance))
+    assert sd[2] == pytest.approx(PRIOR.seed_sd, rel=0.05)
+    assert sd[0] > sd[1] > sd[2] < sd[3] < sd[4]
+
+
+def test_a_curve_is_recovered_from_its_ends():
+    def examples(size):
+        return math.log(1000 * (1 + size / 64))
+
+    seen = [CostSeen(i, examples(SIZES[i])) for i in (0, 2, 4)]
+    told = CostPosterior(SIZES, seen, 10_000, None, PRIOR)
+    for i in (1, 3):
+        assert told.mean[i] == pytest.approx(examples(SIZES[i]), abs=0.1)
+
+
+def test_the_noise_scale_moves_the_prior():
+    seen = [CostSeen(0, math.log(1000))]
+    rises = [
+        float(np.diff(CostPosterior(SIZES, seen, 10_000, scale, PRIOR).mean)[-1])
+        for scale in (10.0, 100.0, 10_000.0)
+    ]
+    assert rises == sorted(rises, reverse=True)
+    assert rises[0] > 0.25  # beyond the critical batch size examples grow with the batch size
+    assert rises[-1] < 0.1
+
+
+@pytest.mark.parametrize("policy", OURS, ids=lambda policy: policy.name)
+def test_nothing_arriving_and_single_candidates_are_coped_with(policy):
+    never = question({10: 1.0, 20: 1.5}, {10: [None], 20: [None, None]})
+    single = question({16: 1.0}, {16: [50]})
+    for asked in (never, single):
+        for row in replay([asked], [policy], 2):
+            assert row.batch_size in asked.batch_sizes
+            assert math.isfinite(row.time_to_model)
+
+
+# ---- on the published studies ----
+
+
+@pytest.mark.slow
+def test_figures_on_published_studies():
+    where = os.environ.get("RIGHTBATCH_TRACES")
+    if not where:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("RIGHTBATCH_TRACES must name the folder of published studies")
+        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies")
+    asked = [
+        each
+        for folder in sorted(path.parent for path in Path(where).glob("*/study.json"))
+        for each in questions(read_recorded(folder))
+    ]
+    rows = replay(asked, OURS, 2)
+    recurring = summarise([row for row in rows if row.policy == "rightbatch"])
+    one_off = summarise([row for row in rows if row.policy == "rightbatch-one-off"])
+    assert recurring.regret <= 1.03
+    assert recurring.within >= 0.92
+    assert recurring.search_cost <= 2.1
+    assert one_off.time_to_model <= 1.17
