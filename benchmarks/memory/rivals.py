@@ -8,13 +8,16 @@ trained at like ours. batch-finder makes its inputs up from shapes and knows no 
 models with one tensor of floats; elsewhere it does not apply.
 """
 
+import functools
 import json
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cases import LARGEST, Case, Rows, asked
@@ -92,22 +95,26 @@ def accelerate(model_name: str, start: int) -> tuple[int | None, int]:
 
 
 def batch_finder(model_name: str, start: int) -> tuple[int | None, int]:
-    """batch-finder with shapes; its trials are counted by the models it asks for."""
+    """batch-finder as it comes: a spawned child per trial, counted by the models asked for."""
     from batch_finder import find_max_minibatch
 
     if model_name not in _SHAPES:
         return None, 0
-    work = load(model_name)
-    built: list[int] = []
+    with tempfile.NamedTemporaryFile() as log:
+        found = find_max_minibatch(
+            functools.partial(_counted_model, model_name, log.name),
+            input_shapes=_SHAPES[model_name],
+        )
+        trials = Path(log.name).stat().st_size
+    if isinstance(found, tuple):
+        found = found[0]
+    return found, trials
 
-    def get_model() -> Any:
-        built.append(1)
-        return work.model()
 
-    found = find_max_minibatch(
-        get_model, device=None, input_shapes=_SHAPES[model_name], use_subprocess=False
-    )
-    return (found if isinstance(found, int) else None), len(built)
+def _counted_model(model_name: str, log: str) -> Any:
+    with Path(log).open("a") as file:
+        file.write("x")
+    return load(model_name).model()
 
 
 TOOLS: dict[str, Callable[[str, int], tuple[int | None, int]]] = {
@@ -125,11 +132,13 @@ def search(tool: str, case: Case, start: int) -> dict[str, Any]:
 
     begin = time.monotonic()
     try:
-        done = subprocess.run(
-            [sys.executable, __file__, "--search", tool, case.model, str(start)],
-            capture_output=True, text=True, preexec_fn=bound, timeout=TIMEOUT_SECONDS,
-            env={**os.environ, **ONE_THREAD}, check=False,
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:  # some leave files where they run
+            done = subprocess.run(
+                [sys.executable, str(Path(__file__).resolve()), "--search", tool, case.model,
+                 str(start)],
+                capture_output=True, text=True, preexec_fn=bound, timeout=TIMEOUT_SECONDS,
+                cwd=folder, env={**os.environ, **ONE_THREAD}, check=False,
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         return {"answer": None, "trials": 0, "seconds": TIMEOUT_SECONDS, "how": "timeout"}
     seconds = time.monotonic() - begin

@@ -20,8 +20,8 @@ class MemoryProbe:
         optimizer: Name of the optimizer whose state is counted.
         batch_size: Examples per forward and backward pass.
         limit_bytes: Memory that the trial's process may use.
-        steps: Steps on the longest examples; at least two, so that optimizer state exists in the
-            second.
+        steps: Steps on the longest examples, at least two, so that optimizer state exists in the
+            second; with more the process's heap settles. Validation comes after the second.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
         accumulation_steps: Micro-batches per optimizer step: gradients of the one before are held
             while the next is computed, which takes more memory than one micro-batch alone.

@@ -20,6 +20,7 @@ _FIRST_JUMP = 4
 _FREE_SHARE = 0.5
 """The second trial takes about half of what the first one left free."""
 _SURE_SHARE = 0.9
+"""Of what the steepest growth leaves room for, after a larger step has failed."""
 _FAR = 1.5
 """A prediction from sizes that many times smaller is rough."""
 _REACH = 6
@@ -28,10 +29,13 @@ at small sizes what the allocator keeps hides how memory grows."""
 _AIM = 0.985
 """Aim this close below the predicted limit: a trial that runs tells more than one that fails."""
 _AIM_FROM_FAR = 0.8
+"""The same where the prediction comes from sizes far smaller."""
 _STEP_DOWN = 0.04
 """Below a size that failed although it was predicted to fit; doubled with each one that does."""
-_STEPS_PER_TRIAL = 5
-"""A trial costs about five steps' time: steps, a short one, a validation pass, starting up."""
+_STEPS = 4
+"""A heap goes on growing for some steps before blocks of all sizes are found again in it."""
+_STEPS_PER_TRIAL = 7
+"""A trial costs about so many steps' time: steps, a short one, a validation pass, starting up."""
 
 
 def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> MemoryProbe | None:
@@ -49,10 +53,10 @@ def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> M
     name = now.optimizers[0].name
     size = None if seen.accumulated else _affordable(_next_size(now, seen), seen, seconds_left)
     if size is not None:
-        return MemoryProbe(name, size, limit, seconds_limit=deadline)
+        return MemoryProbe(name, size, limit, _STEPS, deadline)
     size = _accumulating(now, seen)
     if size is not None:
-        return MemoryProbe(name, size, limit, seconds_limit=deadline, accumulation_steps=2)
+        return MemoryProbe(name, size, limit, _STEPS, deadline, accumulation_steps=2)
     return None
 
 

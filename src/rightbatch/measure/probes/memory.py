@@ -5,14 +5,19 @@ import time
 from rightbatch.measure.ports import Pressure, Progress, Subject
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Status
 
+_VALIDATED_AFTER = 1
+"""Number of the step before the validation pass, from 0: the optimizer's state is there by then."""
 _NOTABLE_BYTES = 32 * 2**20
 """Less than this in swap or spilled slows nothing that could be told."""
+
+_THRASH = 3
+"""So many retries after the first step: fewer come once, when a batch or validation is new."""
 
 
 def measure_memory(
     subject: Subject, probe: MemoryProbe, progress: Progress
 ) -> tuple[Outcome, MemoryResult | None]:
-    """Train on the longest examples, an ordinary batch and the short last one, then validate.
+    """Train on the longest examples, validate, go on as a second epoch would, the short batch last.
 
     Returns:
         The outcome and what was measured: out of memory where the peak passes the limit, slowed
@@ -34,9 +39,9 @@ def measure_memory(
             step_seconds = time.perf_counter() - begin
         if number == 0:  # the allocator finds its sizes in the first step
             before = _with_retries(before, device.pressure())
-        progress((number + 1) / (probe.steps + 3))
-    del batch
-    subject.evaluate()
+        if number == _VALIDATED_AFTER:
+            subject.evaluate()
+        progress((number + 1) / (probe.steps + 2))
     peak, after = device.peak_bytes(), device.pressure()
     result = MemoryResult(
         peak_bytes=peak,
@@ -91,7 +96,7 @@ def _slowed(batch_size: int, result: MemoryResult) -> Outcome | None:
             "driver spilled into system memory, which slows every step; use a smaller "
             "micro-batch, or turn the driver's fallback to system memory off.",
         )
-    if result.allocator_retries > 0:
+    if result.allocator_retries >= _THRASH:
         return Outcome(
             Status.SLOWED,
             f"{size} ran, but the allocator had to empty its cache {result.allocator_retries} "
