@@ -32,10 +32,12 @@ _AIM_FROM_FAR = 0.8
 """The same where the prediction comes from sizes far smaller."""
 _STEP_DOWN = 0.04
 """Below a size that failed although it was predicted to fit; doubled with each one that does."""
-_STEPS = 4
+_STEPS_ALONE = 4
 """A heap goes on growing for some steps before blocks of all sizes are found again in it."""
-_STEPS_PER_TRIAL = 7
-"""A trial costs about so many steps' time: steps, a short one, a validation pass, starting up."""
+_STEPS_AMONG_OTHERS = 2
+"""What a study with other stages can afford."""
+_MORE_STEPS = 3
+"""A trial costs about so many steps' time more: a short one, a validation pass, starting up."""
 
 
 def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> MemoryProbe | None:
@@ -51,22 +53,26 @@ def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> M
     if seen.broken or seen.trials >= _MAX_TRIALS or (seen.step_seconds and seconds_left <= 0):
         return None
     name = now.optimizers[0].name
-    size = None if seen.accumulated else _affordable(_next_size(now, seen), seen, seconds_left)
+    alone = now.settings.stages == ("memory",)
+    steps = _STEPS_ALONE if alone else _STEPS_AMONG_OTHERS
+    size = (
+        None if seen.accumulated else _affordable(_next_size(now, seen), seen, seconds_left, steps)
+    )
     if size is not None:
-        return MemoryProbe(name, size, limit, _STEPS, deadline)
+        return MemoryProbe(name, size, limit, steps, deadline)
     size = _accumulating(now, seen)
     if size is not None:
-        return MemoryProbe(name, size, limit, _STEPS, deadline, accumulation_steps=2)
+        return MemoryProbe(name, size, limit, steps, deadline, accumulation_steps=2)
     return None
 
 
-def _affordable(size: int | None, seen: Tried, seconds_left: float) -> int | None:
+def _affordable(size: int | None, seen: Tried, seconds_left: float, steps: int) -> int | None:
     """The size, or the largest there is time for; None where that tells nothing new."""
     if size is None or not seen.step_seconds:
         return size
     slowest = max(seen.step_seconds)
     per_example = seen.step_seconds[slowest] / slowest
-    affordable = int(seconds_left / (_STEPS_PER_TRIAL * per_example))
+    affordable = int(seconds_left / ((steps + _MORE_STEPS) * per_example))
     if affordable >= size:
         return size
     return affordable if affordable >= 1.5 * slowest else None
