@@ -19,7 +19,7 @@ class Case:
 
     `search_seeds` runs are made at each learning rate of the search, and a run is given up at
     `give_up` times the best mean so far: wide where runs are cheap and scatter. No run goes on
-    beyond `most_epochs`.
+    beyond `most_epochs`. What was chosen is retrained on `fresh_seeds` seeds.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Case:
     search_seeds: int
     give_up: float
     most_epochs: int
+    fresh_seeds: int
 
     def subject(self) -> Subject:
         """The workload come alive in this process, on one thread of the CPU."""
@@ -49,9 +50,9 @@ _FASHION = WorkloadReference(
 CASES = {
     case.name: case
     for case in (
-        Case("digits-sgd", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60),
-        Case("digits-adam", _DIGITS, "adam", 1e-3, 0.5, 10, 4.0, 60),
-        Case("fashion-mnist-sgd", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 10),
-        Case("fashion-mnist-adam", _FASHION, "adam", 1e-3, 0.5, 3, 1.75, 10),
+        Case("digits-sgd", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60, 40),
+        Case("digits-adam", _DIGITS, "adam", 1e-3, 0.5, 10, 4.0, 60, 40),
+        Case("fashion-mnist-sgd", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 25, 10),
+        Case("fashion-mnist-adam", _FASHION, "adam", 1e-3, 0.5, 3, 1.75, 10, 10),
     )
 }

@@ -6,11 +6,11 @@ For each batch size the learning rate climbs a ladder of factors 2 from the neig
 (scaled by the optimizer's rule) until the best of it lies between two worse ones, then the two
 factors sqrt(2) around it are tried: 10 seeds each for digits, 3 for Fashion-MNIST, a run given up
 at 4 and 1.75 times the best mean. The
-best learning rate then gets seeds up to 10. Where three seeds show a size to be more than 3 times
-slower than the best one, the ladder has one seed a rung and no more than 3 seeds are run; a full
-batch of Fashion-MNIST takes seconds a step and is stopped at `FULL_BATCH_SECONDS`: its row says
-"at least". Steps do not depend on how busy the machine is; step times are measured apart, by
-`speed.py`.
+best learning rate then gets seeds up to 10. Where a size shows to be more than 3 times slower than
+the best one, the ladder has one seed a rung, and where it is more than 10 times slower, no more
+than 3 seeds are run at the best; a full batch of Fashion-MNIST takes seconds a step and is stopped
+at `FULL_BATCH_SECONDS`: its row says "at least". Steps do not depend on how busy the machine is;
+step times are measured apart, by `speed.py`.
 """
 
 import csv
@@ -139,7 +139,7 @@ class Grid:
         if math.isfinite(means[best]):
             seconds = means[best] * self.seconds_per_step(size)
             self.best_seconds = min(self.best_seconds, seconds)
-            self.mean(size, best, 3 if seconds > 3 * self.best_seconds else 10, math.inf)
+            self.mean(size, best, 3 if seconds > 10 * self.best_seconds else 10, math.inf)
         return best
 
 
