@@ -7,7 +7,7 @@ from simulated_world import MIB, World, run_study
 
 from rightbatch.decide.advice.accumulation import accumulation_caveats, micro_batches
 from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.decide.advice.memory import smallest, tried
+from rightbatch.decide.advice.memory import LONG_STEPS, safe_size, smallest, tried
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Settings, Status, Trial
 from rightbatch.report.stages import stage_lines
@@ -64,6 +64,34 @@ def test_the_least_answer_of_several_devices_is_the_one_all_can_use():
     assert smallest([fit, less, fit]) == 1
     assert smallest([fit, replace(fit, safe_batch_size=None)]) == 1
     assert smallest([fit, None]) == 1
+
+
+def long(number, size, peak, status=Status.OK):
+    return replace(
+        trial(number, size, peak, status=status),
+        probe=MemoryProbe("sgd", size, 4096 * MIB, steps=LONG_STEPS),
+    )
+
+
+def test_the_safe_size_ran_for_many_steps_where_memory_limits_it():
+    fit, recording = found(HEAVY)
+    last = recording.trials[-1].probe
+    assert last.steps == LONG_STEPS
+    assert fit.safe_batch_size <= last.batch_size
+
+
+def test_what_many_steps_need_more_counts():
+    before = (trial(1, 100, 1000 * MIB), trial(2, 380, 3600 * MIB), trial(3, 420, 4000 * MIB))
+    safe = safe_size(tried(before, 4096 * MIB, "cpu"), 4096 * MIB, MEMORY)
+    assert 380 < safe < 420
+    after = (*before, long(4, safe, 4050 * MIB))
+    assert 340 < safe_size(tried(after, 4096 * MIB, "cpu"), 4096 * MIB, MEMORY) < safe - 5
+
+
+def test_a_size_that_fails_after_many_steps_is_not_safe():
+    before = (trial(1, 100, 1000 * MIB), trial(2, 380, 3600 * MIB), trial(3, 420, 4000 * MIB))
+    after = (*before, long(4, 390, None, Status.OUT_OF_MEMORY))
+    assert safe_size(tried(after, 4096 * MIB, "cpu"), 4096 * MIB, MEMORY) == int(0.95 * 390)
 
 
 # ---- bounds ----

@@ -19,8 +19,11 @@ from rightbatch.records import (
 from rightbatch.records.fits import Cap
 from rightbatch.science.memory import MemoryLine, fit_line, largest_between
 
-CLOSE = 1.025
-"""The search ends within 2.5% of the smallest size that failed, or of the predicted limit."""
+CLOSE = 1.04
+"""The search ends within 4% of the smallest size that failed, or of the predicted limit."""
+LONG_STEPS = 20
+"""Steps after which a process's heap has mostly stopped growing."""
+_BELOW_UNSETTLED = 0.95
 _SLOWER = 3.0
 """Time per example, over the best of the smaller sizes, that means memory from elsewhere."""
 
@@ -33,6 +36,8 @@ class Tried:
         points: (micro-batch size, peak bytes) of what was measured.
         fitting: Sizes that ran inside the limit at full speed.
         failed: Sizes that did not.
+        settled: Largest size that ran for many steps; 0 where none did.
+        unsettled: Smallest size that did not last so long; None where all did.
         step_seconds: Step times of sizes that ran, by size.
         broken: Whether a trial hung or was killed: larger sizes would fare no better.
         accumulated: (micro-batch size, peak bytes) of trials that accumulated; no bytes where it
@@ -45,6 +50,8 @@ class Tried:
     points: tuple[tuple[int, int], ...]
     fitting: tuple[int, ...]
     failed: tuple[int, ...]
+    settled: int
+    unsettled: int | None
     step_seconds: dict[int, float]
     broken: bool
     accumulated: tuple[tuple[int, int | None], ...]
@@ -80,20 +87,24 @@ def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
     ]
     seconds = {size: result.step_seconds for _, size, result in measured}
     slow = set() if device == "cpu" else _slow(seconds)
-    fitting = [
-        size
+    ran = {
+        trial.number
         for trial, size, result in measured
         if result.peak_bytes <= limit_bytes
         and trial.outcome.status is not Status.SLOWED
         and size not in slow
-    ]
+    }
+    fitting = [size for trial, size, _ in measured if trial.number in ran]
+    long = [(trial, probe.batch_size) for trial, probe in plain if probe.steps >= LONG_STEPS]
     lost = (Status.OUT_OF_MEMORY, Status.SLOWED)
     failed = {probe.batch_size for trial, probe in plain if trial.outcome.status in lost}
     failed |= {size for _, size, _ in measured}
     return Tried(
         points=tuple(sorted((size, result.peak_bytes) for _, size, result in measured)),
-        fitting=tuple(sorted(fitting)),
+        fitting=tuple(sorted(set(fitting))),
         failed=tuple(sorted(failed - set(fitting))),
+        settled=max((size for trial, size in long if trial.number in ran), default=0),
+        unsettled=min((size for trial, size in long if trial.number not in ran), default=None),
         step_seconds=seconds,
         broken=any(t.outcome.status in (Status.HUNG, Status.KILLED) for t, _ in memory),
         accumulated=tuple(
@@ -162,15 +173,20 @@ def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
     if largest is None:
         return None
     points = [(size, peak) for size, peak in seen.points if size <= largest]
-    safe = max((size for size, peak in points if peak <= allowed), default=0)
-    if safe < largest and len(points) > 1:
+    over = min((size for size, peak in points if peak > allowed), default=largest + 1)
+    safe = max((size for size, _ in points if size < over), default=0)
+    if safe < largest and len({size for size, _ in points}) > 1:
         within = largest_between(points, allowed)
         safe = min(largest, max(safe, within if within is not None else largest))
+    if seen.settled:
+        safe = min(safe, seen.settled)
+    elif seen.unsettled is not None:
+        safe = min(safe, int(_BELOW_UNSETTLED * seen.unsettled))
     return safe // settings.multiple_of * settings.multiple_of or None
 
 
 def close_to_limit(points: Sequence[tuple[int, int]], largest: int, limit_bytes: int) -> bool:
-    """Whether the largest size that ran is within 2.5% of what the limit is predicted to hold."""
+    """Whether the largest size that ran is within 4% of what the limit is predicted to hold."""
     if len({size for size, _ in points}) < 2:
         return False
     most = largest_between(points, limit_bytes)

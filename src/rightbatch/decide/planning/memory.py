@@ -10,7 +10,14 @@ from rightbatch.decide.advice.accumulation import (
 from rightbatch.decide.advice.arms import Situation
 from rightbatch.decide.advice.candidates import largest_tried
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.decide.advice.memory import CLOSE, Tried, close_to_limit, safe_size, tried
+from rightbatch.decide.advice.memory import (
+    CLOSE,
+    LONG_STEPS,
+    Tried,
+    close_to_limit,
+    safe_size,
+    tried,
+)
 from rightbatch.records import MemoryProbe, MemoryResult
 from rightbatch.science.memory import largest_between
 
@@ -36,6 +43,8 @@ _STEPS_ALONE = 4
 """A heap goes on growing for some steps before blocks of all sizes are found again in it."""
 _STEPS_AMONG_OTHERS = 2
 """What a study with other stages can afford."""
+_FULL = 0.85
+"""A share of the limit below which a heap that grows is no danger."""
 _MORE_STEPS = 3
 """A trial costs about so many steps' time more: a short one, a validation pass, starting up."""
 
@@ -60,6 +69,9 @@ def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> M
     )
     if size is not None:
         return MemoryProbe(name, size, limit, steps, deadline)
+    size = _to_settle(now, seen, seconds_left) if alone else None
+    if size is not None:
+        return MemoryProbe(name, size, limit, LONG_STEPS, deadline)
     size = _accumulating(now, seen)
     if size is not None:
         return MemoryProbe(name, size, limit, steps, deadline, accumulation_steps=2)
@@ -148,6 +160,19 @@ def _baseline(now: Situation) -> int:
     """Memory before the first step of the first trial that ran, in bytes."""
     results = (trial.result for trial, _ in of_kind(now.trials, MemoryProbe))
     return next((r.baseline_bytes for r in results if isinstance(r, MemoryResult)), 0)
+
+
+def _to_settle(now: Situation, seen: Tried, seconds_left: float) -> int | None:
+    """The safe size, until one at least as large ran for many steps; None where there is room."""
+    limit = now.hardware.memory_limit_bytes
+    safe = safe_size(seen, limit, now.settings)
+    if safe is None or seen.settled >= safe or seen.accumulated:
+        return None
+    if not any(size >= safe and peak > _FULL * limit for size, peak in seen.points):
+        return None
+    slowest = max(seen.step_seconds)
+    seconds = seen.step_seconds[slowest] * safe / slowest
+    return safe if (LONG_STEPS + _MORE_STEPS) * seconds <= seconds_left else None
 
 
 def _accumulating(now: Situation, seen: Tried) -> int | None:
