@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
 from rightbatch.records import Estimate
@@ -124,14 +125,9 @@ def largest_between(points: Sequence[tuple[int, int]], limit_bytes: float) -> in
     Raises:
         ValueError: Fewer than two distinct sizes.
     """
-    highest: dict[int, int] = {}
-    for size, peak in points:
-        highest[size] = max(highest.get(size, 0), peak)
-    if len(highest) < 2:
+    B, y = _never_falling(points)
+    if len(B) < 2:
         raise ValueError("Lines between sizes need peak bytes at two or more distinct ones.")
-    highest = dict(sorted(highest.items()))
-    B = np.array(list(highest), dtype=float)
-    y = np.maximum.accumulate(np.array(list(highest.values()), dtype=float))
     above = int(np.searchsorted(y, limit_bytes, side="right"))  # the first that passes the limit
     if above == len(B):
         low, high = int(np.searchsorted(B, B[-1] / 1.5, side="right")) - 1, len(B) - 1
@@ -149,3 +145,25 @@ def line_through(first: tuple[int, float], second: tuple[int, float]) -> tuple[f
     """(bytes at batch size 0, bytes per example) of the line through two (batch size, bytes)."""
     slope = (second[1] - first[1]) / (second[0] - first[0])
     return first[1] - slope * first[0], slope
+
+
+def peak_between(points: Sequence[tuple[int, int]], batch_size: int) -> float:
+    """Peak memory at a size by the same lines, in bytes; that of the end beyond either end.
+
+    Args:
+        points: (micro-batch size, peak bytes) pairs, at least one.
+        batch_size: Micro-batch size in examples.
+    """
+    return float(np.interp(batch_size, *_never_falling(points)))
+
+
+def _never_falling(
+    points: Sequence[tuple[int, int]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distinct sizes, ascending, and the highest peak up to each."""
+    highest: dict[int, int] = {}
+    for size, peak in points:
+        highest[size] = max(highest.get(size, 0), peak)
+    sizes = sorted(highest)
+    peaks = np.maximum.accumulate([float(highest[size]) for size in sizes])
+    return np.array(sizes, dtype=float), peaks

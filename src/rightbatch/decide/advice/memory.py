@@ -17,7 +17,7 @@ from rightbatch.records import (
     WorkloadFacts,
 )
 from rightbatch.records.fits import Cap
-from rightbatch.science.memory import MemoryLine, fit_line, largest_between
+from rightbatch.science.memory import MemoryLine, fit_line, largest_between, peak_between
 
 CLOSE = 1.04
 """The search ends within 4% of the smallest size that failed, or of the predicted limit."""
@@ -34,6 +34,8 @@ class Tried:
 
     Attributes:
         points: (micro-batch size, peak bytes) of what was measured.
+        short: Those of few steps.
+        long: Those of many.
         fitting: Sizes that ran inside the limit at full speed.
         failed: Sizes that did not.
         settled: Largest size that ran for many steps; 0 where none did.
@@ -48,6 +50,8 @@ class Tried:
     """
 
     points: tuple[tuple[int, int], ...]
+    short: tuple[tuple[int, int], ...]
+    long: tuple[tuple[int, int], ...]
     fitting: tuple[int, ...]
     failed: tuple[int, ...]
     settled: int
@@ -99,7 +103,10 @@ def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
     lost = (Status.OUT_OF_MEMORY, Status.SLOWED)
     failed = {probe.batch_size for trial, probe in plain if trial.outcome.status in lost}
     failed |= {size for _, size, _ in measured}
+    longs = {trial.number for trial, _ in long}
     return Tried(
+        short=tuple(sorted((b, r.peak_bytes) for t, b, r in measured if t.number not in longs)),
+        long=tuple(sorted((b, r.peak_bytes) for t, b, r in measured if t.number in longs)),
         points=tuple(sorted((size, result.peak_bytes) for _, size, result in measured)),
         fitting=tuple(sorted(set(fitting))),
         failed=tuple(sorted(failed - set(fitting))),
@@ -167,12 +174,15 @@ def smallest(fits: Sequence[MemoryFit | None]) -> int:
 
 
 def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
-    """Largest micro-batch that keeps the margin free and is no larger than one that ran."""
-    allowed = (1 - settings.margin) * limit_bytes
+    """Largest micro-batch that keeps the margin free and is no larger than one that ran.
+
+    What a trial of many steps needed more than shorter ones is kept free as well.
+    """
     largest = max(seen.fitting, default=None)
     if largest is None:
         return None
-    points = [(size, peak) for size, peak in seen.points if size <= largest]
+    points = [(size, peak) for size, peak in seen.short if size <= largest]
+    allowed = (1 - settings.margin) * limit_bytes - _growth(points, seen.long)
     over = min((size for size, peak in points if peak > allowed), default=largest + 1)
     safe = max((size for size, _ in points if size < over), default=0)
     if safe < largest and len({size for size, _ in points}) > 1:
@@ -183,6 +193,13 @@ def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
     elif seen.unsettled is not None:
         safe = min(safe, int(_BELOW_UNSETTLED * seen.unsettled))
     return safe // settings.multiple_of * settings.multiple_of or None
+
+
+def _growth(short: Sequence[tuple[int, int]], long: Sequence[tuple[int, int]]) -> float:
+    """Bytes that trials of many steps needed more than short ones let expect."""
+    if not short:
+        return 0.0
+    return max((peak - peak_between(short, size) for size, peak in long), default=0.0)
 
 
 def close_to_limit(points: Sequence[tuple[int, int]], largest: int, limit_bytes: int) -> bool:
