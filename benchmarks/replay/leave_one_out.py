@@ -21,9 +21,16 @@ RESULTS = Path(__file__).parents[1] / "results" / "replay"
 REPEATS = 2
 OWN = Tuning()
 VALUES: dict[str, tuple[float, ...]] = {
-    "worth": (0.01, 0.02, 0.04),
+    "worth": (0.01, 0.022, 0.04),
     "drift_sd": (0.1, 0.15, 0.3),
+    "drift_weight": (0.5, 1.0, 2.0),
     "stall": (2.0, 2.5, 3.5),
+    "patience": (1.1, 1.2, 1.4),
+    "knee": (0.0125, 0.025, 0.05),
+    "flat_sd": (0.09, 0.18, 0.36),
+    "flat": (0.15, 0.3, 0.5),
+    "critical_sd": (0.5, 1.0, 2.0),
+    "noise_scale_sd": (0.5, 1.0, 2.0),
     "critical_share": (0.01, 0.02, 0.04),
     "small": (0.05, 0.15, 0.3),
     "seed_sd": (0.06, 0.12, 0.18),

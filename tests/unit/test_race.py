@@ -16,7 +16,6 @@ from rightbatch.decide.planning.race_state import (
     Choose,
     Race,
     RaceRun,
-    TimeSteps,
     Train,
     Tuning,
     step_at,
@@ -50,18 +49,16 @@ def race(*runs: RaceRun, seconds=None, sizes=SIZES) -> Race:
 
 def moves(oracle: Oracle, mode) -> list:
     """Every move of a whole race."""
-    told, timed, exhausted = [], {}, frozenset()
+    told, exhausted = [], frozenset()
     while len(told) < 1000:
-        seconds = timed | {seen.batch_size: seen.step_seconds for seen in oracle.runs}
+        seconds = {seen.batch_size: seen.step_seconds for seen in oracle.runs}
         sizes, examples = oracle.batch_sizes, oracle.examples_per_epoch
         at = Race(oracle.goal, sizes, examples, seconds, oracle.runs, exhausted)
         move = next_move(at, mode, TUNING)
         told.append(move)
         if isinstance(move, Choose):
             return told
-        if isinstance(move, TimeSteps):
-            timed[move.batch_size] = oracle.speed(move.batch_size)
-        elif move.run is None:
+        if move.run is None:
             try:
                 oracle.train(move.batch_size, move.limit)
             except NoMoreSeeds:
@@ -75,14 +72,18 @@ def moves(oracle: Oracle, mode) -> list:
 
 
 def test_speed_is_asked_from_the_cheap_end_two_octaves_apart_until_it_stops_growing():
-    asked = []
-    seconds: dict[int, float] = {}
-    real = dict(zip((8, 16, 32, 64, 128, 256, 512, 1024, 2048), (1, 1, 1, 1, 1.2, 2, 4, 8, 16)))  # noqa: B905
-    while isinstance(move := next_move(race(seconds=seconds or {}, sizes=tuple(real)) if seconds
-                                       else Race(GOAL, tuple(real), 10_000, {}), "recurring",
-                                       TUNING), TimeSteps):  # fmt: skip
-        asked.append(move.batch_size)
-        seconds[move.batch_size] = real[move.batch_size]
+    sizes = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+    real = dict(zip(sizes, (1, 1, 1, 1, 1.2, 2, 4, 8, 16), strict=True))
+    begun: list[RaceRun] = []
+    while True:
+        seconds = {seen.batch_size: seen.step_seconds for seen in begun}
+        move = next_move(Race(GOAL, sizes, 10_000, seconds, tuple(begun)), "recurring", TUNING)
+        assert isinstance(move, Train)
+        if not move.reason.startswith("how long"):
+            break
+        step = real[move.batch_size]
+        begun.append(RaceRun(len(begun), move.batch_size, step, 20, (), False, False))
+    asked = [seen.batch_size for seen in begun]
     assert asked == [8, 32, 128, 512, 2048]
 
 
@@ -155,10 +156,8 @@ def test_a_run_clearly_behind_is_given_up_with_a_sentence_that_says_where():
 
 def test_a_run_is_never_carried_beyond_a_good_deal_more_than_the_best_time():
     asked = question(dict.fromkeys(SIZES, 1.0), {size: [None] for size in SIZES} | {32: [200]})
-    oracle = Oracle(asked)
-    moves(oracle, "recurring")
-    arrived = next(seen.number for seen in oracle.runs if seen.arrived)
-    raced = [seen.seconds for seen in oracle.runs if seen.number > arrived]
+    told = moves(Oracle(asked), "recurring")
+    raced = [move.limit for move in told[:-1] if move.reason.endswith(" against 32")]
     assert raced
     assert max(raced) <= 1.35 * 200
 

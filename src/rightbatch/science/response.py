@@ -99,6 +99,19 @@ def expected_improvement(gap: float, sd: float) -> float:
     return float(gap * stats.norm.cdf(z) + sd * stats.norm.pdf(z))
 
 
+def truncated_normal(mean: float, sd: float, least: float) -> tuple[float, float]:
+    """Mean and variance of X ~ N(mean, sd²) given X > least (Greene 2003, theorem 22.2).
+
+    Args:
+        mean: Mean without the bound.
+        sd: Standard deviation without the bound, above 0.
+        least: The bound.
+    """
+    z = (least - mean) / sd
+    hazard = float(np.exp(stats.norm.logpdf(z) - stats.norm.logsf(z)))
+    return mean + sd * hazard, max(0.0, sd**2 * (1 - hazard * (hazard - z)))
+
+
 def _basis(points: _Array) -> _Array:
     u, v = points[:, 0], points[:, 1]
     return np.stack([np.ones_like(u), u, u * u, v, v * v, u * v], axis=1)

@@ -5,11 +5,14 @@ batch size that looks cheapest is trained until it arrives; if it stalls, one at
 size is raced against it. A single model is then there, and all that a `one-off` wants. A
 `recurring` workload goes on with the batch sizes next to the best: a run goes on for as long as
 the knowledge gradient of its arrival is worth the time still to go, compared with the fastest run
-at the deepest level both reached. Runs pause and go on at no cost, as in freeze-thaw Bayesian
-optimisation (Swersky, Snoek and Adams 2014).
+at the deepest level both reached; a winner that one lucky seed may have put ahead is run once
+more. Step times are those of runs just begun, which may go on. Runs pause and go on at no cost, as
+in freeze-thaw Bayesian optimisation (Swersky, Snoek and Adams 2014).
 """
 
 import math
+import sys
+from collections.abc import Sequence
 from typing import Literal
 
 from rightbatch.decide.planning.race_belief import Belief
@@ -18,7 +21,6 @@ from rightbatch.decide.planning.race_state import (
     Move,
     Race,
     RaceRun,
-    TimeSteps,
     Train,
     Tuning,
     improvements,
@@ -33,7 +35,7 @@ _CHUNK = 0.1
 _STRIDE = 4.1
 """Batch sizes are timed two octaves apart."""
 _NEIGHBOUR = 2.1
-"""Batch sizes up to one octave from the best are raced against it."""
+"""Batch sizes up to one octave from the best, and those next to it, are raced against it."""
 
 
 def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
@@ -45,10 +47,12 @@ def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
             wanted.
         tuning: The constants of the race.
     """
-    if not race.runs:
+    if all(run.steps <= _FIRST_STEPS for run in race.runs):
         size = _next_to_time(race, tuning)
         if size is not None:
-            return TimeSteps(size, f"how long a step takes at batch size {size}")
+            return Train(size, None, _FIRST_STEPS, f"how long a step takes at batch size {size}")
+    if not race.step_seconds:
+        return Choose(race.batch_sizes[0], ("no batch size can be trained",))
     belief = Belief(race, tuning)
     if belief.reference is None:
         return _towards_the_first(race, belief, tuning)
@@ -60,8 +64,9 @@ def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
 def _next_to_time(race: Race, tuning: Tuning) -> int | None:
     """The next batch size to time; None once throughput has stopped growing."""
     timed = sorted(race.step_seconds)
+    sizes = [size for size in race.batch_sizes if size not in race.exhausted]
     if not timed:
-        return race.batch_sizes[0]
+        return next(iter(sizes), None)
     if len(timed) > 1:
         below, top = timed[-2:]
         octaves = math.log2(top / below)
@@ -69,14 +74,15 @@ def _next_to_time(race: Race, tuning: Tuning) -> int | None:
         growth -= math.log(race.step_seconds[top] / race.step_seconds[below])
         if growth < tuning.knee * octaves:
             return None
-    larger = [size for size in race.batch_sizes if size > timed[-1]]
+    larger = [size for size in sizes if size > timed[-1]]
     near = [size for size in larger if size <= _STRIDE * timed[-1]]
     return near[-1] if near else next(iter(larger), None)
 
 
 def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
     """Before any run has arrived: the cheapest by what is known, and what to do if it stalls."""
-    raced = [run for run in race.runs if run.steps > _FIRST_STEPS]
+    begun = [run for run in race.runs if run.steps > _FIRST_STEPS]
+    raced = sorted(begun, key=lambda run: -run.batch_size)
     if not raced:
         why = f"batch size {belief.best} looks cheapest by its speed and what is usual"
         return _train(race, belief.best, _FIRST_STEPS, why)
@@ -89,9 +95,10 @@ def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
         why = f"raced {last.batch_size} against {leader.batch_size}, which had stalled"
         return _train(race, last.batch_size, _longer(last), why)
     factor = tuning.stall * 2 ** (len(raced) - 1)
-    if not leader.ended and not _stalled(leader, race, factor):
+    if not leader.ended and leader.steps < _stalls_at(leader, race, factor):
         why = f"batch size {leader.batch_size} is on its way to the target"
-        return _train(race, leader.batch_size, _longer(leader), why)
+        limit = min(_longer(leader), _stalls_at(leader, race, factor))
+        return _train(race, leader.batch_size, limit, why)
     return _instead_of(leader, raced, race, belief)
 
 
@@ -119,12 +126,13 @@ def _instead_of(leader: RaceRun, raced: list[RaceRun], race: Race, belief: Belie
 def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> Move:
     """After a first arrival: the batch size whose arrival is worth most for its time."""
     best = belief.best
+    near = _neighbours(best, race.batch_sizes)
     worth: dict[int, float] = {}
     for size in race.batch_sizes:
         run = _open(race, size)
         done = 0.0 if run is None else run.seconds / reference.seconds
-        far = max(size / best, best / size) > _NEIGHBOUR
-        if far or done > tuning.patience or (run is None and size in race.exhausted):
+        given_up = run is not None and belief.given_up(run)
+        if size not in near or given_up or (run is None and size in race.exhausted):
             continue
         expected = math.exp(min(0.0, belief.log_seconds(size) - belief.log_seconds(best)))
         worth[size] = belief.gain(size) / max(expected - done, _CHUNK)
@@ -136,6 +144,13 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     limit = max(_FIRST_STEPS, chunk + (0 if run is None else run.steps))
     why = f"raced {size} against {best}" if size != best else f"another seed of {best}"
     return _train(race, size, limit, why)
+
+
+def _neighbours(best: int, sizes: Sequence[int]) -> set[int]:
+    """The best batch size, those next to it, and all within one octave."""
+    at = sizes.index(best)
+    octave = {size for size in sizes if max(size / best, best / size) <= _NEIGHBOUR}
+    return octave | set(sizes[max(0, at - 1) : at + 2])
 
 
 def _what_was_raced(race: Race, belief: Belief, reference: RaceRun) -> tuple[str, ...]:
@@ -191,7 +206,7 @@ def _ahead(run: RaceRun, other: RaceRun, race: Race) -> bool:
     return mine is not None and (its is None or race.goal.better(mine, its))
 
 
-def _stalled(run: RaceRun, race: Race, factor: float) -> bool:
-    """Whether a run is `factor` times as long as it was at its last improvement."""
+def _stalls_at(run: RaceRun, race: Race, factor: float) -> int:
+    """Steps after which a run is `factor` times as long as it was at its last improvement."""
     path = improvements(run.levels, race.goal)
-    return bool(path) and run.steps > factor * path[-1][1]
+    return math.ceil(factor * path[-1][1]) if path else sys.maxsize

@@ -4,15 +4,17 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 from rightbatch.decide.planning.race_state import Race, RaceRun, Tuning, improvements, step_at
 from rightbatch.science.relative_cost import CostPosterior, CostSeen
-from rightbatch.science.response import expected_improvement
+from rightbatch.science.response import expected_improvement, truncated_normal
 
 _APART = 0.2
 """Levels are compared that lie so far apart in the log of the way."""
 _ALMOST_THERE = 0.999
+_NEAR = 0.9
+"""The last tenth of the progress shows how flat a curve ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,20 @@ class Belief:
     @property
     def best(self) -> int:
         """The batch size with the least expected log time; of those that arrived, if any did."""
+        return min(self._sure or self._race.batch_sizes, key=self.log_seconds)
+
+    @cached_property
+    def _sure(self) -> set[int]:
+        """The sizes that arrived; only those no other seed of which was given up, if any."""
         there = {run.batch_size for run in self._arrived}
-        return min(there or self._race.batch_sizes, key=self.log_seconds)
+        doubtful = {run.batch_size for run in self._race.runs if self.given_up(run)}
+        return there - doubtful or there
+
+    def given_up(self, run: RaceRun) -> bool:
+        """Whether a run has not arrived in so many times the best known time."""
+        if self.reference is None or run.arrived:
+            return False
+        return run.seconds > self._tuning.patience * self.reference.seconds
 
     def log_seconds(self, size: int) -> float:
         """Expected log time to the target, up to a constant before any run arrived."""
@@ -74,7 +88,7 @@ class Belief:
 
         Frazier, Powell and Dayanik 2009, with only the best size and the one asked about.
         """
-        rivals = {run.batch_size for run in self._arrived} - {self.best}
+        rivals = self._sure - {self.best}
         if size == self.best and not rivals:
             return 0.0
         other = min(rivals, key=self.log_seconds) if size == self.best else size
@@ -82,7 +96,19 @@ class Belief:
         cov = self._posterior.covariance
         sd = abs(cov[i, j] - cov[i, b]) / math.sqrt(cov[i, i] + self._tuning.prior.seed_sd**2)
         gap = self.log_seconds(self.best) - self.log_seconds(other)
-        return expected_improvement(gap, float(sd))
+        gain = expected_improvement(gap, float(sd))
+        return max(gain, self._confirmation(other)) if size == self.best else gain
+
+    def _confirmation(self, other: int) -> float:
+        """What another seed of the best size is worth where one lucky run put it ahead."""
+        times = {
+            size: [run.seconds for run in self._arrived if run.batch_size == size]
+            for size in (self.best, other)
+        }
+        if len(times[self.best]) > 1:
+            return 0.0
+        gap = math.log(times[self.best][0] / fmean(times[other]))
+        return expected_improvement(gap, self._scatter_sd)
 
     def comparisons(self, run: RaceRun) -> list[Comparison]:
         """The run next to the reference at levels well apart, from the first to the deepest."""
@@ -127,16 +153,29 @@ class Belief:
         told = self.comparisons(run)
         if self.reference is None or not told:
             return None
-        log_steps, way, extra = told[-1].log_steps, told[-1].way, 0.0
-        late = self._late(run)
-        if late is not None and late.log_steps > log_steps:
-            last = improvements(run.levels, self._race.goal)[-1][1]
-            extra = math.log1p((run.steps - last) / run.steps) / 2
-            log_steps, way = late.log_steps + extra, late.way
         octaves = abs(math.log2(run.batch_size / self.reference.batch_size))
-        drift = self._drift_sd * octaves * math.sqrt(-math.log(min(way, _ALMOST_THERE)))
+        drift_sd = self._drift_sd * octaves
+        log_steps, way, variance = told[-1].log_steps, min(told[-1].way, _ALMOST_THERE), 0.0
+        late = self._late(run)
+        if late is not None and late.way > way:
+            walk = max(drift_sd, self._tuning.prior.seed_sd)
+            sd = walk * math.sqrt(math.log(late.way / way))
+            (log_steps, variance), way = truncated_normal(log_steps, sd, late.log_steps), late.way
         log_examples = log_steps + math.log(self.reference.steps * run.batch_size)
-        return CostSeen(index, log_examples, math.hypot(drift, extra))
+        return CostSeen(index, log_examples, math.sqrt(variance - drift_sd**2 * math.log(way)))
+
+    @cached_property
+    def _scatter_sd(self) -> float:
+        """Seed noise of log time by how flat the fastest run's curve ends.
+
+        The same noise of the metric shifts the arrival further where the curve is flat.
+        """
+        if self.reference is None:
+            return 0.0
+        path = improvements(self.reference.levels, self._race.goal)
+        (first, _), (last, end) = path[0], path[-1]
+        near = step_at(path, first + _NEAR * (last - first), self._race.goal)
+        return self._tuning.flat_sd * math.log(end / near) if near else 0.0
 
     def _late(self, run: RaceRun) -> Comparison | None:
         """At the reference's next level, which the run should have shown by now and did not.

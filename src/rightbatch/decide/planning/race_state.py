@@ -70,24 +70,19 @@ class Tuning:
         stall: A run stalls when it is so many times as long as at its last improvement.
         patience: A raced run is given up at so many times the best known time.
         knee: Log throughput that an octave of batch size must add for larger ones to be timed.
+        flat_sd: Standard deviation of log time between seeds for each e-fold of the way that the
+            fastest run spent on its last tenth of progress.
         prior: What is believed of the cost before.
     """
 
-    worth: float = 0.02
+    worth: float = 0.022
     drift_sd: float = 0.15
     drift_weight: float = 1.0
     stall: float = 2.5
     patience: float = 1.2
     knee: float = 0.025
+    flat_sd: float = 0.18
     prior: CostPrior = field(default_factory=CostPrior)
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSteps:
-    """Find out the step time of a batch size."""
-
-    batch_size: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +103,7 @@ class Choose:
     reasons: tuple[str, ...]
 
 
-Move = TimeSteps | Train | Choose
+Move = Train | Choose
 
 
 def improvements(levels: Sequence[RecordedLevel], goal: Goal) -> list[tuple[float, int]]:

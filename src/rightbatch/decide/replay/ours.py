@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rightbatch.decide.planning.race import Mode, next_move
-from rightbatch.decide.planning.race_state import Choose, Race, TimeSteps, Tuning
+from rightbatch.decide.planning.race_state import Choose, Race, Tuning
 from rightbatch.decide.replay.figures import Policy
 from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
 
@@ -27,10 +27,9 @@ def _in(mode: Mode, tuning: Tuning) -> Callable[[Oracle, int], int]:
 
 def _play(oracle: Oracle, mode: Mode, tuning: Tuning) -> int:
     """Ask the planner, ask the oracle, tell the planner."""
-    timed: dict[int, float] = {}
     exhausted: frozenset[int] = frozenset()
     while True:
-        seconds = timed | {run.batch_size: run.step_seconds for run in oracle.runs}
+        seconds = {run.batch_size: run.step_seconds for run in oracle.runs}
         race = Race(
             oracle.goal,
             oracle.batch_sizes,
@@ -42,9 +41,7 @@ def _play(oracle: Oracle, mode: Mode, tuning: Tuning) -> int:
         move = next_move(race, mode, tuning)
         if isinstance(move, Choose):
             return move.batch_size
-        if isinstance(move, TimeSteps):
-            timed[move.batch_size] = oracle.speed(move.batch_size)
-        elif move.run is not None:
+        if move.run is not None:
             oracle.carry_on(move.run, move.limit)
         else:
             try:
