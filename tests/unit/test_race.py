@@ -154,6 +154,15 @@ def test_a_run_clearly_behind_is_given_up_with_a_sentence_that_says_where():
     )
 
 
+def test_another_seed_of_the_best_is_told_as_such():
+    best = run(0, 32, [(100, 0.5), (200, 1.0)], ended=True)
+    again = run(1, 32, [(150, 0.5), (300, 1.0)], ended=True)
+    alone = replace(race(best, again), batch_sizes=(32,), step_seconds={32: 1.0})
+    told = next_move(alone, "recurring", TUNING)
+    assert isinstance(told, Choose)
+    assert told.reasons == ("raced another seed of 32: it took 50% longer to the target",)
+
+
 def test_a_run_is_never_carried_beyond_a_good_deal_more_than_the_best_time():
     asked = question(dict.fromkeys(SIZES, 1.0), {size: [None] for size in SIZES} | {32: [200]})
     told = moves(Oracle(asked), "recurring")

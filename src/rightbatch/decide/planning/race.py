@@ -157,7 +157,12 @@ def _what_was_raced(race: Race, belief: Belief, reference: RaceRun) -> tuple[str
     """One sentence for each run but the fastest."""
     told = []
     for run in race.runs:
-        against = f"raced {run.batch_size} against {reference.batch_size}: {run.batch_size}"
+        again = run.batch_size == reference.batch_size
+        against = (
+            f"raced another seed of {run.batch_size}: it"
+            if again
+            else f"raced {run.batch_size} against {reference.batch_size}: {run.batch_size}"
+        )
         comparisons = belief.comparisons(run)
         if run.number == reference.number or run.steps <= _FIRST_STEPS:
             continue
