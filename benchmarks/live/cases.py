@@ -52,7 +52,7 @@ CASES = {
     for case in (
         Case("digits-sgd", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60, 40),
         Case("digits-adam", _DIGITS, "adam", 1e-3, 0.5, 10, 4.0, 60, 40),
-        Case("fashion-mnist-sgd", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 25, 10),
-        Case("fashion-mnist-adam", _FASHION, "adam", 1e-3, 0.5, 3, 1.75, 10, 10),
+        Case("fashion-mnist-sgd", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 10, 30),
+        Case("fashion-mnist-adam", _FASHION, "adam", 1e-3, 0.5, 3, 1.75, 10, 30),
     )
 }
