@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rightbatch.api.references import preload, reference
+from rightbatch.api.verbs import check_margin
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice
@@ -51,8 +52,7 @@ def predict_memory(
         WorkloadFailed: The user's code raised.
         RunnerError: There was no answer, for a reason that the message tells.
     """
-    if not 0 <= margin < 1:
-        raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
+    check_margin(margin)
     if max_batch_size is not None and max_batch_size < 1:
         raise UsageError(f"max_batch_size is {max_batch_size}; it must be at least 1.")
     target = _target(on, device_memory, device)

@@ -80,8 +80,7 @@ def make_settings(
         raise UsageError(f"The objective {objective!r} is none of time, examples and steps.")
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise UsageError(f"There is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}.")
-    if not 0 <= margin < 1:
-        raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
+    check_margin(margin)
     for name, value in (
         ("threads", threads), ("max_batch_size", max_batch_size), ("batch_size", batch_size),
         ("multiple_of", multiple_of),
@@ -116,6 +115,16 @@ def make_settings(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def check_margin(margin: float) -> None:
+    """Refuse a margin that is no share.
+
+    Raises:
+        UsageError: It is below 0, or 1 and more.
+    """
+    if not 0 <= margin < 1:
+        raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
 
 
 def _batch_size(size: int | str) -> int:

@@ -11,6 +11,9 @@ from rightbatch.records import Estimate
 MEDIAN_VARIANCE = np.pi / 2
 """Variance of the median over that of the mean, normal samples, many of them (fewer: less)."""
 
+Z95 = float(stats.norm.ppf(0.975))
+"""Half the width of a 95% interval in standard deviations, normal error."""
+
 SIGNIFICANCE = 0.05
 """A curve misses the points where chance would do so with less than this probability."""
 

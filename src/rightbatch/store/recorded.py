@@ -3,13 +3,12 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rightbatch.errors import StoreError
 from rightbatch.records import (
-    Direction,
     Goal,
     RecordedLevel,
     RecordedRun,
@@ -19,23 +18,6 @@ from rightbatch.records import (
 from rightbatch.store.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
 from rightbatch.store.csv_tables import CsvRow, Value, positive, read_csv
 from rightbatch.store.text_files import read_text
-
-
-@dataclass(frozen=True, slots=True)
-class _Summary:
-    """What study.json says."""
-
-    name: str
-    dataset: str
-    optimizer: str
-    hardware: str
-    metric: str
-    direction: Direction
-    targets: tuple[float, ...]
-    examples_per_epoch: int
-    longest_run_epochs: float
-    batch_sizes: tuple[int, ...]
-    runs_per_batch_size: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +43,17 @@ def read_recorded(directory: Path) -> RecordedStudy:
     """
     if not directory.is_dir():
         raise StoreError(f"{directory} is not a folder; name one that holds a study.json.")
-    summary = _read_summary(directory / "study.json")
-    speeds = _read_speeds(directory / "speed.csv", summary.batch_sizes)
-    goal = Goal(summary.metric, summary.direction, target=summary.targets[-1])
+    described, sizes, counts = _describe(directory / "study.json")
+    speeds = _read_speeds(directory / "speed.csv", sizes)
+    goal = Goal(described.metric, described.direction, target=described.targets[-1])
     every = _read_runs(directory / "training.csv", goal)
-    runs = [run for run in every if run.batch_size in summary.batch_sizes]
-    counts = summary.runs_per_batch_size
-    runs += _runs_without_rows(runs, {size: counts.get(size, 0) for size in summary.batch_sizes})
-    return RecordedStudy(
-        name=summary.name,
-        dataset=summary.dataset,
-        optimizer=summary.optimizer,
-        hardware=summary.hardware,
-        metric=summary.metric,
-        direction=summary.direction,
-        targets=summary.targets,
-        examples_per_epoch=summary.examples_per_epoch,
-        longest_run_epochs=summary.longest_run_epochs,
-        speeds=speeds,
-        runs=tuple(runs),
-    )
+    runs = [run for run in every if run.batch_size in sizes]
+    runs += _runs_without_rows(runs, {size: counts.get(size, 0) for size in sizes})
+    return replace(described, speeds=speeds, runs=tuple(runs))
 
 
-def _read_summary(path: Path) -> _Summary:
+def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int]]:
+    """What study.json says: a study without speeds and runs, its candidates, runs of each."""
     try:
         data = json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -102,7 +72,7 @@ def _read_summary(path: Path) -> _Summary:
         raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
     data.setdefault("runs_per_batch_size", {})
     data.setdefault("dataset", data.get("name"))
-    return _Summary(
+    described = RecordedStudy(
         name=field("name", str),
         dataset=field("dataset", str),
         optimizer=field("optimizer", str) or "recorded",
@@ -112,12 +82,14 @@ def _read_summary(path: Path) -> _Summary:
         targets=field("targets", _targets),
         examples_per_epoch=field("examples_per_epoch", lambda value: positive(int(value))),
         longest_run_epochs=field("longest_run_epochs", lambda value: positive(float(value))),
-        batch_sizes=field("batch_sizes", _candidates),
-        runs_per_batch_size=field(
-            "runs_per_batch_size",
-            lambda counts: {int(size): int(count) for size, count in counts.items()},
-        ),
+        speeds=(),
+        runs=(),
     )
+    counts = field(
+        "runs_per_batch_size",
+        lambda counts: {int(size): int(count) for size, count in counts.items()},
+    )
+    return described, field("batch_sizes", _candidates), counts
 
 
 def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed, ...]:

@@ -7,10 +7,9 @@ from rightbatch.decide.advice.evidence import Run
 from rightbatch.decide.advice.speed import step_time
 from rightbatch.records import Objective, SpeedFit, SpeedPoint
 from rightbatch.science.speed import fit_step_time
+from rightbatch.science.stats import Z95
 
 PerStep = Callable[[int], float]
-
-_Z = 1.959963984540054
 
 
 def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | None:
@@ -44,7 +43,7 @@ def _timed(point: SpeedPoint, fitted: float, lack_of_fit: float) -> float:
     measured = point.step_seconds
     if not measured.low or not measured.high:
         return fitted
-    error = math.log(measured.high / measured.low) / (2 * _Z)
+    error = math.log(measured.high / measured.low) / (2 * Z95)
     if error == 0:
         return measured.value
     trust = lack_of_fit**2 / (lack_of_fit**2 + error**2)

@@ -8,8 +8,8 @@ from rightbatch.decide.advice.costs import PerStep
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.records import BatchPrediction, Estimate, LearningFit
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
+from rightbatch.science.stats import Z95
 
-_Z = 1.959963984540054
 _CAUTION = 0.5
 """A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
 run does not win over one as good that is better known."""
@@ -101,8 +101,8 @@ def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPredic
 def _estimate(log_value: float, sd: float, unit: str) -> Estimate:
     return Estimate(
         math.exp(log_value),
-        math.exp(log_value - _Z * sd),
-        math.exp(log_value + _Z * sd),
+        math.exp(log_value - Z95 * sd),
+        math.exp(log_value + Z95 * sd),
         0.95,
         unit,
         "response surface, seed noise of a single run left out",

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
+
 from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.question import Question
 
@@ -113,14 +115,14 @@ def _play(question: Question, policy: Policy, repeat: int) -> ReplayRow:
 
 def summarise(rows: Sequence[ReplayRow]) -> Summary:
     """The figures of rows of one policy; at least one row."""
-    costs = sorted(row.search_cost for row in rows)
+    costs = [row.search_cost for row in rows]
     return Summary(
         rows=len(rows),
         regret=_by_dataset((row.dataset, row.regret) for row in rows),
         within=fmean(row.regret <= 1.10 for row in rows),
         worst_regret=max(row.regret for row in rows),
-        search_cost=_quantile(costs, 0.5),
-        high_search_cost=_quantile(costs, 0.95),
+        search_cost=float(np.quantile(costs, 0.5)),
+        high_search_cost=float(np.quantile(costs, 0.95)),
         time_to_model=_by_dataset((row.dataset, row.time_to_model) for row in rows),
         worst_time_to_model=max(row.time_to_model for row in rows),
     )
@@ -132,11 +134,3 @@ def _by_dataset(values: Iterable[tuple[str, float]]) -> float:
     for dataset, value in values:
         groups.setdefault(dataset, []).append(value)
     return fmean(fmean(group) for group in groups.values())
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    """Quantile with linear interpolation (Hyndman and Fan 1996, definition 7)."""
-    place = share * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
