@@ -2,7 +2,6 @@
 
 import math
 import os
-import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -115,20 +114,61 @@ def test_every_choice_is_coherent(critical, knee, batch, examples, off, limit, s
     assert (advice.binding_constraint == "budget") or choice.seconds_to_goal is not None
 
 
-def test_the_order_of_trials_does_not_matter(recording):
-    shuffled = list(recording.trials)
-    random.Random(3).shuffle(shuffled)
-    one, other = advise(recording), advise(replace(recording, trials=tuple(shuffled)))
-    assert (one.batch_size, one.learning_rate) == (other.batch_size, other.learning_rate)
-    assert seconds(one) == pytest.approx(seconds(other), rel=1e-6)
+@st.composite
+def few_runs(draw) -> Recording:
+    """A world drawn at random, its measuring stages and up to eight training runs."""
+    critical, memory = draw(st.floats(10, 3000)), draw(st.integers(1, 12))
+    world = World(
+        train_examples=draw(st.integers(300, 20_000)),
+        critical=critical,
+        noise_scale=critical,
+        optimizers=(SimulatedOptimizer(rate_scale=critical),),
+        beta=1e-3 / draw(st.floats(16, 2000)),
+        bytes_per_example=memory * MIB,
+        seed_noise=draw(st.floats(0, 0.3)),
+        seed=draw(st.integers(0, 99)),
+    )
+    sizes = st.sampled_from([size for size in (8, 32, 128, 300) if size <= world.train_examples])
+    run = st.tuples(sizes, st.sampled_from([-2.0, -1.0, 0.0, 0.5]), st.integers(0, 3))
+    runs = draw(st.lists(run, min_size=1, max_size=8, unique=True))
+    return with_runs(world, runs, SETTINGS)
 
 
-def test_a_recording_with_every_run_twice_recommends_the_same():
-    """Runs far enough apart that doubling them cannot turn a close call."""
+drawn = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@drawn
+@given(recording=few_runs(), limits=st.lists(st.integers(310, 8000), min_size=2, max_size=5))
+def test_a_larger_memory_limit_never_lengthens_the_predicted_time(recording, limits):
+    told = [advise(recording, memory_limit_bytes=limit * MIB) for limit in sorted(limits)]
+    times = [seconds(advice) for advice in told if advice.recommended.seconds_to_goal]
+    assert all(later <= sooner * (1 + 1e-9) for sooner, later in pairwise(times))
+    for advice in told:
+        assert not advice.near_optimal or advice.batch_size in advice.near_optimal
+
+
+@drawn
+@given(recording=few_runs(), order=st.randoms(use_true_random=False), twice=st.booleans())
+def test_trials_in_any_order_or_told_twice_give_the_same_advice(recording, order, twice):
+    trials = list(recording.trials)
+    last = len(trials)
+    trials += order.choices(recording.trials, k=5)
+    if twice:  # as trials of their own
+        trials[last:] = [replace(t, number=last + i) for i, t in enumerate(trials[last:], 1)]
+    order.shuffle(trials)
+    assert advise(replace(recording, trials=tuple(trials))) == advise(recording)
+
+
+def test_every_run_once_more_with_the_same_ending_recommends_the_same_and_is_surer():
+    """Other seeds that ended alike, at sizes so far apart that no call is close."""
     sizes = [(size, 0.0, seed) for size in (16, 64, 256, 1024) for seed in (0, 1)]
     once = with_runs(WORLD, sizes, SETTINGS)
     count = len(once.trials)
-    again: list[Trial] = [replace(t, number=t.number + count) for t in once.trials]
+    again: list[Trial] = [
+        replace(t, number=t.number + count, probe=replace(t.probe, seed=t.probe.seed + 9))
+        for t in once.trials
+        if isinstance(t.probe, TrainingProbe)
+    ]
     one, two = advise(once), advise(replace(once, trials=(*once.trials, *again)))
     assert (one.batch_size, one.learning_rate) == (two.batch_size, two.learning_rate)
     width = [a.recommended.seconds_to_goal.high / a.recommended.seconds_to_goal.low
@@ -229,6 +269,22 @@ def test_flat_costs_bind_nothing():
     advice = advise(with_runs(flat, SEVERAL, SETTINGS))
     assert advice.binding_constraint == "none"
     assert max(advice.near_optimal) >= 16 * min(advice.near_optimal)
+
+
+@drawn
+@given(beta=st.floats(1e-5, 1e-3), seed=st.integers(0, 99), noise=st.floats(0, 0.02))
+def test_flat_is_said_to_be_flat(beta, seed, noise):
+    flat = World(
+        critical=1e5,
+        optimizers=(SimulatedOptimizer(steps_min=2.0),),
+        alpha=1e-6,
+        beta=beta,
+        noise_scale=None,
+        seed_noise=noise,
+        timing_noise=0.01,
+        seed=seed,
+    )
+    assert advise(with_runs(flat, SEVERAL, SETTINGS)).binding_constraint == "none"
 
 
 def test_costly_examples_bind_by_the_critical_batch_size():

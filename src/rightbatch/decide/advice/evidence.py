@@ -30,6 +30,20 @@ class Run:
     result: TrainingResult
 
 
+def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """The trials by number, each measurement once: told twice, it is no more evidence."""
+    kept: list[Trial] = []
+    alike: dict[str, list[Trial]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        others = alike.setdefault(repr(trial.probe), [])
+        measured = trial.result is not None and repr(trial.result)  # NaN is alike in words alone
+        if measured and any(repr(other.result) == measured for other in others):
+            continue
+        others.append(trial)
+        kept.append(trial)
+    return tuple(kept)
+
+
 def of_kind(trials: Iterable[Trial], kind: type[P]) -> Iterator[tuple[Trial, P]]:
     """Trials with one kind of probe, in order, with the probe."""
     for trial in trials:

@@ -31,7 +31,7 @@ from rightbatch.records import (
 
 
 def situation(recording: Recording) -> Situation:
-    """The study's facts, hardware, settings and trials.
+    """The study's facts, hardware, settings and trials, in order and each once.
 
     Raises:
         UsageError: The study ended before the workload could be described.
@@ -41,7 +41,9 @@ def situation(recording: Recording) -> Situation:
         raise UsageError(
             f"Study {study.name} ended before its workload was described; run it again."
         )
-    return Situation(study.facts, study.hardware, study.settings, recording.trials)
+    return Situation(
+        study.facts, study.hardware, study.settings, evidence.distinct(recording.trials)
+    )
 
 
 def advise(
@@ -52,7 +54,7 @@ def advise(
     """Recommend from what is stored; measures nothing.
 
     Args:
-        recording: The study and its trials, in any order.
+        recording: The study and its trials, in any order; one told twice counts once.
         objective: What to minimise instead of the study's own objective.
         memory_limit_bytes: Memory limit instead of the study's own.
 
@@ -86,14 +88,14 @@ def advise(
         binding_constraint=binding,
         headline=_headline(recommended, best is not None, now.facts),
         reasons=reasons(fits, best_fit),
-        warnings=warnings(fits, now.facts, now.settings, recording.trials, accumulates),
+        warnings=warnings(fits, now.facts, now.settings, now.trials, accumulates),
         missing=missing(fits, best_fit, recommended, now.settings),
         fits=fits,
         by_optimizer=tuple(
             _choice(arm, arm.chosen, now.facts, micro) for arm in ranked if arm.chosen is not None
         ),
         regimes=_regimes(best, now, micro),
-        time_spent=_time_spent(recording),
+        time_spent=_time_spent(now),
     )
 
 
@@ -206,11 +208,10 @@ def _headline(recommended: Choice | None, arrived: bool, facts: WorkloadFacts) -
     return f"Train with {settings}."
 
 
-def _time_spent(recording: Recording) -> TimeSpent:
-    training = evidence.training_seconds(recording.trials)
-    measuring = evidence.measuring_seconds(recording.trials)
-    wall = sum(trial.wall_seconds for trial in recording.trials)
+def _time_spent(now: Situation) -> TimeSpent:
+    training = evidence.training_seconds(now.trials)
+    measuring = evidence.measuring_seconds(now.trials)
+    wall = sum(trial.wall_seconds for trial in now.trials)
     return TimeSpent(
-        training, measuring, max(0.0, wall - training - measuring),
-        recording.study.settings.budget_seconds,
-    )  # fmt: skip
+        training, measuring, max(0.0, wall - training - measuring), now.settings.budget_seconds
+    )
