@@ -57,12 +57,26 @@ def test_an_export_of_a_live_study_replays(tmp_path):
     assert all(row["batch_size"] in sizes for row in rows)
 
 
+def test_the_planner_explains_its_decisions(tmp_path):
+    folder = write_files(tmp_path / "small", SMALL)
+    done = rightbatch("replay", folder, "--explain", "--json", folder=tmp_path)
+    assert done.code == 0, done.err
+    rows = done.json["results"]
+    asked = {(row["target"], row["policy"]) for row in rows}
+    assert asked == {(t, p) for t in (0.5, 1.0) for p in ("rightbatch", "rightbatch-one-off")}
+    words = rightbatch("replay", folder, "--explain", folder=tmp_path)
+    for row in rows:
+        assert row["sentences"][-1].startswith("chose ")
+        assert all(told in words.out for told in row["sentences"])
+
+
 def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
     folder = write_files(tmp_path / "small", SMALL)
     for arguments, said in (
         ((tmp_path / "nowhere",), "is not a folder"),
         ((tmp_path / "small", "--policy", "luck"), "There is no policy 'luck'"),
         ((folder, "--repeats", 0), "ask for 1 or more"),
+        ((folder, "--explain", "--policy", "zeus"), "Only the planner explains"),
     ):
         done = rightbatch("replay", *arguments, folder=tmp_path)
         assert done.code == 2

@@ -9,9 +9,11 @@ import pytest
 from report_fixture import digits, memory_only, too_little, two_optimizers
 
 from rightbatch.decide.replay.figures import ReplayRow
+from rightbatch.decide.replay.ours import RaceTold
 from rightbatch.records import (
     MEMORY_PARTS,
     STAGES,
+    Decision,
     Estimate,
     Fits,
     MemoryAlternative,
@@ -23,7 +25,7 @@ from rightbatch.records import (
 )
 from rightbatch.report.json import advice_json, stage_json
 from rightbatch.report.prediction import prediction_json
-from rightbatch.report.replay import replay_json
+from rightbatch.report.replay import races_json, replay_json
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
 STUDIES = [digits, two_optimizers, too_little, memory_only]
@@ -105,6 +107,12 @@ def test_the_docs_name_the_keys_of_a_replay():
     row = ReplayRow("digits-1", "digits", 0.9, "exhaustive", 0, 32, 1.0, 9.0, 2.0)
     told = strict(replay_json([row]))
     assert keys(told) == documented()["rightbatch/replay/1"]
+
+
+def test_the_docs_name_the_keys_of_decisions():
+    race = RaceTold("digits-1", 0.9, "accuracy", "rightbatch", (Decision("choose", 32),))
+    told = strict(races_json([race]))
+    assert keys(told) == documented()[told["schema"]]
 
 
 def test_the_docs_describe_an_estimate():

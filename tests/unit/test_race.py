@@ -3,8 +3,9 @@
 import math
 import os
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -21,10 +22,12 @@ from rightbatch.decide.planning.race_state import (
     step_at,
 )
 from rightbatch.decide.replay.figures import replay, summarise
-from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
-from rightbatch.decide.replay.ours import OURS, our_policies
+from rightbatch.decide.replay.oracle import Oracle
+from rightbatch.decide.replay.ours import OURS, our_policies, tell_race
+from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
-from rightbatch.records import Goal, RecordedLevel
+from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel
+from rightbatch.report.decisions import sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
 from rightbatch.store import read_recorded
 
@@ -49,23 +52,9 @@ def race(*runs: RaceRun, seconds=None, sizes=SIZES) -> Race:
 
 def moves(oracle: Oracle, mode) -> list:
     """Every move of a whole race."""
-    told, exhausted = [], frozenset()
-    while len(told) < 1000:
-        seconds = {seen.batch_size: seen.step_seconds for seen in oracle.runs}
-        sizes, examples = oracle.batch_sizes, oracle.examples_per_epoch
-        at = Race(oracle.goal, sizes, examples, seconds, oracle.runs, exhausted)
-        move = next_move(at, mode, TUNING)
-        told.append(move)
-        if isinstance(move, Choose):
-            return told
-        if move.run is None:
-            try:
-                oracle.train(move.batch_size, move.limit)
-            except NoMoreSeeds:
-                exhausted |= {move.batch_size}
-        else:
-            oracle.carry_on(move.run, move.limit)
-    raise AssertionError("the race does not come to an end")
+    told = list(islice(play(oracle, mode, TUNING), 1000))
+    assert isinstance(told[-1], Choose), "the race does not come to an end"
+    return told
 
 
 # ---- step times ----
@@ -79,7 +68,7 @@ def test_speed_is_asked_from_the_cheap_end_two_octaves_apart_until_it_stops_grow
         seconds = {seen.batch_size: seen.step_seconds for seen in begun}
         move = next_move(Race(GOAL, sizes, 10_000, seconds, tuple(begun)), "recurring", TUNING)
         assert isinstance(move, Train)
-        if not move.reason.startswith("how long"):
+        if move.decision.kind != "time":
             break
         step = real[move.batch_size]
         begun.append(RaceRun(len(begun), move.batch_size, step, 20, (), False, False))
@@ -109,7 +98,7 @@ def test_a_stalled_run_is_raced_by_a_quarter_of_its_size_once():
     stalled = run(0, 128, [(50, 0.3), (100, 0.5)], steps=260)
     move = next_move(race(stalled), "one-off", TUNING)
     assert (move.batch_size, move.run) == (32, None)
-    assert "128 has stalled" in move.reason
+    assert move.decision == Decision("challenge", 32, 128)
     behind = run(1, 32, [(60, 0.3)], steps=80)
     assert next_move(race(stalled, behind), "one-off", TUNING).run == 1
     ahead = run(1, 32, [(60, 0.3), (90, 0.6)], steps=120)
@@ -138,7 +127,7 @@ def test_only_neighbours_of_the_best_are_raced():
     move = next_move(race(arrived), "recurring", TUNING)
     assert isinstance(move, Train)
     assert move.batch_size in (16, 64)
-    assert move.reason == f"raced {move.batch_size} against 32"
+    assert move.decision == Decision("race", move.batch_size, 32)
 
 
 def test_a_run_clearly_behind_is_given_up_with_a_sentence_that_says_where():
@@ -148,9 +137,21 @@ def test_a_run_clearly_behind_is_given_up_with_a_sentence_that_says_where():
     told = next_move(race(best, slow, fast), "recurring", TUNING)
     assert isinstance(told, Choose)
     assert told.batch_size == 32
-    assert told.reasons == (
+    assert story(told.decisions, "accuracy") == (
         "raced 16 against 32: 16 was 140% behind at accuracy 0.5, given up",
         "raced 64 against 32: 64 was 90% behind at accuracy 0.8, given up",
+        "chose 32: nothing more was expected to be worth its time",
+    )
+
+
+def test_a_run_that_was_ahead_and_then_stood_still_is_told_as_such():
+    best = run(0, 32, [(25, 0.3), (50, 0.5), (100, 0.8), (200, 1.0)])
+    stood = run(1, 64, [(20, 0.3), (40, 0.5)], steps=241)
+    slow = run(2, 16, [(60, 0.3), (120, 0.5)], steps=241)
+    told = next_move(race(best, stood, slow), "recurring", TUNING)
+    assert isinstance(told, Choose)
+    assert story(told.decisions, "accuracy")[0] == (
+        "raced 64 against 32: 64 was 20% ahead at accuracy 0.5, but then stood still"
     )
 
 
@@ -160,13 +161,16 @@ def test_another_seed_of_the_best_is_told_as_such():
     alone = replace(race(best, again), batch_sizes=(32,), step_seconds={32: 1.0})
     told = next_move(alone, "recurring", TUNING)
     assert isinstance(told, Choose)
-    assert told.reasons == ("raced another seed of 32: it took 50% longer to the target",)
+    assert told.decisions == (Decision("slower", 32, 32, 0.5), Decision("choose", 32))
+    assert sentence(told.decisions[0], "accuracy") == (
+        "raced another seed of 32: it took 50% longer to the target"
+    )
 
 
 def test_a_run_is_never_carried_beyond_a_good_deal_more_than_the_best_time():
     asked = question(dict.fromkeys(SIZES, 1.0), {size: [None] for size in SIZES} | {32: [200]})
     told = moves(Oracle(asked), "recurring")
-    raced = [move.limit for move in told[:-1] if move.reason.endswith(" against 32")]
+    raced = [move.limit for move in told[:-1] if move.decision.kind == "race"]
     assert raced
     assert max(raced) <= 1.35 * 200
 
@@ -180,6 +184,29 @@ def test_more_trainings_to_come_never_make_the_search_shorter():
         row = replay([asked], our_policies(replace(TUNING, worth=worth))[:1], 1)[0]
         charged.append(row.search_cost)
     assert charged == sorted(charged)
+
+
+# ---- what is told ----
+
+
+@pytest.mark.parametrize("kind", get_args(DecisionKind))
+def test_every_decision_is_one_sentence_about_its_batch_size(kind):
+    told = sentence(Decision(kind, 1024, 256, 0.22, 0.9), "accuracy")
+    assert "1,024" in told
+    assert "{" not in told
+    assert "\n" not in told
+
+
+def test_a_race_is_told_from_its_step_times_to_its_choice():
+    arrivals = {8: [900], 16: [500], 32: [300], 64: [210], 128: [205]}
+    asked = question(dict.fromkeys(SIZES, 1.0) | {128: 1.6}, arrivals)
+    race_told = tell_race(asked, "rightbatch")
+    told = story(race_told.decisions, race_told.metric)
+    assert told[0].startswith("timed steps at 8, 32 and 128")
+    assert told[1].startswith("began with ")
+    assert told[-1].startswith("chose 64: ")
+    assert any(line.startswith("raced 128 against 64: 128 ") for line in told)
+    assert len(set(told)) == len(told) < len(race_told.decisions)
 
 
 # ---- what is believed ----

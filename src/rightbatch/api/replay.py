@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
-from rightbatch.decide.replay.ours import OURS
-from rightbatch.decide.replay.question import questions
+from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
+from rightbatch.decide.replay.question import Question, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.errors import StoreError, UsageError
 from rightbatch.store import read_recorded
@@ -34,9 +34,32 @@ def replay_studies(
     """
     if repeats < 1:
         raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
+    return replay(_questions(directories), policies, repeats)
+
+
+def explain_races(
+    directories: Sequence[str | Path], policies: Sequence[Policy] = POLICIES
+) -> list[RaceTold]:
+    """Every decision of the planner over recorded studies, in the first order of the seeds.
+
+    Args:
+        directories: Folders of studies, or of folders of studies.
+        policies: Those among them that are the planner's modes are told.
+
+    Raises:
+        StoreError: A study cannot be read.
+        UsageError: None of the policies is the planner.
+    """
+    names = [policy.name for policy in policies if policy.name in MODES]
+    if not names:
+        raise UsageError(f"Only the planner explains its decisions: {' or '.join(MODES)}.")
+    return [tell_race(each, name) for each in _questions(directories) for name in names]
+
+
+def _questions(directories: Sequence[str | Path]) -> list[Question]:
+    """The targets of all studies."""
     studies = [folder for directory in directories for folder in _studies(Path(directory))]
-    asked = [question for folder in studies for question in questions(read_recorded(folder))]
-    return replay(asked, policies, repeats)
+    return [each for folder in studies for each in questions(read_recorded(folder))]
 
 
 def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:

@@ -266,14 +266,18 @@ def replay(
     directories: opt.Directories,
     policy: opt.Policies = None,
     repeats: opt.Repeats = 5,
+    explain: opt.Explain = False,
     json: opt.Json = False,
 ) -> None:
     """Measure how well a batch size is chosen, on recorded studies: the planner and its rivals.
 
     Example: rightbatch replay digits-study --policy exhaustive
     """
-    from rightbatch.cli.replay import replay_directories
+    from rightbatch.cli.replay import explain_directories, replay_directories
 
+    if explain:
+        explain_directories(directories, policy or [], json)
+        return
     replay_directories(directories, policy or [], repeats, json)
 
 

@@ -18,6 +18,9 @@ Policies = Annotated[
     list[str] | None, typer.Option(help="A policy to play; may be given again. Else all.")
 ]
 Repeats = Annotated[int, typer.Option(help="Orders of the seeds to play each target in.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Tell the planner's decisions, one sentence each.")
+]
 What = Annotated[Literal["studies", "workloads"], typer.Argument(help="studies or workloads.")]
 Budget = Annotated[str, typer.Option(help="Wall-clock time to spend, such as 90s, 3m or 1h30m.")]
 TimeLimit = Annotated[

@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rightbatch.api.replay import find_policies, replay_studies
+from rightbatch.api.replay import explain_races, find_policies, replay_studies
 from rightbatch.cli.output import print_json
-from rightbatch.report.replay import replay_json, replay_tables
+from rightbatch.report.replay import races_json, races_lines, replay_json, replay_tables
 
 
 def replay_directories(
@@ -28,3 +28,14 @@ def replay_directories(
             table.add_row(*cells)
         console.print(table)
         console.print()
+
+
+def explain_directories(directories: Sequence[Path], policies: Sequence[str], json: bool) -> None:
+    """Print the planner's decisions, one sentence each."""
+    races = explain_races(directories, find_policies(policies))
+    if json:
+        print_json(races_json(races))
+        return
+    console = Console(highlight=False)
+    for line in races_lines(races):
+        console.print(line, soft_wrap=True)

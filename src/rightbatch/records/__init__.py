@@ -1,6 +1,7 @@
 """What every room of the house speaks: frozen records on the standard library alone."""
 
 from rightbatch.records.advice import Advice, BindingConstraint, Choice, TimeSpent
+from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import parse_bytes, parse_duration
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import (
@@ -71,6 +72,8 @@ __all__ = [
     "BatchPrediction",
     "BindingConstraint",
     "Choice",
+    "Decision",
+    "DecisionKind",
     "DescribeProbe",
     "DescribeResult",
     "Direction",

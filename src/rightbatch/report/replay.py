@@ -5,6 +5,8 @@ from dataclasses import asdict
 from statistics import fmean
 
 from rightbatch.decide.replay.figures import ReplayRow, summarise
+from rightbatch.decide.replay.ours import RaceTold
+from rightbatch.report.decisions import story
 from rightbatch.report.table import Table
 
 _FIGURES = ("regret", "search cost", "time to model")
@@ -13,6 +15,29 @@ _FIGURES = ("regret", "search cost", "time to model")
 def replay_json(rows: Sequence[ReplayRow]) -> dict[str, object]:
     """The rows under `results`."""
     return {"schema": "rightbatch/replay/1", "results": [asdict(row) for row in rows]}
+
+
+def races_json(races: Sequence[RaceTold]) -> dict[str, object]:
+    """The planner's decisions in sentences, one row under `results` for each race."""
+    rows = [
+        {
+            "study": race.study,
+            "target": race.target,
+            "policy": race.policy,
+            "sentences": list(story(race.decisions, race.metric)),
+        }
+        for race in races
+    ]
+    return {"schema": "rightbatch/decisions/1", "results": rows}
+
+
+def races_lines(races: Sequence[RaceTold]) -> list[str]:
+    """The same for people: a heading for each race, its sentences under it."""
+    lines = []
+    for race in races:
+        lines.append(f"{race.study}, {race.metric} {race.target:g}, {race.policy}")
+        lines += [f"  {told}" for told in story(race.decisions, race.metric)]
+    return lines
 
 
 def replay_tables(rows: Sequence[ReplayRow]) -> dict[str, Table]:

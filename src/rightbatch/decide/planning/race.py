@@ -17,6 +17,7 @@ from typing import Literal
 
 from rightbatch.decide.planning.race_belief import Belief
 from rightbatch.decide.planning.race_state import (
+    FIRST_STEPS,
     Choose,
     Move,
     Race,
@@ -25,11 +26,11 @@ from rightbatch.decide.planning.race_state import (
     Tuning,
     improvements,
 )
+from rightbatch.decide.planning.race_verdicts import verdicts
+from rightbatch.records import Decision, DecisionKind
 
 Mode = Literal["recurring", "one-off"]
 
-_FIRST_STEPS = 20
-"""Steps of a run that is begun only to see how long they take."""
 _CHUNK = 0.1
 """A run goes on by a tenth: of its own time before any arrived, of the best time after."""
 _STRIDE = 4.1
@@ -47,17 +48,17 @@ def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
             wanted.
         tuning: The constants of the race.
     """
-    if all(run.steps <= _FIRST_STEPS for run in race.runs):
+    if all(run.steps <= FIRST_STEPS for run in race.runs):
         size = _next_to_time(race, tuning)
         if size is not None:
-            return Train(size, None, _FIRST_STEPS, f"how long a step takes at batch size {size}")
+            return Train(size, None, FIRST_STEPS, Decision("time", size))
     if not race.step_seconds:
-        return Choose(race.batch_sizes[0], ("no batch size can be trained",))
+        return _choose("choose_untrained", race.batch_sizes[0])
     belief = Belief(race, tuning)
     if belief.reference is None:
         return _towards_the_first(race, belief, tuning)
     if mode == "one-off":
-        return Choose(belief.best, (f"batch size {belief.best} reached the target",))
+        return _choose("choose_first", belief.best, verdicts(race, belief))
     return _race_on(race, belief, belief.reference, tuning)
 
 
@@ -81,24 +82,23 @@ def _next_to_time(race: Race, tuning: Tuning) -> int | None:
 
 def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
     """Before any run has arrived: the cheapest by what is known, and what to do if it stalls."""
-    begun = [run for run in race.runs if run.steps > _FIRST_STEPS]
+    begun = [run for run in race.runs if run.steps > FIRST_STEPS]
     raced = sorted(begun, key=lambda run: -run.batch_size)
     if not raced:
-        why = f"batch size {belief.best} looks cheapest by its speed and what is usual"
-        return _train(race, belief.best, _FIRST_STEPS, why)
+        return _train(race, FIRST_STEPS, Decision("begin", belief.best))
     leader = raced[0]
     for run in raced[1:]:
         if _level(run, race) is not None and not _ahead(leader, run, race):
             leader = run
     last = raced[-1]
     if last is not leader and not last.ended and last.seconds < leader.seconds:
-        why = f"raced {last.batch_size} against {leader.batch_size}, which had stalled"
-        return _train(race, last.batch_size, _longer(last), why)
+        return _train(
+            race, _longer(last), Decision("challenge", last.batch_size, leader.batch_size)
+        )
     factor = tuning.stall * 2 ** (len(raced) - 1)
     if not leader.ended and leader.steps < _stalls_at(leader, race, factor):
-        why = f"batch size {leader.batch_size} is on its way to the target"
         limit = min(_longer(leader), _stalls_at(leader, race, factor))
-        return _train(race, leader.batch_size, limit, why)
+        return _train(race, limit, Decision("carry_on", leader.batch_size))
     return _instead_of(leader, raced, race, belief)
 
 
@@ -110,17 +110,15 @@ def _instead_of(leader: RaceRun, raced: list[RaceRun], race: Race, belief: Belie
     if smaller:
         quarter = [size for size in smaller if size <= min(tried) / 3.9]
         size = smaller[-1] if leader.ended or not quarter else quarter[-1]
-        why = f"batch size {leader.batch_size} has stalled: {size} is raced against it"
-        return _train(race, size, _FIRST_STEPS + 1, why)
+        return _train(race, FIRST_STEPS + 1, Decision("challenge", size, leader.batch_size))
     going = [run for run in raced if not run.ended]
     if going:
         run = min(going, key=lambda run: run.seconds)
-        why = f"every run has stalled: on with batch size {run.batch_size}"
-        return _train(race, run.batch_size, _longer(run), why)
+        return _train(race, _longer(run), Decision("return", run.batch_size))
     if untried:
         size = min(untried, key=belief.log_seconds)
-        return _train(race, size, _FIRST_STEPS + 1, "no other run reached the target")
-    return Choose(belief.best, ("no run reached the target",))
+        return _train(race, FIRST_STEPS + 1, Decision("try", size, leader.batch_size))
+    return _choose("choose_untrained", belief.best)
 
 
 def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> Move:
@@ -138,12 +136,11 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
         worth[size] = belief.gain(size) / max(expected - done, _CHUNK)
     size = max(worth, key=worth.__getitem__, default=best)
     if worth.get(size, 0.0) < tuning.worth:
-        return Choose(best, _what_was_raced(race, belief, reference))
+        return _choose("choose", best, verdicts(race, belief))
     run = _open(race, size)
     chunk = math.ceil(_CHUNK * reference.seconds / belief.step_seconds[size])
-    limit = max(_FIRST_STEPS, chunk + (0 if run is None else run.steps))
-    why = f"raced {size} against {best}" if size != best else f"another seed of {best}"
-    return _train(race, size, limit, why)
+    limit = max(FIRST_STEPS, chunk + (0 if run is None else run.steps))
+    return _train(race, limit, Decision("race" if size != best else "repeat", size, best))
 
 
 def _neighbours(best: int, sizes: Sequence[int]) -> set[int]:
@@ -153,41 +150,17 @@ def _neighbours(best: int, sizes: Sequence[int]) -> set[int]:
     return octave | set(sizes[max(0, at - 1) : at + 2])
 
 
-def _what_was_raced(race: Race, belief: Belief, reference: RaceRun) -> tuple[str, ...]:
-    """One sentence for each run but the fastest."""
-    told = []
-    for run in race.runs:
-        again = run.batch_size == reference.batch_size
-        against = (
-            f"raced another seed of {run.batch_size}: it"
-            if again
-            else f"raced {run.batch_size} against {reference.batch_size}: {run.batch_size}"
-        )
-        comparisons = belief.comparisons(run)
-        if run.number == reference.number or run.steps <= _FIRST_STEPS:
-            continue
-        if run.arrived:
-            slower = run.seconds / reference.seconds - 1
-            told.append(f"{against} took {100 * slower:.0f}% longer to the target")
-        elif not comparisons:
-            told.append(f"{against} reached no level, given up")
-        else:
-            deepest = comparisons[-1]
-            ratio = math.exp(deepest.log_steps) * run.step_seconds / reference.step_seconds
-            where = "behind" if ratio >= 1 else "ahead"
-            told.append(
-                f"{against} was {100 * abs(ratio - 1):.0f}% {where} at "
-                f"{race.goal.metric} {deepest.level:g}, given up"
-            )
-    return tuple(told)
-
-
-def _train(race: Race, size: int, limit: int, reason: str) -> Train:
-    """Go on with the open run at a batch size, else begin one."""
+def _train(race: Race, limit: int, decision: Decision) -> Train:
+    """Go on with the open run at the decision's batch size, else begin one."""
+    size = decision.batch_size
     run = _open(race, size)
     if run is None:
-        return Train(size, None, limit, reason)
-    return Train(size, run.number, max(limit, run.steps + 1), reason)
+        return Train(size, None, limit, decision)
+    return Train(size, run.number, max(limit, run.steps + 1), decision)
+
+
+def _choose(kind: DecisionKind, size: int, told: tuple[Decision, ...] = ()) -> Choose:
+    return Choose(size, (*told, Decision(kind, size)))
 
 
 def _open(race: Race, size: int) -> RaceRun | None:

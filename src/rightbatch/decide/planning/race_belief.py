@@ -79,6 +79,12 @@ class Belief:
             return False
         return run.seconds > self._tuning.patience * self.reference.seconds
 
+    def overdue(self, run: RaceRun) -> bool:
+        """Whether a run should have shown a level beyond its deepest by now."""
+        told = self.comparisons(run)
+        late = self._late(run)
+        return bool(told) and late is not None and late.log_steps > told[-1].log_steps
+
     def log_seconds(self, size: int) -> float:
         """Expected log time to the target, up to a constant before any run arrived."""
         return self._log_seconds[size]

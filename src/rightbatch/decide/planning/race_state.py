@@ -4,8 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rightbatch.records import Goal, RecordedLevel
+from rightbatch.records import Decision, Goal, RecordedLevel
 from rightbatch.science.relative_cost import CostPrior
+
+FIRST_STEPS = 20
+"""Steps of a run that is begun only to see how long they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,20 @@ class Train:
     batch_size: int
     run: int | None
     limit: int
-    reason: str
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """The race is over; one sentence for each batch size that it was run against."""
+    """The race is over.
+
+    Attributes:
+        batch_size: The choice.
+        decisions: What became of every run but the fastest, then the choice.
+    """
 
     batch_size: int
-    reasons: tuple[str, ...]
+    decisions: tuple[Decision, ...]
 
 
 Move = Train | Choose

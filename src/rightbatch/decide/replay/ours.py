@@ -1,32 +1,62 @@
 """The planner's race, run against the oracle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from rightbatch.decide.planning.race import Mode, next_move
-from rightbatch.decide.planning.race_state import Choose, Race, Tuning
+from rightbatch.decide.planning.race_state import Choose, Move, Race, Tuning
 from rightbatch.decide.replay.figures import Policy
 from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
+from rightbatch.decide.replay.question import Question
+from rightbatch.records import Decision
+
+MODES: dict[str, Mode] = {"rightbatch": "recurring", "rightbatch-one-off": "one-off"}
+_SOURCES = {
+    "rightbatch": "the planner: least regret, then search cost",
+    "rightbatch-one-off": "the planner: least time to model",
+}
 
 
-def our_policies(tuning: Tuning) -> tuple[Policy, Policy]:
+@dataclass(frozen=True, slots=True)
+class RaceTold:
+    """The decisions of one race.
+
+    Attributes:
+        study: Name of the study.
+        target: The level to reach.
+        metric: Name of the metric.
+        policy: Name of the planner's mode.
+        decisions: Every decision, in order; a run that goes on in pieces has one for each.
+    """
+
+    study: str
+    target: float
+    metric: str
+    policy: str
+    decisions: tuple[Decision, ...]
+
+
+def our_policies(tuning: Tuning) -> tuple[Policy, ...]:
     """The planner in its two modes."""
-    return (
-        Policy(
-            "rightbatch", "the planner: least regret, then search cost", _in("recurring", tuning)
-        ),
-        Policy("rightbatch-one-off", "the planner: least time to model", _in("one-off", tuning)),
-    )
+    return tuple(Policy(name, _SOURCES[name], _in(mode, tuning)) for name, mode in MODES.items())
 
 
-def _in(mode: Mode, tuning: Tuning) -> Callable[[Oracle, int], int]:
-    def play(oracle: Oracle, repeat: int) -> int:
-        return _play(oracle, mode, tuning)
+def tell_race(question: Question, policy: str, repeat: int = 0) -> RaceTold:
+    """Race over a recorded target and tell every decision.
 
-    return play
+    Args:
+        question: The recorded target.
+        policy: A name in `MODES`.
+        repeat: Which order of the seeds to take.
+    """
+    decisions: list[Decision] = []
+    for move in moves(Oracle(question, repeat), MODES[policy], Tuning()):
+        decisions += move.decisions if isinstance(move, Choose) else (move.decision,)
+    return RaceTold(question.study, question.target, question.goal.metric, policy, tuple(decisions))
 
 
-def _play(oracle: Oracle, mode: Mode, tuning: Tuning) -> int:
-    """Ask the planner, ask the oracle, tell the planner."""
+def moves(oracle: Oracle, mode: Mode, tuning: Tuning) -> Iterator[Move]:
+    """Ask the planner, ask the oracle, tell the planner; the last move is the choice."""
     exhausted: frozenset[int] = frozenset()
     while True:
         seconds = {run.batch_size: run.step_seconds for run in oracle.runs}
@@ -39,8 +69,9 @@ def _play(oracle: Oracle, mode: Mode, tuning: Tuning) -> int:
             exhausted,
         )
         move = next_move(race, mode, tuning)
+        yield move
         if isinstance(move, Choose):
-            return move.batch_size
+            return
         if move.run is not None:
             oracle.carry_on(move.run, move.limit)
         else:
@@ -48,6 +79,14 @@ def _play(oracle: Oracle, mode: Mode, tuning: Tuning) -> int:
                 oracle.train(move.batch_size, move.limit)
             except NoMoreSeeds:
                 exhausted |= {move.batch_size}
+
+
+def _in(mode: Mode, tuning: Tuning) -> Callable[[Oracle, int], int]:
+    def play(oracle: Oracle, repeat: int) -> int:
+        *_, choice = moves(oracle, mode, tuning)
+        return choice.batch_size
+
+    return play
 
 
 OURS = our_policies(Tuning())

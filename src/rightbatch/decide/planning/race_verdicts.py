@@ -1,0 +1,34 @@
+"""What became of every run of a race, next to the fastest that arrived."""
+
+import math
+
+from rightbatch.decide.planning.race_belief import Belief
+from rightbatch.decide.planning.race_state import FIRST_STEPS, Race, RaceRun
+from rightbatch.records import Decision, DecisionKind
+
+
+def verdicts(race: Race, belief: Belief) -> tuple[Decision, ...]:
+    """One for each run but the fastest and those begun only to time a step; none without it."""
+    reference = belief.reference
+    if reference is None:
+        return ()
+    return tuple(
+        _verdict(run, reference, belief)
+        for run in race.runs
+        if run.number != reference.number and run.steps > FIRST_STEPS
+    )
+
+
+def _verdict(run: RaceRun, reference: RaceRun, belief: Belief) -> Decision:
+    size, against = run.batch_size, reference.batch_size
+    if run.arrived:
+        return Decision("slower", size, against, run.seconds / reference.seconds - 1)
+    comparisons = belief.comparisons(run)
+    if not comparisons:
+        return Decision("silent", size, against)
+    deepest = comparisons[-1]
+    seconds = math.exp(deepest.log_steps) * run.step_seconds / reference.step_seconds
+    kind: DecisionKind = "behind"
+    if seconds < 1:
+        kind = "overdue" if belief.overdue(run) else "ahead"
+    return Decision(kind, size, against, seconds - 1, deepest.level)

@@ -1,0 +1,63 @@
+"""The planner's decisions in words, one sentence each."""
+
+from collections.abc import Sequence
+
+from rightbatch.records import Decision, DecisionKind
+
+_SENTENCES: dict[DecisionKind, str] = {
+    "begin": "began with {size}, the cheapest by its speed and what is usual",
+    "carry_on": "{size} was on its way to the target",
+    "challenge": "{against} had stalled: raced {size} against it",
+    "return": "every run had stalled: went on with {size}",
+    "try": "{against} ended without the target: tried {size}",
+    "slower": "{raced} took {percent}% longer to the target",
+    "behind": "{raced} was {percent}% behind at {metric} {level:.4g}, given up",
+    "ahead": "{raced} was {percent}% ahead at {metric} {level:.4g}, but no more was worth its time",
+    "overdue": "{raced} was {percent}% ahead at {metric} {level:.4g}, but then stood still",
+    "silent": "{raced} reached no level to compare, given up",
+    "choose": "chose {size}: nothing more was expected to be worth its time",
+    "choose_first": "chose {size}, which was the first to reach the target",
+    "choose_untrained": "chose {size} by what is known beforehand: no run reached the target",
+    "time": "timed steps at {size}",
+    "race": "raced {size} against {against}",
+    "repeat": "ran another seed of {size}",
+}
+
+
+def sentence(decision: Decision, metric: str) -> str:
+    """One decision, told in one sentence.
+
+    Args:
+        decision: What was decided.
+        metric: Name of the validation metric.
+    """
+    size, against = f"{decision.batch_size:,}", f"{decision.against or 0:,}"
+    if decision.against == decision.batch_size:
+        raced = f"raced another seed of {size}: it"
+    else:
+        raced = f"raced {size} against {against}: {size}"
+    return _SENTENCES[decision.kind].format(
+        size=size,
+        against=against,
+        raced=raced,
+        percent=f"{100 * abs(decision.difference or 0.0):.0f}",
+        metric=metric,
+        level=decision.level,
+    )
+
+
+def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
+    """A race from its first step time to the choice, one sentence each.
+
+    Runs that were asked for in pieces are told once; those raced against the best, by what became
+    of them.
+    """
+    timed = [f"{told.batch_size:,}" for told in decisions if told.kind == "time"]
+    opening = [f"timed steps at {_listed(timed)}"] if timed else []
+    left_out = {"time", "carry_on", "race", "repeat"}
+    rest = dict.fromkeys(told for told in decisions if told.kind not in left_out)
+    return (*opening, *(sentence(told, metric) for told in rest))
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
