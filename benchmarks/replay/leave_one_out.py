@@ -22,7 +22,7 @@ REPEATS = 2
 OWN = Tuning()
 VALUES: dict[str, tuple[float, ...]] = {
     "worth": (0.01, 0.022, 0.04),
-    "drift_sd": (0.1, 0.15, 0.3),
+    "drift_sd": (0.05, 0.1, 0.2),
     "drift_weight": (0.5, 1.0, 2.0),
     "stall": (2.0, 2.5, 3.5),
     "patience": (1.1, 1.2, 1.4),

@@ -79,7 +79,7 @@ class Tuning:
     """
 
     worth: float = 0.022
-    drift_sd: float = 0.15
+    drift_sd: float = 0.1
     drift_weight: float = 1.0
     stall: float = 2.5
     patience: float = 1.2
