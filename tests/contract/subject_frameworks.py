@@ -3,13 +3,14 @@
 import os
 
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
 from rightbatch.measure.devices.cpu import CpuDevice
 
 EXAMPLES = 50
 VALID = 40
-FRAMEWORKS = os.environ.get("RIGHTBATCH_TEST_FRAMEWORKS", "torch").split(",")
+FRAMEWORKS = os.environ.get("RIGHTBATCH_TEST_FRAMEWORKS", "torch,lightning").split(",")
 
 
 def digits():
@@ -109,4 +110,9 @@ class TorchFramework:
 
 
 def framework(name):
+    if name == "lightning":
+        pytest.importorskip("lightning")
+        from subject_lightning import LightningFramework
+
+        return LightningFramework()
     return {"torch": TorchFramework}[name]()

@@ -1,6 +1,7 @@
 """The examples run unchanged, on real data."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,32 @@ def test_the_first_example_reaches_a_recommendation(tmp_path):
     done = rightbatch(
         "tune", f"{EXAMPLES / 'train.py'}:workload", "--budget", "40s", "--threads", "1", "--json",
         folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["batch_size"] in done.json["near_optimal"]
+    assert done.json["predicted_seconds_to_goal"]["value"] > 0
+
+
+BRIDGES = {"lightning": "lightning_digits.py"}
+MARK = "  # rightbatch"
+
+
+@pytest.mark.parametrize("library", BRIDGES)
+def test_a_users_own_script_changes_at_most_five_lines(library):
+    lines = (EXAMPLES / BRIDGES[library]).read_text().splitlines()
+    ours = [line for line in lines if line.endswith(MARK)]
+    rest = "\n".join(line for line in lines if not line.endswith(MARK))
+    assert 1 <= len(ours) <= 5
+    assert "rightbatch" not in re.sub('""".*?"""', "", rest, flags=re.S)
+    compile(rest, BRIDGES[library], "exec")
+
+
+@pytest.mark.parametrize("library", BRIDGES)
+def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
+    pytest.importorskip(library)
+    done = rightbatch(
+        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", "45s", "--threads", "1",
+        "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.json["batch_size"] in done.json["near_optimal"]

@@ -369,3 +369,9 @@ def true_seconds(recording: Recording) -> dict[int, float]:
                 min(there, default=trial.result.train_seconds)
             )
     return {size: sum(times) / len(times) for size, times in by_size.items()}
+
+
+def test_what_differs_from_the_users_own_training_is_told(recording):
+    facts = replace(recording.study.facts, notes=("The sampler is left out.",))
+    told = advise(replace(recording, study=replace(recording.study, facts=facts)))
+    assert told.warnings == ("The sampler is left out.", *advise(recording).warnings)

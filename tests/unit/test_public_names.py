@@ -9,7 +9,17 @@ import pytest
 import rightbatch
 from rightbatch.records import Advice, Choice, Fits
 
-HEAVY = ("torch", "numpy", "scipy", "sqlalchemy", "plotly", "sklearn", "pandas")
+HEAVY = (
+    "torch",
+    "lightning",
+    "transformers",
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "plotly",
+    "sklearn",
+    "pandas",
+)
 
 
 def loaded_after(statement):
@@ -30,7 +40,9 @@ def test_the_public_names_are_these():
     assert set(rightbatch.__all__) == expected
 
 
-@pytest.mark.parametrize("module", ["rightbatch.torch", "rightbatch.records"])
+@pytest.mark.parametrize(
+    "module", ["rightbatch.torch", "rightbatch.lightning", "rightbatch.records"]
+)
 def test_a_modules_public_names_are_listed_once_and_importable(module):
     names = importlib.import_module(module).__all__
     assert len(names) == len(set(names))
@@ -44,7 +56,13 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize(
-    "statement", ["import rightbatch", "import rightbatch.torch", "from rightbatch import Advice"]
+    "statement",
+    [
+        "import rightbatch",
+        "import rightbatch.torch",
+        "import rightbatch.lightning",
+        "from rightbatch import Advice",
+    ],
 )
 def test_importing_is_light(statement):
     assert loaded_after(statement) == []

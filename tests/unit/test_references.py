@@ -245,6 +245,15 @@ def test_only_what_survives_a_fork_is_imported_beforehand(folder):
     assert tops <= {"rightbatch", "torch", "numpy", "scipy", "sklearn", "pandas"}
 
 
+def test_a_lightning_users_libraries_are_imported_beforehand(folder):
+    (folder / "train.py").write_text(
+        "import lightning\nfrom rightbatch import lightning as bridge\n"
+    )
+    names = preload(reference("train.py:workload"))
+    assert {"torch", "lightning", "lightning.pytorch"} <= {*names}
+    assert len(names) == len(set(names))
+
+
 def test_preloading_runs_none_of_the_users_code(folder):
     (folder / "train.py").write_text("raise SystemExit('this file was run')\n")
     assert "torch" not in preload(reference("train.py:workload"))

@@ -186,6 +186,15 @@ def test_a_metric_function_sees_every_validation_example_without_gradients():
     assert seen == {"rows": [3, 3, 2], "training": False, "gradients": False}
 
 
+def test_the_goal_names_one_of_several_metrics():
+    made = subject(metric=lambda net, batches: {"loss": 1.5, "error": 0.25}, goal="loss <= 1")
+    assert made.evaluate() == 1.5
+    with pytest.raises(UsageError, match=r"names the metric 'f1', but validation gives error, lo"):
+        subject(metric=lambda net, batches: {"loss": 1, "error": 2}, goal="f1 >= 1").evaluate()
+    with pytest.raises(UsageError, match="names the metric 'f1', but validation gives nothing"):
+        subject(metric=lambda net, batches: {}, goal="f1 >= 1").evaluate()
+
+
 class MeanSquaredError:
     """The three methods of a torchmetrics metric, and its way to another device."""
 
@@ -285,7 +294,7 @@ def test_single_precision_is_the_default():
 
 
 def facts(**changes):
-    return optimizers.facts(workload(**changes), list(nn.Linear(4, 1).parameters()))
+    return optimizers.facts(workload(**changes), nn.Linear(4, 1))
 
 
 def adamw(parameters, learning_rate):
@@ -411,6 +420,43 @@ def test_a_workload_that_cannot_be(changes, said):
 def test_data_or_a_goal_that_cannot_be_used(changes, said):
     with pytest.raises(UsageError, match=said):
         subject(**changes)
+
+
+def test_an_optimizer_that_asks_for_the_model_makes_groups_of_its_parameters():
+    def sgd(model, learning_rate):
+        return torch.optim.SGD(
+            [{"params": [model.weight], "weight_decay": 0.1}, {"params": [model.bias]}],
+            lr=learning_rate,
+        )
+
+    made = subject(optimizer=sgd)
+    assert made.facts().optimizers[0].rule == "linear"
+    assert [g["weight_decay"] for g in made.optimizer.param_groups] == [0.1, 0]
+
+
+def test_micro_batches_are_weighted_by_the_items_their_loss_is_the_mean_over():
+    def loss(net, batch):
+        x, y, kept = batch
+        return ((net(x) - y).square().squeeze(1) * kept).sum() / kept.sum()
+
+    kept = (torch.arange(N) % 3 == 0).float()
+    kept[:12] = 1.0
+    made = subject(
+        train_data=(X, Y, kept), loss=loss, items=lambda batch: int(batch[2].sum()),
+        metric=lambda net, batches: 0.0,
+    )  # fmt: skip
+    batch = (X, Y, kept)
+    before = weights(made)
+    whole = float(made.step(batch, N))
+    expected = weights(made)
+    made.start("SGD", None, 0)
+    assert float(made.step(batch, 12)) == pytest.approx(whole)
+    torch.testing.assert_close(weights(made), expected)
+    assert not torch.equal(before, expected)
+
+
+def test_notes_are_told_with_the_facts():
+    assert subject(notes=("It snows.",)).facts().notes == ("It snows.",)
 
 
 def test_a_model_must_be_a_module():

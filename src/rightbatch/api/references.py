@@ -13,7 +13,10 @@ from rightbatch.errors import UsageError, WorkloadNotFound
 from rightbatch.records import WorkloadReference
 from rightbatch.zoo import ZOO
 
-_FORK_SAFE = {"torch", "numpy", "scipy", "sklearn", "pandas", "PIL", "pooch"}
+_FORK_SAFE = {
+    "torch", "lightning", "torchmetrics", "transformers", "tokenizers", "accelerate",
+    "numpy", "scipy", "sklearn", "pandas", "PIL", "pooch",
+}  # fmt: skip
 """Libraries whose import starts nothing that a fork would break."""
 _ALWAYS = ("rightbatch.measure.carry_out", "numpy", "scipy.stats")
 _WITH_TORCH = (
@@ -23,6 +26,15 @@ _WITH_TORCH = (
     "torch.utils.flop_counter",
     "rightbatch.measure.frameworks.torch.subject",
 )
+_WITH = {
+    "rightbatch.torch": _WITH_TORCH,
+    "rightbatch.lightning": (
+        *_WITH_TORCH,
+        "lightning.pytorch",
+        "rightbatch.measure.frameworks.lightning.workload",
+    ),
+}
+"""What goes with each module of ours that a workload's file imports."""
 
 
 def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
@@ -53,8 +65,9 @@ def preload(where: WorkloadReference) -> tuple[str, ...]:
         module = sys.modules.get(where.module or "")
         imported = _imports(Path(module.__file__)) if module and module.__file__ else _zoo(where)
     safe = sorted(name for name in imported if name.split(".")[0] in _FORK_SAFE)
-    torch = any(name.split(".")[0] == "torch" or name == "rightbatch.torch" for name in imported)
-    return (*_ALWAYS, *(_WITH_TORCH if torch else ()), *safe)
+    torch = any(name.split(".")[0] == "torch" for name in imported)
+    found = [module for name in sorted(imported) for module in _WITH.get(name, ())]
+    return tuple(dict.fromkeys((*_ALWAYS, *(_WITH_TORCH if torch else ()), *found, *safe)))
 
 
 def _zoo(where: WorkloadReference) -> set[str]:
@@ -76,6 +89,8 @@ def _imports(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
+            if node.module == "rightbatch":
+                names |= {f"rightbatch.{alias.name}" for alias in node.names}
     return names
 
 

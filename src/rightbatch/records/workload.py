@@ -60,6 +60,7 @@ class WorkloadFacts:
         goal: What the study is after.
         parameters: Number of trainable parameters.
         batch_dependent_layers: Kinds of layers whose result depends on the micro-batch (BatchNorm).
+        notes: What differs from the user's own training, one sentence each.
     """
 
     title: str
@@ -71,3 +72,4 @@ class WorkloadFacts:
     goal: Goal
     parameters: int
     batch_dependent_layers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

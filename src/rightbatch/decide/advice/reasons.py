@@ -47,7 +47,7 @@ def warnings(
     fits: Fits, facts: WorkloadFacts, settings: Settings, trials: Sequence[Trial], accumulates: bool
 ) -> tuple[str, ...]:
     """What makes the advice less sure."""
-    told = []
+    told = list(facts.notes)
     if fits.speed is not None and fits.speed.noisy:
         told.append(f"The machine was noisy: {fits.speed.noise_reason}")
     if fits.speed is not None and fits.speed.load_share > 0.5:

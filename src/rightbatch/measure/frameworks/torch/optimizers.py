@@ -1,7 +1,8 @@
 """The optimizers of a workload: the user's own, and the field's three where none is given."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -66,11 +67,28 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
     return {**first, **given, **{n: e for n, e in defaults.items() if n not in given | first}}
 
 
-def facts(workload: Workload, parameters: list[torch.nn.Parameter]) -> tuple[OptimizerFacts, ...]:
+def make(
+    factory: "OptimizerFactory", model: torch.nn.Module, learning_rate: float
+) -> torch.optim.Optimizer:
+    """An optimizer of a model's trainable parameters, or of the model where that is asked for."""
+    if _takes_model(factory):
+        return factory(model, learning_rate)
+    return factory([p for p in model.parameters() if p.requires_grad], learning_rate)
+
+
+def _takes_model(factory: Callable[..., Any]) -> bool:
+    """Whether the first argument of a factory is called `model`."""
+    try:
+        return next(iter(inspect.signature(factory).parameters), "") == "model"
+    except (TypeError, ValueError):  # no signature to look at
+        return False
+
+
+def facts(workload: Workload, model: torch.nn.Module) -> tuple[OptimizerFacts, ...]:
     """Plain facts of every optimizer, the user's own first; each is made once, for the model."""
     described = []
     for name, (factory, learning_rate, tuned) in catalog(workload).items():
-        probe = factory(parameters, learning_rate)
+        probe = make(factory, model, learning_rate)
         if not isinstance(probe, torch.optim.Optimizer):
             raise UsageError(
                 f"The optimizer {name!r} of the workload gives a {type(probe).__name__}; "

@@ -4,7 +4,7 @@ import copy
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, SupportsFloat
 
@@ -90,10 +90,11 @@ class TorchSubject:
             train_examples=self.train_examples,
             valid_examples=self._valid_examples,
             batch_size=min(self._workload.batch_size, self.train_examples),
-            optimizers=optimizers.facts(self._workload, trainable),
+            optimizers=optimizers.facts(self._workload, model),
             goal=self.goal,
             parameters=sum(p.numel() for p in trainable),
             batch_dependent_layers=tuple(sorted(kinds)),
+            notes=self._workload.notes,
         )
 
     def versions(self) -> tuple[tuple[str, str], ...]:
@@ -111,9 +112,8 @@ class TorchSubject:
         _seed(seed)
         self._model = self._workload.model().to(self._place)
         self._model.train()
-        trainable = [p for p in self._model.parameters() if p.requires_grad]
-        self._optimizer = factory(
-            trainable, reference if learning_rate is None else float(learning_rate)
+        self._optimizer = optimizers.make(
+            factory, self._model, reference if learning_rate is None else float(learning_rate)
         )
         self._scheduler = None
 
@@ -194,7 +194,8 @@ class TorchSubject:
         self._model.eval()
         try:
             with torch.no_grad(), self._autocast():
-                return _metric(self._workload.metric, self._model, batches, self._place)
+                value = _metric(self._workload.metric, self._model, batches, self._place)
+                return _named(value, self.goal.metric)
         finally:
             self._model.train()
 
@@ -244,14 +245,15 @@ class TorchSubject:
 
     def _backward(self, batch: Any, micro_batch_size: int) -> torch.Tensor:
         """Gradients of the mean loss over the batch, one micro-batch at a time; the mean loss."""
-        count = data.size(batch)
+        count, items = data.size(batch), self._workload.items or data.size
+        whole = items(batch)
         mean_loss = torch.zeros((), device=self._place)
         for start in range(0, count, micro_batch_size):
             stop = min(start + micro_batch_size, count)
             piece = batch if stop - start == count else data.part(batch, start, stop)
             with self._autocast():
                 loss = self._workload.loss(self._model, data.to_device(piece, self._place))
-            loss = loss * ((stop - start) / count) if stop - start < count else loss
+            loss = loss * (items(piece) / whole) if stop - start < count else loss
             loss.backward()  # type: ignore[no-untyped-call]
             mean_loss += loss.detach()
         return mean_loss
@@ -283,10 +285,10 @@ def _seed(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed)
 
 
-def _metric(metric: Any, model: torch.nn.Module, batches: list[Any], place: torch.device) -> float:
-    """Value of a callable metric, or of a torchmetrics metric fed (predictions, targets)."""
+def _metric(metric: Any, model: torch.nn.Module, batches: list[Any], place: torch.device) -> Any:
+    """What a callable metric gives, or a torchmetrics metric fed (predictions, targets)."""
     if not (hasattr(metric, "update") and hasattr(metric, "compute")):
-        return float(metric(model, batches))
+        return metric(model, batches)
     if hasattr(metric, "to"):
         metric.to(place)
     metric.reset()
@@ -297,4 +299,18 @@ def _metric(metric: Any, model: torch.nn.Module, batches: list[Any], place: torc
                 "function (model, batches) -> float as Workload.metric."
             )
         metric.update(model(batch[0]), batch[1])
-    return float(metric.compute())
+    return metric.compute()
+
+
+def _named(value: Any, name: str) -> float:
+    """The metric of that name among several, or the only one there is.
+
+    Raises:
+        UsageError: There are several, and none has that name.
+    """
+    if not isinstance(value, Mapping):
+        return float(value)
+    if name not in value:
+        given = ", ".join(sorted(value)) or "nothing"
+        raise UsageError(f"The goal names the metric {name!r}, but validation gives {given}.")
+    return float(value[name])

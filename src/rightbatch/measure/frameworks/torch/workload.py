@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from torch.utils.data import Dataset
 
-    OptimizerFactory = Callable[[Iterable[torch.nn.Parameter], float], torch.optim.Optimizer]
+    OptimizerFactory = Callable[[Any, float], torch.optim.Optimizer]
     Data = Dataset[Any] | tuple[torch.Tensor, ...]
 
 
@@ -27,9 +27,11 @@ class Workload:
         valid_data: Validation examples, likewise.
         loss: (model, batch) -> scalar tensor, the mean loss over the batch.
         metric: (model, batches) -> float over the validation batches, with gradients off and the
-            model in evaluation mode; or a torchmetrics metric fed (model(inputs), targets).
+            model in evaluation mode, or a dict of several by name, of which the goal names one; or
+            a torchmetrics metric fed (model(inputs), targets).
         goal: The goal in words, such as "accuracy >= 0.96" or "best accuracy within 60s".
-        optimizer: (parameters, learning_rate) -> torch.optim.Optimizer.
+        optimizer: (parameters, learning_rate) -> torch.optim.Optimizer; where the first argument
+            is called `model`, it is given the whole model, to make groups of parameters by name.
         batch_size: Examples per update the user trains with today: the reference point.
         learning_rate: Learning rate the user trains with today.
         optimizers: More optimizers to compare with `--optimizers`, by name: factories, or
@@ -44,6 +46,9 @@ class Workload:
         name: What to call the workload.
         length: (example) -> int, how long an example is, or one number per training example:
             memory is then measured on the longest. None to draw a sample where lengths differ.
+        items: (batch) -> how many items the loss is the mean over, such as tokens; None for
+            examples. Micro-batches are weighted by it.
+        notes: What differs from the user's own training, one sentence each, told with the advice.
     """
 
     framework: ClassVar[str] = "torch"
@@ -67,6 +72,8 @@ class Workload:
     valid_batch_size: int = 256
     name: str = ""
     length: Callable[[Any], int] | Sequence[int] | None = None
+    items: Callable[[Any], int] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

@@ -1,0 +1,1 @@
+"""From a LightningModule and its data to a PyTorch workload."""

@@ -1,0 +1,99 @@
+"""Which methods of a LightningModule take part, and which are left out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rightbatch.errors import UsageError
+
+_PACKAGES = ("lightning", "pytorch_lightning")
+_BASES = ("LightningModule", "LightningDataModule")
+_LEFT_OUT = (
+    "backward",
+    "configure_callbacks",
+    "configure_gradient_clipping",
+    "lr_scheduler_step",
+    "on_after_backward",
+    "on_before_backward",
+    "on_before_batch_transfer",
+    "on_before_optimizer_step",
+    "on_before_zero_grad",
+    "on_fit_start",
+    "on_train_batch_end",
+    "on_train_batch_start",
+    "on_train_epoch_end",
+    "on_train_epoch_start",
+    "on_train_start",
+    "on_validation_start",
+    "optimizer_step",
+    "optimizer_zero_grad",
+    "transfer_batch_to_device",
+)
+"""Methods that Lightning's Trainer calls while it fits and that rightbatch does not."""
+
+
+def checked(module: Any) -> Any:
+    """A LightningModule that rightbatch can train.
+
+    Raises:
+        UsageError: It is none, optimizes manually, or has no training or validation step.
+    """
+    name = type(module).__name__
+    if _base(module) is None or not hasattr(module, "configure_optimizers"):
+        raise UsageError(f"The model is a {name}; it must be a LightningModule.")
+    if not module.automatic_optimization:
+        raise UsageError(
+            f"{name} optimizes manually, so its updates cannot be made at other batch sizes; let "
+            "training_step return the loss, or write a rightbatch.torch.Workload."
+        )
+    for step in ("training_step", "validation_step"):
+        if not overridden(module, step):
+            raise UsageError(f"{name} has no {step}; rightbatch trains and validates with both.")
+    return module
+
+
+def library(module: Any) -> str:
+    """The package that a LightningModule comes from: lightning.pytorch or pytorch_lightning."""
+    base: Any = _base(module)
+    return str(base.__module__).partition(".core")[0]
+
+
+def overridden(owner: Any, name: str) -> bool:
+    """Whether a method is the user's own, not the one that Lightning brings."""
+    own = getattr(type(owner), name, None) is not getattr(_base(owner), name, None)
+    return own or name in vars(owner)  # DataModules made from data sets have theirs there
+
+
+def left_out(module: Any) -> tuple[str, ...]:
+    """The methods of a module that are not called, in a sentence."""
+    names = [name for name in _LEFT_OUT if overridden(module, name)]
+    if not names:
+        return ()
+    what = f"{type(module).__name__}'s {', '.join(names)}"
+    return (f"{what} {'is' if len(names) == 1 else 'are'} left out: no Trainer runs the steps.",)
+
+
+def set_up(module: Any, log: Callable[..., None] | None) -> None:
+    """Do what Lightning does to a module before its optimizer is made.
+
+    Args:
+        module: A LightningModule that has its Trainer.
+        log: What stands in for its `log`, and for that of modules in it; None to log nothing.
+    """
+    for part in module.modules():
+        if _base(part) is not None and hasattr(part, "validation_step"):
+            part.log = log or _log_nothing
+    module.prepare_data()
+    module.setup("fit")
+    module.configure_model()
+
+
+def _log_nothing(*_: Any, **__: Any) -> None:
+    """What is logged while the optimizer is looked at is of no use."""
+
+
+def _base(owner: Any) -> type | None:
+    """LightningModule or LightningDataModule, of whichever package; None for anything else."""
+    for kind in type(owner).__mro__:
+        if kind.__name__ in _BASES and kind.__module__.split(".")[0] in _PACKAGES:
+            return kind
+    return None

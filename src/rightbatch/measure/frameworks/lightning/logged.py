@@ -1,0 +1,95 @@
+"""What a LightningModule logs while it validates, reduced over the batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from rightbatch.errors import UsageError
+
+
+class Logged:
+    """Stands in for `LightningModule.log`.
+
+    Outside of validation nothing is kept. Numbers are reduced as Lightning does: their mean over
+    the batches, weighted by the examples in each, or with `reduce_fx` their sum, least or greatest.
+    A torchmetrics metric computes its own value.
+    """
+
+    def __init__(self) -> None:
+        self._listening = False
+        self._examples = 1
+        self._numbers: dict[str, list[tuple[Any, int]]] = {}
+        self._reductions: dict[str, str] = {}
+        self._metrics: dict[str, Any] = {}
+        self._in_training: dict[int, Any] = {}
+
+    def start(self) -> None:
+        """Listen from now on, with nothing logged."""
+        self._listening = True
+        self._numbers, self._reductions, self._metrics = {}, {}, {}
+        for metric in self._in_training.values():  # Lightning does so after each epoch
+            metric.reset()
+        self._in_training = {}
+        self.batch(1)
+
+    def batch(self, examples: int) -> None:
+        """Tell how many examples are in the batch that is validated next."""
+        self._examples = examples
+
+    def log(
+        self,
+        name: str,
+        value: Any,
+        prog_bar: bool = False,
+        logger: bool | None = None,
+        on_step: bool | None = None,
+        on_epoch: bool | None = None,
+        reduce_fx: str | Callable[..., Any] = "mean",
+        *_: Any,
+        batch_size: int | None = None,
+        **__: Any,
+    ) -> None:
+        """Keep a number or a metric, called as `LightningModule.log` is."""
+        if hasattr(value, "compute") and hasattr(value, "reset"):
+            if self._listening:
+                self._metrics[name] = value
+            else:
+                self._in_training[id(value)] = value
+        elif self._listening:
+            number = value.detach() if isinstance(value, torch.Tensor) else value
+            self._numbers.setdefault(name, []).append((number, batch_size or self._examples))
+            reduction = reduce_fx if isinstance(reduce_fx, str) else reduce_fx.__name__
+            self._reductions[name] = reduction
+
+    def stop(self) -> dict[str, float]:
+        """Listen no more.
+
+        Returns:
+            Everything that was logged, by name.
+        """
+        self._listening = False
+        values = {
+            name: _reduced(name, self._reductions[name], numbers)
+            for name, numbers in self._numbers.items()
+        }
+        for name, metric in self._metrics.items():
+            values[name] = float(metric.compute())
+        for metric in self._metrics.values():
+            metric.reset()
+        return values
+
+
+def _reduced(name: str, reduction: str, numbers: list[tuple[Any, int]]) -> float:
+    values = [float(number) for number, _ in numbers]
+    if reduction in ("mean", "avg"):
+        weights = [weight for _, weight in numbers]
+        total = sum(v * w for v, w in zip(values, weights, strict=True))
+        return total / sum(weights)
+    reductions: dict[str, Callable[[list[float]], float]] = {"sum": sum, "min": min, "max": max}
+    if reduction not in reductions:
+        raise UsageError(
+            f"The metric {name!r} is logged with reduce_fx {reduction!r}; use mean, sum, min or "
+            "max, or log a torchmetrics metric."
+        )
+    return reductions[reduction](values)

@@ -1,0 +1,127 @@
+"""The Trainer of a LightningModule: what a user's tells, and what stands in for it in a trial."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from rightbatch.errors import UsageError
+
+_PRECISIONS: dict[str, Literal["fp32", "bf16"]] = {"32-true": "fp32", "bf16-mixed": "bf16"}
+_HARMLESS = (
+    "Checkpoint", "DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelSummary",
+    "ProgressBar", "ThroughputMonitor", "Timer",
+)  # fmt: skip
+"""Kinds of Lightning's callbacks without which training is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerFacts:
+    """What a user's Trainer does beside calling the steps.
+
+    Attributes:
+        batches_per_step: Batches of the loader in one update, over all devices.
+        clip_norm: Largest gradient norm.
+        precision: "fp32" or "bf16".
+        max_epochs: Passes over the training data; None for no limit.
+        max_steps: Updates; None for no limit.
+        notes: What is left out, one sentence each.
+    """
+
+    batches_per_step: int = 1
+    clip_norm: float | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    max_epochs: int | None = None
+    max_steps: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def epochs(self, examples: int, batch_size: int) -> float | None:
+        """Passes over the training data in all; None where nothing limits them."""
+        by_steps = None if self.max_steps is None else self.max_steps * batch_size / examples
+        limits = [limit for limit in (self.max_epochs, by_steps) if limit is not None]
+        return min(limits) if limits else None
+
+
+def read_trainer(trainer: Any) -> TrainerFacts:
+    """What a Trainer tells; None for one with nothing set.
+
+    Raises:
+        UsageError: It trains in a precision that is not measured.
+    """
+    if trainer is None:
+        return TrainerFacts()
+    precision = str(trainer.precision)
+    if precision not in _PRECISIONS:
+        raise UsageError(
+            f"The Trainer's precision {precision!r} is not measured; use one of "
+            f"{', '.join(map(repr, _PRECISIONS))}."
+        )
+    notes = []
+    clip = trainer.gradient_clip_val or None
+    if clip is not None and "value" in str(trainer.gradient_clip_algorithm).lower():
+        notes.append("Gradients are not clipped: the Trainer clips them by value, not by norm.")
+        clip = None
+    if others := [type(c).__name__ for c in trainer.callbacks if not _is_harmless(c)]:
+        notes.append(f"The Trainer's callbacks are left out: {', '.join(others)}.")
+    return TrainerFacts(
+        batches_per_step=trainer.accumulate_grad_batches * trainer.world_size,
+        clip_norm=clip,
+        precision=_PRECISIONS[precision],
+        max_epochs=_limit(trainer.max_epochs),
+        max_steps=_limit(trainer.max_steps),
+        notes=tuple(notes),
+    )
+
+
+class StandIn:
+    """What a LightningModule or a DataModule may ask of its Trainer while rightbatch trains it.
+
+    There is no limit on epochs or steps where the user's Trainer is not known.
+    """
+
+    current_epoch = 0
+    global_step = 0
+    global_rank = local_rank = node_rank = 0
+    world_size = num_devices = num_nodes = 1
+    is_global_zero = True
+    training = True
+    validating = sanity_checking = testing = predicting = False
+    progress_bar_callback = None
+    datamodule: Any = None
+
+    def __init__(self, facts: TrainerFacts, library: str) -> None:
+        """Stand in for a Trainer.
+
+        Args:
+            facts: What the user's Trainer tells.
+            library: The package that the LightningModule comes from.
+        """
+        self.accumulate_grad_batches = facts.batches_per_step
+        if facts.max_epochs is not None:
+            self.max_epochs = facts.max_epochs
+        if facts.max_steps is not None:
+            self.max_steps = facts.max_steps
+        self.logger = import_module(f"{library}.loggers.logger").DummyLogger()
+        self.loggers = [self.logger]
+
+    def will_train(self, examples: int, batch_size: int, epochs: float | None) -> None:
+        """Tell how long training is at the user's settings."""
+        self.num_training_batches = -(-examples // batch_size) * self.accumulate_grad_batches
+        if epochs is not None:
+            self.estimated_stepping_batches = max(1, round(epochs * -(-examples // batch_size)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise UsageError(
+            f"The LightningModule asks its Trainer for {name!r}, which is not known while "
+            "rightbatch trains it; where that is about how long to train, give the workload "
+            "trainer=Trainer(max_epochs=...)."
+        )
+
+
+def _limit(value: int | None) -> int | None:
+    return None if value is None or value < 0 else value
+
+
+def _is_harmless(callback: Any) -> bool:
+    return any(kind.__name__ in _HARMLESS for kind in type(callback).__mro__)

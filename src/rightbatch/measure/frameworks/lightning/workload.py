@@ -1,0 +1,160 @@
+"""A LightningModule and its data as a PyTorch workload."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.lightning import hooks
+from rightbatch.measure.frameworks.lightning.logged import Logged
+from rightbatch.measure.frameworks.lightning.optimizers import configured
+from rightbatch.measure.frameworks.lightning.trainer import StandIn, read_trainer
+from rightbatch.measure.frameworks.torch import data, rates
+from rightbatch.measure.frameworks.torch.loaders import Loader, read_loader
+from rightbatch.measure.frameworks.torch.workload import Workload
+
+
+def make_workload(
+    model: Callable[[], Any],
+    datamodule: Any,
+    train_dataloaders: Any,
+    val_dataloaders: Any,
+    trainer: Any,
+    goal: str,
+    fields: dict[str, Any],
+) -> Workload:
+    """The workload of a LightningModule; `rightbatch.lightning.workload` tells the arguments."""
+    if isinstance(model, torch.nn.Module):
+        raise UsageError(
+            f"A {type(model).__name__} was given; give the function that makes it, such as its "
+            "class, so that every run starts from a fresh one."
+        )
+    looked_at = hooks.checked(model())
+    known = read_trainer(trainer)
+    stand_in = StandIn(known, hooks.library(looked_at))
+    looked_at.trainer = stand_in
+    train, valid = _loaders(looked_at, datamodule, stand_in, train_dataloaders, val_dataloaders)
+    examples, batch_size = len(train.dataset), train.batch_size * known.batches_per_step
+    epochs = known.epochs(examples, batch_size)
+    stand_in.will_train(examples, batch_size, epochs)
+    hooks.set_up(looked_at, None)
+    own = configured(looked_at)
+    schedule, unscheduled = own.schedule(epochs, batch_size, examples)
+    steps = Steps(datamodule)
+
+    def build() -> Any:
+        module = model()
+        module.trainer = stand_in
+        hooks.set_up(module, steps.logged.log)
+        steps.batches = 0
+        return module
+
+    def optimizer(model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+        return rates.set_learning_rate(configured(model).optimizer, learning_rate)
+
+    optimizer.__name__ = type(own.optimizer).__name__.lower()
+    left_out = hooks.left_out(looked_at)
+    own_fields: dict[str, Any] = {
+        "batch_size": batch_size,
+        "learning_rate": rates.learning_rate(own.optimizer),
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "epochs": epochs,
+        "clip_norm": known.clip_norm,
+        "precision": known.precision,
+        "collate": train.collate,
+        "workers": train.workers,
+        "valid_batch_size": valid.batch_size,
+        "notes": (*known.notes, *train.notes, *unscheduled, *left_out),
+    }
+    return Workload(
+        model=build,
+        train_data=train.dataset,
+        valid_data=valid.dataset,
+        loss=steps.loss,
+        metric=steps.metrics,
+        goal=goal,
+        **(own_fields | fields),
+    )
+
+
+class Steps:
+    """The training and validation steps of whichever LightningModule is trained.
+
+    Attributes:
+        logged: What the module logs while it validates.
+        batches: Training batches so far.
+    """
+
+    def __init__(self, datamodule: Any) -> None:
+        self._datamodule = datamodule
+        self.logged = Logged()
+        self.batches = 0
+
+    def loss(self, module: Any, batch: Any) -> torch.Tensor:
+        """The loss that a training step gives.
+
+        Raises:
+            UsageError: It gives none.
+        """
+        output = module.training_step(self._moved(module, batch), self.batches)
+        self.batches += 1
+        loss = output.get("loss") if isinstance(output, Mapping) else output
+        if not isinstance(loss, torch.Tensor):
+            raise UsageError(
+                f"{type(module).__name__}.training_step gives no loss; it must return the loss of "
+                "every batch, or a dict with it under 'loss'."
+            )
+        return loss
+
+    def metrics(self, module: Any, batches: list[Any]) -> dict[str, float]:
+        """Everything that the validation steps and the hooks around them log."""
+        module.trainer.training, module.trainer.validating = False, True
+        self.logged.start()
+        module.on_validation_epoch_start()
+        for number, batch in enumerate(batches):
+            self.logged.batch(data.size(batch))
+            module.on_validation_batch_start(batch, number)
+            output = module.validation_step(self._moved(module, batch), number)
+            module.on_validation_batch_end(output, batch, number)
+        self.logged.batch(1)
+        module.on_validation_epoch_end()
+        module.trainer.training, module.trainer.validating = True, False
+        return self.logged.stop()
+
+    def _moved(self, module: Any, batch: Any) -> Any:
+        """A batch after the hook that follows its way to the device."""
+        hook = "on_after_batch_transfer"
+        owner = self._datamodule
+        if owner is None or not hooks.overridden(owner, hook):
+            owner = module
+        return owner.on_after_batch_transfer(batch, 0)
+
+
+def _loaders(
+    module: Any, datamodule: Any, stand_in: StandIn, train: Any, valid: Any
+) -> tuple[Loader, Loader]:
+    """The training and the validation loader: those given, the DataModule's, else the module's."""
+    if datamodule is not None:
+        datamodule.trainer = stand_in
+        stand_in.datamodule = datamodule
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+    owner = module if datamodule is None else datamodule
+    if train is None:
+        train = _own_loader(owner, "train_dataloader")
+    if valid is None:
+        valid = _own_loader(owner, "val_dataloader")
+    if isinstance(valid, list | tuple) and len(valid) == 1:
+        valid = valid[0]
+    return read_loader(train, "training"), read_loader(valid, "validation")
+
+
+def _own_loader(owner: Any, name: str) -> Any:
+    if not hooks.overridden(owner, name):
+        raise UsageError(
+            f"{type(owner).__name__} has no {name}; give the workload a datamodule that has one, "
+            f"or {name}s=..."
+        )
+    return getattr(owner, name)()
