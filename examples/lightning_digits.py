@@ -63,5 +63,7 @@ def workload():  # rightbatch
 
 
 if __name__ == "__main__":
-    trainer = lightning.Trainer(max_epochs=20, accelerator="cpu", logger=False)
+    trainer = lightning.Trainer(
+        max_epochs=20, accelerator="cpu", logger=False, enable_checkpointing=False
+    )
     trainer.fit(Classifier(), datamodule=Digits())

@@ -10,7 +10,7 @@ from rightbatch.measure.devices.cpu import CpuDevice
 
 EXAMPLES = 50
 VALID = 40
-FRAMEWORKS = os.environ.get("RIGHTBATCH_TEST_FRAMEWORKS", "torch,lightning").split(",")
+FRAMEWORKS = os.environ.get("RIGHTBATCH_TEST_FRAMEWORKS", "torch,lightning,transformers").split(",")
 
 
 def digits():
@@ -23,6 +23,7 @@ class TorchFramework:
     """An MLP on digits, with every way out that the contract asks for."""
 
     name = "torch"
+    goal = "accuracy >= 0.9"
     parameters = 64 * 16 + 16 + 16 * 10 + 10
 
     def __init__(self):
@@ -50,7 +51,7 @@ class TorchFramework:
             metric=lambda net, batches: (
                 sum(int((net(x).argmax(1) == y).sum()) for x, y in batches) / VALID
             ),
-            goal="accuracy >= 0.9",
+            goal=self.goal,
             optimizer=torch.optim.SGD,
             batch_size=8,
             learning_rate=0.1,
@@ -115,4 +116,9 @@ def framework(name):
         from subject_lightning import LightningFramework
 
         return LightningFramework()
+    if name == "transformers":
+        pytest.importorskip("transformers")
+        from subject_transformers import TransformersFramework
+
+        return TransformersFramework()
     return {"torch": TorchFramework}[name]()

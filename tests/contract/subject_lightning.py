@@ -46,5 +46,5 @@ class LightningFramework(TorchFramework):
             self.model = Module()
             return self.model
 
-        workload = rightbatch.lightning.workload(model, data, goal="accuracy >= 0.9")
+        workload = rightbatch.lightning.workload(model, data, goal=self.goal)
         return TorchSubject(workload, "mine", "cpu", 1, goal, CpuDevice())

@@ -23,7 +23,7 @@ def test_the_first_example_reaches_a_recommendation(tmp_path):
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
 
 
-BRIDGES = {"lightning": "lightning_digits.py"}
+BRIDGES = {"lightning": "lightning_digits.py", "transformers": "transformers_text.py"}
 MARK = "  # rightbatch"
 
 
@@ -41,7 +41,7 @@ def test_a_users_own_script_changes_at_most_five_lines(library):
 def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
     pytest.importorskip(library)
     done = rightbatch(
-        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", "45s", "--threads", "1",
+        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", "90s", "--threads", "1",
         "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err

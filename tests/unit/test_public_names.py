@@ -13,6 +13,8 @@ HEAVY = (
     "torch",
     "lightning",
     "transformers",
+    "accelerate",
+    "transformers",
     "numpy",
     "scipy",
     "sqlalchemy",
@@ -41,7 +43,8 @@ def test_the_public_names_are_these():
 
 
 @pytest.mark.parametrize(
-    "module", ["rightbatch.torch", "rightbatch.lightning", "rightbatch.records"]
+    "module",
+    ["rightbatch.torch", "rightbatch.lightning", "rightbatch.transformers", "rightbatch.records"],
 )
 def test_a_modules_public_names_are_listed_once_and_importable(module):
     names = importlib.import_module(module).__all__
@@ -61,6 +64,7 @@ def test_an_unknown_name_is_an_attribute_error():
         "import rightbatch",
         "import rightbatch.torch",
         "import rightbatch.lightning",
+        "import rightbatch.transformers",
         "from rightbatch import Advice",
     ],
 )

@@ -254,6 +254,11 @@ def test_a_lightning_users_libraries_are_imported_beforehand(folder):
     assert len(names) == len(set(names))
 
 
+def test_a_transformers_users_libraries_are_imported_beforehand(folder):
+    (folder / "train.py").write_text("import rightbatch.transformers\n")
+    assert {"torch", "transformers.trainer"} <= {*preload(reference("train.py:workload"))}
+
+
 def test_preloading_runs_none_of_the_users_code(folder):
     (folder / "train.py").write_text("raise SystemExit('this file was run')\n")
     assert "torch" not in preload(reference("train.py:workload"))

@@ -33,6 +33,11 @@ _WITH = {
         "lightning.pytorch",
         "rightbatch.measure.frameworks.lightning.workload",
     ),
+    "rightbatch.transformers": (
+        *_WITH_TORCH,
+        "transformers.trainer",
+        "rightbatch.measure.frameworks.transformers.workload",
+    ),
 }
 """What goes with each module of ours that a workload's file imports."""
 

@@ -246,7 +246,7 @@ class TorchSubject:
     def _backward(self, batch: Any, micro_batch_size: int) -> torch.Tensor:
         """Gradients of the mean loss over the batch, one micro-batch at a time; the mean loss."""
         count, items = data.size(batch), self._workload.items or data.size
-        whole = items(batch)
+        whole = items(batch) if micro_batch_size < count else 0
         mean_loss = torch.zeros((), device=self._place)
         for start in range(0, count, micro_batch_size):
             stop = min(start + micro_batch_size, count)

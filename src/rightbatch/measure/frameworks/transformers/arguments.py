@@ -1,0 +1,70 @@
+"""TrainingArguments: the batch size in them, and a recommendation put into them."""
+
+import copy
+import math
+from typing import Any, Literal
+
+from rightbatch.errors import UsageError
+from rightbatch.records import Advice
+
+
+def devices(args: Any) -> int:
+    """How many devices share a batch."""
+    return int(args.world_size) * max(1, int(args.n_gpu))
+
+
+def batch_size(args: Any) -> int:
+    """Examples per update, over all devices."""
+    size = args.per_device_train_batch_size * args.gradient_accumulation_steps * devices(args)
+    return int(size)
+
+
+def optimizer_name(args: Any) -> str:
+    """The name that the arguments have for their optimizer."""
+    return str(getattr(args.optim, "value", args.optim))
+
+
+def precision(args: Any) -> Literal["fp32", "bf16"]:
+    """The precision that the arguments ask for.
+
+    Raises:
+        UsageError: It is not measured.
+    """
+    if args.fp16:
+        raise UsageError("TrainingArguments ask for fp16, which is not measured; use bf16=True.")
+    return "bf16" if args.bf16 else "fp32"
+
+
+def epochs(args: Any, examples: int) -> float:
+    """Passes over the training data in all."""
+    if args.max_steps > 0:
+        return float(args.max_steps * batch_size(args) / examples)
+    return float(args.num_train_epochs)
+
+
+def recommended(advice: Advice, args: Any) -> Any:
+    """A copy of TrainingArguments that trains as an advice recommends.
+
+    Raises:
+        UsageError: There is no recommendation, or it is for another optimizer.
+    """
+    best = advice.recommended
+    if best is None:
+        raise UsageError(f"Study {advice.study} recommends nothing yet: {advice.headline}")
+    if best.optimizer != optimizer_name(args):
+        raise UsageError(
+            f"The advice is to train with {best.optimizer}, but the TrainingArguments ask for "
+            f"{optimizer_name(args)}; give them optim={best.optimizer!r} or what stands for it."
+        )
+    share = math.ceil(best.batch_size / devices(args))
+    accumulation = math.ceil(share / best.micro_batch_size)
+    new = copy.copy(args)
+    new.per_device_train_batch_size = math.ceil(share / accumulation)
+    new.gradient_accumulation_steps = accumulation
+    new.learning_rate = best.learning_rate
+    fewer = batch_size(args) / batch_size(new)
+    if args.max_steps > 0:
+        new.max_steps = math.ceil(args.max_steps * fewer)
+    if args.warmup_steps >= 1:
+        new.warmup_steps = max(1, round(args.warmup_steps * fewer))
+    return new
