@@ -39,11 +39,16 @@ $(RIVALS)/.ready: benchmarks/requirements.txt constraints.txt
 	$(RIVALS)/bin/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt -e '.[torch]'
 	touch $@
 
-# Hours of one core on a quiet machine with 10 GiB free; sizes already in benchmarks/results are kept.
+# Hours of one core on a quiet machine with 10 GiB free; what is already in benchmarks/results is kept.
+# Case by case, so that a run that is stopped leaves whole cases.
+MODELS := cnn resnet unet transformer lstm embedding
+MEMORY_CASES := $(foreach limit,2GiB 4GiB 8GiB,$(addsuffix -$(limit),$(MODELS)))
 bench-memory: $(READY) $(RIVALS)/.ready
-	$(BIN)/python benchmarks/memory/truth.py
-	$(BIN)/python benchmarks/memory/ours.py
-	$(RIVALS)/bin/python benchmarks/memory/rivals.py
+	for case in $(MEMORY_CASES); do \
+		$(BIN)/python benchmarks/memory/truth.py $$case && \
+		$(BIN)/python benchmarks/memory/ours.py $$case && \
+		$(RIVALS)/bin/python benchmarks/memory/rivals.py $$case || exit; \
+	done
 	$(BIN)/python benchmarks/memory/table.py
 
 # The recorded studies are in the folder that RIGHTBATCH_TRACES names; minutes of one core.

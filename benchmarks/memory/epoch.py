@@ -17,7 +17,14 @@ from cases import WORKLOADS, Case
 from rightbatch.measure.runners.process import TrialServer
 
 DEADLINE_SECONDS = 3600.0
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+EPOCH_BATCHES = 20
+"""Batches that stand for an epoch: by then a heap has mostly stopped growing."""
+ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+"""One thread, and huge pages as many systems have them by default: where page faults are slow, as
+in some virtual machines, steps otherwise spend most of their time in them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ def run(case: Case, batch_size: int, batches: int) -> Ran:
     Raises:
         RuntimeError: The loop failed for another reason than memory.
     """
-    with TrialServer(fork=False, environment=ONE_THREAD) as server:
+    with TrialServer(fork=False, environment=ENVIRONMENT) as server:
         ending = server.call(
             "epoch:train",
             (case.model, batch_size, batches),

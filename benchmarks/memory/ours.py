@@ -14,10 +14,9 @@ import tempfile
 from pathlib import Path
 
 from cases import GIB, LARGEST, WORKLOADS, Case, Rows, asked
-from epoch import ONE_THREAD, run
+from epoch import ENVIRONMENT, EPOCH_BATCHES, run
 
 CHECKS = 3
-BATCHES = 20
 TIME_LIMIT = "60m"
 
 
@@ -34,7 +33,7 @@ def checks(tool: str) -> Rows:
 def check(case: Case, batch_size: int, times: int, kept: Rows) -> None:
     """Train at a size in fresh processes, as often as not done yet."""
     for number in range(len(kept.of(case=case.name, batch_size=batch_size)), times):
-        ran = run(case, batch_size, BATCHES)
+        ran = run(case, batch_size, EPOCH_BATCHES)
         kept.add(case.name, batch_size, number, ran.fits, ran.peak_bytes, f"{ran.seconds:.1f}")
 
 
@@ -49,7 +48,7 @@ def answer(case: Case) -> dict[str, object]:
                 "--max-batch-size", str(LARGEST), "--time-limit", TIME_LIMIT,
                 "--store", f"{folder}/study.db",
             ],
-            check=True, capture_output=True, text=True, env={**os.environ, **ONE_THREAD},
+            check=True, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT},
         )  # fmt: skip
     return json.loads(done.stdout)
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from cases import LARGEST, Case, Rows, asked
-from epoch import ONE_THREAD, load
+from epoch import ENVIRONMENT, load
 from ours import check, checks
 from truth import table, true_limit
 
-TIMEOUT_SECONDS = 3600
+TIMEOUT_SECONDS = 1800
 _SHAPES = {"cnn": (-1, 3, 64, 64), "resnet": (-1, 3, 64, 64), "unet": (-1, 3, 64, 64)}
 
 
@@ -137,7 +137,7 @@ def search(tool: str, case: Case, start: int) -> dict[str, Any]:
                 [sys.executable, str(Path(__file__).resolve()), "--search", tool, case.model,
                  str(start)],
                 capture_output=True, text=True, preexec_fn=bound, timeout=TIMEOUT_SECONDS,
-                cwd=folder, env={**os.environ, **ONE_THREAD}, check=False,
+                cwd=folder, env={**os.environ, **ENVIRONMENT}, check=False,
             )  # fmt: skip
     except subprocess.TimeoutExpired:
         return {"answer": None, "trials": 0, "seconds": TIMEOUT_SECONDS, "how": "timeout"}

@@ -1,56 +1,134 @@
-"""The true limit of each case by bisection to 1%, with a fresh process for each size.
+"""The true limit of each case to 1%, with a fresh process for each size.
 
     python benchmarks/memory/truth.py            # all cases, or those named: cnn-2GiB ...
 
-A size fits if three batches, the short last one and a validation pass stay inside the limit, in a
-plain training loop (`epoch.py`). Sizes double from 32 until one does not fit. Rows are kept as they
-are made: stop it and start it again.
+A size fits if 20 batches, the short last one and a validation pass stay inside the limit, in a
+plain training loop (`epoch.py`). What is told fitted, and a size at most 1% larger did not. On the
+way there sizes are run with three batches, as a size that fails in three fails in twenty: where a
+line through the two largest that fitted says, between what fitted and what failed otherwise. What is
+left is run with twenty, and where that fails the search goes on by halves with twenty. A size that
+fitted a smaller limit fits a larger one. Rows are kept as they are made: stop it and start it again.
 """
 
 import sys
+from dataclasses import dataclass
 
-from cases import LARGEST, Case, Rows, asked
-from epoch import run
+from cases import CASES, LARGEST, Case, Rows, asked
+from epoch import EPOCH_BATCHES, run
 
-BATCHES = 3
+FEW_BATCHES = 3
 CLOSE = 1.01
+FIRST = (32, 128)
+FURTHEST = 4
+"""Times the largest size so far: small sizes tell little of large ones."""
+STEP_DOWN = 0.009
+"""Below a size that failed; doubled with each one that does."""
+STEP_DOWN_FROM_FAR = 0.05
+"""The same where the line came from sizes far smaller."""
+LONG_STEP_DOWN = 0.03
+"""The same below a size that failed only in the course of twenty batches."""
 
 
-def bracket(rows: list[dict[str, str]]) -> tuple[int, int | None]:
-    """The largest size that fitted and the smallest that did not."""
-    fits = max((int(r["batch_size"]) for r in rows if r["fits"] == "True"), default=0)
-    fails = min((int(r["batch_size"]) for r in rows if r["fits"] == "False"), default=None)
-    return fits, fails
+@dataclass(frozen=True)
+class Known:
+    """What is known of a case.
+
+    Attributes:
+        fitted: (size, peak bytes) of what fitted, ascending, whatever the number of batches.
+        failed: Sizes that did not fit, ascending.
+        lasted: The largest size that fitted with all batches; 0 for none.
+        confirming: Whether a size was run with all batches.
+    """
+
+    fitted: tuple[tuple[int, int], ...]
+    failed: tuple[int, ...]
+    lasted: int
+    confirming: bool
+
+    @property
+    def ran(self) -> int:
+        """The largest size that fitted; 0 for none."""
+        return self.fitted[-1][0] if self.fitted else 0
+
+    @property
+    def fails(self) -> int:
+        """The smallest size that did not fit; one more than the data where all did."""
+        return self.failed[0] if self.failed else LARGEST + 1
 
 
-def next_size(fits: int, fails: int | None) -> int | None:
-    """Double, then bisect; None at the end."""
-    if fits >= LARGEST:
-        return None
-    if fails is None:
-        return min(max(32, 2 * fits), LARGEST)
-    if fails <= max(CLOSE * fits, fits + 1):
-        return None
-    return (fits + fails) // 2
+def known(case: Case, kept: Rows) -> Known:
+    """Sort the rows of a case, and what fitted a smaller limit."""
+    own = kept.of(case=case.name)
+    failed = sorted(int(r["batch_size"]) for r in own if r["fits"] == "False")
+    smaller = [
+        other.name
+        for other in CASES.values()
+        if other.model == case.model and other.limit_bytes < case.limit_bytes
+    ]
+    rows = [*own, *(row for name in smaller for row in kept.of(case=name))]
+    fitted = {
+        int(r["batch_size"]): int(r["peak_bytes"])
+        for r in rows
+        if r["fits"] == "True" and not (failed and int(r["batch_size"]) >= failed[0])
+    }
+    long = [row for row in own if row["batches"] == str(EPOCH_BATCHES)]
+    lasted = [int(row["batch_size"]) for row in long if int(row["batch_size"]) in fitted]
+    return Known(tuple(sorted(fitted.items())), tuple(failed), max(lasted, default=0), bool(long))
+
+
+def next_run(now: Known, limit_bytes: int) -> tuple[int, int] | None:
+    """The next size and its number of batches; None at the end."""
+    if now.confirming:
+        if not now.lasted:
+            return int((1 - LONG_STEP_DOWN) * now.fails), EPOCH_BATCHES
+        if close(now.lasted, now.fails):
+            return None
+        return (now.lasted + now.fails) // 2, EPOCH_BATCHES
+    if close(now.ran, now.fails):
+        return (now.ran, EPOCH_BATCHES) if now.ran else None
+    return next_size(now, limit_bytes), FEW_BATCHES
+
+
+def next_size(now: Known, limit_bytes: int) -> int:
+    """Where the line through the two largest that fitted says, or below a failure."""
+    for first in FIRST:
+        if now.ran < first < now.fails:
+            return first
+    above = sum(1 for size in now.failed if size <= 1.2 * now.fails)
+    step = STEP_DOWN if now.fails < 1.5 * now.ran else STEP_DOWN_FROM_FAR
+    below = int((1 - step * 2 ** (above - 1)) * now.fails) if now.failed else LARGEST
+    guess = below
+    if len(now.fitted) > 1:
+        (low, low_bytes), (high, high_bytes) = now.fitted[-2:]
+        slope = max((high_bytes - low_bytes) / (high - low), 1.0)
+        guess = min(int(high + (limit_bytes - high_bytes) / slope), FURTHEST * high)
+    if guess >= now.fails:
+        guess = max((now.ran + now.fails) // 2, below)
+    return min(max(guess, int(CLOSE * now.ran), now.ran + 1), now.fails - 1)
+
+
+def close(fits: int, fails: int) -> bool:
+    """Whether what failed is at most 1% larger."""
+    return fails <= max(CLOSE * fits, fits + 1)
 
 
 def table() -> Rows:
     """Every size that was run."""
-    return Rows("truth", "case", "batch_size", "fits", "kind", "peak_bytes", "seconds")
+    return Rows("truth", "case", "batch_size", "batches", "fits", "kind", "peak_bytes", "seconds")
 
 
 def true_limit(case: Case, kept: Rows) -> int | None:
-    """The largest size that fitted; None while the bisection is not done."""
-    fits, fails = bracket(kept.of(case=case.name))
-    return fits if fits and next_size(fits, fails) is None else None
+    """The largest size that lasted; None while the search is not done."""
+    now = known(case, kept)
+    return now.lasted if now.lasted and close(now.lasted, now.fails) else None
 
 
 def main() -> None:
     kept = table()
     for case in asked(sys.argv[1:]):
-        while size := next_size(*bracket(kept.of(case=case.name))):
-            ran = run(case, size, BATCHES)
-            kept.add(case.name, size, ran.fits, ran.kind, ran.peak_bytes, f"{ran.seconds:.1f}")
+        while to_do := next_run(known(case, kept), case.limit_bytes):
+            ran = run(case, *to_do)
+            kept.add(case.name, *to_do, ran.fits, ran.kind, ran.peak_bytes, f"{ran.seconds:.1f}")
 
 
 if __name__ == "__main__":

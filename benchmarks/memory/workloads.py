@@ -51,15 +51,19 @@ class Pool(Dataset[Batch]):
 
 
 class Residual(nn.Module):
-    """Two convolutions around which the input goes, after He et al. 2016."""
+    """A bottleneck of three convolutions around which the input goes, after He et al. 2016."""
 
     def __init__(self, inner: int, outer: int, stride: int) -> None:
         super().__init__()
+        narrow = outer // 4
         self.body = nn.Sequential(
-            nn.Conv2d(inner, outer, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(outer),
+            nn.Conv2d(inner, narrow, 1, bias=False),
+            nn.BatchNorm2d(narrow),
             nn.ReLU(),
-            nn.Conv2d(outer, outer, 3, 1, 1, bias=False),
+            nn.Conv2d(narrow, narrow, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(narrow),
+            nn.ReLU(),
+            nn.Conv2d(narrow, outer, 1, bias=False),
             nn.BatchNorm2d(outer),
         )
         same = inner == outer and stride == 1
@@ -119,7 +123,7 @@ class LanguageModel(nn.Module):
 class TextClassifier(nn.Module):
     """An LSTM over padded text whose states are averaged without the padding."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.tokens = nn.Embedding(_VOCABULARY, width, padding_idx=0)
         self.lstm = nn.LSTM(width, width, batch_first=True)
@@ -260,23 +264,23 @@ def _workload(
 
 def _cnn() -> nn.Module:
     layers: list[nn.Module] = []
-    for inner, outer in ((3, 16), (16, 32), (32, 64)):
+    for inner, outer in ((3, 8), (8, 16), (16, 32)):
         layers += [nn.Conv2d(inner, outer, 3, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]
         layers += [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
 
 
 def _resnet() -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1, bias=False),
-        nn.BatchNorm2d(8),
+        nn.Conv2d(3, 16, 3, 2, 1, bias=False),
+        nn.BatchNorm2d(16),
         nn.ReLU(),
-        Residual(8, 8, 1),
-        Residual(8, 16, 2),
-        Residual(16, 32, 2),
+        Residual(16, 32, 1),
+        Residual(32, 32, 1),
+        Residual(32, 64, 2),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(32, 10),
+        nn.Linear(64, 10),
     )
 
 
@@ -285,7 +289,7 @@ def _double(inner: int, outer: int) -> nn.Module:
         nn.Conv2d(inner, outer, 3, padding=1),
         nn.BatchNorm2d(outer),
         nn.ReLU(),
-        nn.Conv2d(outer, outer, 3, padding=1),
+        nn.Conv2d(outer, outer, 1),
         nn.BatchNorm2d(outer),
         nn.ReLU(),
     )

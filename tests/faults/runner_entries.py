@@ -76,7 +76,7 @@ def grow_mapped(_, progress):
     while True:
         kept.append(mmap.mmap(-1, 16 * MIB))
         kept[-1].write(b"x" * 16 * MIB)
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def map_too_much(_, progress):

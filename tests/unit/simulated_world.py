@@ -27,6 +27,9 @@ from rightbatch.records import (
     NoiseResult,
     OptimizerFacts,
     Outcome,
+    PredictedPeak,
+    PredictProbe,
+    PredictResult,
     Probe,
     Recording,
     Result,
@@ -92,6 +95,9 @@ class World:
     evaluation_seconds: float = 0.002
     seed: int = 0
     hangs: tuple[int, ...] = field(default=())
+    predicted_share: float | None = 1.0
+    """Predicted bytes per example over the real ones; None where steps cannot be followed."""
+    predicting_seconds: float = 5.0
 
     # ---- the truth ----
 
@@ -157,6 +163,8 @@ class World:
             return Outcome(Status.OK), self.description(), self.start_seconds
         if isinstance(probe, MemoryProbe):
             return self._memory(probe)
+        if isinstance(probe, PredictProbe):
+            return self._predict(probe)
         if isinstance(probe, SpeedProbe):
             return self._speed(probe)
         if isinstance(probe, NoiseProbe):
@@ -193,6 +201,22 @@ class World:
             advice = f"A micro-batch of {probe.batch_size} does not fit; use a smaller one."
             return Outcome(Status.OUT_OF_MEMORY, advice), None, wall
         return Outcome(Status.OK), MemoryResult(peak, self.fixed_bytes, step), wall
+
+    def _predict(self, probe: PredictProbe) -> tuple[Outcome, Result | None, float]:
+        if self.predicted_share is None:
+            advice = "Memory could not be predicted (no data); small sizes told where to look."
+            return Outcome(Status.NOT_FOLLOWED, advice), None, self.predicting_seconds
+        slope, limit = self.predicted_share * self.bytes_per_example, probe.target.total_bytes
+        cap = probe.max_batch_size or self.train_examples
+        most = min(cap, int((limit - self.fixed_bytes) / slope))
+        total = int(self.fixed_bytes + slope * self.batch_size)
+        peak = PredictedPeak(self.batch_size, self.batch_size, total, total, ())
+        result = PredictResult(
+            probe.target, probe.optimizer, self.batch_size, (peak,), self.fixed_bytes, slope, 0,
+            limit, probe.margin, most, most, "memory" if most < cap else "max_batch_size", True,
+            "fake",
+        )  # fmt: skip
+        return Outcome(Status.OK), result, self.predicting_seconds
 
     def _speed(self, probe: SpeedProbe) -> tuple[Outcome, Result | None, float]:
         random = self._random("speed")

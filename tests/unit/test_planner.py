@@ -18,8 +18,10 @@ from rightbatch.decide.planning.planner import ask
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
+    MemoryResult,
     NoiseProbe,
     Outcome,
+    PredictProbe,
     Recording,
     Settings,
     SpeedProbe,
@@ -115,7 +117,7 @@ def test_progress_is_a_share_that_never_passes_one(recording):
 def test_the_memory_search_finds_the_limit_in_few_trials(bytes_per_example, fixed_bytes):
     world = World(bytes_per_example=bytes_per_example, fixed_bytes=fixed_bytes)
     recording = run_study(world, Settings(stages=("memory",)))
-    ran = [t.probe.batch_size for t in recording.trials[1:] if t.result is not None]
+    ran = [t.probe.batch_size for t in recording.trials if isinstance(t.result, MemoryResult)]
     truth = world.largest_micro_batch()
     assert truth < world.train_examples
     assert max(ran) <= truth
@@ -157,6 +159,36 @@ def test_nothing_fits_at_all():
     assert advice.binding_constraint == "budget"
     assert "fits the memory limit" in advice.missing["largest_batch_size"]
     assert advice.headline.startswith("Not enough data")
+
+
+@pytest.mark.parametrize("share", [1.1, 1.0, 0.85, 0.7])
+def test_a_prediction_saves_trials_even_where_it_is_rough(share):
+    world = World(bytes_per_example=700_000, predicted_share=share)
+    recording = run_study(world, Settings(stages=("memory",)))
+    fit = advise(recording).fits.memory
+    assert len(probes(recording, PredictProbe)) == 1
+    assert fit.largest_batch_size >= 0.96 * world.largest_micro_batch()
+    assert fit.trials == len(recording.trials) - 1 <= 6
+    assert "predicted" in fit.predicted
+
+
+def test_where_steps_cannot_be_followed_small_sizes_tell_where_to_look():
+    world = World(bytes_per_example=700_000, predicted_share=None)
+    recording = run_study(world, Settings(stages=("memory",)))
+    fit = advise(recording).fits.memory
+    assert len(probes(recording, PredictProbe)) == 1
+    assert fit.largest_batch_size >= 0.96 * world.largest_micro_batch()
+    assert fit.predicted in advise(recording).reasons
+    assert "could not be predicted" in fit.predicted
+
+
+def test_nothing_is_predicted_where_everything_fits_or_time_is_short():
+    roomy = run_study(World(bytes_per_example=1000), Settings(stages=("memory",)))
+    assert not probes(roomy, PredictProbe)
+    heavy = replace(WORLD, bytes_per_example=700_000)
+    short = run_study(heavy, replace(SETTINGS, budget_seconds=60.0))
+    assert not probes(short, PredictProbe)
+    assert probes(run_study(heavy, replace(SETTINGS, budget_seconds=600.0)), PredictProbe)
 
 
 def test_a_hung_memory_trial_ends_the_search():

@@ -5,12 +5,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from rightbatch.decide.planning.planner import Ask, ask
-from rightbatch.errors import RunnerError, UsageError
+from rightbatch.errors import RunnerError, UsageError, WorkloadFailed
 from rightbatch.measure.ports import Runner
 from rightbatch.records import (
     DescribeProbe,
     DescribeResult,
+    Outcome,
+    PredictProbe,
+    Probe,
     Recording,
+    Result,
+    Status,
     Study,
     Trial,
 )
@@ -71,8 +76,22 @@ def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> 
 
 def _run(asked: Ask, number: int, runner: Runner, observer: Observer) -> Trial:
     started, begin = time.time(), time.monotonic()
-    outcome, result = runner.run(asked.probe, observer.progress)
+    outcome, result = _carried_out(asked.probe, runner, observer)
     return Trial(number, asked.probe, outcome, result, started, time.monotonic() - begin)
+
+
+def _carried_out(probe: Probe, runner: Runner, observer: Observer) -> tuple[Outcome, Result | None]:
+    """What the runner brings; a prediction that fails is no reason to end a study."""
+    if not isinstance(probe, PredictProbe):
+        return runner.run(probe, observer.progress)
+    try:
+        return runner.run(probe, observer.progress)
+    except (WorkloadFailed, UsageError) as error:
+        why = str(error).partition("\n")[0].rstrip(".")
+        return Outcome(
+            Status.NOT_FOLLOWED,
+            f"Memory could not be predicted ({why}); small sizes told where to look.",
+        ), None
 
 
 def _described(store: Store, study: Study, trial: Trial) -> Study:

@@ -10,6 +10,7 @@ from rightbatch.decide.planning.planner import Ask
 from rightbatch.records import (
     MemoryProbe,
     NoiseProbe,
+    PredictProbe,
     Probe,
     SpeedProbe,
     Status,
@@ -84,6 +85,8 @@ class StudyProgress:
 def _describe(probe: Probe) -> str:
     if isinstance(probe, MemoryProbe):
         return f"trying micro-batch {probe.batch_size:,}"
+    if isinstance(probe, PredictProbe):
+        return "predicting memory"
     if isinstance(probe, SpeedProbe):
         return f"timing {len(probe.batch_sizes)} batch sizes"
     if isinstance(probe, NoiseProbe):

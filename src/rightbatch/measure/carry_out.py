@@ -1,5 +1,7 @@
 """What a child process does with its job: one probe of one workload."""
 
+from dataclasses import replace
+
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject
 from rightbatch.measure.ports import Job, Progress, Subject
@@ -27,6 +29,8 @@ def carry_out(job: Job, progress: Progress) -> tuple[Outcome, Result | None]:
     Returns:
         The outcome, and what was measured (None where memory ran out first).
     """
+    if isinstance(job.probe, PredictProbe):
+        job = replace(job, device="cpu")  # a device whose memory is predicted is not used
     subject = load_subject(job, CpuDevice())
     try:
         return _dispatch(job, subject, progress)

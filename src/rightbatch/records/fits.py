@@ -43,10 +43,12 @@ class MemoryFit:
             least as large ran.
         margin: Share of the limit kept free, 0 to 1.
         capped_by: What ended the search; anything but "memory" means more may fit.
-        trials: Memory trials made.
+        trials: Memory trials made, a prediction among them.
         seconds: Wall-clock time of those trials.
         enforced_by: What held the limit, as in `MemoryResult`; empty where it is not known.
         accumulation: How to keep the batch size asked for; None where it fits as it is.
+        predicted: What a prediction told before it was measured, or why there is none, in a
+            sentence or two; empty where none was asked for.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -63,6 +65,7 @@ class MemoryFit:
     seconds: float = 0.0
     enforced_by: str = ""
     accumulation: Accumulation | None = None
+    predicted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

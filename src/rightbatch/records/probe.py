@@ -125,6 +125,7 @@ class PredictProbe:
         devices: Other devices to answer for.
         what_if: Whether to follow steps of other optimizers, precisions and the like as well.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
+        verify: Whether to follow the answer itself; else the line near it will do.
     """
 
     optimizer: str
@@ -134,6 +135,7 @@ class PredictProbe:
     devices: tuple[MemoryTarget, ...] = ()
     what_if: bool = True
     seconds_limit: float = 600.0
+    verify: bool = True
 
 
 Probe = DescribeProbe | MemoryProbe | SpeedProbe | NoiseProbe | TrainingProbe | PredictProbe

@@ -19,6 +19,7 @@ class Status(StrEnum):
     HUNG = "hung"
     KILLED = "killed"
     SLOWED = "slowed"
+    NOT_FOLLOWED = "not_followed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,15 +160,17 @@ def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
         "lack_of_fit": fit.lack_of_fit if fit else None,
         "capped_by": fit.capped_by if fit else None,
         "margin": fit.margin if fit else None,
-        "trials": len(rows),
-        "seconds": sum(
-            trial.wall_seconds for trial in recording.trials if isinstance(trial.probe, MemoryProbe)
-        ),
+        "trials": fit.trials if fit else 0,
+        "seconds": fit.seconds if fit else 0.0,
+        "prediction": fit.predicted or None if fit else None,
         "enforced_by": fit.enforced_by or None if fit else None,
         "accumulation": _accumulation(fit.accumulation if fit else None),
         "devices": [memory_of_device(recording, fit)],
         "results": rows,
-        "why": {"accumulation": "The batch size fits without it, or nothing fits."},
+        "why": {
+            "accumulation": "The batch size fits without it, or nothing fits.",
+            "prediction": "None was made.",
+        },
     }
 
 

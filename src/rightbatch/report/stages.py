@@ -45,7 +45,7 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
             lines = _learning(advice)
     told = [trial.outcome.advice for trial in recording.trials if trial.outcome.advice]
     if stage != "learning":
-        lines += told
+        lines += [sentence for sentence in told if sentence not in lines]
     return [*lines, f"Study {recording.study.name}."]
 
 
@@ -80,6 +80,8 @@ def _accumulation(kept: Accumulation | None) -> list[str]:
 
 def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
     told = [f"{fit.trials} trials in {words.duration(fit.seconds)}."]
+    if fit.predicted:
+        told.append(fit.predicted)
     if fit.enforced_by:
         told.append(f"The limit was held by {_ENFORCED[fit.enforced_by]}.")
     if hardware is not None and hardware.memory_taken_bytes > _NOTABLE * hardware.memory_bytes:

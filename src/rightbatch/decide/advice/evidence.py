@@ -9,6 +9,7 @@ from rightbatch.records import (
     MemoryProbe,
     NoiseProbe,
     Outcome,
+    PredictProbe,
     Probe,
     Settings,
     SpeedProbe,
@@ -79,7 +80,7 @@ def training_seconds(trials: Iterable[Trial]) -> float:
 
 def measuring_seconds(trials: Iterable[Trial]) -> float:
     """Wall-clock time of memory, speed and noise trials, in seconds."""
-    kinds = MemoryProbe | SpeedProbe | NoiseProbe
+    kinds = MemoryProbe | PredictProbe | SpeedProbe | NoiseProbe
     return sum(trial.wall_seconds for trial in trials if isinstance(trial.probe, kinds))
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from rightbatch.decide.advice.accumulation import accumulation
 from rightbatch.decide.advice.candidates import largest_tried
 from rightbatch.decide.advice.evidence import of_kind
+from rightbatch.decide.advice.prediction import how_predicted
 from rightbatch.records import (
     Hardware,
     MemoryFit,
     MemoryProbe,
     MemoryResult,
+    PredictProbe,
     Settings,
     Status,
     Trial,
@@ -46,6 +48,7 @@ class Tried:
             failed.
         trials: How many there were.
         seconds: Wall-clock time they took.
+        baseline_bytes: Memory before the first step of the first trial that ran; 0 for none.
         enforced_by: What held the limit; empty where no trial told.
     """
 
@@ -61,6 +64,7 @@ class Tried:
     accumulated: tuple[tuple[int, int | None], ...]
     trials: int
     seconds: float
+    baseline_bytes: int
     enforced_by: str
 
 
@@ -121,6 +125,7 @@ def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
         ),
         trials=len(memory),
         seconds=sum(trial.wall_seconds for trial, _ in memory),
+        baseline_bytes=next((result.baseline_bytes for _, _, result in measured), 0),
         enforced_by=next((result.enforced_by for _, _, result in measured), ""),
     )
 
@@ -139,6 +144,7 @@ def fit_memory(
     largest = max(seen.fitting, default=None)
     safe = safe_size(seen, limit_bytes, settings)
     fitted = line(seen.points)
+    predictions = [trial for trial, _ in of_kind(trials, PredictProbe)]
     return MemoryFit(
         points=seen.points,
         failed=seen.failed,
@@ -150,8 +156,9 @@ def fit_memory(
         safe_batch_size=safe,
         margin=settings.margin,
         capped_by=_cap(seen, largest, limit_bytes, settings, facts),
-        trials=seen.trials,
-        seconds=seen.seconds,
+        trials=seen.trials + len(predictions),
+        seconds=seen.seconds + sum(trial.wall_seconds for trial in predictions),
+        predicted=how_predicted(trials),
         enforced_by=seen.enforced_by,
         accumulation=accumulation(
             safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, facts

@@ -1,7 +1,26 @@
-"""A predicted memory line, for choosing where to measure."""
+"""A prediction of memory among the trials of a study: what it says, and how it was used."""
 
-from rightbatch.records import Estimate, PredictResult
+from collections.abc import Sequence
+
+from rightbatch.decide.advice.evidence import of_kind
+from rightbatch.records import Estimate, PredictProbe, PredictResult, Trial
 from rightbatch.science.memory import MemoryLine
+
+
+def prediction(trials: Sequence[Trial]) -> PredictResult | None:
+    """The prediction of a study; None where none was made, or it failed."""
+    results = (trial.result for trial, _ in of_kind(trials, PredictProbe))
+    return next((result for result in results if isinstance(result, PredictResult)), None)
+
+
+def how_predicted(trials: Sequence[Trial]) -> str:
+    """One sentence on what a prediction was good for; empty where none was asked for."""
+    found = prediction(trials)
+    if found is None:
+        return next((trial.outcome.advice for trial, _ in of_kind(trials, PredictProbe)), "")
+    most = f"up to {found.largest_batch_size:,}" if found.largest_batch_size else "of none"
+    told = f"Memory was predicted before it was measured, for a micro-batch {most}"
+    return f"{told}, by small real steps. {found.reason}" if found.reason else f"{told}."
 
 
 def predicted_line(result: PredictResult) -> MemoryLine:

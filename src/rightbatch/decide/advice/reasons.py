@@ -33,6 +33,8 @@ def reasons(fits: Fits, learning: LearningFit | None) -> tuple[str, ...]:
             f"({why_no_larger(fits.memory)}), under a limit of "
             f"{fits.memory.limit_bytes / 2**30:.1f} GiB."
         )
+        if fits.memory.predicted:
+            told.append(fits.memory.predicted)
     if learning is not None:
         arrived = [run for run in learning.runs if run.steps is not None]
         sizes = {run.batch_size for run in arrived}

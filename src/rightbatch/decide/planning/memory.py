@@ -9,7 +9,6 @@ from rightbatch.decide.advice.accumulation import (
 )
 from rightbatch.decide.advice.arms import Situation
 from rightbatch.decide.advice.candidates import largest_tried
-from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.memory import (
     CLOSE,
     LONG_STEPS,
@@ -18,7 +17,8 @@ from rightbatch.decide.advice.memory import (
     safe_size,
     tried,
 )
-from rightbatch.records import MemoryProbe, MemoryResult
+from rightbatch.decide.planning.prediction import next_prediction, predicted_size, steepest
+from rightbatch.records import MemoryProbe, PredictProbe
 from rightbatch.science.memory import largest_between
 
 _MAX_TRIALS = 12
@@ -49,8 +49,10 @@ _MORE_STEPS = 3
 """A trial costs about so many steps' time more: a short one, a validation pass, starting up."""
 
 
-def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> MemoryProbe | None:
-    """The next micro-batch size to try; None when the search is over.
+def next_memory_probe(
+    now: Situation, seconds_left: float, deadline: float
+) -> MemoryProbe | PredictProbe | None:
+    """The next micro-batch size to try, or a prediction first; None when the search is over.
 
     Args:
         now: The study so far.
@@ -61,6 +63,9 @@ def next_memory_probe(now: Situation, seconds_left: float, deadline: float) -> M
     seen = tried(now.trials, limit, now.hardware.device)
     if seen.broken or seen.trials >= _MAX_TRIALS or (seen.step_seconds and seconds_left <= 0):
         return None
+    ahead = next_prediction(now, seen, seconds_left, deadline)
+    if ahead is not None:
+        return ahead
     name = now.optimizers[0].name
     alone = now.settings.stages == ("memory",)
     steps = _STEPS_ALONE if alone else _STEPS_AMONG_OTHERS
@@ -105,7 +110,7 @@ def _next_size(now: Situation, seen: Tried) -> int | None:
     bracketed = fails <= max(ran + unit, CLOSE * ran)
     if ran >= cap or bracketed or close_to_limit(seen.points, ran, limit):
         return _below(now, seen, ran, unit)
-    guess = _guess(now, seen, ran, cap)
+    guess = predicted_size(now, seen, ran, cap) or _guess(now, seen, ran, cap)
     if guess >= fails:
         guess = _below_failure(seen, ran, fails) if fails <= cap else cap
     size = min(guess, cap, fails - unit) // unit * unit
@@ -137,8 +142,7 @@ def _guess(now: Situation, seen: Tried, ran: int, cap: int) -> int:
 def _from_one_point(now: Situation, seen: Tried) -> int:
     """A large step where only one size is known, by the steepest growth that it allows."""
     (size, peak), limit = seen.points[0], now.hardware.memory_limit_bytes
-    steepest = max(peak - _baseline(now), 1) / size  # as if all of it grew with the batch
-    room = max(limit - peak, 0) / steepest
+    room = max(limit - peak, 0) / steepest(seen)
     if any(failed > size for failed in seen.failed):
         return int(size + _SURE_SHARE * room)
     return int(max(_FIRST_JUMP * size, size + _FREE_SHARE * room))
@@ -154,12 +158,6 @@ def _below_failure(seen: Tried, ran: int, fails: int) -> int:
         return half_way
     misses = sum(1 for size in seen.failed if ran < size <= _FAR * ran)
     return max(half_way, int(fails * (1 - _STEP_DOWN * 2 ** (misses - 1))))
-
-
-def _baseline(now: Situation) -> int:
-    """Memory before the first step of the first trial that ran, in bytes."""
-    results = (trial.result for trial, _ in of_kind(now.trials, MemoryProbe))
-    return next((r.baseline_bytes for r in results if isinstance(r, MemoryResult)), 0)
 
 
 def _to_settle(now: Situation, seen: Tried, seconds_left: float) -> int | None:

@@ -13,6 +13,7 @@ from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
     NoiseProbe,
+    PredictProbe,
     Probe,
     Settings,
     SpeedProbe,
@@ -23,11 +24,11 @@ from rightbatch.records import (
 
 _SHARES: dict[Stage, float] = {"memory": 0.08, "speed": 0.12, "noise": 0.08}
 """Share of the budget that each stage before learning may take."""
-_KINDS = {
-    "memory": MemoryProbe,
-    "speed": SpeedProbe,
-    "noise": NoiseProbe,
-    "learning": TrainingProbe,
+_KINDS: dict[Stage, tuple[type[Probe], ...]] = {
+    "memory": (MemoryProbe, PredictProbe),
+    "speed": (SpeedProbe,),
+    "noise": (NoiseProbe,),
+    "learning": (TrainingProbe,),
 }
 _LEAST_SECONDS = 1.0
 _GRACE = 1.06
@@ -98,7 +99,7 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
 def _later_begun(stage: Stage, trials: tuple[Trial, ...]) -> bool:
     """Whether a later stage has begun: then this one was over, and stays so when resumed."""
     order = list(_KINDS)
-    later = tuple(_KINDS[name] for name in order[order.index(stage) + 1 :])
+    later = tuple(kind for name in order[order.index(stage) + 1 :] for kind in _KINDS[name])
     return any(isinstance(trial.probe, later) for trial in trials)
 
 
@@ -150,4 +151,5 @@ def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
 
 def _used(stage: Stage, now: Situation) -> float:
     """Wall-clock time of a stage so far, in seconds."""
-    return sum(trial.wall_seconds for trial, _ in evidence.of_kind(now.trials, _KINDS[stage]))
+    kinds = _KINDS[stage]
+    return sum(trial.wall_seconds for trial in now.trials if isinstance(trial.probe, kinds))

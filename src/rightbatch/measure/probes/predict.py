@@ -25,6 +25,8 @@ _WORTH_IT = 1.005
 """A batch that is larger by less is not looked for."""
 _THREADS = 2
 """Threads that multiply matrices: the user's own, and autograd's for the backward pass."""
+_NEAR = 1.5
+"""A line through a size that is at most this far from the answer is near enough to plan by."""
 _REAL_AT_MOST = 64
 """Examples in a step that is really run where the user's code needs data."""
 
@@ -47,7 +49,7 @@ def predict_memory(
     if probe.target.kind == "cpu":
         overhead += _resident_overhead(subject, plan)
     progress(0.1)
-    search = _Search(subject, plan, probe.target, overhead, cap)
+    search = _Search(subject, plan, probe.target, overhead, cap, probe.verify)
     limit = probe.target.total_bytes
     largest = search.largest(limit)
     safe = min(search.largest((1 - probe.margin) * limit), largest)
@@ -80,9 +82,10 @@ class _Search:
     """Follows steps of one plan at several sizes, and finds the largest that fits."""
 
     def __init__(
-        self, subject: Subject, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int
-    ) -> None:
-        self.plan, self.overhead = plan, overhead
+        self, subject: Subject, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int,
+        verify: bool,
+    ) -> None:  # fmt: skip
+        self.plan, self.overhead, self._verify = plan, overhead, verify
         self.followed: dict[int, Footprint] = {}
         self._subject, self._target, self.cap = subject, target, cap
         self._bytes: dict[int, int] = {}
@@ -90,7 +93,8 @@ class _Search:
         self.first = self._follow(plan.micro_batch_size)
         if self.first.method == "fake":
             self._follow(min(cap, 4 * plan.micro_batch_size))
-            self._follow(max(1, plan.micro_batch_size // 2))
+            if verify:
+                self._follow(max(1, plan.micro_batch_size // 2))
         else:
             self._follow(max(1, min(2 * plan.micro_batch_size, _REAL_AT_MOST, cap)))
             self._follow(max(1, plan.micro_batch_size // 2))
@@ -114,7 +118,9 @@ class _Search:
         )
 
     def line(self, near_bytes: float, held: dict[int, int] | None = None) -> tuple[float, float]:
-        """(bytes at batch size 0, bytes per example) through the two sizes nearest to a memory.
+        """(bytes at batch size 0, bytes per example) through the sizes below and above a memory.
+
+        Where all are below it or all above, through the two nearest.
 
         The allocator holds more than tensors take as long as there is room, and makes do with
         less: what fits is between a line through the one and a line through the other.
@@ -124,28 +130,36 @@ class _Search:
             held: Bytes held at each size; None for what tensors take, and all that is none.
         """
         known = held or self._bytes
-        nearest = sorted(known, key=lambda size: abs(known[size] - near_bytes))[:2]
+        nearest = sorted(known, key=lambda size: abs(known[size] - near_bytes))
         if len(nearest) < 2:
             return float(known[nearest[0]]), 0.0
-        return line_through(*((size, known[size]) for size in nearest))
+        first = nearest[0]
+        side = known[first] <= near_bytes
+        other = next((s for s in nearest if (known[s] <= near_bytes) != side), nearest[1])
+        return line_through(*((size, known[size]) for size in (first, other)))
 
     def largest(self, limit_bytes: float) -> int:
         """The largest size that fits; 0 where not one example does.
 
-        Where steps have to be really run, it is where the line passes the limit.
+        It is where the line passes the limit where steps have to be really run, and where the
+        answer itself need not be followed once a size near it was.
         """
-        if self.first.method == "real":
-            fixed, slope = self.line(limit_bytes)
-            return min(self.cap, _within(limit_bytes, fixed, slope, self.cap))
-        for _ in range(_FOLLOWED):
+        for _ in range(_FOLLOWED if self.first.method == "fake" else 0):
             low, high = self._between(limit_bytes)
             most = _within(limit_bytes, *self.line(limit_bytes), self.cap)
             if min(high - 1, max(most, low)) <= low * _WORTH_IT:
-                break
+                return low
+            if not self._verify and most < high and self._is_near(most):
+                return most
             held = _within(limit_bytes, *self.line(limit_bytes, self._held), self.cap)
             guess = next((size for size in (most, held) if low * _WORTH_IT < size < high), 0)
             self._follow(guess or (low + high) // 2)
-        return self._between(limit_bytes)[0]
+        if self.first.method == "fake":
+            return self._between(limit_bytes)[0]
+        return _within(limit_bytes, *self.line(limit_bytes), self.cap)
+
+    def _is_near(self, size: int) -> bool:
+        return any(size <= _NEAR * one and one <= _NEAR * size for one in self.followed)
 
     def _between(self, limit_bytes: float) -> tuple[int, int]:
         """The largest size that fits, and the smallest that does not: past the cap if all do."""

@@ -1,0 +1,83 @@
+"""A prediction that tells the memory stage where to look: whether it pays, and what it says."""
+
+from typing import Literal
+
+from rightbatch.decide.advice.arms import Situation
+from rightbatch.decide.advice.candidates import largest_tried
+from rightbatch.decide.advice.evidence import of_kind
+from rightbatch.decide.advice.memory import Tried
+from rightbatch.decide.advice.prediction import predicted_line, prediction
+from rightbatch.records import MemoryTarget, PredictProbe
+from rightbatch.science.memory import largest_within
+
+_LEAST_SECONDS = 20.0
+"""A prediction takes five to ten seconds, some small trials' worth."""
+_TIMES_A_TRIAL = 5
+_AIM = {"cpu": 0.85, "cuda": 0.95}
+"""Of the predicted size: resident memory has holes that no tensor fills."""
+_FAR = 1.5
+_STEP_DOWN = 0.8
+"""Below a size that was predicted to fit and did not."""
+
+
+def next_prediction(
+    now: Situation, seen: Tried, seconds_left: float, deadline: float
+) -> PredictProbe | None:
+    """A prediction after the first trial; None where small sizes tell as much for less.
+
+    That is where all sizes would fit even if all that the first trial took grew with the batch, and
+    where the time is short.
+
+    Args:
+        now: The study so far.
+        seen: Its memory trials.
+        seconds_left: Time left for the stage, in seconds.
+        deadline: Wall-clock limit of the trial, in seconds.
+    """
+    if any(of_kind(now.trials, PredictProbe)) or len(seen.points) != 1 or seen.failed:
+        return None
+    limit, (cap, _) = now.hardware.memory_limit_bytes, largest_tried(now.facts, now.settings)
+    size, peak = seen.points[0]
+    if peak + steepest(seen) * (cap - size) <= limit:
+        return None
+    if seconds_left < max(_LEAST_SECONDS, _TIMES_A_TRIAL * seen.seconds):
+        return None
+    return PredictProbe(
+        optimizer=now.optimizers[0].name,
+        target=MemoryTarget(now.hardware.device_name, _kind(now), limit),
+        margin=now.settings.margin,
+        max_batch_size=cap,
+        what_if=False,
+        verify=False,
+        seconds_limit=min(deadline, seconds_left),
+    )
+
+
+def predicted_size(now: Situation, seen: Tried, ran: int, cap: int) -> int | None:
+    """Where a prediction says to try next; None without one, or where what ran is not far from it.
+
+    Args:
+        now: The study so far.
+        seen: Its memory trials.
+        ran: The largest size that ran.
+        cap: The largest size to try.
+    """
+    found = prediction(now.trials)
+    if found is None:
+        return None
+    line = predicted_line(found)
+    fixed, slope = max(0.0, line.fixed.value), max(0.0, line.slope.value)
+    most = largest_within(now.hardware.memory_limit_bytes, fixed, slope)
+    size = cap if most is None else min(cap, int(_AIM[_kind(now)] * most))
+    size = min([size, *(int(_STEP_DOWN * failed) for failed in seen.failed if failed > ran)])
+    return size if size > _FAR * ran else None
+
+
+def steepest(seen: Tried) -> float:
+    """Bytes per example if all that the smallest trial took grew with the batch."""
+    size, peak = seen.points[0]
+    return max(peak - seen.baseline_bytes, 1) / size
+
+
+def _kind(now: Situation) -> Literal["cpu", "cuda"]:
+    return "cpu" if now.hardware.device == "cpu" else "cuda"
