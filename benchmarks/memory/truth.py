@@ -5,9 +5,9 @@
 A size fits if 20 batches, the short last one and a validation pass stay inside the limit, in a
 plain training loop (`epoch.py`). What is told fitted, and a size at most 1% larger did not. On the
 way there sizes are run with three batches, as a size that fails in three fails in twenty: where a
-line through the two largest that fitted says, between what fitted and what failed otherwise. What is
-left is run with twenty, and where that fails the search goes on by halves with twenty. A size that
-fitted a smaller limit fits a larger one. Rows are kept as they are made: stop it and start it again.
+line through the two largest that fitted says, between what fitted and what failed otherwise. What
+is left is run with twenty, and where that fails the search goes on by halves with twenty. A size
+that fitted a smaller limit fits a larger one. Rows are kept: stop it and start it again.
 """
 
 import sys

@@ -8,7 +8,6 @@ from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.memory import Tried
 from rightbatch.decide.advice.prediction import predicted_line, prediction
 from rightbatch.records import MemoryTarget, PredictProbe
-from rightbatch.science.memory import largest_within
 
 _LEAST_SECONDS = 20.0
 """A prediction takes five to ten seconds, some small trials' worth."""
@@ -65,10 +64,9 @@ def predicted_size(now: Situation, seen: Tried, ran: int, cap: int) -> int | Non
     found = prediction(now.trials)
     if found is None:
         return None
-    line = predicted_line(found)
-    fixed, slope = max(0.0, line.fixed.value), max(0.0, line.slope.value)
-    most = largest_within(now.hardware.memory_limit_bytes, fixed, slope)
-    size = cap if most is None else min(cap, int(_AIM[_kind(now)] * most))
+    aim, most = _AIM[_kind(now)], found.largest_batch_size or 0
+    roomy = predicted_line(found).at(cap) <= aim * found.limit_bytes
+    size = cap if roomy else int(aim * most)
     size = min([size, *(int(_STEP_DOWN * failed) for failed in seen.failed if failed > ran)])
     return size if size > _FAR * ran else None
 

@@ -52,9 +52,9 @@ def predict_memory(
     search = _Search(subject, plan, probe.target, overhead, cap, probe.verify)
     limit = probe.target.total_bytes
     largest = search.largest(limit)
+    fixed, slope = search.line(limit)
     safe = min(search.largest((1 - probe.margin) * limit), largest)
     progress(0.4)
-    fixed, slope = search.line(limit)
     what_if = _WhatIf(subject, search, probe.target, largest)
     alternatives = _what_if(what_if, facts, plan, progress) if probe.what_if else ()
     return Outcome(Status.OK), PredictResult(
