@@ -15,12 +15,14 @@ from rightbatch.decide.advice.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Advice,
+    Decision,
     Recording,
     Settings,
     TrainingProbe,
     TrainingResult,
     Trial,
 )
+from rightbatch.report.decisions import sentence
 from rightbatch.store import import_study
 
 SETTINGS = Settings(training_budget_seconds=20.0)
@@ -249,6 +251,29 @@ def test_a_smaller_memory_limit_accumulates(tight):
     less = advise(tight, memory_limit_bytes=1200 * MIB).recommended
     assert less.micro_batch_size < free.micro_batch_size
     assert TIGHT.peak_bytes(less.micro_batch_size) <= 1200 * MIB
+
+
+# ---- what became of each run ----
+
+
+def test_every_run_is_told_next_to_the_best():
+    world = replace(WORLD, seed_noise=0.0, metric_noise=0.0, shape_noise=0.0, timing_noise=0.0)
+    runs = [(128, 0.0, 0), (8, 0.0, 0), (128, -1.0, 0), (128, 3.0, 0)]
+    recording = with_runs(world, runs, SETTINGS)
+    short = replace(recording.trials[-3].probe, seed=5, max_steps=400)
+    stopped = carry_out(world, short, len(recording.trials) + 1)
+    (fit,) = advise(replace(recording, trials=(*recording.trials, stopped))).fits.learning
+    best, small, slow, gone, given_up = (run.verdict for run in fit.runs)
+    assert best == Decision("best", 128, learning_rate=fit.runs[0].learning_rate)
+    assert (small.kind, small.batch_size, small.against) == ("slower", 8, 128)
+    truth = [world.seconds(b, world.best_rate(b)) for b in (8, 128)]
+    assert small.difference == pytest.approx(truth[0] / truth[1] - 1, rel=0.15)
+    assert (slow.kind, slow.against) == ("slower", 128)
+    assert sentence(slow, "accuracy").startswith("raced 128 at learning rate ")
+    assert gone.kind == "diverged"
+    assert given_up.kind == "behind"
+    assert given_up.difference == pytest.approx(small.difference, rel=0.3)
+    assert " behind at accuracy 0." in sentence(given_up, "accuracy")
 
 
 # ---- what binds ----

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from report_fixture import digits, memory_only, step_seconds, too_little, two_optimizers
 
-from rightbatch.records import Estimate
+from rightbatch.records import Decision, Estimate
 from rightbatch.report import words
 from rightbatch.report.figures import make_figures
 from rightbatch.report.view import make_view
@@ -76,6 +76,20 @@ def test_the_recommended_row_of_the_table_is_set_apart():
     table = make_view(*digits()).sizes
     assert [table.rows[place][0] for place in table.strong] == ["128"]
     assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def test_every_run_is_told_with_why_it_was_made_and_what_became_of_it():
+    recording, advice = digits()
+    (fit,) = advice.fits.learning
+    behind = Decision("behind", 64, 128, 0.22, 0.9)
+    first = replace(fit.runs[0], reason="the cheapest by speed and noise scale", verdict=behind)
+    told = replace(advice.fits, learning=(replace(fit, runs=(first, *fit.runs[1:])),))
+    table = make_view(recording, replace(advice, fits=told)).decisions
+    assert len(table.rows) == len(fit.runs)
+    assert table.rows[0][-2:] == (
+        "the cheapest by speed and noise scale",
+        "raced 64 against 128: 64 was 22% behind at accuracy 0.9, given up",
+    )
 
 
 def test_a_runs_seconds_are_its_steps_times_the_measured_step_time():

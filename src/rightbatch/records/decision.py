@@ -17,6 +17,9 @@ DecisionKind = Literal[
     "ahead",
     "overdue",
     "silent",
+    "best",
+    "diverged",
+    "unrivalled",
     "choose",
     "choose_first",
     "choose_untrained",
@@ -25,7 +28,7 @@ DecisionKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision of a race of batch sizes.
+    """One decision of a race of batch sizes, or what became of a run.
 
     What is asked for: "time" a step; "begin" with the size that looks cheapest; "carry_on" with a
     run on its way; "challenge" a run that stalled with a smaller size; "return" to a run once all
@@ -35,6 +38,8 @@ class Decision:
     What became of a run, next to the fastest that arrived: "slower" to the target; "behind" or
     "ahead" at the deepest level both reached, and given up; "overdue": ahead there, and too long
     without a better one; "silent": no level to compare.
+    "best": it is the run that the others are compared with; "diverged"; "unrivalled": no run
+    arrived that it could be compared with.
 
     How it ended: "choose" the best of those raced; "choose_first": one model was wanted and this
     size arrived first; "choose_untrained": no run arrived.
@@ -46,6 +51,8 @@ class Decision:
             with another seed.
         difference: Time to the level, over the other's, less 1; None where it is not known.
         level: Level of the metric at which they were compared; None where it is the target.
+        learning_rate: The learning rate it is about; None where that goes with the batch size.
+        against_rate: That of the run it is compared with.
     """
 
     kind: DecisionKind
@@ -53,3 +60,5 @@ class Decision:
     against: int | None = None
     difference: float | None = None
     level: float | None = None
+    learning_rate: float | None = None
+    against_rate: float | None = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rightbatch.records.decision import Decision
 from rightbatch.records.estimate import Estimate
 
 Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "time"]
@@ -163,6 +164,8 @@ class RunSummary:
         steps: Updates to the goal, interpolated between evaluations; None where not reached.
         steps_done: Updates made before it ended.
         train_seconds: Training time it took, as measured during the run.
+        reason: Why the planner asked for it, in one sentence.
+        verdict: What became of it next to the best run; None before they are compared.
     """
 
     trial: int
@@ -173,6 +176,8 @@ class RunSummary:
     steps: float | None
     steps_done: int
     train_seconds: float
+    reason: str = ""
+    verdict: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)

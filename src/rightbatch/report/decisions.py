@@ -15,6 +15,9 @@ _SENTENCES: dict[DecisionKind, str] = {
     "ahead": "{raced} was {percent}% ahead at {metric} {level:.4g}, but no more was worth its time",
     "overdue": "{raced} was {percent}% ahead at {metric} {level:.4g}, but then stood still",
     "silent": "{raced} reached no level to compare, given up",
+    "best": "{size} was the best of all runs",
+    "diverged": "{size} diverged",
+    "unrivalled": "{size} did not reach the target, nor did any other run",
     "choose": "chose {size}: nothing more was expected to be worth its time",
     "choose_first": "chose {size}, which was the first to reach the target",
     "choose_untrained": "chose {size} by what is known beforehand: no run reached the target",
@@ -31,11 +34,12 @@ def sentence(decision: Decision, metric: str) -> str:
         decision: What was decided.
         metric: Name of the validation metric.
     """
-    size, against = f"{decision.batch_size:,}", f"{decision.against or 0:,}"
-    if decision.against == decision.batch_size:
+    size, against = _sides(decision)
+    raced = f"raced {size} against {against}: it"
+    if size == against:
         raced = f"raced another seed of {size}: it"
-    else:
-        raced = f"raced {size} against {against}: {size}"
+    elif decision.batch_size != decision.against:
+        raced = f"raced {size} against {against}: {decision.batch_size:,}"
     return _SENTENCES[decision.kind].format(
         size=size,
         against=against,
@@ -57,6 +61,15 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     left_out = {"time", "carry_on", "race", "repeat"}
     rest = dict.fromkeys(told for told in decisions if told.kind not in left_out)
     return (*opening, *(sentence(told, metric) for told in rest))
+
+
+def _sides(decision: Decision) -> tuple[str, str]:
+    """The two that are compared: batch sizes, with learning rates where only those differ."""
+    size, against = f"{decision.batch_size:,}", f"{decision.against or 0:,}"
+    rate, other = decision.learning_rate, decision.against_rate
+    if decision.against == decision.batch_size and rate and other and rate != other:
+        return f"{size} at learning rate {rate:.3g}", f"{other:.3g}"
+    return size, against
 
 
 def _listed(words: Sequence[str]) -> str:

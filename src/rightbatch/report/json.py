@@ -25,6 +25,7 @@ from rightbatch.records import (
     Stage,
     Trial,
 )
+from rightbatch.report.decisions import sentence
 from rightbatch.report.findings import pick_fit
 
 Json = dict[str, Any]
@@ -107,7 +108,8 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
     elif stage == "noise":
         body = _noise(fits.noise)
     else:
-        body = _learning(fits.learning)
+        facts = recording.study.facts
+        body = _learning(fits.learning, facts.goal.metric if facts else "metric")
     default = f"The {stage} stage gave no result." if _absent(stage, fits) else _DEFAULT_REASON
     reasons: dict[str, str] = body.pop("why", {})
     return with_reasons(told | body, reasons, default)
@@ -266,7 +268,7 @@ def _noise(fit: NoiseFit | None) -> Json:
     }
 
 
-def _learning(fits: tuple[LearningFit, ...]) -> Json:
+def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
     """The first optimizer's fit at the top; every optimizer's rows and runs under it."""
     first = fits[0] if fits else None
     return {
@@ -293,6 +295,8 @@ def _learning(fits: tuple[LearningFit, ...]) -> Json:
                     "steps_to_goal": run.steps,
                     "steps_done": run.steps_done,
                     "train_seconds": run.train_seconds,
+                    "reason": run.reason,
+                    "verdict": sentence(run.verdict, metric) if run.verdict else "",
                 },
                 {"steps_to_goal": "The run ended before it reached the goal."},
             )

@@ -12,6 +12,7 @@ from rightbatch.records import (
     Study,
 )
 from rightbatch.report import words
+from rightbatch.report.decisions import sentence
 from rightbatch.report.findings import Finding, make_findings
 from rightbatch.report.runs import Run, all_runs
 from rightbatch.report.table import Table
@@ -55,6 +56,8 @@ class View:
         findings: What each figure says, in the order they are shown.
         fits: The fits that the figures draw.
         runs: Every training run that the figures draw.
+        decisions: Every training run in order, why it was made and what became of it; None
+            without any.
         finished: Whether the study ran to its end.
     """
 
@@ -85,6 +88,7 @@ class View:
     findings: tuple[Finding, ...]
     fits: Fits
     runs: tuple[Run, ...]
+    decisions: Table | None
     finished: bool
 
 
@@ -126,6 +130,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
         findings=make_findings(study, advice, runs),
         fits=advice.fits,
         runs=runs,
+        decisions=_decisions(study, advice),
         finished=study.finished,
     )
 
@@ -266,6 +271,24 @@ def _sizes(advice: Advice) -> Table | None:
     )
     head_row = (*first, *head, "")
     return Table(head_row, tuple(rows), tuple(strong)) if rows else None
+
+
+def _decisions(study: Study, advice: Advice) -> Table | None:
+    """Every training run in order: why the planner asked for it, and what became of it."""
+    metric = study.facts.goal.metric if study.facts else "metric"
+    runs = sorted((run for fit in advice.fits.learning for run in fit.runs), key=lambda r: r.trial)
+    rows = tuple(
+        (
+            words.count(run.trial),
+            words.count(run.batch_size),
+            words.learning_rate(run.learning_rate),
+            run.reason,
+            sentence(run.verdict, metric) if run.verdict else "",
+        )
+        for run in runs
+    )
+    head = ("Trial", "Batch size", "Learning rate", "Why", "What became of it")
+    return Table(head, rows) if rows else None
 
 
 def _choices(rows: tuple[tuple[str, Choice], ...], first: str = "optimizer") -> Table | None:

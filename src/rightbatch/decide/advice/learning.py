@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
 from rightbatch.decide.advice.costs import PerStep
 from rightbatch.decide.advice.model import LearningModel
+from rightbatch.decide.advice.verdicts import with_verdicts
 from rightbatch.records import BatchPrediction, Estimate, LearningFit
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
 from rightbatch.science.stats import Z95
@@ -37,7 +38,7 @@ def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> Learn
         optimizer=model.optimizer.name,
         rule=model.optimizer.rule,
         target=model.level,
-        runs=model.summaries,
+        runs=with_verdicts(model),
         predictions=tuple(rows),
         steps_min=hyperbola.s_min,
         critical_batch_size=hyperbola.critical_batch_size,

@@ -41,6 +41,7 @@ def summarize(run: Run, level: float | None, goal: Goal) -> RunSummary:
         steps=None if level is None else steps_to(run, level, goal),
         steps_done=run.result.points[-1].step,
         train_seconds=run.result.train_seconds,
+        reason=run.probe.reason,
     )
 
 
