@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench-live bench-memory bench-replay clean
+.PHONY: demo test check zoo-data bench-live bench-memory bench-replay clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Data of the built-in workloads, in RIGHTBATCH_DATA or the user's cache; what is there stays.
+zoo-data: $(READY)
+	$(BIN)/rightbatch fetch
 
 check: $(READY)
 	$(BIN)/ruff format --check .

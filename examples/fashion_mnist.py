@@ -1,48 +1,18 @@
 """Fashion-MNIST with a small convolutional network.
 
+    rightbatch fetch fashion-mnist
     rightbatch tune examples/fashion_mnist.py:workload --budget 5m --threads 1
 
-The images come from an installed copy (Debian's package `dataset-fashion-mnist`) or from the
-cache, and are otherwise downloaded once and checked against their checksum.
+The first command does nothing where the images are there already.
 """
 
-import gzip
-from pathlib import Path
-
-import numpy as np
-import pooch
 import torch
 from torch import nn
 
 from rightbatch.torch import Workload
+from rightbatch.zoo.data.fashion import fashion_mnist
 
-INSTALLED = Path("/usr/share/datasets/fashion-mnist")
-SOURCE = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
-CHECKSUMS = {
-    IMAGES: "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
-    LABELS: "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
-}
 VALID_EXAMPLES = 2000
-
-
-def read(name: str) -> torch.Tensor:
-    """One IDX file (installed, cached or downloaded) as a tensor of bytes."""
-    path = INSTALLED / name
-    if not path.exists():
-        path = Path(
-            pooch.retrieve(
-                SOURCE + name,
-                known_hash=f"sha256:{CHECKSUMS[name]}",
-                fname=name,
-                path=pooch.os_cache("rightbatch") / "fashion-mnist",
-            )
-        )
-    with gzip.open(path) as file:
-        raw = np.frombuffer(file.read(), dtype=np.uint8)
-    dimensions = int(raw[3])
-    shape = raw[4 : 4 + 4 * dimensions].view(">i4")
-    return torch.from_numpy(raw[4 + 4 * dimensions :].reshape(shape).copy())
 
 
 def model() -> nn.Module:
@@ -81,8 +51,7 @@ def adam(parameters, learning_rate):
 
 
 def workload() -> Workload:
-    images = read(IMAGES)
-    labels = read(LABELS).long()
+    images, labels = fashion_mnist()
     train = slice(0, len(labels) - VALID_EXAMPLES)
     valid = slice(len(labels) - VALID_EXAMPLES, len(labels))
     return Workload(

@@ -4,7 +4,8 @@
     ├── UsageError             the user asked for something that cannot be done (exit code 2)
     │   ├── GoalError          a goal that cannot be parsed
     │   ├── WorkloadNotFound   a file, module or factory that is not there, or is no workload
-    │   └── MissingDependency  an optional library that is not installed
+    │   ├── MissingDependency  an optional library that is not installed
+    │   └── MissingData        data of a built-in workload that are not on this machine
     ├── StoreError             the study file cannot be used as asked (exit code 2)
     │   ├── StoreTooNew        written by a newer rightbatch
     │   ├── StoreLocked        another rightbatch is working on the same study
@@ -39,6 +40,10 @@ class WorkloadNotFound(UsageError):
 
 class MissingDependency(UsageError):
     """An optional library that is not installed; the message names the install line."""
+
+
+class MissingData(UsageError):
+    """Data of a built-in workload that are not here; the message names what brings them."""
 
 
 class StoreError(RightbatchError):

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from command_line import rightbatch
 
+from rightbatch.zoo.data.sets import FASHION_MNIST
+
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
 
 
 def test_the_first_example_reaches_a_recommendation(tmp_path):
@@ -50,8 +51,8 @@ def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
 
 
 def test_a_budget_too_short_for_fashion_mnist_is_kept_and_said(tmp_path):
-    if not FASHION.exists():
-        message = "Fashion-MNIST is not installed: run scripts/install-system-packages."
+    if FASHION_MNIST.find() is None:
+        message = "Fashion-MNIST is not here: run make zoo-data."
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)

@@ -69,7 +69,11 @@ def preload(where: WorkloadReference) -> tuple[str, ...]:
     else:
         module = sys.modules.get(where.module or "")
         imported = _imports(Path(module.__file__)) if module and module.__file__ else _zoo(where)
-    safe = sorted(name for name in imported if name.split(".")[0] in _FORK_SAFE)
+    safe = sorted(
+        name
+        for name in imported
+        if name.split(".")[0] in _FORK_SAFE or name.startswith("rightbatch.zoo.")
+    )
     torch = any(name.split(".")[0] == "torch" for name in imported)
     found = [module for name in sorted(imported) for module in _WITH.get(name, ())]
     return tuple(dict.fromkeys((*_ALWAYS, *(_WITH_TORCH if torch else ()), *found, *safe)))

@@ -230,6 +230,17 @@ def list_(
     list_things(what, store, json)
 
 
+@app.command()
+def fetch(data: opt.DataSets = None, json: opt.Json = False) -> None:
+    """Bring the data of the built-in workloads: those named, else all that are not here yet.
+
+    Example: rightbatch fetch novels
+    """
+    from rightbatch.cli.data import fetch_data
+
+    fetch_data(data or [], json)
+
+
 @app.command("export")
 def export_(
     study: opt.StudyName,

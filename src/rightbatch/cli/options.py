@@ -21,6 +21,7 @@ Repeats = Annotated[int, typer.Option(help="Orders of the seeds to play each tar
 Explain = Annotated[
     bool, typer.Option("--explain", help="Tell the planner's decisions, one sentence each.")
 ]
+DataSets = Annotated[list[str] | None, typer.Argument(help="Names of data sets. Else all.")]
 What = Annotated[Literal["studies", "workloads"], typer.Argument(help="studies or workloads.")]
 Budget = Annotated[str, typer.Option(help="Wall-clock time to spend, such as 90s, 3m or 1h30m.")]
 TimeLimit = Annotated[

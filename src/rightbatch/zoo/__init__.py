@@ -29,5 +29,30 @@ ZOO = {
             "rightbatch.zoo.digits",
             "scikit-learn's 1,797 handwritten digits of 8×8 pixels, an MLP, to 96% accuracy",
         ),
+        ZooEntry(
+            "fashion-mnist",
+            "image classification",
+            "rightbatch.zoo.fashion_mnist",
+            "60,000 garments of 28×28 pixels, a convolutional network, to 88% accuracy",
+        ),
+        ZooEntry(
+            "diamonds",
+            "tabular regression",
+            "rightbatch.zoo.diamonds",
+            "prices of 53,940 diamonds from nine properties, an MLP, to an R² of 0.985",
+        ),
+        ZooEntry(
+            "text-classification",
+            "text classification",
+            "rightbatch.zoo.text_classification",
+            "10,298 passages of Jane Austen's six novels, padded, a convolution over words, to 74% "
+            "accuracy",
+        ),
+        ZooEntry(
+            "language-model",
+            "language modelling",
+            "rightbatch.zoo.language_model",
+            "4 million characters of Jane Austen, a small transformer, to 2.4 bits per character",
+        ),
     )
 }

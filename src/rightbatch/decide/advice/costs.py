@@ -41,7 +41,7 @@ def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | N
 def _timed(point: SpeedPoint, fitted: float, lack_of_fit: float) -> float:
     """Mean of log step time, measured and fitted, each weighted by its precision."""
     measured = point.step_seconds
-    if not measured.low or not measured.high:
+    if not measured.low or not measured.high or measured.low < 0:  # few and scattered timings
         return fitted
     error = math.log(measured.high / measured.low) / (2 * Z95)
     if error == 0:

@@ -56,7 +56,7 @@ class Workload:
     model: Callable[[], torch.nn.Module]
     train_data: Data
     valid_data: Data
-    loss: Callable[[torch.nn.Module, Any], torch.Tensor]
+    loss: Callable[[Any, Any], torch.Tensor]
     metric: Any
     goal: str
     optimizer: OptimizerFactory

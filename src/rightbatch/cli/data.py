@@ -1,0 +1,25 @@
+"""The command fetch: data of the built-in workloads."""
+
+import difflib
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from rightbatch.cli.output import print_json
+from rightbatch.errors import UsageError
+from rightbatch.zoo.data.sets import DATA_SETS
+
+
+def fetch_data(names: Sequence[str], json: bool) -> None:
+    """Bring data sets that are not here yet, and tell where each lies."""
+    for name in names:
+        if name not in DATA_SETS:
+            near = difflib.get_close_matches(name, DATA_SETS) or sorted(DATA_SETS)
+            raise UsageError(f"There are no data called {name!r}; there are {', '.join(near)}.")
+    rows = [{"name": name, "folder": str(DATA_SETS[name].fetch())} for name in names or DATA_SETS]
+    if json:
+        print_json({"schema": "rightbatch/data/1", "results": rows})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for row in rows:
+        console.print(f"{row['name']}: {row['folder']}")

