@@ -10,7 +10,9 @@ from rightbatch.measure.devices.cpu import CpuDevice
 
 EXAMPLES = 50
 VALID = 40
-FRAMEWORKS = os.environ.get("RIGHTBATCH_TEST_FRAMEWORKS", "torch,lightning,transformers").split(",")
+FRAMEWORKS = os.environ.get(
+    "RIGHTBATCH_TEST_FRAMEWORKS", "torch,lightning,transformers,accelerate"
+).split(",")
 
 
 def digits():
@@ -121,4 +123,9 @@ def framework(name):
         from subject_transformers import TransformersFramework
 
         return TransformersFramework()
+    if name == "accelerate":
+        pytest.importorskip("accelerate")
+        from subject_accelerate import AccelerateFramework
+
+        return AccelerateFramework()
     return {"torch": TorchFramework}[name]()

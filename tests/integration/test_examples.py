@@ -24,7 +24,11 @@ def test_the_first_example_reaches_a_recommendation(tmp_path):
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
 
 
-BRIDGES = {"lightning": "lightning_digits.py", "transformers": "transformers_text.py"}
+BRIDGES = {
+    "lightning": "lightning_digits.py",
+    "transformers": "transformers_text.py",
+    "accelerate": "accelerate_digits.py",
+}
 MARK = "  # rightbatch"
 
 

@@ -44,7 +44,13 @@ def test_the_public_names_are_these():
 
 @pytest.mark.parametrize(
     "module",
-    ["rightbatch.torch", "rightbatch.lightning", "rightbatch.transformers", "rightbatch.records"],
+    [
+        "rightbatch.torch",
+        "rightbatch.lightning",
+        "rightbatch.transformers",
+        "rightbatch.accelerate",
+        "rightbatch.records",
+    ],
 )
 def test_a_modules_public_names_are_listed_once_and_importable(module):
     names = importlib.import_module(module).__all__
@@ -65,6 +71,7 @@ def test_an_unknown_name_is_an_attribute_error():
         "import rightbatch.torch",
         "import rightbatch.lightning",
         "import rightbatch.transformers",
+        "import rightbatch.accelerate",
         "from rightbatch import Advice",
     ],
 )

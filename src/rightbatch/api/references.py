@@ -33,6 +33,10 @@ _WITH = {
         "lightning.pytorch",
         "rightbatch.measure.frameworks.lightning.workload",
     ),
+    "rightbatch.accelerate": (
+        *_WITH_TORCH,
+        "rightbatch.measure.frameworks.accelerate.workload",
+    ),
     "rightbatch.transformers": (
         *_WITH_TORCH,
         "transformers.trainer",

@@ -1,0 +1,1 @@
+"""From what an Accelerator prepared to a PyTorch workload."""
