@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from rightbatch.api.references import preload, reference
+from rightbatch.api.references import reference
+from rightbatch.api.runner import local_runner
 from rightbatch.api.verbs import check_margin
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Job, Progress
-from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import MemoryTarget, PredictProbe, PredictResult, parse_bytes
 
 _OTHERS = ("rtx4090", "a100-40g", "a100-80g", "h200")
@@ -66,7 +66,7 @@ def predict_memory(
         what_if=what_if,
     )
     where = reference(workload)
-    runner = LocalRunner(Job(where, probe, device="cpu", threads=threads), preload(where))
+    runner = local_runner(Job(where, probe, device="cpu", threads=threads))
     try:
         outcome, result = runner.run(probe, progress or (lambda share: None))
     finally:

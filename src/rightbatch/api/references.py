@@ -45,6 +45,8 @@ _WITH = {
 }
 """What goes with each module of ours that a workload's file imports."""
 
+_WITH_KERAS = ("rightbatch.measure.frameworks.keras.subject",)
+
 
 def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
     """Where to find a workload.
@@ -68,11 +70,7 @@ def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
 
 def preload(where: WorkloadReference) -> tuple[str, ...]:
     """Modules a fork server may import beforehand: no user code, and only what survives a fork."""
-    if where.file is not None:
-        imported = _imports(Path(where.file))
-    else:
-        module = sys.modules.get(where.module or "")
-        imported = _imports(Path(module.__file__)) if module and module.__file__ else _zoo(where)
+    imported = _imported(where)
     safe = sorted(
         name
         for name in imported
@@ -83,21 +81,62 @@ def preload(where: WorkloadReference) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_ALWAYS, *(_WITH_TORCH if torch else ()), *found, *safe)))
 
 
-def _zoo(where: WorkloadReference) -> set[str]:
-    """Imports of a built-in workload's file, found without importing it."""
-    if where.module is None or not where.module.startswith("rightbatch.zoo."):
-        return {"torch"} if "torch" in sys.modules else set()
-    return _imports(Path(__file__).parents[1] / "zoo" / f"{where.module.rsplit('.', 1)[1]}.py")
+def preload_threadless(where: WorkloadReference) -> tuple[str, ...]:
+    """Modules a fork server may import beforehand where that starts no thread."""
+    names = {name.split(".")[0] for name in _imported(where)} | _imported(where)
+    return _WITH_KERAS if names & {"keras", "rightbatch.keras"} else ()
+
+
+def environment(where: WorkloadReference) -> dict[str, str]:
+    """Variables that trials need before anything is imported: the Keras backend that a file names.
+
+    Keras reads its backend as it is imported, mostly at the top of the very file that asks for one.
+    """
+    tree = _tree(_source(where))
+    asked = {
+        str(word.value.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Workload"
+        for word in node.keywords
+        if word.arg == "backend" and isinstance(word.value, ast.Constant) and word.value.value
+    }
+    return {"KERAS_BACKEND": asked.pop()} if len(asked) == 1 else {}
+
+
+def _imported(where: WorkloadReference) -> set[str]:
+    """Modules that a workload's file imports, found without running it."""
+    source = _source(where)
+    if source is None:
+        return {"torch", "keras"} & sys.modules.keys()
+    return _imports(source)
+
+
+def _source(where: WorkloadReference) -> Path | None:
+    """The file of a workload; None where it is not known without importing anything."""
+    if where.file is not None:
+        return Path(where.file)
+    module = sys.modules.get(where.module or "")
+    if module and module.__file__:
+        return Path(module.__file__)
+    if where.module is not None and where.module.startswith("rightbatch.zoo."):
+        return Path(__file__).parents[1] / "zoo" / f"{where.module.rsplit('.', 1)[1]}.py"
+    return None
+
+
+def _tree(path: Path | None) -> ast.Module:
+    """A file's syntax tree; an empty one where it cannot be read or parsed."""
+    if path is None:
+        return ast.Module([], [])
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
+        return ast.Module([], [])
 
 
 def _imports(path: Path) -> set[str]:
     """Modules named by a file's top-level imports; none where it cannot be read or parsed."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
-        return set()
     names: set[str] = set()
-    for node in tree.body:
+    for node in _tree(path).body:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:

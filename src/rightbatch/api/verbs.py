@@ -8,11 +8,12 @@ from typing import Any
 
 from rightbatch import __version__
 from rightbatch.api.loop import Observer, Silent, carry_on
-from rightbatch.api.references import preload, reference
+from rightbatch.api.references import reference
+from rightbatch.api.runner import local_runner
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Job
-from rightbatch.measure.runners import INSIDE_A_TRIAL, LocalRunner
+from rightbatch.measure.runners import INSIDE_A_TRIAL
 from rightbatch.records import (
     STAGES,
     Advice,
@@ -184,7 +185,7 @@ def run(
         goal=settings.goal,
         memory_limit_bytes=settings.memory_limit_bytes,
     )
-    runner = LocalRunner(job, preload(where), hardware=study.hardware)
+    runner = local_runner(job, study.hardware)
     try:
         return carry_on(store, study, runner, observer or Silent())
     finally:

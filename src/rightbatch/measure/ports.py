@@ -172,6 +172,9 @@ class Subject(Protocol):
     def size(self, batch: Batch) -> int:
         """Number of examples in a batch."""
 
+    def warm_up(self, batch_size: int, micro_batch_size: int) -> None:
+        """Compile what training at a batch size needs; the model stays as it was started."""
+
     def step(self, batch: Batch, micro_batch_size: int) -> SupportsFloat:
         """One optimizer update on a batch, accumulated over micro-batches where it is larger.
 

@@ -168,11 +168,13 @@ class TrainingResult:
         points: Its evaluations, in order.
         train_seconds: Time spent in training steps, data loading included.
         other_seconds: Time spent evaluating and setting up.
+        compile_seconds: Of that, the time in which the framework compiled the steps.
     """
 
     points: tuple[TrainingPoint, ...]
     train_seconds: float
     other_seconds: float
+    compile_seconds: float = 0.0
 
 
 Result = DescribeResult | MemoryResult | SpeedResult | NoiseResult | TrainingResult | PredictResult

@@ -25,11 +25,16 @@ def load_subject(job: Job, host: Device) -> Subject:
     title = job.workload.title or job.workload.factory
     workload = load_factory(job.workload)()
     framework = getattr(workload, "framework", None)
-    if framework != "torch":
+    make = {"torch": _torch_subject, "keras": _keras_subject}.get(str(framework))
+    if make is None:
         raise WorkloadNotFound(
-            f"{title} gives a {type(workload).__name__}, which is no workload; "
-            "give a rightbatch.torch.Workload (see docs/workloads.md)."
+            f"{title} gives a {type(workload).__name__}, which is no workload; give a "
+            "rightbatch.torch.Workload or a rightbatch.keras.Workload (see docs/workloads.md)."
         )
+    return make(workload, title, job, host)
+
+
+def _torch_subject(workload: Any, title: str, job: Job, host: Device) -> Subject:
     try:
         from rightbatch.measure.frameworks.torch.subject import TorchSubject
     except ModuleNotFoundError as error:
@@ -37,6 +42,20 @@ def load_subject(job: Job, host: Device) -> Subject:
             f"{title} needs PyTorch, which is not installed: pip install 'rightbatch[torch]'."
         ) from error
     return TorchSubject(workload, title, job.device, job.threads, job.goal, host)
+
+
+def _keras_subject(workload: Any, title: str, job: Job, host: Device) -> Subject:
+    from rightbatch.measure.frameworks.keras.choosing import choose_backend
+
+    choose_backend(workload.backend)
+    try:
+        from rightbatch.measure.frameworks.keras.subject import KerasSubject
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"{title} needs Keras and a backend, and there is no {error.name}: pip install "
+            "'rightbatch[keras-tensorflow]' or 'rightbatch[keras-jax]'."
+        ) from error
+    return KerasSubject(workload, title, job.device, job.threads, job.goal, host)
 
 
 def load_factory(reference: WorkloadReference) -> Callable[[], Any]:

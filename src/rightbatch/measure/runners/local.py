@@ -1,10 +1,12 @@
 """The Runner on this machine: every probe in a child process of its own."""
 
+import os
 import re
 import signal
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 from rightbatch import errors
 from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
@@ -27,6 +29,14 @@ from rightbatch.records import (
 
 INSIDE_A_TRIAL = "RIGHTBATCH_TRIAL"
 """Set in the environment of trials, so that a study started from inside one can be refused."""
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "NPROC",  # XLA's pool on a CPU
+)
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 
 
@@ -40,6 +50,8 @@ class LocalRunner:
         fork: bool = True,
         entry: str = "rightbatch.measure.carry_out:carry_out",
         hardware: Hardware | None = None,
+        preload_threadless: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the runner; its processes start with the first probe.
 
@@ -49,12 +61,21 @@ class LocalRunner:
             fork: False for a framework that does not survive a fork.
             entry: What a child calls with (job, progress), as "module:function".
             hardware: The device of the trials; None to learn it from the first look.
+            preload_threadless: Modules imported once if that starts no thread.
+            environment: Variables that the workload asks for.
         """
         self._job = job_template
         self._hardware = hardware
         self._entry = entry
+        self._compiled = TemporaryDirectory(prefix="rightbatch-")
         self._server = TrialServer(
-            preload, fork=fork, environment=_environment(job_template.threads)
+            preload,
+            fork=fork,
+            preload_threadless=preload_threadless,
+            environment={
+                **_environment(job_template.threads, self._compiled.name),
+                **(environment or {}),
+            },
         )
 
     def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
@@ -91,6 +112,7 @@ class LocalRunner:
     def close(self) -> None:
         """End every process that is left."""
         self._server.close()
+        self._compiled.cleanup()
 
     def _limit_bytes(self, job: Job) -> int | None:
         """Memory that the child's processes may use; None where a GPU's memory is what counts."""
@@ -104,13 +126,29 @@ class LocalRunner:
         return job.memory_limit_bytes
 
 
-def _environment(threads: int | None) -> dict[str, str]:
-    """Thread counts are read by numerical libraries as they are imported, so set from outside."""
-    pinned = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", INSIDE_A_TRIAL: "1"}
+def _environment(threads: int | None, compiled: str) -> dict[str, str]:
+    """What numerical libraries read as they are imported, so set from outside.
+
+    Thread counts; memory of a GPU taken as it is needed, where TensorFlow and XLA would else take
+    nearly all of it at once and no peak could be told; and a folder, where the user has none, in
+    which JAX finds what an earlier trial of the study compiled, at a second or more a step.
+    """
+    told = {
+        "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR", compiled),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONUNBUFFERED": "1",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        INSIDE_A_TRIAL: "1",
+    }
     if threads is not None:
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            pinned[name] = str(threads)
-    return pinned
+        told |= dict.fromkeys(_THREAD_COUNTS, str(threads))
+    if threads == 1:
+        flags = os.environ.get("XLA_FLAGS", "")
+        told["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    return told
 
 
 def _returned(value: object) -> tuple[Outcome, Result | None]:

@@ -50,6 +50,7 @@ class TrialServer:
         preload: Sequence[str] = (),
         *,
         fork: bool = True,
+        preload_threadless: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the server.
@@ -58,9 +59,12 @@ class TrialServer:
             preload: Modules to import before the first fork; what is missing is passed over.
             fork: Fork children from the server; False starts a fresh interpreter for each, for
                 frameworks that do not survive a fork.
+            preload_threadless: Modules to import likewise, as long as that starts no thread; where
+                it does, each child is a fresh interpreter.
             environment: Variables for the server and its children, over this process's own.
         """
         self._preload = tuple(preload) if fork else ()
+        self._preload_threadless = tuple(preload_threadless) if fork else ()
         self._fork = fork
         self._environment = dict(environment or {})
         self._server: _ServerProcess | None = None
@@ -126,7 +130,9 @@ class TrialServer:
     def _running(self) -> "_ServerProcess":
         if self._server is None:
             try:
-                self._server = _ServerProcess(self._preload, self._fork, self._environment)
+                self._server = _ServerProcess(
+                    self._preload, self._preload_threadless, self._fork, self._environment
+                )
             except OSError as error:
                 raise RunnerError(
                     f"The process that starts trials cannot be started ({error}); "
@@ -157,7 +163,13 @@ class _ServerProcess:
         broken: Whether it died or does not answer.
     """
 
-    def __init__(self, preload: Sequence[str], fork: bool, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        preload: Sequence[str],
+        preload_threadless: Sequence[str],
+        fork: bool,
+        environment: Mapping[str, str],
+    ) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._socket, theirs = socket.socketpair()
         self.channel = Channel(self._socket)
@@ -165,7 +177,7 @@ class _ServerProcess:
         module = "rightbatch.measure.runners.server"
         command = [sys.executable, "-P", "-m", module, "--fd", str(theirs.fileno())]
         command += [] if fork else ["--no-fork"]
-        command += ["--preload", *preload]
+        command += ["--preload", *preload, "--preload-threadless", *preload_threadless]
         with theirs:
             self._process = subprocess.Popen(
                 command,

@@ -19,6 +19,7 @@ import warnings
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -27,6 +28,8 @@ from rightbatch.measure.runners.wire import START, Channel, Ended, Ready, Starte
 
 _PR_SET_CHILD_SUBREAPER = 36
 _REAP_SECONDS = 10.0
+_ACCELERATORS = ("nvidia[0-9]*", "kfd", "accel*", "vfio/[0-9]*")
+"""What GPUs and TPUs are called in /dev."""
 
 
 class Server:
@@ -175,15 +178,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--preload", nargs="*", default=[])
     parser.add_argument("--no-fork", action="store_true")
+    parser.add_argument("--preload-threadless", nargs="*", default=[])
     options = parser.parse_args(arguments)
-    for name in options.preload:
-        with suppress(Exception):  # a trial that needs it raises the error in its own words
-            importlib.import_module(name)
+    _import(options.preload)
+    fork = not options.no_fork and _import_threadless(options.preload_threadless)
     _forget_finalizers()
     gc.collect()
     gc.freeze()
     with suppress(ConnectionError):  # the parent is gone
-        Server(socket.socket(fileno=options.fd), fork=not options.no_fork).serve()
+        Server(socket.socket(fileno=options.fd), fork=fork).serve()
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        with suppress(Exception):  # a trial that needs it raises the error in its own words
+            importlib.import_module(name)
+
+
+def _import_threadless(names: Sequence[str]) -> bool:
+    """Import libraries that survive a fork as long as they have started nothing.
+
+    A fork copies the one thread that asks for it: what holds a lock or waits in another is lost.
+    TensorFlow and JAX start theirs with the first operation, not when they are imported; that is
+    looked at here, each time. A driver may be opened by an import without a thread, so where there
+    is an accelerator these libraries are left to the trials.
+
+    Returns:
+        Whether children may be forked from here.
+    """
+    threads = Path("/proc/self/task")
+    if not threads.exists() or any(
+        any(Path("/dev").glob(pattern)) for pattern in _ACCELERATORS
+    ):
+        return True
+    before = len(list(threads.iterdir()))
+    _import(names)
+    return len(list(threads.iterdir())) == before
 
 
 if __name__ == "__main__":

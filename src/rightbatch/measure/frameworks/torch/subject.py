@@ -146,6 +146,9 @@ class TorchSubject:
         """Number of examples in a batch."""
         return data.size(batch)
 
+    def warm_up(self, batch_size: int, micro_batch_size: int) -> None:
+        """Nothing: PyTorch runs as it is called."""
+
     def step(self, batch: Any, micro_batch_size: int) -> SupportsFloat:
         """One optimizer update, accumulated over micro-batches where the batch is larger."""
         self._optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,23 @@
+"""The runner of a workload: what its processes import and know beforehand."""
+
+from rightbatch.api.references import environment, preload, preload_threadless
+from rightbatch.measure.ports import Job
+from rightbatch.measure.runners import LocalRunner
+from rightbatch.records import Hardware
+
+
+def local_runner(job: Job, hardware: Hardware | None = None) -> LocalRunner:
+    """A runner on this machine.
+
+    Args:
+        job: The job of every trial, but for its probe.
+        hardware: The device of the trials; None to learn it from the first look.
+    """
+    where = job.workload
+    return LocalRunner(
+        job,
+        preload(where),
+        hardware=hardware,
+        preload_threadless=preload_threadless(where),
+        environment=environment(where),
+    )

@@ -1,0 +1,5 @@
+"""What a Keras user imports: `from rightbatch.keras import Workload`."""
+
+from rightbatch.measure.frameworks.keras.workload import Workload
+
+__all__ = ["Workload"]

@@ -1,0 +1,206 @@
+"""Batches of a Keras workload from arrays or `tf.data`: shuffled epochs, and slices of a batch."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from rightbatch.errors import UsageError
+
+_SHUFFLED = 16_384
+"""Examples that a `tf.data` pipeline without a shuffle of its own holds to draw from."""
+_SAMPLED_BATCHES = 8
+
+
+class Arrays:
+    """Examples in arrays: (x, y) or (x, y, sample_weight), each a structure of arrays.
+
+    Attributes:
+        count: Number of examples.
+    """
+
+    def __init__(self, data: Any, name: str) -> None:
+        self._data = keras.tree.map_structure(_array, data)
+        lengths = {len(leaf) for leaf in keras.tree.flatten(self._data)}
+        if len(lengths) != 1:
+            raise UsageError(f"The arrays of {name} differ in length: {sorted(lengths)}.")
+        self.count = lengths.pop()
+
+    def shuffled(self, batch_size: int, seed: int) -> Iterator[Any]:
+        """Batches without end, every epoch in a new order."""
+        generator = np.random.default_rng(seed)
+        while True:
+            order = generator.permutation(self.count)
+            for start in range(0, self.count, batch_size):
+                yield self._chosen(order[start : start + batch_size])
+
+    def in_order(self, batch_size: int) -> Iterator[Any]:
+        """One pass over the examples."""
+        for start in range(0, self.count, batch_size):
+            yield part(self._data, start, start + batch_size)
+
+    def hard(self, batch_size: int, longest: int) -> Iterator[Any]:
+        """So many whole batches, and the short last batch of an epoch."""
+        order = np.random.default_rng(0).permutation(self.count)
+        for _ in range(longest):
+            yield self._chosen(order[:batch_size])
+        if rest := self.count % batch_size:
+            yield self._chosen(order[-rest:])
+
+    def _chosen(self, index: np.ndarray[Any, Any]) -> Any:
+        return keras.tree.map_structure(lambda leaf: leaf[index], self._data)
+
+
+class Pipeline:
+    """Examples of a `tf.data` pipeline.
+
+    Args:
+        make: (batch_size, seed) -> a `tf.data.Dataset` of one epoch in batches; a seed of None
+            asks for batches in any order.
+        count: Number of examples.
+        threads: Threads that the pipeline may use; None for TensorFlow's own choice.
+        tensors: Whether batches stay TensorFlow tensors (False: they become arrays).
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int, int | None], Any],
+        count: int,
+        threads: int | None,
+        tensors: bool,
+    ) -> None:
+        self._make = make
+        self._threads = threads
+        self._tensors = tensors
+        self.count = count
+
+    def shuffled(self, batch_size: int, seed: int) -> Iterator[Any]:
+        """Batches without end, every epoch as the pipeline shuffles it."""
+        import tensorflow as tf
+
+        tf.random.set_seed(seed)
+        epoch = self._epoch(batch_size, seed)
+        while True:
+            yield from epoch if self._tensors else epoch.as_numpy_iterator()
+
+    def in_order(self, batch_size: int) -> Iterator[Any]:
+        """One pass over the examples."""
+        epoch = self._epoch(batch_size, None)
+        yield from epoch if self._tensors else epoch.as_numpy_iterator()
+
+    def hard(self, batch_size: int, longest: int) -> Iterator[Any]:
+        """The largest of a few batches, an ordinary one where they differ, and the short last."""
+        stream = self.shuffled(batch_size, 0)
+        drawn = [next(stream) for _ in range(min(_SAMPLED_BATCHES, -(-self.count // batch_size)))]
+        worst = max(drawn, key=_bytes)
+        for _ in range(longest):
+            yield worst
+        if _bytes(drawn[0]) < _bytes(worst):
+            yield drawn[0]
+        if rest := self.count % batch_size:
+            yield part(drawn[0], 0, rest)
+
+    def _epoch(self, batch_size: int, seed: int | None) -> Any:
+        import tensorflow as tf
+
+        options = tf.data.Options()
+        if self._threads is not None:
+            options.threading.private_threadpool_size = self._threads
+        return self._make(batch_size, seed).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+Data = Arrays | Pipeline
+
+
+def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
+    """Whatever a user gives as data.
+
+    Raises:
+        UsageError: It is neither arrays nor a `tf.data` pipeline, or its length is not known.
+    """
+    if hasattr(data, "element_spec") and hasattr(data, "padded_batch"):
+        _refuse_batched(data, name)
+        return Pipeline(_batched(data, name), _cardinality(data, f"{name} has"), threads, tensors)
+    if callable(data):
+        single = data(1)
+        if not hasattr(single, "element_spec"):
+            raise UsageError(
+                f"{name} is a function that gives a {type(single).__name__}; it must take a batch "
+                "size and give a tf.data.Dataset of one epoch in batches."
+            )
+        count = _cardinality(single, f"{name}(1) gives")
+        return Pipeline(lambda batch_size, seed: data(batch_size), count, threads, tensors)
+    if not isinstance(data, tuple) or not 1 <= len(data) <= 3:
+        raise UsageError(
+            f"{name} is a {type(data).__name__}; give a tuple of arrays (x, y), a tf.data.Dataset "
+            "of single examples, or a function of the batch size that gives one in batches."
+        )
+    arrays = Arrays(data, name)
+    if arrays.count == 0:
+        raise UsageError(f"{name} is empty.")
+    return arrays
+
+
+def size(batch: Any) -> int:
+    """Number of examples in a batch: the first dimension of its first array."""
+    return int(keras.tree.flatten(batch)[0].shape[0])
+
+
+def part(batch: Any, start: int, stop: int) -> Any:
+    """Examples start..stop of a batch, in the same structure."""
+    return keras.tree.map_structure(
+        lambda leaf: leaf[start:stop] if len(leaf.shape) > 0 else leaf, batch
+    )
+
+
+def _array(leaf: Any) -> np.ndarray[Any, Any]:
+    """A NumPy array, in Keras's own precision where it holds float64, as `fit` has it."""
+    array = np.asarray(leaf)
+    if array.ndim == 0 or array.dtype == object:
+        raise UsageError(
+            f"A {type(leaf).__name__} among the data is no array whose first dimension counts "
+            "examples; pad what is ragged, or give a tf.data pipeline."
+        )
+    return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
+
+
+def _batched(data: Any, name: str) -> Callable[[int, int | None], Any]:
+    import tensorflow as tf
+
+    shapes = [spec.shape for spec in tf.nest.flatten(data.element_spec)]
+    ragged = any(None in shape.as_list() for shape in shapes)
+
+    def make(batch_size: int, seed: int | None) -> Any:
+        examples = data if seed is None else data.shuffle(_SHUFFLED, seed=seed)
+        return examples.padded_batch(batch_size) if ragged else examples.batch(batch_size)
+
+    return make
+
+
+def _refuse_batched(data: Any, name: str) -> None:
+    """Refuse a pipeline that divides its examples into batches already."""
+    while data is not None:
+        if "Batch" in type(data).__name__ and "Unbatch" not in type(data).__name__:
+            raise UsageError(
+                f"{name} comes in batches already; leave out its .batch(...), or give a function "
+                "of the batch size: lambda batch_size: pipeline.batch(batch_size)."
+            )
+        data = getattr(data, "_input_dataset", None)
+
+
+def _cardinality(data: Any, what: str) -> int:
+    count = int(data.cardinality())
+    if count <= 0:
+        told = "no examples" if count == 0 else "no known number of examples"
+        raise UsageError(
+            f"{what} {told}; tell it with .apply(tf.data.experimental.assert_cardinality(n))."
+        )
+    return count
+
+
+def _bytes(batch: Any) -> int:
+    return sum(
+        int(np.prod(leaf.shape)) * leaf.dtype.size if hasattr(leaf.dtype, "size") else leaf.nbytes
+        for leaf in keras.tree.flatten(batch)
+    )

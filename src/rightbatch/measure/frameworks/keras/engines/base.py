@@ -1,0 +1,75 @@
+"""What every backend does with a compiled Keras model."""
+
+import random
+from typing import Any, Protocol
+
+import numpy as np
+
+from rightbatch.measure.ports import Device
+
+
+class Engine(Protocol):
+    """Runs a compiled model's own training and test steps as `fit` would.
+
+    Gradients are lists with one entry for each trainable variable, None where there is none.
+    """
+
+    device: Device
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Versions of the backend, as ("name", "version") pairs."""
+
+    def seed(self, seed: int) -> None:
+        """Seed Python, NumPy and the backend."""
+
+    def attach(self, model: Any) -> None:
+        """Work with this model from now on; its variables and its optimizer's are built."""
+
+    def place(self, batch: Any) -> Any:
+        """The batch as the backend's tensors on the device."""
+
+    def train(self, batch: Any) -> Any:
+        """One update on a batch; its loss, a scalar that the device may still be working on."""
+
+    def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
+        """The loss and the gradients of a batch, without an update."""
+
+    def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
+        """`total` + weight · gradients; the weighted gradients alone where there is no total."""
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Give the optimizer gradients to update with."""
+
+    def sqr_norm(self, gradients: list[Any]) -> float:
+        """Squared Euclidean norm of all gradients together."""
+
+    def test(self, batches: list[Any]) -> dict[str, float]:
+        """What the model's test step tells after some batches."""
+
+    def save(self) -> Any:
+        """A copy of every variable of the model and its optimizer."""
+
+    def restore(self, saved: Any) -> None:
+        """Set every variable back to a copy, which stays usable."""
+
+    def write_back(self) -> None:
+        """Have the model's own variables hold what was trained."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+
+    def flops(self, batch: Any) -> float | None:
+        """Floating-point operations of the gradients of a batch; None if not counted."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is this backend's way to say that memory ran out."""
+
+
+def seed_generators(seed: int) -> None:
+    """Seed Python's and NumPy's generators, from which Keras's layers draw seeds of their own.
+
+    `keras.utils.set_random_seed` would import TensorFlow wherever it is installed, which takes
+    seconds in each trial.
+    """
+    random.seed(seed)
+    np.random.seed(seed)

@@ -1,0 +1,198 @@
+"""A compiled Keras model on JAX: steps as `fit` makes them, stateless and compiled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.keras.accelerator import Accelerator
+from rightbatch.measure.frameworks.keras.catching import catching, loss_of
+from rightbatch.measure.frameworks.keras.engines.base import seed_generators
+from rightbatch.measure.ports import Device
+
+_SPELLINGS = ("RESOURCE_EXHAUSTED", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
+
+State = tuple[list[jax.Array], list[jax.Array], list[jax.Array]]
+"""Trainable variables, other variables of the model, variables of the optimizer."""
+
+
+class JaxEngine:
+    """Runs a model's steps on one JAX device: a CPU, a GPU or a TPU."""
+
+    def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
+        self._place = _device(device)
+        jax.config.update("jax_default_device", self._place)
+        on_cpu = self._place.platform == "cpu"
+        self.device: Device = host if on_cpu else _accelerator(self._place, host)
+        self._model: Any = None
+        self._state: State = ([], [], [])
+        self._last: Any = None
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Version of JAX."""
+        return (("jax", str(jax.__version__)),)
+
+    def seed(self, seed: int) -> None:
+        """Seed Python, NumPy and the backend."""
+        seed_generators(seed)
+
+    def attach(self, model: Any) -> None:
+        """Work with this model from now on."""
+        self._model = model
+        model.reset_metrics()
+        self._fresh_metrics = self.place([v.value for v in model.metrics_variables])
+        state = (
+            [variable.value for variable in model.trainable_variables],
+            [variable.value for variable in model.non_trainable_variables],
+            [variable.value for variable in model.optimizer.variables],
+        )
+        self._state = self.place(state)  # as later states are: else a step is compiled twice
+        self._train = self._compiled(self._train_on, donated=(0,))
+        self._gradient = self._compiled(self._gradient_of)
+        self._test = self._compiled(model.test_step)
+        self._apply = self._compiled(self._updated, donated=(0,))
+        self._added = self._compiled(_added, donated=(0,))
+        self._sqr_norm = self._compiled(_sqr_norm)
+
+    def place(self, batch: Any) -> Any:
+        """The batch on the device."""
+        return jax.device_put(batch, self._place)
+
+    def train(self, batch: Any) -> Any:
+        """One update on a batch; its loss."""
+        self._last, self._state = self._train(self._state, batch)
+        return self._last
+
+    def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
+        """The loss and the gradients of a batch, without an update."""
+        loss, gradients, others = self._gradient(self._state, batch)
+        self._state = (self._state[0], others, self._state[2])
+        return loss, gradients
+
+    def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
+        """`total` + weight · gradients."""
+        if total is None:
+            return [g * weight for g in gradients]
+        return self._added(total, gradients, weight)  # type: ignore[no-any-return]
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Give the optimizer gradients to update with."""
+        self._state = self._apply(self._state, gradients)
+        self._last = self._state
+
+    def sqr_norm(self, gradients: list[Any]) -> float:
+        """Squared Euclidean norm of all gradients together."""
+        return float(self._sqr_norm(gradients))
+
+    def test(self, batches: list[Any]) -> dict[str, float]:
+        """What the model's test step tells after some batches."""
+        trainable, others, _ = self._state
+        metrics = self._fresh_metrics
+        logs: dict[str, Any] = {}
+        for batch in batches:
+            logs, (_, _, metrics) = self._test((trainable, others, metrics), batch)
+        return {name: float(value) for name, value in logs.items()}
+
+    def save(self) -> Any:
+        """A copy of every variable of the model and its optimizer."""
+        return jax.tree.map(jnp.copy, self._state)
+
+    def restore(self, saved: Any) -> None:
+        """Set every variable back to a copy."""
+        self._state = jax.tree.map(jnp.copy, saved)
+
+    def write_back(self) -> None:
+        """Have the model's own variables hold what was trained."""
+        model = self._model
+        kinds = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+        )
+        for variables, values in zip(kinds, self.save(), strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        jax.block_until_ready(self._state)
+
+    def flops(self, batch: Any) -> float | None:
+        """Operations of the gradients of a batch, as XLA counts them."""
+        told = jax.jit(self._gradient_of).lower(self._state, batch).cost_analysis() or {}
+        return float(told.get("flops", 0.0)) or None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is JAX's way to say that memory ran out."""
+        if isinstance(error, MemoryError):
+            return True
+        told = isinstance(error, jax.errors.JaxRuntimeError)
+        return told and any(spelling in str(error) for spelling in _SPELLINGS)
+
+    def _compiled(
+        self, step: Callable[..., Any], donated: tuple[int, ...] = ()
+    ) -> Callable[..., Any]:
+        """A step as `fit` would run it."""
+        if self._model.run_eagerly or not self._model.jit_compile:
+            return step
+        return jax.jit(step, donate_argnums=donated)
+
+    def _train_on(self, state: State, batch: Any) -> tuple[Any, State]:
+        logs, (*after, _) = self._model.train_step((*state, self._fresh_metrics), batch)
+        return loss_of(logs, self._model), tuple(after)  # type: ignore[return-value]
+
+    def _gradient_of(self, state: State, batch: Any) -> tuple[Any, list[Any], list[Any]]:
+        model = self._model
+        with catching(model) as catcher:
+            logs, (_, others, *_) = model.train_step((*state, self._fresh_metrics), batch)
+        return loss_of(logs, model), catcher.caught(model), others
+
+    def _updated(self, state: State, gradients: list[Any]) -> State:
+        trainable, others, optimizer = state
+        trainable, optimizer = self._model.optimizer.stateless_apply(
+            optimizer, gradients, trainable
+        )
+        return trainable, others, optimizer
+
+
+def _added(total: list[Any], gradients: list[Any], weight: float) -> list[Any]:
+    return [t + g * weight for t, g in zip(total, gradients, strict=True)]
+
+
+def _sqr_norm(gradients: list[Any]) -> Any:
+    return sum(jnp.sum(jnp.square(g)) for g in gradients)
+
+
+def _device(asked: str | None) -> Any:
+    """The device to use.
+
+    Raises:
+        UsageError: JAX sees no such device.
+    """
+    if asked is None:
+        return jax.devices()[0]
+    kind, _, number = asked.partition(":")
+    try:
+        return jax.devices(kind)[int(number or 0)]
+    except (RuntimeError, ValueError, IndexError):
+        seen = ", ".join(sorted({one.platform for one in jax.devices()}))
+        raise UsageError(f"JAX sees no device {asked!r}; it sees {seen}.") from None
+
+
+def _accelerator(device: Any, host: Device) -> Accelerator:
+    """A GPU or TPU as JAX's allocator sees it."""
+
+    def memory() -> tuple[int, int]:
+        told = device.memory_stats() or {}
+        return int(told.get("bytes_in_use", 0)), int(told.get("peak_bytes_in_use", 0))
+
+    return Accelerator(
+        f"{device.platform}:{device.id}",
+        str(device.device_kind),
+        int((device.memory_stats() or {}).get("bytes_limit", 0)),
+        memory,
+        lambda: None,
+        host,
+    )

@@ -1,0 +1,192 @@
+"""A compiled Keras model on TensorFlow: steps as `fit` makes them, inside `tf.function`."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.keras.accelerator import Accelerator
+from rightbatch.measure.frameworks.keras.catching import catching, loss_of
+from rightbatch.measure.ports import Device
+
+_SPELLINGS = (
+    "Dst tensor is not initialized",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "RESOURCE_EXHAUSTED",
+)
+
+
+class TensorFlowEngine:
+    """Runs a model's steps on one TensorFlow device."""
+
+    def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
+        with suppress(RuntimeError):  # TensorFlow has begun: the environment has told it
+            if threads is not None:
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+                tf.config.threading.set_inter_op_parallelism_threads(threads)
+        self._place = _device(device)
+        on_gpu = self._place != "/CPU:0"
+        self.device: Device = _gpu(host) if on_gpu else host
+        self._model: Any = None
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Version of TensorFlow."""
+        return (("tensorflow", str(tf.__version__)),)
+
+    def seed(self, seed: int) -> None:
+        """Seed Python, NumPy and the backend."""
+        keras.utils.set_random_seed(seed)
+
+    def attach(self, model: Any) -> None:
+        """Work with this model from now on."""
+        self._model = model
+        self._train = self._function(self._train_on, model.jit_compile)
+        self._gradient = self._function(self._gradient_of, model.jit_compile)
+        self._test = self._function(model.test_step, model.jit_compile)
+        self._apply = self._function(self._update, False)
+        self._sqr_norm = self._function(_sqr_norm, False)
+
+    def place(self, batch: Any) -> Any:
+        """The batch as tensors."""
+        return tf.nest.map_structure(tf.convert_to_tensor, batch)
+
+    def train(self, batch: Any) -> Any:
+        """One update on a batch; its loss."""
+        return self._train(batch)
+
+    def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
+        """The loss and the gradients of a batch, without an update."""
+        return self._gradient(batch)  # type: ignore[no-any-return]
+
+    def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
+        """`total` + weight · gradients."""
+        scaled = [None if g is None else g * weight for g in gradients]
+        if total is None:
+            return scaled
+        return [g if t is None else t + g for t, g in zip(total, scaled, strict=True)]
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Give the optimizer gradients to update with."""
+        self._apply(gradients)
+
+    def sqr_norm(self, gradients: list[Any]) -> float:
+        """Squared Euclidean norm of all gradients together."""
+        return float(self._sqr_norm(gradients))
+
+    def test(self, batches: list[Any]) -> dict[str, float]:
+        """What the model's test step tells after some batches."""
+        self._model.reset_metrics()
+        logs: dict[str, Any] = {}
+        for batch in batches:
+            logs = self._test(batch)
+        return {name: float(value) for name, value in logs.items()}
+
+    def save(self) -> Any:
+        """A copy of every variable of the model and its optimizer."""
+        return [tf.identity(variable.value) for variable in self._variables()]
+
+    def restore(self, saved: Any) -> None:
+        """Set every variable back to a copy."""
+        for variable, value in zip(self._variables(), saved, strict=True):
+            variable.assign(value)
+
+    def write_back(self) -> None:
+        """Nothing: the model's own variables are trained."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        if self._place != "/CPU:0":
+            tf.test.experimental.sync_devices()
+
+    def flops(self, batch: Any) -> float | None:
+        """Operations of the gradients' matrix products and convolutions, as TensorFlow counts."""
+        traced = tf.function(self._gradient_of, autograph=False).get_concrete_function(batch)
+        options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+        told = tf.compat.v1.profiler.profile(traced.graph, options={**options, "output": "none"})
+        return float(told.total_float_ops) or None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is TensorFlow's way to say that memory ran out."""
+        if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+            return True
+        told = isinstance(error, tf.errors.OpError)
+        return told and any(spelling in str(error) for spelling in _SPELLINGS)
+
+    def _function(self, step: Callable[[Any], Any], jit_compile: bool) -> Callable[[Any], Any]:
+        """A step as `fit` would run it."""
+        if self._model.run_eagerly:
+            return step
+        made: Callable[[Any], Any] = tf.function(
+            step, reduce_retracing=True, jit_compile=jit_compile, autograph=False
+        )
+        return made
+
+    def _train_on(self, batch: Any) -> Any:
+        self._model.reset_metrics()  # so that the loss is this batch's
+        return loss_of(self._model.train_step(batch), self._model)
+
+    def _gradient_of(self, batch: Any) -> tuple[Any, list[Any]]:
+        model = self._model
+        model.reset_metrics()
+        with catching(model) as catcher:
+            logs = model.train_step(batch)
+        dense = [
+            tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g
+            for g in catcher.caught(model)
+        ]
+        return loss_of(logs, model), dense
+
+    def _update(self, gradients: list[Any]) -> None:
+        self._model.optimizer.apply(gradients, self._model.trainable_variables)
+
+    def _variables(self) -> list[Any]:
+        return [*self._model.variables, *self._model.optimizer.variables]
+
+
+def _sqr_norm(gradients: list[Any]) -> Any:
+    return tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients if g is not None])
+
+
+def _device(asked: str | None) -> str:
+    """The device to use, its memory set to grow.
+
+    Raises:
+        UsageError: There is no such device.
+    """
+    cards = tf.config.list_physical_devices("GPU")
+    kind = (asked or ("gpu" if cards else "cpu")).replace("cuda", "gpu").split(":")[0]
+    if kind not in ("cpu", "gpu") or (kind == "gpu" and not cards):
+        raise UsageError(
+            f"TensorFlow sees no device {asked!r} here; use --device cpu, or leave it out."
+        )
+    with suppress(RuntimeError):  # TensorFlow has begun: the environment has told it
+        if kind == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+        for card in cards:
+            tf.config.experimental.set_memory_growth(card, True)
+    return "/CPU:0" if kind == "cpu" else "/GPU:0"
+
+
+def _gpu(host: Device) -> Accelerator:
+    """The first GPU as TensorFlow's allocator sees it."""
+    from tensorflow.python.client import device_lib
+
+    (card,) = [d for d in device_lib.list_local_devices() if d.name.endswith("GPU:0")]
+
+    def memory() -> tuple[int, int]:
+        told = tf.config.experimental.get_memory_info("GPU:0")
+        return int(told["current"]), int(told["peak"])
+
+    return Accelerator(
+        "gpu:0",
+        card.physical_device_desc,
+        int(card.memory_limit),
+        memory,
+        lambda: tf.config.experimental.reset_memory_stats("GPU:0"),
+        host,
+    )

@@ -1,0 +1,124 @@
+"""A compiled Keras model on PyTorch: eager steps as `fit` makes them."""
+
+from typing import Any
+
+import keras
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.keras.catching import catching, loss_of
+from rightbatch.measure.frameworks.keras.engines.base import seed_generators
+from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
+from rightbatch.measure.ports import Device
+
+
+class TorchEngine:
+    """Runs a model's steps on the device that Keras uses on PyTorch."""
+
+    def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        place = keras.ops.zeros(()).device
+        if device is not None and torch.device(device).type != place.type:
+            raise UsageError(
+                f"Keras uses {place.type} on PyTorch here, not {device}; set KERAS_TORCH_DEVICE="
+                f"{device} in the environment."
+            )
+        self._place = place
+        self.device: Device = CudaDevice(place, host) if place.type == "cuda" else host
+        self._model: Any = None
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Version of PyTorch."""
+        return (("torch", str(torch.__version__)),)
+
+    def seed(self, seed: int) -> None:
+        """Seed Python, NumPy and the backend."""
+        seed_generators(seed)
+        torch.manual_seed(seed)
+
+    def attach(self, model: Any) -> None:
+        """Work with this model from now on."""
+        self._model = model
+        compiled = bool(model.jit_compile) and not model.run_eagerly
+        self._train = torch.compile(model.train_step) if compiled else model.train_step
+        self._test = torch.compile(model.test_step) if compiled else model.test_step
+
+    def place(self, batch: Any) -> Any:
+        """The batch as tensors on the device."""
+        return keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+
+    def train(self, batch: Any) -> Any:
+        """One update on a batch; its loss."""
+        self._model.reset_metrics()  # so that the loss is this batch's
+        self._model.train()
+        return loss_of(self._train(batch), self._model).detach()
+
+    def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
+        """The loss and the gradients of a batch, without an update."""
+        model = self._model
+        model.reset_metrics()
+        model.train()
+        with catching(model) as catcher:
+            logs = model.train_step(batch)
+        gradients = catcher.caught(model)
+        model.zero_grad(set_to_none=True)
+        return loss_of(logs, model).detach(), gradients
+
+    def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
+        """`total` + weight · gradients."""
+        scaled = [None if g is None else g * weight for g in gradients]
+        if total is None:
+            return scaled
+        return [g if t is None else t.add_(g) for t, g in zip(total, scaled, strict=True)]
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Give the optimizer gradients to update with."""
+        with torch.no_grad():
+            self._model.optimizer.apply(gradients, self._model.trainable_variables)
+
+    def sqr_norm(self, gradients: list[Any]) -> float:
+        """Squared Euclidean norm of all gradients together."""
+        return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
+
+    def test(self, batches: list[Any]) -> dict[str, float]:
+        """What the model's test step tells after some batches."""
+        self._model.reset_metrics()
+        self._model.eval()
+        logs: dict[str, Any] = {}
+        with torch.no_grad():
+            for batch in batches:
+                logs = self._test(batch)
+        return {name: float(value) for name, value in logs.items()}
+
+    def save(self) -> Any:
+        """A copy of every variable of the model and its optimizer."""
+        return [variable.value.detach().clone() for variable in self._variables()]
+
+    def restore(self, saved: Any) -> None:
+        """Set every variable back to a copy."""
+        with torch.no_grad():
+            for variable, value in zip(self._variables(), saved, strict=True):
+                variable.assign(value)
+
+    def write_back(self) -> None:
+        """Nothing: the model's own variables are trained."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        if self._place.type == "cuda":
+            torch.cuda.synchronize(self._place)
+
+    def flops(self, batch: Any) -> float | None:
+        """Operations of the gradients' matrix products and convolutions."""
+        with FlopCounterMode(display=False) as counter:
+            self.gradient(batch)
+        return float(counter.get_total_flops()) or None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is PyTorch's way to say that memory ran out."""
+        return is_out_of_memory(error)
+
+    def _variables(self) -> list[Any]:
+        return [*self._model.variables, *self._model.optimizer.variables]

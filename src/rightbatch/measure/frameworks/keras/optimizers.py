@@ -1,0 +1,171 @@
+"""The optimizers of a Keras workload: the compiled one, and the field's three beside it."""
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.keras.workload import Workload
+from rightbatch.records import OptimizerFacts, ScalingRule
+
+if TYPE_CHECKING:
+    from rightbatch.measure.frameworks.keras.workload import OptimizerFactory
+
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+def sgd(learning_rate: float) -> Any:
+    """Stochastic gradient descent with momentum 0.9."""
+    return keras.optimizers.SGD(learning_rate, momentum=0.9)
+
+
+def adam(learning_rate: float) -> Any:
+    """Adam with its authors' constants."""
+    return keras.optimizers.Adam(learning_rate)
+
+
+def rmsprop(learning_rate: float) -> Any:
+    """RMSprop with Keras's constants."""
+    return keras.optimizers.RMSprop(learning_rate)
+
+
+_DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
+    "sgd": (sgd, 0.05),
+    "adam": (adam, 1e-3),
+    "rmsprop": (rmsprop, 1e-3),
+}
+
+
+class Stretched(Schedule):  # type: ignore[misc]
+    """A schedule of the user's at another batch size and another learning rate.
+
+    Attributes:
+        factor: What its rates are multiplied by.
+        stretch: Steps of the schedule that one step here stands for, so that it ends after as many
+            examples.
+    """
+
+    def __init__(self, schedule: Any, factor: float) -> None:
+        self._schedule = schedule
+        self.factor = factor
+        self.stretch = 1.0
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        scaled = keras.ops.cast(step, "float32") * self.stretch
+        return self._schedule(scaled) * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        """What it is made of."""
+        return {"schedule": self._schedule, "factor": self.factor}
+
+
+def inner(optimizer: Any) -> Any:
+    """The optimizer itself, without what scales losses of a reduced precision."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def own_name(model: Any) -> str:
+    """What the optimizer that a model is compiled with is called, such as "adam"."""
+    return type(inner(model.optimizer)).__name__.lower()
+
+
+def own_rate(model: Any, workload: Workload) -> float:
+    """The learning rate of today.
+
+    Raises:
+        UsageError: It follows a schedule, and the workload does not tell it.
+    """
+    if workload.learning_rate is not None:
+        return workload.learning_rate
+    if isinstance(inner(model.optimizer)._learning_rate, Schedule):
+        raise UsageError(
+            "The model is compiled with a learning rate schedule; give Workload.learning_rate, "
+            "what you call its rate, such as its highest."
+        )
+    return float(f"{float(model.optimizer.learning_rate):.6g}")  # without float32's last digits
+
+
+def others(model: Any, workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bool]]:
+    """Every other optimizer: name -> (factory, learning rate, whether the user gave the rate).
+
+    Raises:
+        UsageError: One of them is called like the model's own.
+    """
+    own = own_name(model)
+    given: dict[str, tuple[OptimizerFactory, float, bool]] = {}
+    for name, entry in (workload.optimizers or {}).items():
+        if name == own:
+            raise UsageError(
+                f"The model is compiled with {own!r}, and an entry of Workload.optimizers is "
+                "called so too; give the entry another name."
+            )
+        factory, rate = entry if isinstance(entry, tuple) else (entry, None)
+        known = _DEFAULTS.get(name, (factory, 1e-3))[1]
+        given[name] = (factory, known if rate is None else rate, rate is not None)
+    defaults = {name: (*entry, False) for name, entry in _DEFAULTS.items() if name != own}
+    return {**given, **{n: e for n, e in defaults.items() if n not in given}}
+
+
+def set_up(model: Any, workload: Workload, name: str, learning_rate: float | None) -> None:
+    """Give a compiled model an optimizer by name, at a learning rate (None: the reference rate).
+
+    Raises:
+        UsageError: There is no such optimizer.
+    """
+    own = own_name(model)
+    if name == own:
+        _set_rate(inner(model.optimizer), own_rate(model, workload), learning_rate)
+        return
+    beside = others(model, workload)
+    if name not in beside:
+        raise UsageError(
+            f"The workload has no optimizer {name!r}; it has {', '.join([own, *beside])}."
+        )
+    factory, reference, _ = beside[name]
+    optimizer = factory(reference if learning_rate is None else float(learning_rate))
+    if inner(model.optimizer) is not model.optimizer:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    object.__setattr__(model, "optimizer", optimizer)  # past Keras's tracking of attributes
+
+
+def stretch(model: Any, factor: float) -> None:
+    """Have a schedule end after as many examples as at the reference batch size."""
+    schedule = inner(model.optimizer)._learning_rate
+    if isinstance(schedule, Stretched):
+        schedule.stretch = factor
+
+
+def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
+    """Plain facts of every optimizer, the user's own first."""
+    first = OptimizerFacts(
+        own_name(model), _rule(inner(model.optimizer)), own_rate(model, workload), tuned=True
+    )
+    described = [first]
+    for name, (factory, rate, tuned) in others(model, workload).items():
+        made = factory(rate)
+        if not isinstance(made, keras.optimizers.Optimizer):
+            raise UsageError(
+                f"The optimizer {name!r} of the workload gives a {type(made).__name__}; it must "
+                "take a learning rate and give a keras.optimizers.Optimizer."
+            )
+        described.append(OptimizerFacts(name, _rule(made), rate, tuned))
+    return tuple(described)
+
+
+def _rule(optimizer: Any) -> ScalingRule:
+    return "linear" if isinstance(optimizer, keras.optimizers.SGD) else "square_root"
+
+
+def _set_rate(optimizer: Any, reference: float, learning_rate: float | None) -> None:
+    rate = reference if learning_rate is None else float(learning_rate)
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, Schedule):
+        optimizer._learning_rate = Stretched(schedule, rate / reference)
+    else:
+        optimizer.learning_rate = rate
+
+
+def loss_scale(model: Any) -> float:
+    """What the model's optimizer multiplies losses by, so that small gradients keep their bits."""
+    return float(model.optimizer.scale_loss(keras.ops.ones(())))

@@ -1,0 +1,215 @@
+"""A Keras workload come alive: one compiled model at a time, on the backend Keras runs on."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any, SupportsFloat
+
+import keras
+
+from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.keras import data, optimizers
+from rightbatch.measure.frameworks.keras.engines import make_engine
+from rightbatch.measure.frameworks.keras.workload import Workload
+from rightbatch.measure.ports import Device, Footprint, StepPlan
+from rightbatch.records import Goal, WorkloadFacts, parse_goal
+
+_BATCH_DEPENDENT = (keras.layers.BatchNormalization,)
+
+
+class KerasSubject:
+    """A Keras workload on one device.
+
+    Args:
+        workload: What the user gave.
+        title: What to call it.
+        device: "cpu", "gpu" ...; None for the backend's own choice.
+        threads: Compute threads; None for the backend's default.
+        goal: A goal in words that replaces the workload's; empty to keep it.
+        host: The machine, as seen by the operating system.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        title: str,
+        device: str | None,
+        threads: int | None,
+        goal: str,
+        host: Device,
+    ) -> None:
+        self._workload = workload
+        self._title = workload.name or title
+        self._engine = make_engine(threads, device, host)
+        tensors = keras.backend.backend() == "tensorflow"
+        self._train = data.read(workload.train_data, "train_data", threads, tensors)
+        self._valid = data.read(workload.valid_data, "valid_data", threads, tensors)
+        self._valid_batches: list[Any] | None = None
+        self.goal: Goal = parse_goal(goal or workload.goal)
+        self.device: Device = self._engine.device
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.train_examples = self._train.count
+        self._model: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model that was started last, with what it was trained to."""
+        self._engine.write_back()
+        return self._model
+
+    def facts(self) -> WorkloadFacts:
+        """Plain facts of the workload; builds the model once to count its parameters."""
+        model = self._built()
+        kinds = {
+            type(part).__name__ for part in _layers(model) if isinstance(part, _BATCH_DEPENDENT)
+        }
+        described = optimizers.facts(model, self._workload)
+        self._engine.attach(model)
+        self._metric(self._engine.test([self._engine.place(next(self._valid.in_order(1)))]))
+        return WorkloadFacts(
+            title=self._title,
+            framework="keras",
+            train_examples=self.train_examples,
+            valid_examples=self._valid.count,
+            batch_size=min(self._workload.batch_size, self.train_examples),
+            optimizers=described,
+            goal=self.goal,
+            parameters=sum(int(keras.ops.size(v)) for v in model.trainable_variables),
+            batch_dependent_layers=tuple(sorted(kinds)),
+        )
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """Versions of Keras and its backend."""
+        return (("keras", str(keras.__version__)), *self._engine.versions())
+
+    def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
+        """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
+        self._engine.seed(seed)
+        self._model = self._built()
+        optimizers.set_up(self._model, self._workload, optimizer, learning_rate)
+        if not self._model.optimizer.built:
+            self._model.optimizer.build(self._model.trainable_variables)
+        self._engine.attach(self._model)
+
+    def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
+        """Training batches without end: shuffled epochs, each with its short last batch.
+
+        A learning rate schedule is stretched to end after as many examples as today.
+        """
+        optimizers.stretch(self._model, batch_size / self._workload.batch_size)
+        return self._train.shuffled(batch_size, seed)
+
+    def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
+        """What an epoch holds that needs most memory, hardest first."""
+        return self._train.hard(min(batch_size, self.train_examples), longest)
+
+    def size(self, batch: Any) -> int:
+        """Number of examples in a batch."""
+        return data.size(batch)
+
+    def warm_up(self, batch_size: int, micro_batch_size: int) -> None:
+        """Compile a whole and a short step and the validation, and leave no trace in the model."""
+        saved = self._engine.save()
+        for batch in self.hard_batches(batch_size, 1):
+            self.step(batch, micro_batch_size)
+        self.evaluate()
+        self._engine.restore(saved)
+
+    def step(self, batch: Any, micro_batch_size: int) -> SupportsFloat:
+        """One optimizer update, accumulated over micro-batches where the batch is larger."""
+        count = data.size(batch)
+        if count <= micro_batch_size:
+            return self._engine.train(self._engine.place(batch))  # type: ignore[no-any-return]
+        mean_loss, total = 0.0, None
+        for start in range(0, count, micro_batch_size):
+            piece = data.part(batch, start, start + micro_batch_size)
+            loss, gradients = self._engine.gradient(self._engine.place(piece))
+            weight = data.size(piece) / count
+            total = self._engine.added(total, gradients, weight)
+            mean_loss = mean_loss + loss * weight
+        if total is not None:
+            self._engine.apply(total)
+        return mean_loss
+
+    def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
+        """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
+        engine = self._engine
+        scale = optimizers.loss_scale(self._model)
+        total, small = None, []
+        for start in range(0, data.size(batch) - micro_batch_size + 1, micro_batch_size):
+            piece = data.part(batch, start, start + micro_batch_size)
+            _, gradients = engine.gradient(engine.place(piece))
+            small.append(engine.sqr_norm(gradients) / scale**2)
+            total = engine.added(total, gradients, 1.0)
+        whole = engine.sqr_norm(total) if total is not None else 0.0
+        return sum(small) / len(small), whole / (scale * len(small)) ** 2
+
+    def evaluate(self) -> float:
+        """The validation metric of the model as it is."""
+        if self._valid_batches is None:
+            batches = self._valid.in_order(self._workload.valid_batch_size)
+            self._valid_batches = [self._engine.place(batch) for batch in batches]
+        return self._metric(self._engine.test(self._valid_batches))
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        self._engine.synchronize()
+
+    def footprint(self, plan: StepPlan) -> Footprint:
+        """Nothing: tensors without data exist in PyTorch alone.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            "Memory is predicted for PyTorch workloads only, and this one is Keras; leave out "
+            "--predict to measure it."
+        )
+
+    def flops(self, batch: Any) -> float | None:
+        """Floating-point operations of the gradients of one step; None if not counted."""
+        return self._engine.flops(self._engine.place(batch))
+
+    def peak_flops_per_second(self) -> float | None:
+        """Best of several products of two square float32 matrices, 2n³ operations each."""
+        n = 768 if self.device.hardware(self.threads, None).device == "cpu" else 4096
+        a = keras.random.normal((n, n))
+        best = float("inf")
+        for _ in range(6):
+            begin = time.perf_counter()
+            float(keras.ops.matmul(a, a)[0, 0])  # waits for the product
+            best = min(best, time.perf_counter() - begin)
+        return 2 * n**3 / best
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an exception is the backend's way to say that memory ran out."""
+        return self._engine.is_out_of_memory(error)
+
+    def _built(self) -> Any:
+        """A fresh model with all its variables, from the first training example."""
+        model = self._workload.model()
+        if not isinstance(model, keras.Model):
+            raise UsageError(
+                f"Workload.model gives a {type(model).__name__}; it must give a keras.Model."
+            )
+        if not model.compiled:
+            raise UsageError(
+                "The model that Workload.model gives is not compiled; call its compile with an "
+                "optimizer, a loss and the metrics that the goal speaks of."
+            )
+        model._symbolic_build(data_batch=next(self._train.in_order(2)))
+        return model
+
+    def _metric(self, told: dict[str, float]) -> float:
+        """The metric that the goal speaks of, with or without Keras's prefix for validation."""
+        name = self.goal.metric
+        for candidate in (name, name.removeprefix("val_")):
+            if candidate in told:
+                return told[candidate]
+        raise UsageError(
+            f"The goal speaks of {name!r}; the model is compiled with {', '.join(told)}."
+        )
+
+
+def _layers(model: Any) -> list[Any]:
+    return list(model._flatten_layers())
