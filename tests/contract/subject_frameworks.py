@@ -128,4 +128,8 @@ def framework(name):
         from subject_accelerate import AccelerateFramework
 
         return AccelerateFramework()
+    if name.startswith("keras-"):
+        from subject_keras import KerasFramework
+
+        return KerasFramework(name.removeprefix("keras-"))
     return {"torch": TorchFramework}[name]()

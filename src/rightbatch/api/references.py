@@ -9,6 +9,7 @@ from typing import Any
 
 import cloudpickle
 
+from rightbatch.api.keras_backend import named_backend, picks_backend
 from rightbatch.errors import UsageError, WorkloadNotFound
 from rightbatch.records import WorkloadReference
 from rightbatch.zoo import ZOO
@@ -83,24 +84,14 @@ def preload(where: WorkloadReference) -> tuple[str, ...]:
 
 def preload_threadless(where: WorkloadReference) -> tuple[str, ...]:
     """Modules a fork server may import beforehand where that starts no thread."""
-    names = {name.split(".")[0] for name in _imported(where)} | _imported(where)
-    return _WITH_KERAS if names & {"keras", "rightbatch.keras"} else ()
+    names = {name.removeprefix("rightbatch.").split(".")[0] for name in _imported(where)}
+    return _WITH_KERAS if "keras" in names and not picks_backend(_tree(_source(where))) else ()
 
 
 def environment(where: WorkloadReference) -> dict[str, str]:
-    """Variables that trials need before anything is imported: the Keras backend that a file names.
-
-    Keras reads its backend as it is imported, mostly at the top of the very file that asks for one.
-    """
-    tree = _tree(_source(where))
-    asked = {
-        str(word.value.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Workload"
-        for word in node.keywords
-        if word.arg == "backend" and isinstance(word.value, ast.Constant) and word.value.value
-    }
-    return {"KERAS_BACKEND": asked.pop()} if len(asked) == 1 else {}
+    """Variables that trials need before anything is imported."""
+    backend = named_backend(_tree(_source(where)))
+    return {} if backend is None else {"KERAS_BACKEND": backend}
 
 
 def _imported(where: WorkloadReference) -> set[str]:

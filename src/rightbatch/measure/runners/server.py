@@ -207,9 +207,7 @@ def _import_threadless(names: Sequence[str]) -> bool:
         Whether children may be forked from here.
     """
     threads = Path("/proc/self/task")
-    if not threads.exists() or any(
-        any(Path("/dev").glob(pattern)) for pattern in _ACCELERATORS
-    ):
+    if not threads.exists() or any(any(Path("/dev").glob(pattern)) for pattern in _ACCELERATORS):
         return True
     before = len(list(threads.iterdir()))
     _import(names)

@@ -13,14 +13,14 @@ def choose_backend(asked: Backend | None) -> None:
     Raises:
         UsageError: Keras was imported with another backend already.
     """
-    if asked is None:
-        return
     loaded = sys.modules.get("keras")
     if loaded is None:
-        os.environ["KERAS_BACKEND"] = asked
-    elif loaded.backend.backend() != asked:
+        if asked is not None:
+            os.environ["KERAS_BACKEND"] = asked
+        return
+    wanted = asked or os.environ.get("KERAS_BACKEND") or loaded.backend.backend()
+    if loaded.backend.backend() != wanted:
         raise UsageError(
-            f"Keras was imported on {loaded.backend.backend()} before Workload.backend={asked!r} "
-            f"was known; set KERAS_BACKEND={asked} in the environment, or at the top of the file "
-            f"before `import keras`: os.environ['KERAS_BACKEND'] = {asked!r}."
+            f"Keras was imported on {loaded.backend.backend()} before {wanted} was asked for; set "
+            f"KERAS_BACKEND={wanted} in the environment."
         )

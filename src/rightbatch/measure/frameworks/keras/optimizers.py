@@ -36,7 +36,7 @@ _DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
 }
 
 
-class Stretched(Schedule):  # type: ignore[misc]
+class Stretched(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """A schedule of the user's at another batch size and another learning rate.
 
     Attributes:

@@ -137,11 +137,12 @@ class JaxEngine:
         """A step as `fit` would run it."""
         if self._model.run_eagerly or not self._model.jit_compile:
             return step
-        return jax.jit(step, donate_argnums=donated)
+        compiled: Callable[..., Any] = jax.jit(step, donate_argnums=donated)
+        return compiled
 
     def _train_on(self, state: State, batch: Any) -> tuple[Any, State]:
         logs, (*after, _) = self._model.train_step((*state, self._fresh_metrics), batch)
-        return loss_of(logs, self._model), tuple(after)  # type: ignore[return-value]
+        return loss_of(logs, self._model), tuple(after)
 
     def _gradient_of(self, state: State, batch: Any) -> tuple[Any, list[Any], list[Any]]:
         model = self._model
