@@ -10,7 +10,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-CONTRACT = Path(__file__).with_name("test_subject_contract.py")
+HERE = Path(__file__).parent
+CONTRACT = [HERE / "test_subject_contract.py", HERE / "keras_behaviour.py"]
 
 
 @pytest.mark.timeout(600)
@@ -26,7 +27,7 @@ def test_keras_keeps_the_contract(backend, tmp_path):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", CONTRACT],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *CONTRACT],
         env=os.environ | variables,
         capture_output=True,
         text=True,

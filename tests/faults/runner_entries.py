@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import importlib
 import mmap
 import os
 import signal
@@ -46,6 +47,20 @@ def count_imports(log, progress):
     """The module is imported by this file: by whom is told by the log it keeps."""
     runner_counter.value += 1
     return os.getpid(), os.getppid(), runner_counter.value, runner_counter.imported_by
+
+
+def who_imported(name, progress):
+    return importlib.import_module(name).imported_by, os.getpid(), os.getppid()
+
+
+def use_keras(_, progress):
+    import keras
+
+    net = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    net.compile(optimizer="sgd", loss="mse")
+    zeros, ones = keras.ops.zeros((8, 4)), keras.ops.ones((8, 1))
+    losses = [net.train_on_batch(zeros, ones) for _ in range(3)]
+    return keras.backend.backend(), float(losses[-1]) < float(losses[0])
 
 
 def many_shares(count, progress):

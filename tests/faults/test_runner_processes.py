@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -94,6 +95,14 @@ def test_a_preloaded_module_is_imported_by_the_server_alone():
         assert imported_by == parent != pid
         assert value == 1
         assert call(server, "count_imports").value[2] == 1
+
+
+def test_what_is_preloaded_if_it_starts_no_thread_is_imported_once_or_by_each_child():
+    environment = {"PYTHONPATH": str(Path(__file__).parent), "OPENBLAS_NUM_THREADS": "1"}
+    for name, forked in (("runner_counter", True), ("runner_thread", False)):
+        with TrialServer(preload_threadless=[name], environment=environment) as server:
+            by, pid, parent = call(server, "who_imported", name).value
+        assert by == (parent if forked else pid)
 
 
 def test_a_preload_that_is_missing_is_passed_over():
@@ -306,3 +315,19 @@ def test_torch_runs_in_forked_children_of_a_server_that_only_imported_it():
         assert call(server, "use_torch").value is True
         assert call(server, "use_torch").value is True
     print(f"start of a forked trial with torch preloaded: {min(starts[1:]) * 1000:.0f} ms")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_keras_runs_in_forked_children_of_a_server_that_only_imported_it(backend):
+    for name in ("keras", backend):
+        if find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    environment = {"KERAS_BACKEND": backend, **dict.fromkeys(names, "1")}
+    modules = ["rightbatch.measure.frameworks.keras.subject"]
+    with TrialServer(preload_threadless=modules, environment=environment) as server:
+        parent = call(server, "pids").value[1]
+        assert psutil.Process(parent).num_threads() == 1
+        for _ in range(2):
+            assert call(server, "use_keras").value == (backend, True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import rightbatch.keras
 from rightbatch import errors
 from rightbatch.cli.app import app
 from rightbatch.cli.stopping import Stopped
@@ -77,9 +78,13 @@ def test_python_compiles(page):
         compile(block, page.name, "exec")
 
 
-def test_every_field_of_a_workload_is_told_with_its_default():
-    told = {named(row[0]): row[1] for row in rows("docs/workloads.md", "The fields")}
-    fields = {field.name: field.default for field in dataclasses.fields(Workload)}
+@pytest.mark.parametrize(
+    ("page", "workload"),
+    [("docs/workloads.md", Workload), ("docs/keras.md", rightbatch.keras.Workload)],
+)
+def test_every_field_of_a_workload_is_told_with_its_default(page, workload):
+    told = {named(row[0]): row[1] for row in rows(page, "The fields")}
+    fields = {field.name: field.default for field in dataclasses.fields(workload)}
     assert list(told) == list(fields)
     for name, default in fields.items():
         expected = "" if default is dataclasses.MISSING else repr(default).replace("'", '"')

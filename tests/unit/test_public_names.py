@@ -12,9 +12,11 @@ from rightbatch.records import Advice, Choice, Fits
 HEAVY = (
     "torch",
     "lightning",
+    "keras",
+    "tensorflow",
+    "jax",
     "transformers",
     "accelerate",
-    "transformers",
     "numpy",
     "scipy",
     "sqlalchemy",
@@ -49,6 +51,7 @@ def test_the_public_names_are_these():
         "rightbatch.lightning",
         "rightbatch.transformers",
         "rightbatch.accelerate",
+        "rightbatch.keras",
         "rightbatch.records",
     ],
 )
@@ -72,6 +75,7 @@ def test_an_unknown_name_is_an_attribute_error():
         "import rightbatch.lightning",
         "import rightbatch.transformers",
         "import rightbatch.accelerate",
+        "import rightbatch.keras",
         "from rightbatch import Advice",
     ],
 )

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from rightbatch.api.references import preload, reference
+from rightbatch.api.references import environment, preload, preload_threadless, reference
 from rightbatch.errors import UsageError, WorkloadNotFound
 from rightbatch.measure.frameworks.loading import load_factory, load_subject
 from rightbatch.measure.ports import Job
@@ -257,6 +257,39 @@ def test_a_lightning_users_libraries_are_imported_beforehand(folder):
 def test_a_transformers_users_libraries_are_imported_beforehand(folder):
     (folder / "train.py").write_text("import rightbatch.transformers\n")
     assert {"torch", "transformers.trainer"} <= {*preload(reference("train.py:workload"))}
+
+
+KERAS = "import keras\nfrom rightbatch.keras import Workload\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "backend", "preloaded"),
+    [
+        ("", None, True),
+        ("def workload(): return Workload(model=m, backend='jax')\n", "jax", True),
+        ("def workload(): return Workload(model=m, backend=None)\n", None, True),
+        ("import os\nos.environ['KERAS_BACKEND'] = 'torch'\n", "torch", True),
+        ("import os\nos.environ['KERAS_BACKEND'] = os.environ['MINE']\n", None, False),
+        ("import os\nos.environ.setdefault('KERAS_BACKEND', 'jax')\n", None, False),
+        ("a = Workload(backend='jax')\nb = Workload(backend='torch')\n", None, True),
+        ("print(Client(backend='gloo'))\n", None, True),
+    ],
+)
+def test_the_keras_backend_that_a_file_names_is_known_before_it_runs(
+    folder, lines, backend, preloaded
+):
+    (folder / "train.py").write_text(KERAS + lines)
+    where = reference("train.py:workload")
+    assert environment(where) == ({} if backend is None else {"KERAS_BACKEND": backend})
+    subject = "rightbatch.measure.frameworks.keras.subject"
+    assert preload_threadless(where) == ((subject,) if preloaded else ())
+    assert subject not in preload(where)
+
+
+def test_what_is_not_keras_needs_no_backend(folder):
+    (folder / "train.py").write_text(SOURCE)
+    where = reference("train.py:workload")
+    assert (preload_threadless(where), environment(where)) == ((), {})
 
 
 def test_preloading_runs_none_of_the_users_code(folder):

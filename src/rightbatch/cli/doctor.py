@@ -72,5 +72,5 @@ def _warnings(load: float, swap: int, frameworks: list[str]) -> list[str]:
     if swap > 0:
         told.append("Swap is in use; a trial near the memory limit may slow instead of failing.")
     if not frameworks:
-        told.append("No framework is installed: pip install 'rightbatch[torch]'.")
+        told.append("No framework is installed: pip install 'rightbatch[torch]', or keras-jax.")
     return told

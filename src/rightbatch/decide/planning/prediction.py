@@ -24,8 +24,8 @@ def next_prediction(
 ) -> PredictProbe | None:
     """A prediction after the first trial; None where small sizes tell as much for less.
 
-    That is where all sizes would fit even if all that the first trial took grew with the batch, and
-    where the time is short.
+    That is where all sizes would fit even if all that the first trial took grew with the batch,
+    where the time is short, and with Keras, whose tensors always have data.
 
     Args:
         now: The study so far.
@@ -33,6 +33,8 @@ def next_prediction(
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
+    if now.facts.framework == "keras":
+        return None
     if any(of_kind(now.trials, PredictProbe)) or len(seen.points) != 1 or seen.failed:
         return None
     limit, (cap, _) = now.hardware.memory_limit_bytes, largest_tried(now.facts, now.settings)

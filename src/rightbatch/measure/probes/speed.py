@@ -11,6 +11,9 @@ from rightbatch.science.stats import median_interval
 _TIMING_SECONDS = 0.03
 """Steps are repeated until a timing lasts this long, far above the clock's resolution."""
 _MIN_ROUNDS, _MAX_ROUNDS = 6, 25
+_WARMING_SHARE = 0.75
+_MIN_SIZES = 4
+"""Once so much of the time is gone, mostly to compiling, no more than so many sizes are begun."""
 _NARROW = 0.02
 """Rounds end early once every median is known to 2% of itself."""
 
@@ -58,7 +61,8 @@ def measure_speed(
     """Warm every size up, then time them in interleaved rounds until the time is up.
 
     Sizes come in ascending order; the first one whose steps would take more than a sixth of the
-    time, judged by its predecessor, is left out with all that follow.
+    time, judged by its predecessor, is left out with all that follow. So are those for which there
+    is no time because a framework compiles long.
     """
     begin = time.perf_counter()
     subject.start(probe.optimizer, None, seed=0)
@@ -71,7 +75,8 @@ def measure_speed(
         if timers:
             last = timers[-1]
             step_seconds = last.seconds / last.steps * batch_size / last.batch_size
-            if 6 * step_seconds > probe.seconds:
+            late = time.perf_counter() - begin > _WARMING_SHARE * probe.seconds
+            if 6 * step_seconds > probe.seconds or (late and len(timers) >= _MIN_SIZES):
                 break
         timers.append(_Timer(subject, batch_size, probe.micro_batch_size))
         timers[-1].warm_up()

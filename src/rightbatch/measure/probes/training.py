@@ -33,10 +33,10 @@ def train(
     """Train until the goal, divergence, a missed milestone or a limit."""
     begin = time.perf_counter()
     subject.start(probe.optimizer, probe.learning_rate, probe.seed)
-    compiling = time.perf_counter()
     batches = subject.batches(probe.batch_size, probe.seed)
+    warming = time.perf_counter()
     subject.warm_up(probe.batch_size, probe.micro_batch_size)
-    compiling = time.perf_counter() - compiling
+    warming = time.perf_counter() - warming
     due = evaluation_examples(subject.train_examples)
     milestones = list(probe.milestones)
     points: list[TrainingPoint] = []
@@ -66,7 +66,7 @@ def train(
             outcome = _given_up(probe, points[-1], "the time for it was up")
         progress(min(1.0, max(step / probe.max_steps, seconds / probe.max_seconds)))
     other = time.perf_counter() - begin - seconds
-    return outcome, TrainingResult(tuple(points), seconds, other, compiling)
+    return outcome, TrainingResult(tuple(points), seconds, other, warming)
 
 
 def _ending(

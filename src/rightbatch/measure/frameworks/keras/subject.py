@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, SupportsFloat
 
 import keras
+import numpy as np
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras import data, optimizers
@@ -65,7 +66,8 @@ class KerasSubject:
         }
         described = optimizers.facts(model, self._workload)
         self._engine.attach(model)
-        self._metric(self._engine.test([self._engine.place(next(self._valid.in_order(1)))]))
+        first = next(self._valid.in_order(self._workload.valid_batch_size))
+        self._metric(self._engine.test([self._engine.place(first)]))
         return WorkloadFacts(
             title=self._title,
             framework="keras",
@@ -173,11 +175,12 @@ class KerasSubject:
     def peak_flops_per_second(self) -> float | None:
         """Best of several products of two square float32 matrices, 2n³ operations each."""
         n = 768 if self.device.hardware(self.threads, None).device == "cpu" else 4096
-        a = keras.random.normal((n, n))
+        numbers = np.random.default_rng(0).standard_normal((n, n), dtype="float32")
+        a = self._engine.place(numbers)
         best = float("inf")
         for _ in range(6):
             begin = time.perf_counter()
-            float(keras.ops.matmul(a, a)[0, 0])  # waits for the product
+            self._engine.wait_for(keras.ops.matmul(a, a))
             best = min(best, time.perf_counter() - begin)
         return 2 * n**3 / best
 

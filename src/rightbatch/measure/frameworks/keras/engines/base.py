@@ -58,6 +58,9 @@ class Engine(Protocol):
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
 
+    def wait_for(self, value: Any) -> None:
+        """Wait until a tensor is computed."""
+
     def flops(self, batch: Any) -> float | None:
         """Floating-point operations of the gradients of a batch; None if not counted."""
 

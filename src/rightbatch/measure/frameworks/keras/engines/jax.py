@@ -119,6 +119,10 @@ class JaxEngine:
         """Wait until the device has done what it was given."""
         jax.block_until_ready(self._state)
 
+    def wait_for(self, value: Any) -> None:
+        """Wait until a tensor is computed."""
+        jax.block_until_ready(value)
+
     def flops(self, batch: Any) -> float | None:
         """Operations of the gradients of a batch, as XLA counts them."""
         told = jax.jit(self._gradient_of).lower(self._state, batch).cost_analysis() or {}

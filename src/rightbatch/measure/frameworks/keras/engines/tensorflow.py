@@ -103,6 +103,10 @@ class TensorFlowEngine:
         if self._place != "/CPU:0":
             tf.test.experimental.sync_devices()
 
+    def wait_for(self, value: Any) -> None:
+        """Wait until a tensor is computed."""
+        self.synchronize()
+
     def flops(self, batch: Any) -> float | None:
         """Operations of the gradients' matrix products and convolutions, as TensorFlow counts."""
         traced = tf.function(self._gradient_of, autograph=False).get_concrete_function(batch)

@@ -93,13 +93,16 @@ class TorchEngine:
         return {name: float(value) for name, value in logs.items()}
 
     def save(self) -> Any:
-        """A copy of every variable of the model and its optimizer."""
-        return [variable.value.detach().clone() for variable in self._variables()]
+        """A copy of every variable of the model and its optimizer, and of the random state."""
+        values = [variable.value.detach().clone() for variable in self._variables()]
+        return values, torch.get_rng_state()
 
     def restore(self, saved: Any) -> None:
-        """Set every variable back to a copy."""
+        """Set everything back to a copy."""
+        values, random_state = saved
+        torch.set_rng_state(random_state)
         with torch.no_grad():
-            for variable, value in zip(self._variables(), saved, strict=True):
+            for variable, value in zip(self._variables(), values, strict=True):
                 variable.assign(value)
 
     def write_back(self) -> None:
@@ -109,6 +112,10 @@ class TorchEngine:
         """Wait until the device has done what it was given."""
         if self._place.type == "cuda":
             torch.cuda.synchronize(self._place)
+
+    def wait_for(self, value: Any) -> None:
+        """Wait until a tensor is computed."""
+        self.synchronize()
 
     def flops(self, batch: Any) -> float | None:
         """Operations of the gradients' matrix products and convolutions."""

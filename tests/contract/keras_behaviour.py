@@ -1,0 +1,346 @@
+"""What Keras workloads do beyond the contract, on the backend that Keras was imported on.
+
+Run by test_subject_contract_on_keras.py, once for each backend.
+"""
+
+from itertools import islice
+
+import keras
+import numpy as np
+import pytest
+from subject_frameworks import EXAMPLES, VALID, digits
+from subject_keras import model
+
+from rightbatch.errors import UsageError
+from rightbatch.keras import Workload
+from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.frameworks.keras.subject import KerasSubject
+from rightbatch.measure.ports import StepPlan
+
+IMAGES, LABELS = digits()
+TRAIN = (IMAGES[:EXAMPLES], LABELS[:EXAMPLES])
+LAYERS = keras.layers
+
+
+def subject(**changes):
+    plain = {
+        "model": model,
+        "train_data": TRAIN,
+        "valid_data": (IMAGES[-VALID:], LABELS[-VALID:]),
+        "goal": "accuracy >= 0.9",
+        "batch_size": 8,
+    }
+    return KerasSubject(Workload(**(plain | changes)), "mine", "cpu", 1, "", CpuDevice())
+
+
+def compiled(net, optimizer=None, **options):
+    net.compile(
+        optimizer=optimizer or keras.optimizers.SGD(0.1),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        **options,
+    )
+    return net
+
+
+def with_optimizer(optimizer):
+    return lambda: compiled(keras.Sequential([LAYERS.Input((64,)), LAYERS.Dense(10)]), optimizer())
+
+
+def weights(one):
+    return np.concatenate([w.ravel() for w in one.model.get_weights()])
+
+
+class Halved(keras.Sequential):
+    """Trains with a step of its own that halves every gradient."""
+
+    if keras.backend.backend() == "tensorflow":
+
+        def train_step(self, data):
+            import tensorflow as tf
+
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply([g / 2 for g in gradients], self.trainable_variables)
+            return {"loss": loss}
+
+    elif keras.backend.backend() == "jax":
+
+        def train_step(self, state, data):
+            import jax
+
+            trainable, others, optimizer, metrics = state
+            x, y = data
+
+            def loss_of(trainable):
+                y_pred, after = self.stateless_call(trainable, others, x, training=True)
+                return self.compute_loss(y=y, y_pred=y_pred), after
+
+            (loss, others), gradients = jax.value_and_grad(loss_of, has_aux=True)(trainable)
+            trainable, optimizer = self.optimizer.stateless_apply(
+                optimizer, [g / 2 for g in gradients], trainable
+            )
+            return {"loss": loss}, (trainable, others, optimizer, metrics)
+
+    else:
+
+        def train_step(self, data):
+            import torch
+
+            x, y = data
+            self.zero_grad()
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            loss.backward()
+            with torch.no_grad():
+                self.optimizer.apply(
+                    [v.value.grad / 2 for v in self.trainable_variables], self.trainable_variables
+                )
+            return {"loss": loss}
+
+
+def halved():
+    return compiled(
+        Halved([LAYERS.Input((64,)), LAYERS.Dense(16, activation="tanh"), LAYERS.Dense(10)])
+    )
+
+
+@pytest.mark.parametrize("micro", [20, 7])
+def test_a_training_step_of_the_users_own_is_what_trains(micro):
+    changes = []
+    for make in (model, halved):
+        one = subject(model=make)
+        one.start("sgd", 0.1, 0)
+        before = weights(one)
+        one.step(next(one.batches(20, 0)), micro)
+        changes.append(weights(one) - before)
+    np.testing.assert_allclose(changes[1], changes[0] / 2, rtol=1e-3, atol=1e-7)
+    assert np.abs(changes[1]).max() > 1e-4
+
+
+def test_squared_norms_see_the_gradients_of_the_users_own_step():
+    norms = []
+    for make in (model, halved):
+        one = subject(model=make)
+        one.start("sgd", 0.1, 0)
+        norms.append(one.sqr_norms(next(one.batches(24, 0)), 8))
+    np.testing.assert_allclose(norms[1], np.divide(norms[0], 4), rtol=1e-4)
+
+
+def test_warming_up_changes_nothing_that_training_sees():
+    def noisy():
+        layers = [LAYERS.Input((64,)), LAYERS.BatchNormalization(), LAYERS.Dropout(0.5)]
+        return compiled(keras.Sequential([*layers, LAYERS.Dense(10)]), keras.optimizers.Adam(0.01))
+
+    one = subject(model=noisy)
+    runs = []
+    for warmed in (False, True):
+        one.start("adam", 0.01, 3)
+        stream = one.batches(8, 3)
+        if warmed:
+            one.warm_up(8, 8)
+        runs.append([float(one.step(batch, 8)) for batch in islice(stream, 9)])
+    assert runs[0] == runs[1]
+    assert one.facts().batch_dependent_layers == ("BatchNormalization",)
+
+
+def test_the_loss_is_the_batchs_own_and_not_a_mean_since_the_start():
+    one = subject()
+    one.start("sgd", 1.0, 0)
+    batch = next(one.batches(50, 0))
+    losses = [float(one.step(batch, 50)) for _ in range(30)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_other_optimizers_go_by_their_names():
+    own = {"lion": keras.optimizers.Lion, "tuned": (keras.optimizers.SGD, 0.7)}
+    one = subject(optimizers=own)
+    told = {o.name: (o.rule, o.learning_rate, o.tuned) for o in one.facts().optimizers}
+    assert told == {
+        "sgd": ("linear", 0.1, True),
+        "lion": ("square_root", 0.001, False),
+        "tuned": ("linear", 0.7, True),
+        "adam": ("square_root", 0.001, False),
+        "rmsprop": ("square_root", 0.001, False),
+    }
+    one.start("tuned", None, 0)
+    before = weights(one)
+    batch = next(one.batches(20, 0))
+    one.step(batch, 20)
+    change = weights(one) - before
+    one.start("sgd", 0.7, 0)
+    one.step(batch, 7)
+    np.testing.assert_allclose(weights(one) - before, change, rtol=1e-3, atol=1e-6)
+
+
+def test_an_optimizer_of_another_kind_trains():
+    one = subject()
+    one.start("adam", 0.02, 0)
+    for batch in islice(one.batches(10, 0), 60):
+        one.step(batch, 10)
+    assert one.evaluate() > 0.5
+
+
+def test_an_optimizer_called_like_the_models_own_is_refused():
+    with pytest.raises(UsageError, match="give the entry another name"):
+        subject(optimizers={"sgd": keras.optimizers.SGD}).facts()
+
+
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(UsageError, match="'mine' of the workload gives a float"):
+        subject(optimizers={"mine": float}).facts()
+
+
+def test_a_schedule_keeps_its_shape_over_the_same_examples_at_another_rate():
+    def decaying():
+        return keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0))
+
+    with pytest.raises(UsageError, match=r"schedule; give Workload\.learning_rate"):
+        subject(model=with_optimizer(decaying)).facts()
+    one = subject(model=with_optimizer(decaying), learning_rate=0.1)
+    one.start("sgd", 0.4, 0)
+    batches = one.batches(16, 0)  # five steps, for ten of batch size 8
+    rates = []
+    for _ in range(6):
+        rates.append(float(one.model.optimizer.learning_rate))
+        one.step(next(batches), 16)
+    np.testing.assert_allclose(rates, [0.4, 0.32, 0.24, 0.16, 0.08, 0.0], atol=1e-6)
+
+
+def test_the_goal_may_have_keras_own_prefix():
+    one = subject(goal="val_accuracy >= 0.9")
+    one.start("sgd", None, 0)
+    assert 0 <= one.evaluate() <= 1
+
+
+def test_a_goal_about_a_metric_that_is_not_compiled_is_refused():
+    with pytest.raises(UsageError, match=r"speaks of 'f1'.* compiled with .*accuracy"):
+        subject(goal="f1 >= 0.9").facts()
+
+
+def test_the_validation_loss_can_be_the_goal():
+    one = subject(goal="loss <= 0.1")
+    one.start("sgd", 0.1, 0)
+    images, labels = IMAGES[-VALID:], LABELS[-VALID:]
+    logits = keras.ops.convert_to_numpy(one.model(images))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    expected = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(VALID), labels]
+    assert one.evaluate() == pytest.approx(expected.mean(), rel=1e-4)
+
+
+def test_weighted_examples_and_named_inputs_train():
+    def named():
+        inputs = {
+            "left": LAYERS.Input((32,), name="left"),
+            "right": LAYERS.Input((32,), name="right"),
+        }
+        joined = LAYERS.Concatenate()([inputs["left"], inputs["right"]])
+        return compiled(keras.Model(inputs, LAYERS.Dense(10)(joined)))
+
+    def halves(images):
+        return {"left": images[:, :32].astype("float64"), "right": images[:, 32:]}
+
+    counted = np.where(LABELS == 3, 0.0, 1.0)
+    one = subject(
+        model=named,
+        train_data=(halves(TRAIN[0]), TRAIN[1], counted[:EXAMPLES]),
+        valid_data=(halves(IMAGES[-VALID:]), LABELS[-VALID:]),
+    )
+    one.start("sgd", 0.5, 0)
+    batch = next(one.batches(20, 0))
+    assert (one.size(batch), set(batch[0])) == (20, {"left", "right"})
+    whole = float(one.step(batch, 20))
+    one.start("sgd", 0.5, 0)
+    assert float(one.step(batch, 7)) == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ((IMAGES[:9], LABELS[:8]), "differ in length"),
+        ((IMAGES[:0], LABELS[:0]), "train_data is empty"),
+        (IMAGES, "train_data is a ndarray; give a tuple"),
+        (([object()], [1]), "no array"),
+    ],
+)
+def test_data_that_cannot_be_counted_are_refused(data, told):
+    with pytest.raises(UsageError, match=told):
+        subject(train_data=data)
+
+
+def test_a_model_must_be_compiled():
+    with pytest.raises(UsageError, match="not compiled"):
+        subject(model=lambda: keras.Sequential([LAYERS.Dense(10)])).facts()
+    with pytest.raises(UsageError, match=r"must give a keras\.Model"):
+        subject(model=lambda: LAYERS.Dense(10)).facts()
+
+
+def test_memory_is_measured_and_not_predicted():
+    with pytest.raises(UsageError, match="predicted for PyTorch workloads only"):
+        subject().footprint(StepPlan("sgd", 8, 8, "cpu"))
+
+
+def pipeline():
+    return pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices(TRAIN)
+
+
+def epoch(one, batch_size, seed):
+    batches = islice(one.batches(batch_size, seed), -(-EXAMPLES // batch_size))
+    return [np.asarray(x) for x, _ in batches]
+
+
+@pytest.mark.parametrize(
+    "make", [pipeline, lambda: lambda size: pipeline().shuffle(EXAMPLES).batch(size)]
+)
+def test_a_pipeline_gives_every_example_once_an_epoch_in_a_new_order(make):
+    one = subject(train_data=make())
+    one.start("sgd", 0.1, 0)
+    first = epoch(one, 8, 1)
+    assert [len(x) for x in first] == [8] * 6 + [2]
+    rows = {row.tobytes() for x in first for row in x}
+    assert len(rows) == EXAMPLES == one.train_examples
+    two = np.concatenate([np.asarray(x) for x, _ in islice(one.batches(10, 1), 10)])
+    assert not np.array_equal(two[:EXAMPLES], two[EXAMPLES:])
+    sizes = [one.size(batch) for batch in one.hard_batches(8, 2)]
+    assert sizes == [8, 8, 2]
+
+
+def test_a_pipeline_of_examples_is_shuffled_by_the_seed():
+    one = subject(train_data=pipeline())
+    one.start("sgd", 0.1, 0)
+    first, again, other = (np.concatenate(epoch(one, 8, seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_model_trains_and_validates_on_pipelines():
+    one = subject(train_data=pipeline(), valid_data=lambda size: pipeline().batch(size))
+    one.start("sgd", 0.5, 0)
+    one.warm_up(10, 10)
+    for batch in islice(one.batches(10, 0), 60):
+        one.step(batch, 10)
+    assert one.evaluate() > 0.6
+    small, large = one.sqr_norms(next(one.batches(24, 0)), 8)
+    assert small > large > 0
+
+
+def test_pipelines_that_cannot_be_used_are_refused_with_the_remedy():
+    with pytest.raises(UsageError, match="in batches already; leave out"):
+        subject(train_data=pipeline().batch(8).prefetch(1))
+    with pytest.raises(UsageError, match="assert_cardinality"):
+        subject(train_data=pipeline().filter(lambda x, y: y > 3))
+    with pytest.raises(UsageError, match=r"function that gives a int"):
+        subject(train_data=lambda size: size)
+
+
+def test_the_longest_of_a_few_padded_batches_comes_first():
+    tf = pytest.importorskip("tensorflow")
+    lengths = [1, 2, 3, 9, 1, 2, 1, 1]
+    words = tf.ragged.constant([[1] * n for n in lengths])
+    data = tf.data.Dataset.from_tensor_slices((words, [0] * 8)).map(
+        lambda x, y: (x.to_tensor() if isinstance(x, tf.RaggedTensor) else x, y)
+    )
+    one = subject(train_data=data)
+    drawn = [np.asarray(x).shape for x, _ in one.hard_batches(2, 2)]
+    assert drawn[:2] == [(2, 9), (2, 9)]

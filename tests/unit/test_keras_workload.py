@@ -1,0 +1,33 @@
+"""What a Keras workload checks before Keras is imported."""
+
+import pytest
+
+from rightbatch.errors import UsageError
+from rightbatch.keras import Workload
+
+PLAIN = {
+    "model": None,
+    "train_data": ([1.0],),
+    "valid_data": ([1.0],),
+    "goal": "loss <= 1",
+    "batch_size": 8,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
+        ({"valid_batch_size": -1}, "valid_batch_size is -1"),
+        ({"learning_rate": 0.0}, r"learning_rate is 0\.0; it must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"backend": "mxnet"}, "backend is 'mxnet'; use 'tensorflow', 'jax', 'torch'"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named(change, told):
+    with pytest.raises(UsageError, match=told):
+        Workload(**(PLAIN | change))
+
+
+def test_its_framework_is_keras():
+    assert Workload(**PLAIN).framework == "keras"
