@@ -62,6 +62,10 @@ def profiled_peak(workload: Workload, plan: StepPlan) -> int:
         subject.step(batch, plan.micro_batch_size)
         subject.evaluate()
         subject.step(batch, plan.micro_batch_size)
+    return highest(profiler)
+
+
+def highest(profiler: profile) -> int:
     now = peak = 0
     for event in profiler.profiler.kineto_results.events():
         if event.name() == "[memory]":
@@ -129,6 +133,23 @@ def test_checkpointing_keeps_less_for_the_backward_pass():
     checkpointed = subject.footprint(replace(plan, checkpointing=True))
     assert checkpointed.method == "fake"
     assert checkpointed.peak_bytes < 0.9 * plain.peak_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn", "transformer", "lstm"])
+def test_inference_is_predicted_as_well_and_needs_less(name):
+    workload = small_validation(getattr(WORKLOADS, name)())
+    plan = StepPlan("adam", 40, 40, "cpu", inference=True)
+    footprint = subject_of(workload).footprint(plan)
+    assert footprint.method == "fake"
+    subject = subject_of(workload)
+    gc.collect()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        subject.start(plan.optimizer, None, seed=0)
+        subject.infer(WorstExamples(workload, 40).batch(40))
+    assert footprint.peak_bytes == pytest.approx(highest(profiler), rel=0.02)
+    training = subject_of(workload).footprint(replace(plan, inference=False))
+    assert footprint.peak_bytes < training.peak_bytes
 
 
 def test_a_model_without_blocks_cannot_be_checkpointed():

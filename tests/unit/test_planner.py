@@ -172,6 +172,14 @@ def test_a_prediction_saves_trials_even_where_it_is_rough(share):
     assert "predicted" in fit.predicted
 
 
+def test_inference_is_asked_for_in_every_trial_and_keeps_no_batch_size():
+    settings = Settings(stages=("memory",), inference=True, batch_size=20_000)
+    recording = run_study(World(bytes_per_example=700_000), settings)
+    assert all(trial.probe.inference for trial in recording.trials[1:])
+    assert advise(recording).fits.memory.accumulation is None
+    assert {p.accumulation_steps for p in probes(recording, MemoryProbe)} == {1}
+
+
 def test_where_steps_cannot_be_followed_small_sizes_tell_where_to_look():
     world = World(bytes_per_example=700_000, predicted_share=None)
     recording = run_study(world, Settings(stages=("memory",)))

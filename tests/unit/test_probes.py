@@ -250,21 +250,21 @@ def wide():
     )  # fmt: skip
 
 
-def peaks(factory, *asked):
+def peaks(factory, *asked, inference=False):
     """Peaks of fresh processes above what they hold before the first step, in bytes.
 
     Args:
         factory: Gives the workload.
         *asked: (optimizer, batch size) pairs.
+        inference: Whether forward passes alone are made.
     """
     where = reference(factory)
     runner = LocalRunner(Job(where, DescribeProbe(), device="cpu", threads=1), preload(where))
     found = []
     try:
         for optimizer, batch_size in asked:
-            outcome, result = runner.run(
-                MemoryProbe(optimizer, batch_size, 2 * GIB), lambda _: None
-            )
+            probe = MemoryProbe(optimizer, batch_size, 2 * GIB, inference=inference)
+            outcome, result = runner.run(probe, lambda _: None)
             assert outcome.status is Status.OK
             assert result.step_seconds > 0
             found.append(result.peak_bytes - result.baseline_bytes)
@@ -288,6 +288,13 @@ def activations():
         train_data=(x, x[:, :1]), valid_data=(x[:8], x[:8, :1]), loss=mse, metric=error,
         goal="error <= 0", optimizer=torch.optim.SGD, batch_size=16, learning_rate=1e-4,
     )  # fmt: skip
+
+
+def test_inference_keeps_no_activations_and_no_state():
+    """A forward pass holds two of the tensors that training keeps at once."""
+    (training,) = peaks(activations, ("SGD", 3072))
+    (forward,) = peaks(activations, ("SGD", 3072), inference=True)
+    assert forward < 0.8 * training
 
 
 def test_peak_memory_grows_linearly_with_the_batch():

@@ -26,6 +26,7 @@ def predict_memory(
     max_batch_size: int | None = None,
     threads: int | None = None,
     what_if: bool = True,
+    inference: bool = False,
     progress: Progress | None = None,
 ) -> PredictResult:
     """Predict what memory training needs, and the largest micro-batch that fits.
@@ -45,6 +46,7 @@ def predict_memory(
         max_batch_size: Largest micro-batch to consider.
         threads: Compute threads.
         what_if: Whether to answer for other optimizers, precisions and the like as well.
+        inference: Whether forward passes alone are meant, as when a model serves.
         progress: Told the share that is done.
 
     Raises:
@@ -64,6 +66,7 @@ def predict_memory(
         max_batch_size=max_batch_size,
         devices=tuple(other for other in others if other.name != target.name) if what_if else (),
         what_if=what_if,
+        inference=inference,
     )
     where = reference(workload)
     runner = local_runner(Job(where, probe, device="cpu", threads=threads))

@@ -54,6 +54,7 @@ def make_settings(
     seed: int = 0,
     batch_size: int | None = None,
     multiple_of: int = 1,
+    inference: bool = False,
 ) -> Settings:
     """Settings from what a user types.
 
@@ -73,6 +74,7 @@ def make_settings(
         seed: Seed of the study.
         batch_size: Batch size to keep by accumulating micro-batches.
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
+        inference: Whether the memory stage makes forward passes alone.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
@@ -113,6 +115,7 @@ def make_settings(
             seed=seed,
             batch_size=batch_size,
             multiple_of=multiple_of,
+            inference=inference,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

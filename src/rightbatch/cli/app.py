@@ -87,6 +87,7 @@ def memory(
     predict: opt.Predict = False,
     on: opt.On = None,
     device_memory: opt.DeviceMemory = None,
+    inference: opt.Inference = False,
     json: opt.Json = False,
 ) -> None:
     """Find the largest micro-batch that fits, by running it; or predict it for another device.
@@ -101,7 +102,7 @@ def memory(
         predict_memory(
             workload, json=json, on=on, device_memory=device_memory, memory_limit=memory_limit,
             device=device, optimizers=opt.split(optimizers), margin=margin,
-            max_batch_size=max_batch_size, threads=threads,
+            max_batch_size=max_batch_size, threads=threads, inference=inference,
         )  # fmt: skip
         return
     from rightbatch.cli.memory import find_memory
@@ -110,7 +111,7 @@ def memory(
         workload, device, json=json, store=store, resume=resume,
         budget=time_limit, memory_limit=memory_limit, margin=margin,
         max_batch_size=max_batch_size, multiple_of=multiple_of, batch_size=batch_size,
-        optimizers=opt.split(optimizers), threads=threads,
+        optimizers=opt.split(optimizers), threads=threads, inference=inference,
     )  # fmt: skip
 
 

@@ -79,6 +79,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Predict = Annotated[
     bool, typer.Option("--predict", help="Predict it, without a trial on the device.")
 ]
+Inference = Annotated[
+    bool, typer.Option("--inference", help="For forward passes alone, as when a model serves.")
+]
 On = Annotated[
     str | None, typer.Option(help="With --predict: a GPU by name, such as rtx4090 or a100-80g.")
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, SupportsFloat
+from typing import Any, Literal, Protocol, SupportsFloat, runtime_checkable
 
 from rightbatch.records import (
     Goal,
@@ -76,6 +76,7 @@ class StepPlan:
         device: Where the step would run; decides which kernels stand for the user's calls.
         precision: "fp32" or "bf16"; None for the workload's own.
         checkpointing: Whether repeated blocks of the model recompute their activations.
+        inference: Whether it is a forward pass alone.
     """
 
     optimizer: str
@@ -84,6 +85,7 @@ class StepPlan:
     device: Literal["cpu", "cuda"]
     precision: Precision | None = None
     checkpointing: bool = False
+    inference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,14 @@ class Subject(Protocol):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is this framework's way to say that memory ran out."""
+
+
+@runtime_checkable
+class Infers(Protocol):
+    """What a subject is besides where it can make forward passes alone."""
+
+    def infer(self, batch: Batch) -> None:
+        """A forward pass in evaluation mode, without gradients, as the metric makes it."""
 
 
 class Runner(Protocol):

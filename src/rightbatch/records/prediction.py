@@ -100,6 +100,7 @@ class PredictResult:
         reason: Why they were followed by running them; empty where they were not.
         warnings: What makes the prediction less sure, one sentence each.
         alternatives: What other choices would need.
+        inference: Whether forward passes alone were followed.
     """
 
     target: MemoryTarget
@@ -119,3 +120,4 @@ class PredictResult:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     alternatives: tuple[MemoryAlternative, ...] = ()
+    inference: bool = False

@@ -25,6 +25,8 @@ class MemoryProbe:
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
         accumulation_steps: Micro-batches per optimizer step: gradients of the one before are held
             while the next is computed, which takes more memory than one micro-batch alone.
+        inference: Whether each step is a forward pass alone, in evaluation mode and without
+            gradients.
     """
 
     optimizer: str
@@ -33,6 +35,7 @@ class MemoryProbe:
     steps: int = 2
     seconds_limit: float = 120.0
     accumulation_steps: int = 1
+    inference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class PredictProbe:
         what_if: Whether to follow steps of other optimizers, precisions and the like as well.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
         verify: Whether to follow the answer itself; else the line near it will do.
+        inference: Whether to follow a forward pass alone, in evaluation mode and without gradients.
     """
 
     optimizer: str
@@ -136,6 +140,7 @@ class PredictProbe:
     what_if: bool = True
     seconds_limit: float = 600.0
     verify: bool = True
+    inference: bool = False
 
 
 Probe = DescribeProbe | MemoryProbe | SpeedProbe | NoiseProbe | TrainingProbe | PredictProbe

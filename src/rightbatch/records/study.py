@@ -32,6 +32,7 @@ class Settings:
         seed: Seed of everything random in the study.
         batch_size: Batch size to keep by accumulating micro-batches; None for the workload's own.
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
+        inference: Whether the memory stage makes forward passes alone, as when a model serves.
     """
 
     budget_seconds: float = 180.0
@@ -49,6 +50,7 @@ class Settings:
     seed: int = 0
     batch_size: int | None = None
     multiple_of: int = 1
+    inference: bool = False
 
 
 @dataclass(frozen=True, slots=True)

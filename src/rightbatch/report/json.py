@@ -162,6 +162,7 @@ def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
         "lack_of_fit": fit.lack_of_fit if fit else None,
         "capped_by": fit.capped_by if fit else None,
         "margin": fit.margin if fit else None,
+        "mode": "inference" if recording.study.settings.inference else "training",
         "trials": fit.trials if fit else 0,
         "seconds": fit.seconds if fit else 0.0,
         "prediction": fit.predicted or None if fit else None,

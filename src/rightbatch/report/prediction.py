@@ -43,6 +43,7 @@ def prediction_json(title: str, result: PredictResult) -> Json:
         "device": result.target.name,
         "device_kind": result.target.kind,
         "optimizer": result.optimizer,
+        "mode": "inference" if result.inference else "training",
         "reference_batch_size": result.reference_batch_size,
         "largest_batch_size": result.largest_batch_size,
         "safe_batch_size": result.safe_batch_size,
@@ -85,7 +86,8 @@ def _alternative_json(row: MemoryAlternative) -> Json:
 def print_prediction(title: str, result: PredictResult, console: Console) -> None:
     """Print what fits, of what it is made, and what other choices would need."""
     limit = f"{size(result.limit_bytes)} of {result.target.name}"
-    console.print(f"{title}, predicted for {limit} with {result.optimizer}", style="dim")
+    how = "inference" if result.inference else result.optimizer
+    console.print(f"{title}, predicted for {limit} with {how}", style="dim")
     console.print(_headline(result), style="bold")
     console.print(
         f"Memory is about {size(max(0.0, result.bytes_fixed))} "

@@ -160,7 +160,9 @@ def fit_memory(
         seconds=seen.seconds + sum(trial.wall_seconds for trial in predictions),
         predicted=how_predicted(trials),
         enforced_by=seen.enforced_by,
-        accumulation=accumulation(
+        accumulation=None
+        if settings.inference
+        else accumulation(
             safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, facts
         ),
     )

@@ -66,21 +66,32 @@ def next_memory_probe(
     ahead = next_prediction(now, seen, seconds_left, deadline)
     if ahead is not None:
         return ahead
-    name = now.optimizers[0].name
     alone = now.settings.stages == ("memory",)
     steps = _STEPS_ALONE if alone else _STEPS_AMONG_OTHERS
     size = (
         None if seen.accumulated else _affordable(_next_size(now, seen), seen, seconds_left, steps)
     )
     if size is not None:
-        return MemoryProbe(name, size, limit, steps, deadline)
+        return _probe(now, size, steps, deadline)
     size = _to_settle(now, seen, seconds_left) if alone else None
     if size is not None:
-        return MemoryProbe(name, size, limit, LONG_STEPS, deadline)
-    size = _accumulating(now, seen)
-    if size is not None:
-        return MemoryProbe(name, size, limit, steps, deadline, accumulation_steps=2)
-    return None
+        return _probe(now, size, LONG_STEPS, deadline)
+    size = None if now.settings.inference else _accumulating(now, seen)
+    return None if size is None else _probe(now, size, steps, deadline, accumulation_steps=2)
+
+
+def _probe(
+    now: Situation, size: int, steps: int, deadline: float, accumulation_steps: int = 1
+) -> MemoryProbe:
+    return MemoryProbe(
+        optimizer=now.optimizers[0].name,
+        batch_size=size,
+        limit_bytes=now.hardware.memory_limit_bytes,
+        steps=steps,
+        seconds_limit=deadline,
+        accumulation_steps=accumulation_steps,
+        inference=now.settings.inference,
+    )
 
 
 def _affordable(size: int | None, seen: Tried, seconds_left: float, steps: int) -> int | None:

@@ -9,6 +9,8 @@ from rightbatch.decide.advice.memory import Tried
 from rightbatch.decide.advice.prediction import predicted_line, prediction
 from rightbatch.records import MemoryTarget, PredictProbe
 
+_FOLLOWED = ("torch",)
+"""Frameworks whose steps can be followed without data."""
 _LEAST_SECONDS = 20.0
 """A prediction takes five to ten seconds, some small trials' worth."""
 _TIMES_A_TRIAL = 5
@@ -33,9 +35,8 @@ def next_prediction(
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    if now.facts.framework == "keras":
-        return None
-    if any(of_kind(now.trials, PredictProbe)) or len(seen.points) != 1 or seen.failed:
+    asked = any(of_kind(now.trials, PredictProbe))
+    if asked or now.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
         return None
     limit, (cap, _) = now.hardware.memory_limit_bytes, largest_tried(now.facts, now.settings)
     size, peak = seen.points[0]
@@ -50,6 +51,7 @@ def next_prediction(
         max_batch_size=cap,
         what_if=False,
         verify=False,
+        inference=now.settings.inference,
         seconds_limit=min(deadline, seconds_left),
     )
 

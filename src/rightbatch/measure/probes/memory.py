@@ -2,7 +2,8 @@
 
 import time
 
-from rightbatch.measure.ports import Pressure, Progress, Subject
+from rightbatch.errors import UsageError
+from rightbatch.measure.ports import Batch, Infers, Pressure, Progress, Subject
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Status
 
 _VALIDATED_AFTER = 1
@@ -19,6 +20,8 @@ def measure_memory(
 ) -> tuple[Outcome, MemoryResult | None]:
     """Train on the longest examples, validate, go on as a second epoch would, the short batch last.
 
+    For inference, forward passes on the same batches.
+
     Returns:
         The outcome and what was measured: out of memory where the peak passes the limit, slowed
         where memory was short without failing.
@@ -33,13 +36,13 @@ def measure_memory(
     step_seconds = 0.0
     for number, batch in enumerate(batches):
         begin = time.perf_counter()
-        subject.step(batch, probe.batch_size)
+        _step(subject, probe, batch)
         subject.synchronize()
         if number < probe.steps:
             step_seconds = time.perf_counter() - begin
         if number == 0:  # the allocator finds its sizes in the first step
             before = _with_retries(before, device.pressure())
-        if number == _VALIDATED_AFTER:
+        if number == _VALIDATED_AFTER and not probe.inference:
             subject.evaluate()
         progress((number + 1) / (probe.steps + 2))
     peak, after = device.peak_bytes(), device.pressure()
@@ -55,6 +58,17 @@ def measure_memory(
     if peak > probe.limit_bytes:
         return out_of_memory(probe.batch_size), result
     return _slowed(probe.batch_size, result) or Outcome(Status.OK), result
+
+
+def _step(subject: Subject, probe: MemoryProbe, batch: Batch) -> None:
+    if not probe.inference:
+        subject.step(batch, probe.batch_size)
+    elif isinstance(subject, Infers):
+        subject.infer(batch)
+    else:
+        raise UsageError(
+            "Forward passes alone are measured for PyTorch workloads only; leave --inference out."
+        )
 
 
 def out_of_memory(batch_size: int) -> Outcome:

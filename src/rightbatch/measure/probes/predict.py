@@ -1,9 +1,10 @@
 """Memory predicted without the device: peaks at a few batch sizes, a line, what fits, what if."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.ports import Footprint, Progress, StepPlan, Subject
+from rightbatch.measure.ports import Footprint, Infers, Progress, StepPlan, Subject
 from rightbatch.records import (
     MemoryAlternative,
     MemoryTarget,
@@ -44,7 +45,7 @@ def predict_memory(
     optimizer = probe.optimizer or facts.optimizers[0].name
     cap = min(facts.train_examples, probe.max_batch_size or facts.train_examples)
     start = min(facts.batch_size, cap)
-    plan = StepPlan(optimizer, start, start, probe.target.kind)
+    plan = StepPlan(optimizer, start, start, probe.target.kind, inference=probe.inference)
     overhead = probe.target.context_bytes
     if probe.target.kind == "cpu":
         overhead += _resident_overhead(subject, plan)
@@ -75,6 +76,7 @@ def predict_memory(
         reason=search.first.reason,
         warnings=search.warnings(),
         alternatives=(*alternatives, *_devices(what_if, probe, fixed, slope, overhead)),
+        inference=probe.inference,
     )
 
 
@@ -212,8 +214,12 @@ def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
     subject.start(plan.optimizer, None, seed=0)
     subject.device.reset_peak()
     for batch in subject.hard_batches(plan.batch_size, 2):
-        subject.step(batch, plan.batch_size)
-    subject.evaluate()
+        if not plan.inference:
+            subject.step(batch, plan.batch_size)
+        elif isinstance(subject, Infers):
+            subject.infer(batch)
+    if not plan.inference:
+        subject.evaluate()
     peak = subject.device.peak_bytes()
     return max(0, peak - subject.footprint(plan).peak_bytes)
 
@@ -266,21 +272,30 @@ def _what_if(
 ) -> tuple[MemoryAlternative, ...]:
     """Other optimizers, precisions, gradient checkpointing, and accumulation."""
     asked: list[tuple[Change, str, StepPlan]] = [
-        ("optimizer", one.name, replace(plan, optimizer=one.name)) for one in facts.optimizers
+        ("precision", "fp32", replace(plan, precision="fp32")),
+        ("precision", "bf16 autocast", replace(plan, precision="bf16")),
     ]
-    asked.append(("precision", "fp32", replace(plan, precision="fp32")))
-    asked.append(("precision", "bf16 autocast", replace(plan, precision="bf16")))
-    asked.append(("checkpointing", "of repeated blocks", replace(plan, checkpointing=True)))
-    for steps in (2, 4):
-        micro = -(-plan.batch_size // steps)
-        if plan.batch_size >= 2 * steps:
-            words = f"{plan.batch_size} as {steps} × {micro}"
-            asked.append(("accumulation", words, replace(plan, micro_batch_size=micro)))
+    if not plan.inference:
+        asked = [*_optimizers(facts, plan), *asked, *_ways_to_step(plan)]
     rows: list[MemoryAlternative] = []
     for number, one in enumerate(asked):
         rows.append(what_if.row(*one))
         progress(0.4 + 0.6 * (number + 1) / len(asked))
     return tuple(rows)
+
+
+def _optimizers(facts: WorkloadFacts, plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
+    for one in facts.optimizers:
+        yield "optimizer", one.name, replace(plan, optimizer=one.name)
+
+
+def _ways_to_step(plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
+    yield "checkpointing", "of repeated blocks", replace(plan, checkpointing=True)
+    for steps in (2, 4):
+        micro = -(-plan.batch_size // steps)
+        if plan.batch_size >= 2 * steps:
+            words = f"{plan.batch_size} as {steps} × {micro}"
+            yield "accumulation", words, replace(plan, micro_batch_size=micro)
 
 
 def _devices(

@@ -81,13 +81,7 @@ class Footprints:
             faker.model(subject.model)
             faker.optimizer(subject.optimizer)
             valid = [faker.same(one) for one in valid]
-        tracker = LiveStorage(count_rises=plan.device == "cpu")
-        tracker.add(subject.model.parameters(), "parameters")
-        tracker.add(subject.model.buffers(), "buffers")
-        tracker.add(_state(subject.optimizer), "optimizer_state")
-        moved = plan.micro_batch_size if plan.device == "cuda" else plan.batch_size
-        tracker.add(_tensors(batch), "batch", min(1.0, moved / plan.batch_size))
-        _watch(subject, tracker)
+        tracker = _tracker(subject, plan, batch)
         answers = AnswerItems()
         with ExitStack() as modes:
             if faker is not None:
@@ -97,14 +91,17 @@ class Footprints:
             if plan.device == "cuda":
                 modes.enter_context(as_on_cuda())
             tracker.expect(expected.get("first", ()))
-            subject.step(batch, plan.micro_batch_size)
-            tracker.add(_tensors(valid), "batch", _valid_share(subject, plan))
-            tracker.expect(expected.get("validation", ()))
-            answers.any_kind = True
-            validated = _evaluate(subject, _largest(valid), faker)
-            answers.any_kind = False
-            tracker.expect(expected.get("second", ()))
-            subject.step(batch, plan.micro_batch_size)
+            if plan.inference:
+                answers.any_kind = True
+                subject.evaluate_on([batch])
+                validated = True
+            else:
+                subject.step(batch, plan.micro_batch_size)
+                tracker.add(_tensors(valid), "batch", _valid_share(subject, plan))
+                tracker.expect(expected.get("validation", ()))
+                validated = _evaluate(subject, _largest(valid), faker, answers)
+                tracker.expect(expected.get("second", ()))
+                subject.step(batch, plan.micro_batch_size)
         if not validated:
             rise = self._real_validation(subject, plan)
             tracker.rise(rise)
@@ -163,8 +160,8 @@ class Footprints:
                 self._inside[kind, worst.longest] = self._operations(subject, kind, batch)
             runs.append(self._inside[kind, worst.longest])
         return {
-            phase: inside.grown(runs[0][phase], runs[1][phase], sizes, plan.micro_batch_size)
-            for phase in ("first", "validation", "second")
+            phase: inside.grown(first, runs[1][phase], sizes, plan.micro_batch_size)
+            for phase, first in runs[0].items()
         }
 
     def _operations(
@@ -172,11 +169,15 @@ class Footprints:
     ) -> dict[Phase, tuple[inside.Operation, ...]]:
         _start(subject, plan)
         largest = _largest(subject.valid_batches())
-        runs: dict[Phase, Callable[[], object]] = {
-            "first": lambda: subject.step(batch, plan.micro_batch_size),
-            "validation": lambda: subject.evaluate_on([largest]),
-            "second": lambda: subject.step(batch, plan.micro_batch_size),
-        }
+        runs: dict[Phase, Callable[[], object]]
+        if plan.inference:
+            runs = {"first": lambda: subject.evaluate_on([batch])}
+        else:
+            runs = {
+                "first": lambda: subject.step(batch, plan.micro_batch_size),
+                "validation": lambda: subject.evaluate_on([largest]),
+                "second": lambda: subject.step(batch, plan.micro_batch_size),
+            }
         with as_on_cuda() if plan.device == "cuda" else nullcontext():
             return {phase: tuple(inside.operations(run)) for phase, run in runs.items()}
 
@@ -186,15 +187,30 @@ def _valid_share(subject: TorchSubject, plan: StepPlan) -> float:
     return 0.0 if plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple) else 1.0
 
 
-def _evaluate(subject: TorchSubject, batch: Any, faker: Faker | None) -> bool:
+def _evaluate(subject: TorchSubject, batch: Any, faker: Faker | None, answers: AnswerItems) -> bool:
     """Whether the metric could be computed; on fake tensors it need not."""
+    answers.any_kind = True
     try:
         subject.evaluate_on([batch])
     except Exception:
         if faker is None:
             raise
         return False
+    finally:
+        answers.any_kind = False
     return True
+
+
+def _tracker(subject: TorchSubject, plan: StepPlan, batch: Any) -> LiveStorage:
+    """A tracker that knows what is there before the first step."""
+    tracker = LiveStorage(count_rises=plan.device == "cpu")
+    tracker.add(subject.model.parameters(), "parameters")
+    tracker.add(subject.model.buffers(), "buffers")
+    tracker.add(_state(subject.optimizer), "optimizer_state")
+    moved = plan.micro_batch_size if plan.device == "cuda" else plan.batch_size
+    tracker.add(_tensors(batch), "batch", min(1.0, moved / plan.batch_size))
+    _watch(subject, tracker)
+    return tracker
 
 
 def _start(subject: TorchSubject, plan: StepPlan) -> None:

@@ -202,6 +202,10 @@ class TorchSubject:
         finally:
             self._model.train()
 
+    def infer(self, batch: Any) -> None:
+        """A forward pass in evaluation mode, without gradients, as the metric makes it."""
+        self.evaluate_on([data.to_device(batch, self._place)])
+
     def variant(self, precision: Precision | None) -> "TorchSubject":
         """The same workload in another precision, with nothing started."""
         twin = copy.copy(self)
