@@ -28,7 +28,7 @@ class Configured:
     ) -> tuple[Callable[[int, int], float] | None, tuple[str, ...]]:
         """The schedule over the same epochs at any batch size.
 
-        The scheduler is stepped to its end, once, and what it did to the learning rate kept.
+        The optimizer is of no other use afterwards: its scheduler is stepped with it.
 
         Args:
             epochs: Passes over the training data in all; None where they are not known.
@@ -58,7 +58,7 @@ class Configured:
         if options.get("interval", "epoch") == "step":
             periods = max(1, round(epochs * -(-examples // batch_size)))
         count = math.ceil(periods / every)
-        return rates.stretched(rates.record(scheduler, self.optimizer, count), periods / every), ()
+        return rates.stretched(rates.Factors(scheduler, self.optimizer, count), periods / every), ()
 
 
 def configured(module: Any) -> Configured:

@@ -154,6 +154,8 @@ def _schedule(
     trainer: Any, epochs: float, examples: int
 ) -> tuple[Callable[[int, int], float] | None, tuple[str, ...]]:
     """The Trainer's schedule over the same epochs at any batch size, or why there is none."""
+    if trainer.args.lr_scheduler_type == "constant":
+        return None, ()
     steps = max(1, round(epochs * -(-examples // arguments.batch_size(trainer.args))))
     optimizer = trainer.create_optimizer()
     scheduler = trainer.create_scheduler(num_training_steps=steps, optimizer=optimizer)
@@ -161,8 +163,7 @@ def _schedule(
     if isinstance(scheduler, ReduceLROnPlateau) or not isinstance(scheduler, LRScheduler):
         name = type(scheduler).__name__
         return None, (f"{name} is left out: it depends on how training goes.",)
-    factors = rates.record(scheduler, optimizer, steps)
-    return (rates.stretched(factors, steps) if set(factors) != {1.0} else None), ()
+    return rates.stretched(rates.Factors(scheduler, optimizer, steps), steps), ()
 
 
 def _length(dataset: Any) -> Callable[[Any], int] | None:
