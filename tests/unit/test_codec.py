@@ -58,6 +58,7 @@ FACTS = WorkloadFacts(
     parameters=9000,
     batch_dependent_layers=("BatchNorm1d",),
     notes=("The sampler is left out.",),
+    names=(("per_device_train_batch_size", "micro_batch_size"),),
 )
 HARDWARE = Hardware("cpu", "a processor", 2, 1, 2**33, 2**32, "Linux", (("torch", "2.13"),))
 POINT = TrainingPoint(step=10, examples=320, seconds=0.1 + 0.2, metric=0.5, loss=1e-300)

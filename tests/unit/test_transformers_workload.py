@@ -115,6 +115,9 @@ def test_the_reference_is_what_the_arguments_train_with(workload):
     assert (made.batch_size, made.learning_rate, made.epochs) == (12, 1e-2, 5)
     assert (made.clip_norm, made.precision, made.valid_batch_size) == (0.5, "fp32", 5)
     assert made.notes == ()
+    assert [name for name, _ in made.names] == [
+        "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate",
+    ]  # fmt: skip
     steps = workload(max_steps=6, bf16=True, max_grad_norm=0.0)
     assert (steps.epochs, steps.clip_norm, steps.precision) == (2, None, "bf16")
 

@@ -72,6 +72,17 @@ def test_the_verdict_names_what_to_use_and_what_it_gains():
     assert verdict["What binds"].startswith("critical batch size")
 
 
+def test_the_verdict_tells_the_settings_by_the_names_of_the_users_library():
+    recording, advice = digits()
+    assert "To set" not in dict(make_view(recording, advice).verdict)
+    names = (("per_device_size", "micro_batch_size"), ("rate", "learning_rate"), ("no", "thing"))
+    facts = replace(recording.study.facts, names=names)
+    told = make_view(replace(recording, study=replace(recording.study, facts=facts)), advice)
+    best = advice.recommended
+    expected = f"per_device_size={best.micro_batch_size}, rate={best.learning_rate:.3g}"
+    assert dict(told.verdict)["To set"] == expected
+
+
 def test_the_recommended_row_of_the_table_is_set_apart():
     table = make_view(*digits()).sizes
     assert [table.rows[place][0] for place in table.strong] == ["128"]

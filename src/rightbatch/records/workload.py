@@ -61,6 +61,7 @@ class WorkloadFacts:
         parameters: Number of trainable parameters.
         batch_dependent_layers: Kinds of layers whose result depends on the micro-batch (BatchNorm).
         notes: What differs from the user's own training, one sentence each.
+        names: (name, field of a `Choice`) pairs: what the user's library calls the settings.
     """
 
     title: str
@@ -73,3 +74,4 @@ class WorkloadFacts:
     parameters: int
     batch_dependent_layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()

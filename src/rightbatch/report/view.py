@@ -154,6 +154,8 @@ def _verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
         ("Learning rate", f"{words.learning_rate(best.learning_rate)} with {best.optimizer}"),
         ("An epoch", _epoch(study, best)),
     ]
+    if study.facts is not None and study.facts.names:
+        rows.insert(2, ("To set", _in_the_users_names(study.facts.names, best)))
     if best.seconds_to_goal is not None:
         rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
     if best.epochs_to_goal is not None:
@@ -183,6 +185,16 @@ def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
 def _micro(best: Choice) -> str:
     micro = words.micro_batches(best.micro_batch_size, best.accumulation_steps)
     return f"{words.count(best.batch_size)} = micro-batch {micro}"
+
+
+def _in_the_users_names(names: tuple[tuple[str, str], ...], best: Choice) -> str:
+    """The settings as the user's library calls them, to be pasted."""
+    settings = {
+        "micro_batch_size": str(best.micro_batch_size),
+        "accumulation_steps": str(best.accumulation_steps),
+        "learning_rate": f"{best.learning_rate:.3g}",
+    }
+    return ", ".join(f"{name}={settings[field]}" for name, field in names if field in settings)
 
 
 def _epoch(study: Study, best: Choice) -> str:

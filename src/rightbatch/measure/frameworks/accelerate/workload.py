@@ -37,6 +37,10 @@ def make_workload(
         "collate": train.collate,
         "workers": train.workers,
         "valid_batch_size": valid.batch_size,
+        "names": (
+            ("batch_size", "micro_batch_size"),
+            ("gradient_accumulation_steps", "accumulation_steps"),
+        ),
         "notes": train.notes,
     }
     return Workload(

@@ -66,6 +66,10 @@ def make_workload(
         "collate": train.collate,
         "workers": train.workers,
         "valid_batch_size": valid.batch_size,
+        "names": (
+            ("batch_size", "micro_batch_size"),
+            ("accumulate_grad_batches", "accumulation_steps"),
+        ),
         "notes": (*known.notes, *train.notes, *unscheduled, *left_out),
     }
     return Workload(

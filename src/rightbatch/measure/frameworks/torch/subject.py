@@ -95,6 +95,7 @@ class TorchSubject:
             parameters=sum(p.numel() for p in trainable),
             batch_dependent_layers=tuple(sorted(kinds)),
             notes=self._workload.notes,
+            names=self._workload.names,
         )
 
     def versions(self) -> tuple[tuple[str, str], ...]:

@@ -49,6 +49,8 @@ class Workload:
         items: (batch) -> how many items the loss is the mean over, such as tokens; None for
             examples. Micro-batches are weighted by it.
         notes: What differs from the user's own training, one sentence each, told with the advice.
+        names: What the user's code calls "micro_batch_size", "accumulation_steps" and
+            "learning_rate", as (name, one of these) pairs: the verdict tells them so.
     """
 
     framework: ClassVar[str] = "torch"
@@ -74,6 +76,7 @@ class Workload:
     length: Callable[[Any], int] | Sequence[int] | None = None
     items: Callable[[Any], int] | None = None
     notes: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

@@ -24,6 +24,17 @@ def optimizer_name(args: Any) -> str:
     return str(getattr(args.optim, "value", args.optim))
 
 
+def names(args: Any) -> tuple[tuple[str, str], ...]:
+    """What the arguments call the recommended settings; none where devices share a batch."""
+    if devices(args) > 1:
+        return ()
+    return (
+        ("per_device_train_batch_size", "micro_batch_size"),
+        ("gradient_accumulation_steps", "accumulation_steps"),
+        ("learning_rate", "learning_rate"),
+    )
+
+
 def precision(args: Any) -> Literal["fp32", "bf16"]:
     """The precision that the arguments ask for.
 

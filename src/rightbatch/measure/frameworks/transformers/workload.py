@@ -45,6 +45,7 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
         "valid_batch_size": valid.batch_size,
         "length": _length(train.dataset),
         "items": steps.items,
+        "names": arguments.names(args),
         "notes": (*train.notes, *unscheduled, *_left_out(trainer)),
     }
     return Workload(
