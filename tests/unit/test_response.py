@@ -110,6 +110,29 @@ def test_intervals_cover_the_truth_of_smooth_surfaces():
     assert 0.90 <= np.mean(covered) <= 1.0
 
 
+def test_intervals_cover_the_truth_of_uneven_surfaces_as_often_as_they_say():
+    """Bowls drawn from what is believed before, and waves on them (Rahimi and Recht 2007)."""
+    rng = np.random.default_rng(3)
+    covered = []
+    for _ in range(200):
+        weights = np.array([0, 0, 0, -0.1, 0.12, 0]) + rng.normal(size=6) * [
+            3.0, 0.25, 0.04, 0.35, 0.06, 0.10,
+        ]  # fmt: skip
+        pace = rng.normal(size=(200, 2)) / [1.5, 1.0]
+        phase = rng.uniform(0, 2 * np.pi, 200)
+
+        def truth(u, v, weights=weights, pace=pace, phase=phase):
+            waves = np.cos(pace @ [u, v] + phase).sum() * math.sqrt(2 / 200)
+            return weights @ [1, u, u * u, v, v * v, u * v] + 0.18 * waves
+
+        at = [(rng.integers(-3, 4), rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0])) for _ in range(12)]
+        seen = [Observation(u, v, truth(u, v) + 0.12 * rng.normal()) for u, v in at]
+        fresh = [(rng.uniform(-3, 3), rng.uniform(-1, 1)) for _ in range(5)]
+        mean, sd = ResponseSurface(seen).predict(fresh)
+        covered += [abs(truth(*p) - m) <= 1.96 * s for p, m, s in zip(fresh, mean, sd, strict=True)]
+    assert 0.90 <= np.mean(covered) <= 0.98
+
+
 def test_predictions_stay_finite_with_many_equal_observations():
     seen = [Observation(0, 0, 1.0)] * 200
     mean, sd = ResponseSurface(seen).predict([(0, 0)])
