@@ -28,17 +28,17 @@ from transformers import (
 import rightbatch.transformers  # rightbatch
 
 LIBRARIES = {"NumPy": np, "SciPy": scipy.stats, "PyTorch": torch}
-EACH = 1500
+EACH = 1200
 """Sentences of each library."""
 
 
 def sentences(module) -> list[str]:
-    """Sentences of 5 to 20 words from the documentation of a module, each once."""
+    """Sentences of 5 to 12 words from the documentation of a module, each once."""
     found = set()
     for name in dir(module):
         text = inspect.getdoc(getattr(module, name)) or ""
         found |= {" ".join(s.split()).lower() for s in re.split(r"(?<=[.:])\s|\n\s*\n", text)}
-    return sorted(s for s in found if 5 <= len(s.split()) <= 20 and ">>>" not in s)
+    return sorted(s for s in found if 5 <= len(s.split()) <= 12 and ">>>" not in s)
 
 
 def words(text: str) -> list[str]:
@@ -58,7 +58,7 @@ def load():
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]"
     )
-    tokens = tokenizer(texts, truncation=True, max_length=24)["input_ids"]
+    tokens = tokenizer(texts, truncation=True, max_length=16)["input_ids"]
     rows = [{"input_ids": ids, "labels": i // EACH} for i, ids in enumerate(tokens)]
     rows = [rows[i] for i in shuffle(len(rows))]
     return tokenizer, rows[500:], rows[:500]
@@ -68,7 +68,7 @@ def make_trainer() -> Trainer:
     tokenizer, train, valid = load()
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=24, num_labels=len(LIBRARIES),
+        intermediate_size=64, max_position_embeddings=16, num_labels=len(LIBRARIES),
     )  # fmt: skip
     return Trainer(
         model_init=lambda: BertForSequenceClassification(config),
@@ -77,9 +77,9 @@ def make_trainer() -> Trainer:
             per_device_train_batch_size=16,
             gradient_accumulation_steps=2,
             per_device_eval_batch_size=64,
-            learning_rate=1e-3,
+            learning_rate=2e-3,
             weight_decay=0.01,
-            num_train_epochs=6,
+            num_train_epochs=4,
             warmup_steps=0.1,
             report_to="none",
             save_strategy="no",

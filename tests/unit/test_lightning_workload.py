@@ -1,5 +1,7 @@
 """What a LightningModule, its data and its Trainer mean to a workload."""
 
+import gc
+import weakref
 from itertools import islice
 
 import pytest
@@ -289,6 +291,20 @@ def test_hooks_of_the_module_and_the_datamodule_are_called():
     made.start("sgd", None, 0)
     assert made.evaluate() == pytest.approx(float(Y[:8].square().mean()))
     assert float(made.step((X, Y), N)) != pytest.approx(float(Y.square().mean()))
+
+
+def test_the_module_that_was_looked_at_takes_no_memory():
+    made = []
+
+    class Watched(scheduled(halving)):
+        def __init__(self):
+            super().__init__()
+            made.append(weakref.ref(self))
+
+    kept = workload(model=Watched, trainer=trainer(max_epochs=2))
+    gc.collect()
+    assert kept.schedule is not None
+    assert [module() for module in made] == [None]
 
 
 def test_fields_of_a_workload_can_be_added_and_replaced():

@@ -1,6 +1,8 @@
 """What a Transformers Trainer means to a workload, and what advice means to its arguments."""
 
 import dataclasses
+import gc
+import weakref
 from itertools import islice
 
 import numpy as np
@@ -219,6 +221,20 @@ def test_accumulated_micro_batches_of_a_language_model_weigh_tokens_alike(subjec
     loss, weights = trained(5)
     assert loss == pytest.approx(whole, rel=1e-5)
     torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_model_that_the_trainer_made_for_itself_takes_no_memory(workload):
+    made = []
+
+    def watched():
+        model = classifier()
+        made.append(weakref.ref(model))
+        return model
+
+    kept = workload(trainer={"model_init": watched})
+    gc.collect()
+    assert kept.schedule is not None
+    assert [model() for model in made] == [None]
 
 
 def test_a_trainers_own_loss_is_used(subject):

@@ -116,6 +116,14 @@ class Steps:
         """Everything that the validation steps and the hooks around them log."""
         module.trainer.training, module.trainer.validating = False, True
         self.logged.start()
+        try:
+            self._validate(module, batches)
+        finally:
+            module.trainer.training, module.trainer.validating = True, False
+            told = self.logged.stop()
+        return told
+
+    def _validate(self, module: Any, batches: list[Any]) -> None:
         module.on_validation_epoch_start()
         for number, batch in enumerate(batches):
             self.logged.batch(data.size(batch))
@@ -124,8 +132,6 @@ class Steps:
             module.on_validation_batch_end(output, batch, number)
         self.logged.batch(1)
         module.on_validation_epoch_end()
-        module.trainer.training, module.trainer.validating = True, False
-        return self.logged.stop()
 
     def _moved(self, module: Any, batch: Any) -> Any:
         """A batch after the hook that follows its way to the device."""
