@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from cases import GIB, LARGEST, WORKLOADS, Case, Rows, asked
 from epoch import ENVIRONMENT, EPOCH_BATCHES, run
@@ -37,7 +38,7 @@ def check(case: Case, batch_size: int, times: int, kept: Rows) -> None:
         kept.add(case.name, batch_size, number, ran.fits, ran.peak_bytes, f"{ran.seconds:.1f}")
 
 
-def answer(case: Case) -> dict[str, object]:
+def answer(case: Case) -> dict[str, Any]:
     """The JSON object of one search."""
     command = Path(sys.executable).with_name("rightbatch")
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +51,8 @@ def answer(case: Case) -> dict[str, object]:
             ],
             check=True, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT},
         )  # fmt: skip
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def main() -> None:
@@ -58,6 +60,8 @@ def main() -> None:
     for case in asked(sys.argv[1:]):
         if not kept.of(case=case.name):
             told = answer(case)
+            for row in told["results"]:
+                print("trial", case.name, row["batch_size"], row["status"], row["peak_bytes"])
             kept.add(
                 case.name, told["largest_batch_size"], told["safe_batch_size"], told["trials"],
                 f"{told['seconds']:.1f}", told["capped_by"],
