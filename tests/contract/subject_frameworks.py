@@ -1,6 +1,7 @@
 """One small real workload per framework, for the contract that every Subject keeps."""
 
 import os
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -10,9 +11,8 @@ from rightbatch.measure.devices.cpu import CpuDevice
 
 EXAMPLES = 50
 VALID = 40
-FRAMEWORKS = os.environ.get(
-    "RIGHTBATCH_TEST_FRAMEWORKS", "torch,lightning,transformers,accelerate"
-).split(",")
+BRIDGES = ("lightning", "transformers", "accelerate")
+FRAMEWORKS = os.environ.get("RIGHTBATCH_TEST_FRAMEWORKS", ",".join(("torch", *BRIDGES))).split(",")
 
 
 def digits():
@@ -113,21 +113,9 @@ class TorchFramework:
 
 
 def framework(name):
-    if name == "lightning":
-        pytest.importorskip("lightning")
-        from subject_lightning import LightningFramework
-
-        return LightningFramework()
-    if name == "transformers":
-        pytest.importorskip("transformers")
-        from subject_transformers import TransformersFramework
-
-        return TransformersFramework()
-    if name == "accelerate":
-        pytest.importorskip("accelerate")
-        from subject_accelerate import AccelerateFramework
-
-        return AccelerateFramework()
+    if name in BRIDGES:
+        pytest.importorskip(name)
+        return getattr(import_module(f"subject_{name}"), f"{name.capitalize()}Framework")()
     if name.startswith("keras-"):
         from subject_keras import KerasFramework
 

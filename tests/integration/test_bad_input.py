@@ -64,6 +64,30 @@ def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
     assert "rightbatch/measure" not in done.err
 
 
+MANUAL = """
+import lightning
+import rightbatch.lightning
+
+class GAN(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+def workload():
+    return rightbatch.lightning.workload(GAN, goal="val_loss <= 1")
+"""
+
+
+@pytest.mark.slow
+def test_a_module_that_cannot_be_measured_is_refused_in_a_sentence(tmp_path):
+    pytest.importorskip("lightning")
+    (tmp_path / "mine.py").write_text(MANUAL)
+    done = rightbatch("tune", "mine.py:workload", "--budget", "60s", folder=tmp_path)
+    assert done.code == 2
+    assert done.err.startswith("rightbatch: GAN optimizes manually")
+    assert done.err.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_an_unknown_optimizer_names_the_known_ones(tmp_path):
     done = rightbatch("tune", "digits", "--optimizers", "sgd,lion", folder=tmp_path)

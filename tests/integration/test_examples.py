@@ -29,6 +29,7 @@ BRIDGES = {
     "transformers": "transformers_text.py",
     "accelerate": "accelerate_digits.py",
 }
+BUDGETS = {"lightning": "45s", "transformers": "90s", "accelerate": "45s"}
 MARK = "  # rightbatch"
 
 
@@ -46,8 +47,8 @@ def test_a_users_own_script_changes_at_most_five_lines(library):
 def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
     pytest.importorskip(library)
     done = rightbatch(
-        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", "90s", "--threads", "1",
-        "--json", folder=tmp_path,
+        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", BUDGETS[library],
+        "--threads", "1", "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.json["batch_size"] in done.json["near_optimal"]
