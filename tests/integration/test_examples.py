@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
     done = rightbatch(
         "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", BUDGETS[library],
         "--threads", "1", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["batch_size"] in done.json["near_optimal"]
+    assert done.json["predicted_seconds_to_goal"]["value"] > 0
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp_path, monkeypatch):
+    for name in ("keras", backend):
+        if find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    done = rightbatch(
+        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "90s", "--threads", "1",
+        "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.json["batch_size"] in done.json["near_optimal"]

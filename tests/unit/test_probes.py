@@ -399,6 +399,27 @@ def test_speed_leaves_out_sizes_that_would_be_too_slow():
         assert sample.compute_seconds >= 0.001 * sample.batch_size
 
 
+def test_speed_times_fewer_sizes_where_each_takes_long_to_compile():
+    sizes = (4, 8, 16, 32, 64, 128, 192)
+
+    def compiling(seconds):
+        seen = set()
+
+        def loss(net, batch):
+            if (net, len(batch[0])) not in seen:
+                seen.add((net, len(batch[0])))
+                time.sleep(seconds)
+            return mse(net, batch)
+
+        return loss
+
+    for seconds, timed in ((0.0, sizes), (0.3, (4, 16, 64, 192))):
+        factory = line(loss=compiling(seconds))
+        _, result = measure(factory, SpeedProbe("SGD", sizes, 256, 1.5))
+        assert tuple(dict.fromkeys(sample.batch_size for sample in result.samples)) == timed
+        assert set(result.left_out) == set(sizes) - set(timed)
+
+
 def test_speed_tells_loading_from_computing():
     def loss(net, batch):
         time.sleep(0.003)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from rightbatch.decide.advice.accumulation import layers_caveat
 from rightbatch.decide.advice.capped import why_no_larger
+from rightbatch.decide.advice.compiling import compiling
 from rightbatch.records import Estimate, Fits, LearningFit, Settings, Trial, WorkloadFacts
 from rightbatch.records.trial import Status
 
 
-def reasons(fits: Fits, learning: LearningFit | None) -> tuple[str, ...]:
+def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -> tuple[str, ...]:
     """The three or four numbers behind the recommendation."""
     told = []
     if fits.speed is not None:
@@ -42,6 +43,8 @@ def reasons(fits: Fits, learning: LearningFit | None) -> tuple[str, ...]:
             f"{len(learning.runs)} training runs, {len(arrived)} of them to "
             f"{learning.target:.4g}, at {len(sizes)} batch sizes."
         )
+    if sentence := compiling(trials):
+        told.append(sentence)
     return tuple(told)
 
 

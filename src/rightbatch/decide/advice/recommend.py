@@ -87,7 +87,7 @@ def advise(
         near_optimal=optimal,
         binding_constraint=binding,
         headline=_headline(recommended, best is not None, now.facts),
-        reasons=reasons(fits, best_fit),
+        reasons=reasons(fits, best_fit, now.trials),
         warnings=warnings(fits, now.facts, now.settings, now.trials, accumulates),
         missing=missing(fits, best_fit, recommended, now.settings),
         fits=fits,

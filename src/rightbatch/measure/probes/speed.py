@@ -11,9 +11,9 @@ from rightbatch.science.stats import median_interval
 _TIMING_SECONDS = 0.03
 """Steps are repeated until a timing lasts this long, far above the clock's resolution."""
 _MIN_ROUNDS, _MAX_ROUNDS = 6, 25
-_WARMING_SHARE = 0.75
-_MIN_SIZES = 4
-"""Once so much of the time is gone, mostly to compiling, no more than so many sizes are begun."""
+_COMPILING_SHARE = 0.6
+_MIN_SIZES = 3
+"""Sizes that are timed beside the first even where compiling them takes more of the time."""
 _NARROW = 0.02
 """Rounds end early once every median is known to 2% of itself."""
 
@@ -29,12 +29,16 @@ class _Timer:
         self._micro = min(batch_size, micro_batch_size)
         self._batches: Iterator[Batch] = subject.batches(batch_size, seed=1)
 
-    def warm_up(self) -> None:
-        """Run two steps, uncounted; the second decides how many a timing takes."""
-        self.sample(-1)
-        step_seconds = self.sample(-1).step_seconds
-        self.steps = max(1, round(_TIMING_SECONDS / max(step_seconds, 1e-9)))
-        self.seconds = self.steps * step_seconds
+    def warm_up(self) -> float:
+        """Run two steps, uncounted; the second decides how many a timing takes.
+
+        Returns:
+            What the first took beyond the second, in seconds: compiling, most of all.
+        """
+        first, second = self.sample(-1), self.sample(-1)
+        self.steps = max(1, round(_TIMING_SECONDS / max(second.step_seconds, 1e-9)))
+        self.seconds = self.steps * second.step_seconds
+        return max(0.0, first.compute_seconds - second.compute_seconds)
 
     def sample(self, round_number: int) -> SpeedSample:
         """Time the next steps, loading and computing apart."""
@@ -61,8 +65,8 @@ def measure_speed(
     """Warm every size up, then time them in interleaved rounds until the time is up.
 
     Sizes come in ascending order; the first one whose steps would take more than a sixth of the
-    time, judged by its predecessor, is left out with all that follow. So are those for which there
-    is no time because a framework compiles long.
+    time, judged by its predecessor, is left out with all that follow. Where a framework compiles so
+    long that there is no time for every size, some in between are left out.
     """
     begin = time.perf_counter()
     subject.start(probe.optimizer, None, seed=0)
@@ -70,14 +74,13 @@ def measure_speed(
     flops = subject.flops(smallest)
     peak = subject.peak_flops_per_second()
     subject.start(probe.optimizer, None, seed=0)
-    timers: list[_Timer] = []
-    for batch_size in probe.batch_sizes:
-        if timers:
-            last = timers[-1]
-            step_seconds = last.seconds / last.steps * batch_size / last.batch_size
-            late = time.perf_counter() - begin > _WARMING_SHARE * probe.seconds
-            if 6 * step_seconds > probe.seconds or (late and len(timers) >= _MIN_SIZES):
-                break
+    timers = [_Timer(subject, probe.batch_sizes[0], probe.micro_batch_size)]
+    compiling = timers[0].warm_up()
+    for batch_size in _worth_compiling(probe.batch_sizes[1:], compiling, probe.seconds):
+        last = timers[-1]
+        step_seconds = last.seconds / last.steps * batch_size / last.batch_size
+        if 6 * step_seconds > probe.seconds:
+            break
         timers.append(_Timer(subject, batch_size, probe.micro_batch_size))
         timers[-1].warm_up()
     before, elsewhere = time.perf_counter(), subject.device.other_core_seconds()
@@ -93,6 +96,13 @@ def measure_speed(
         device_utilisation=max(utilisation) if utilisation else None,
         other_load=min(max(load, 0.0), 1.0),
     )
+
+
+def _worth_compiling(sizes: tuple[int, ...], compiling: float, seconds: float) -> list[int]:
+    """As many sizes as can be compiled in a share of the time, spread evenly, the last included."""
+    affordable = int(_COMPILING_SHARE * seconds / compiling) if compiling > 0 else len(sizes)
+    count = min(len(sizes), max(_MIN_SIZES, affordable))
+    return [sizes[(place + 1) * len(sizes) // count - 1] for place in range(count)]
 
 
 def _rounds(

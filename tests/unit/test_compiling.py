@@ -1,0 +1,24 @@
+"""Compiling is told apart from the time to the goal."""
+
+from rightbatch.decide.advice.compiling import compiling
+from rightbatch.records import Outcome, Status, TrainingProbe, TrainingResult, Trial
+
+
+def trials(*compile_seconds):
+    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, 60.0)
+    return [
+        Trial(number, probe, Outcome(Status.OK), TrainingResult((), 5.0, 3.0, seconds), 0.0, 8.0)
+        for number, seconds in enumerate(compile_seconds, 1)
+    ]
+
+
+def test_what_compiling_took_is_told_with_its_worst():
+    assert compiling(trials(1.4, 2.0, 0.3)) == (
+        "Before its first step a run compiled for 1.4 s (at most 2.0 s), which no time to the goal "
+        "counts."
+    )
+
+
+def test_nothing_is_told_where_nothing_is_compiled():
+    assert compiling(trials(0.0, 1e-6)) == ""
+    assert compiling([]) == ""
