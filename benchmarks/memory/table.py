@@ -14,7 +14,8 @@ HEAD = """# The largest batch that fits: answers over the true limit
 
 Made by `make bench-memory` on 2 cores of an AMD EPYC, one thread a run, CPU, huge pages
 (`epoch.py`). The true limit is found to 1% with a fresh process per size; it lasted 20 batches, a
-short one and a validation pass. Trials count the prediction where one was made.
+short one and a validation pass. Trials count the prediction where one was made. Times are those of
+a machine with other work on it.
 
 | case | true limit | `largest_batch_size` | share | trials | time | `safe_batch_size` | share \
 | epochs survived |
