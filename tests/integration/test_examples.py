@@ -63,7 +63,7 @@ def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp
             pytest.skip(f"{name} is not installed")
     monkeypatch.setenv("KERAS_BACKEND", backend)
     done = rightbatch(
-        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "90s", "--threads", "1",
+        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "120s", "--threads", "1",
         "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
