@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt
 
-.PHONY: demo test check zoo-data bench-live bench-memory bench-replay clean
+.PHONY: demo test check zoo-data bench-live bench-zoo bench-memory bench-replay clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,18 @@ bench-live: $(READY)
 	for case in $(CASES); do $(BIN)/python benchmarks/live/tune.py $$case || exit; done
 	for case in $(CASES); do $(BIN)/python benchmarks/live/retrain.py $$case || exit; done
 	$(BIN)/python benchmarks/live/table.py
+
+# Every task of the zoo; hours of one core, resumable likewise: what is in benchmarks/results stays.
+TASKS := digits fashion-mnist detection segmentation style-transfer diamonds text-classification language-model
+ZOO := benchmarks/results/zoo
+bench-zoo: $(READY) zoo-data
+	for task in $(TASKS); do \
+	  test -f $(ZOO)/tune-$$task.csv || $(BIN)/python benchmarks/live/tune.py $$task || exit; \
+	  test -f $(ZOO)/speed-$$task.csv || $(BIN)/python benchmarks/live/speed.py $$task || exit; \
+	  $(BIN)/python benchmarks/live/truth.py $$task || exit; \
+	  $(BIN)/python benchmarks/live/retrain.py $$task || exit; \
+	done
+	$(BIN)/python benchmarks/live/zoo_table.py
 
 # The rivals' own environment; the package comes along, for the processes that hold the limit.
 RIVALS := .venv-rivals

@@ -9,7 +9,7 @@ mean of many, and would else be compared by its luck.
 import csv
 import sys
 
-from cases import CASES, RESULTS
+from cases import named
 from truth_table import best, truth
 
 from rightbatch.measure.probes.training import train
@@ -22,12 +22,12 @@ COLUMNS = ["batch_size", "learning_rate", "seed", "steps", "steps_done"]
 
 
 def main() -> None:
-    case = CASES[sys.argv[1]]
+    case = named(sys.argv[1])
     subject = case.subject()
     goal = subject.goal
-    with (RESULTS / f"tune-{case.name}.csv").open() as file:
+    with (case.results / f"tune-{case.name}.csv").open() as file:
         chosen = {(int(r["batch_size"]), float(r["learning_rate"])) for r in csv.DictReader(file)}
-    path = RESULTS / f"retrain-{case.name}.csv"
+    path = case.results / f"retrain-{case.name}.csv"
     done = set()
     if path.exists():
         with path.open() as file:
@@ -39,7 +39,7 @@ def main() -> None:
         path.write_text(",".join(COLUMNS) + "\n")
     winner = best(truth(case))
     wanted = {*chosen, (winner.batch_size, winner.learning_rate)}
-    for size, rate in sorted({*wanted, (32, case.reference_learning_rate)}):
+    for size, rate in sorted({*wanted, (case.reference_batch_size, case.reference_learning_rate)}):
         for seed in range(FIRST_SEED, FIRST_SEED + case.fresh_seeds):
             if (size, rate, seed) in done:
                 continue

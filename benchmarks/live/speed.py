@@ -6,7 +6,7 @@ python benchmarks/live/speed.py digits-sgd
 import csv
 import sys
 
-from cases import CASES, RESULTS
+from cases import named
 
 from rightbatch.api.references import preload
 from rightbatch.measure.ports import Job
@@ -14,26 +14,25 @@ from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import DescribeProbe, SpeedProbe, SpeedResult
 from rightbatch.science.stats import median_interval
 
-SECONDS = {"digits": 20.0, "fashion-mnist": 110.0}
-
 
 def main() -> None:
-    case = CASES[sys.argv[1]]
-    title = case.workload.title
+    case = named(sys.argv[1])
     runner = LocalRunner(
         Job(case.workload, DescribeProbe(), device="cpu", threads=1), preload(case.workload)
     )
     try:
         _, described = runner.run(DescribeProbe(), lambda _: None)
         sizes = tuple(case.sizes(described.facts.train_examples))
-        seconds = SECONDS[title]
-        probe = SpeedProbe(case.optimizer, (4, *sizes), sizes[-1], seconds, seconds_limit=600.0)
+        micro = min(sizes[-1], case.micro_batch_size)
+        probe = SpeedProbe(
+            case.optimizer, (4, *sizes), micro, case.speed_seconds, seconds_limit=600.0
+        )
         _, result = runner.run(probe, lambda _: None)
     finally:
         runner.close()
     if not isinstance(result, SpeedResult):
         sys.exit("The speed probe brought no result.")
-    with (RESULTS / f"speed-{case.name}.csv").open("w", newline="") as file:
+    with (case.results / f"speed-{case.name}.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["batch_size", "step_seconds", "low", "high", "timings"])
         for size in dict.fromkeys(sample.batch_size for sample in result.samples):

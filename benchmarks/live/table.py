@@ -31,7 +31,7 @@ class Fresh:
 def fresh(case: Case) -> dict[Pair, Fresh]:
     """Every pair that was retrained."""
     steps: dict[Pair, list[float]] = defaultdict(list)
-    with (RESULTS / f"retrain-{case.name}.csv").open() as file:
+    with (case.results / f"retrain-{case.name}.csv").open() as file:
         for row in csv.DictReader(file):
             key = int(row["batch_size"]), float(row["learning_rate"])
             steps[key].append(float(row["steps"]) if row["steps"] else math.inf)

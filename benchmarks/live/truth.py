@@ -19,7 +19,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from cases import CASES, RESULTS, Case
+from cases import Case, named
+from truth_table import step_seconds
 
 from rightbatch.measure.ports import Subject
 from rightbatch.measure.probes.training import train
@@ -49,6 +50,7 @@ class Grid:
         self.subject: Subject = case.subject()
         self.rows: dict[tuple[int, int, int], dict[str, str]] = {}
         self.best_seconds = math.inf
+        self.step_seconds = step_seconds(case) if math.isfinite(case.slowest) else {}
         if path.exists():
             with path.open() as file:
                 for row in csv.DictReader(file):
@@ -67,8 +69,11 @@ class Grid:
         """Steps to the goal of one run; infinite where it was given up or diverged."""
         key = (size, rung, FIRST_SEED + seed)
         if key not in self.rows:
-            micro = min(size, 4096)
+            micro = min(size, self.case.micro_batch_size)
             limit = min(cap, self.case.most_epochs * self.subject.train_examples / size + 1)
+            if math.isfinite(self.case.slowest) and math.isfinite(self.best_seconds):
+                most = self.case.slowest * self.best_seconds / self.step_seconds[size]
+                limit = max(1.0, min(limit, most))
             seconds = FULL_BATCH_SECONDS if size > 4096 else 600.0
             probe = TrainingProbe(
                 self.case.optimizer, size, micro, self.learning_rate(rung), key[2],
@@ -110,7 +115,9 @@ class Grid:
         return statistics.fmean(values)
 
     def seconds_per_step(self, size: int) -> float:
-        """Step time as seen during the runs: good enough to tell which sizes are hopeless."""
+        """Step time as measured, else as seen during the runs: tells which sizes are hopeless."""
+        if size in self.step_seconds:
+            return self.step_seconds[size]
         seen = [r for (b, _, _), r in self.rows.items() if b == size]
         return sum(float(r["seconds"]) for r in seen) / sum(int(r["steps_done"]) for r in seen)
 
@@ -132,21 +139,21 @@ class Grid:
             if not missing:
                 break
             try_rung(missing[0])
-        if not slow:
+        if self.case.refine and not slow:
             for rung in (best + 1, best - 1):
                 try_rung(rung)
             best = min(means, key=lambda rung: means[rung])
         if math.isfinite(means[best]):
             seconds = means[best] * self.seconds_per_step(size)
             self.best_seconds = min(self.best_seconds, seconds)
-            self.mean(size, best, 3 if seconds > 10 * self.best_seconds else 10, math.inf)
+            few = seconds > 10 * self.best_seconds
+            self.mean(size, best, 3 if few else self.case.best_seeds, math.inf)
         return best
 
 
 def main() -> None:
-    case = CASES[sys.argv[1]]
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    grid = Grid(case, RESULTS / f"truth-{case.name}.csv")
+    case = named(sys.argv[1])
+    grid = Grid(case, case.results / f"truth-{case.name}.csv")
     sizes = case.sizes(grid.subject.train_examples)
     best, before = 0, 32
     for size in [s for s in sizes if s >= 32]:
@@ -161,7 +168,7 @@ def main() -> None:
 def descend(grid: Grid, size: int, before: int, best: int, case: Case) -> int:
     """Tune a size, starting where its neighbour's best learning rate scales to."""
     shift = round(2 * case.rule_exponent * math.log2(size / before))
-    if size > 4096 and grid.subject.train_examples > 4096:
+    if size > case.largest_tuned:
         grid.steps(size, best + 2, 0, math.inf)  # at least so many steps: see FULL_BATCH_SECONDS
         return best
     return grid.tune(size, best + shift)

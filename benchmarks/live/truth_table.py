@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
-from cases import RESULTS, Case
+from cases import Case
 from scipy import stats
 
 
@@ -29,7 +29,7 @@ class SizeTruth:
 
 def step_seconds(case: Case) -> dict[int, float]:
     """Measured step time by batch size, in seconds."""
-    with (RESULTS / f"speed-{case.name}.csv").open() as file:
+    with (case.results / f"speed-{case.name}.csv").open() as file:
         return {int(row["batch_size"]): float(row["step_seconds"]) for row in csv.DictReader(file)}
 
 
@@ -37,7 +37,7 @@ def truth(case: Case) -> list[SizeTruth]:
     """One row per batch size, ascending: mean steps at the best learning rate x step time."""
     runs: dict[tuple[int, float], list[float | None]] = defaultdict(list)
     done: dict[int, float] = defaultdict(float)
-    with (RESULTS / f"truth-{case.name}.csv").open() as file:
+    with (case.results / f"truth-{case.name}.csv").open() as file:
         for row in csv.DictReader(file):
             size = int(row["batch_size"])
             steps = float(row["steps"]) if row["steps"] else None

@@ -11,28 +11,29 @@ import tempfile
 import time
 from pathlib import Path
 
-from cases import CASES, RESULTS
+from cases import named
 from truth_table import best, truth
 
 from rightbatch.api.verbs import make_settings, run
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.store import open_store
 
-REPEATS = 5
 FIRST_SEED = 1100
 """Seeds up to 500 made `results/live/first-look`, on which the planner was still being worked."""
-WALL = {"digits": "75s", "fashion-mnist": "150s"}
 
 
 def main() -> None:
-    case = CASES[sys.argv[1]]
-    allowed = max(5 * best(truth(case)).seconds, 30.0)
+    case = named(sys.argv[1])
+    allowed = None
+    if case.training_share is not None:
+        allowed = max(case.training_share * best(truth(case)).seconds, 30.0)
     workload = case.workload.title
-    target = "digits" if workload == "digits" else f"{case.workload.file}:workload"
+    target = workload if case.workload.file is None else f"{case.workload.file}:workload"
+    case.results.mkdir(parents=True, exist_ok=True)
     rows = []
-    for repeat in range(REPEATS):
+    for repeat in range(case.repeats):
         settings = make_settings(
-            budget=WALL[workload],
+            budget=case.budget,
             training_budget=allowed,
             optimizers=(case.optimizer,),
             threads=1,
@@ -57,7 +58,7 @@ def main() -> None:
                 "near_optimal": " ".join(map(str, advice.near_optimal)),
                 "binding_constraint": advice.binding_constraint,
                 "runs": sum(len(fit.runs) for fit in advice.fits.learning),
-                "training_allowed": f"{allowed:.1f}",
+                "training_allowed": "" if allowed is None else f"{allowed:.1f}",
                 "training_seconds": f"{advice.time_spent.training:.2f}",
                 "wall_seconds": f"{wall:.1f}",
                 "highest_throughput": fastest.batch_size,
@@ -65,7 +66,7 @@ def main() -> None:
             }
         )
         print(case.name, *rows[-1].values(), flush=True)
-    with (RESULTS / f"tune-{case.name}.csv").open("w", newline="") as file:
+    with (case.results / f"tune-{case.name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)

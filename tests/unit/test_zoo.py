@@ -9,6 +9,9 @@ from torch import nn
 from zoo_subject import module, subject
 
 from rightbatch.zoo import ZOO
+from rightbatch.zoo.data.photographs import tissue
+from rightbatch.zoo.data.scenes import scenes
+from rightbatch.zoo.metrics import mean_average_precision
 
 each_workload = pytest.mark.parametrize("name", ZOO)
 
@@ -26,8 +29,8 @@ def test_it_is_what_its_entry_says(name):
 def test_its_loss_falls_in_a_few_steps_on_one_batch(name):
     alive = subject(name)
     alive.start(alive.facts().optimizers[0].name, None, seed=0)
-    (batch,) = islice(alive.batches(16, seed=0), 1)
-    losses = [float(alive.step(batch, 16)) for _ in range(12)]
+    (batch,) = islice(alive.batches(8, seed=0), 1)
+    losses = [float(alive.step(batch, 8)) for _ in range(8)]
     assert all(math.isfinite(loss) for loss in losses)
     assert losses[-1] < 0.95 * losses[0]
 
@@ -144,3 +147,114 @@ def test_passages_differ_in_length_and_the_longest_is_known():
         lengths[0],
         lengths[100],
     ]
+
+
+def found_boxes(*rows):
+    """Boxes found in one image, as (box, score, kind)."""
+    boxes, scores, kinds = zip(*rows, strict=True)
+    return (
+        torch.tensor([boxes], dtype=torch.float32),
+        torch.tensor([scores]),
+        torch.tensor([kinds]),
+    )
+
+
+BOXES = torch.tensor([[[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 40.0, 40.0], [0.0, 0.0, 0.0, 0.0]]])
+KINDS = torch.tensor([[0, 3, -1]])
+
+
+def test_mean_average_precision_is_one_where_every_box_is_found_and_nothing_else_comes_first():
+    found = found_boxes(
+        ([0, 0, 10, 10], 0.9, 0), ([21, 20, 40, 40], 0.8, 3), ([50, 50, 60, 60], 0.1, 3)
+    )
+    assert mean_average_precision(BOXES, KINDS, *found) == pytest.approx(1.0)
+
+
+def test_mean_average_precision_halves_where_one_of_two_kinds_is_missed():
+    right = found_boxes(([0, 0, 10, 10], 0.9, 0), ([20, 20, 40, 40], 0.8, 1))
+    assert mean_average_precision(BOXES, KINDS, *right) == pytest.approx(0.5)
+    shifted = found_boxes(([0, 0, 10, 10], 0.9, 0), ([32, 20, 52, 40], 0.8, 3))
+    assert mean_average_precision(BOXES, KINDS, *shifted) == pytest.approx(0.5)
+
+
+def test_a_wrong_box_that_comes_first_halves_the_precision_of_its_kind():
+    found = found_boxes(
+        ([50, 50, 60, 60], 0.9, 0), ([0, 0, 10, 10], 0.8, 0), ([20, 20, 40, 40], 0.7, 3)
+    )
+    assert mean_average_precision(BOXES, KINDS, *found) == pytest.approx((0.5 + 1.0) / 2)
+
+
+def test_a_network_that_answers_the_true_heat_map_finds_every_box():
+    detection = module("detection")
+    images, boxes, kinds = (t[:50] for t in subject("detection").workload.valid_data)
+    centres = (boxes[..., :2] + boxes[..., 2:]) / 2 / detection.STRIDE
+    sizes = (boxes[..., 2:] - boxes[..., :2]) / detection.STRIDE
+    heat = detection.heat_map(centres.floor(), sizes, kinds, torch.Size([50, 5, 16, 16]))
+    regions = torch.zeros(50, 4, 16, 16)
+    for image, place in (kinds >= 0).nonzero().tolist():
+        column, row = centres[image, place].long().tolist()
+        offset = centres[image, place] - centres[image, place].floor()
+        regions[image, :, row, column] = torch.cat([offset, sizes[image, place]])
+    answer = (torch.logit(heat, eps=1e-6), regions)
+    assert detection.map50(Always(answer), [(images, boxes, kinds)]) > 0.97
+    assert float(detection.loss(Always(answer), (images, boxes, kinds))) < 0.05
+
+
+def test_scenes_are_the_same_again_and_their_boxes_hold_their_masks():
+    train, valid = scenes(train=40, valid=10)
+    again, _ = scenes(train=40, valid=10)
+    assert torch.equal(train.images, again.images)
+    assert not torch.equal(train.images[:10], valid.images)
+    for number in range(40):
+        covered = torch.zeros(64, 64, dtype=torch.bool)
+        kinds = train.kinds[number]
+        for box, kind in zip(train.boxes[number].int().tolist(), kinds.tolist(), strict=True):
+            if kind >= 0:
+                covered[box[1] : box[3], box[0] : box[2]] = True
+        mask = train.masks[number]
+        assert kinds[0] >= 0
+        assert bool((mask > 0)[~covered].sum() == 0)
+        assert set(mask.unique().tolist()) - {0} <= {kind + 1 for kind in kinds.tolist()}
+
+
+def test_mean_iou_of_half_right_pixels_by_hand():
+    metric = subject("segmentation").workload.metric
+    metric.reset()
+    target = torch.zeros(1, 2, 2, dtype=torch.int64)
+    target[0, 0] = 1  # the upper half
+    logits = torch.zeros(1, 3, 2, 2)
+    logits[0, 0] = 1.0  # background everywhere ...
+    logits[0, 1, 0, 0] = 2.0  # ... but in one corner
+    metric.update(logits, target)
+    assert float(metric.compute()) == pytest.approx((2 / 3 + 1 / 2) / 2)
+
+
+def test_style_loss_is_zero_for_the_style_itself_and_content_loss_for_the_content():
+    style = module("style-transfer")
+    net = style.StyleTransfer()
+    images = subject("style-transfer").workload.valid_data[0][:2]
+    features = net.judge(images.float() / 255)
+    assert [f.shape[1] for f in features] == [64, 128, 256]
+    assert style.relative_error(features[1], features[1]).tolist() == [0.0, 0.0]
+    section = torch.from_numpy(tissue(side=256)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    for number, found in enumerate(net.judge(section)):
+        wanted = net.get_buffer(f"style{number}")
+        assert float(style.relative_error(style.gram(found), wanted)) < 1e-6
+        assert float(style.relative_error(style.gram(features[number]), wanted)[0]) > 0.05
+
+
+def test_a_gram_matrix_is_the_mean_product_of_channels():
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    expected = [[[(1 + 4) / 2, (3 + 8) / 2], [(3 + 8) / 2, (9 + 16) / 2]]]
+    assert module("style-transfer").gram(features).tolist() == expected
+
+
+def test_the_judge_of_style_is_not_trained():
+    alive = subject("style-transfer")
+    alive.start("adam", None, seed=0)
+    before = {name: value.clone() for name, value in alive.model.judge.state_dict().items()}
+    (batch,) = islice(alive.batches(2, seed=0), 1)
+    alive.step(batch, 2)
+    for name, value in alive.model.judge.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert alive.facts().parameters < 100_000

@@ -36,6 +36,24 @@ ZOO = {
             "60,000 garments of 28×28 pixels, a convolutional network, to 88% accuracy",
         ),
         ZooEntry(
+            "detection",
+            "object detection",
+            "rightbatch.zoo.detection",
+            "garments composed on photographs, an anchor-free network, to an mAP50 of 0.5",
+        ),
+        ZooEntry(
+            "segmentation",
+            "semantic segmentation",
+            "rightbatch.zoo.segmentation",
+            "garments composed on photographs, a U-Net, to a mean IoU of 0.6",
+        ),
+        ZooEntry(
+            "style-transfer",
+            "style transfer",
+            "rightbatch.zoo.style_transfer",
+            "photographs in the style of a tissue section, judged by VGG16, to a loss of 1",
+        ),
+        ZooEntry(
             "diamonds",
             "tabular regression",
             "rightbatch.zoo.diamonds",
