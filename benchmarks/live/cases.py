@@ -111,7 +111,7 @@ ZOO_CASES = {
         _task("fashion-mnist", "adam", 32, 1e-3, "15m"),
         _task("detection", "adamw", 32, 2e-3, "20m", micro=256),
         _task("segmentation", "adam", 16, 4e-3, "20m", micro=128),
-        _task("style-transfer", "adam", 4, 4e-3, "20m", micro=64),
+        _task("style-transfer", "adam", 4, 1e-3, "20m", micro=64),
         _task("diamonds", "adam", 64, 1e-3, "5m"),
         _task("text-classification", "adamw", 32, 1e-3, "15m"),
         _task("language-model", "adamw", 32, 2e-3, "20m", micro=256),

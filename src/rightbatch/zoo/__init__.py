@@ -51,7 +51,7 @@ ZOO = {
             "style-transfer",
             "style transfer",
             "rightbatch.zoo.style_transfer",
-            "photographs in the style of a tissue section, judged by VGG16, to a loss of 1",
+            "photographs in the style of a tissue section, judged by VGG16, to a loss of 1.5",
         ),
         ZooEntry(
             "diamonds",

@@ -4,7 +4,7 @@ Photographs of 32×32 pixels take the style of a stained tissue section. The los
 network, VGG16 with trained weights. It is part of the model, frozen, so that it is on the same
 device and its parameters are not trained.
 
-SECONDS
+At the settings below the goal takes about 25 s of one CPU thread.
 """
 
 from collections.abc import Iterable
@@ -118,8 +118,8 @@ def workload() -> Workload:
         valid_data=(valid_squares,),
         loss=loss,
         metric=content_and_style,
-        goal="content and style loss <= 1",
+        goal="content and style loss <= 1.5",
         optimizer=adam,
         batch_size=4,
-        learning_rate=4e-3,
+        learning_rate=1e-3,
     )
