@@ -30,7 +30,7 @@ BRIDGES = {
     "transformers": "transformers_text.py",
     "accelerate": "accelerate_digits.py",
 }
-BUDGETS = {"lightning": "45s", "transformers": "90s", "accelerate": "45s"}
+BUDGETS = {"lightning": "60s", "transformers": "90s", "accelerate": "60s"}
 MARK = "  # rightbatch"
 
 
