@@ -69,7 +69,12 @@ def other_rows(limits: dict[str, int | None]) -> list[str]:
     for row in rivals.answers().rows:
         limit, found = limits[row["case"]], row["answer"]
         if found == "None":
-            cells = f"none ({row['how']}) | |"
+            why = (
+                "does not apply"
+                if row["trials"] == "0" and row["how"] == "answered"
+                else row["how"]
+            )
+            cells = f"none ({why}) | |"
         else:
             cells = f"{int(found):,} | {int(found) / limit:.3f} |" if limit else f"{found} | |"
         lasted = told(survived(row["tool"], row["case"], found))
