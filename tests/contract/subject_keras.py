@@ -24,6 +24,7 @@ def model():
 
 class KerasFramework:
     name = "keras"
+    goal = "accuracy >= 0.9"
     parameters = 64 * 16 + 16 + 16 * 10 + 10
 
     def __init__(self, backend):
@@ -37,7 +38,7 @@ class KerasFramework:
             model=model,
             train_data=(images[:EXAMPLES], labels[:EXAMPLES]),
             valid_data=(images[-VALID:], labels[-VALID:]),
-            goal="accuracy >= 0.9",
+            goal=self.goal,
             batch_size=8,
             valid_batch_size=VALID,
         )
