@@ -103,7 +103,7 @@ def main() -> None:
         "best learning rate of their batch size (in brackets), the reference its own.",
         "",
         "Choices, the reference and the grid's best are retrained on the same fresh seeds (digits "
-        "40, Fashion-MNIST up to 30), and the ratio is of mean times; in brackets the ratio "
+        "40, Fashion-MNIST 10), and the ratio is of mean times; in brackets the ratio "
         "to the grid's own figure, which is the least of many means of ten seeds and so too low. "
         "Regret counts as 1 inside the 95% interval of the best.",
         "",
