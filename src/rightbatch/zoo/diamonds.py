@@ -1,6 +1,6 @@
 """Tabular regression: prices of 53,940 diamonds from nine properties, a small MLP.
 
-At the settings below the goal takes about 3 s of one CPU thread.
+At the settings below the goal takes about 2 s of one CPU thread.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Language modelling: the next character of Jane Austen's novels, a small transformer.
 
-At the settings below the goal takes about 25 s of one CPU thread.
+At the settings below the goal takes about 30 s of one CPU thread.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Text classification: which of Jane Austen's six novels a passage is from; batches with padding.
 
-At the settings below the goal takes about 28 s of one CPU thread; at four times the learning
+At the settings below the goal takes about 25 s of one CPU thread; at four times the learning
 rate 9 s.
 """
 
