@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rightbatch.records import Decision, Goal, RecordedLevel
+from rightbatch.science.convergence import steps_to_target
 from rightbatch.science.relative_cost import CostPrior
 
 FIRST_STEPS = 20
@@ -127,12 +128,6 @@ def improvements(levels: Sequence[RecordedLevel], goal: Goal) -> list[tuple[floa
 
 def step_at(path: Sequence[tuple[float, int]], metric: float, goal: Goal) -> float | None:
     """Steps after which a path of improvements first met a metric, interpolated; None if never."""
-    before: tuple[float, int] | None = None
-    for level, step in path:
-        if not goal.better(metric, level):
-            if before is None:
-                return float(step)
-            share = (metric - before[0]) / (level - before[0])
-            return before[1] + max(0.0, share) * (step - before[1])
-        before = (level, step)
-    return None
+    return steps_to_target(
+        [step for _, step in path], [level for level, _ in path], metric, goal.direction
+    )
