@@ -35,8 +35,7 @@ class Tried:
     """Memory trials, sorted by how they ended.
 
     Attributes:
-        points: (micro-batch size, peak bytes) of what was measured.
-        short: Those of few steps.
+        short: (micro-batch size, peak bytes) of trials of few steps.
         long: Those of many.
         fitting: Sizes that ran inside the limit at full speed.
         failed: Sizes that did not.
@@ -52,7 +51,6 @@ class Tried:
         enforced_by: What held the limit; empty where no trial told.
     """
 
-    points: tuple[tuple[int, int], ...]
     short: tuple[tuple[int, int], ...]
     long: tuple[tuple[int, int], ...]
     fitting: tuple[int, ...]
@@ -66,6 +64,11 @@ class Tried:
     seconds: float
     baseline_bytes: int
     enforced_by: str
+
+    @property
+    def points(self) -> tuple[tuple[int, int], ...]:
+        """All that was measured, by size."""
+        return tuple(sorted((*self.short, *self.long)))
 
 
 def line(points: Sequence[tuple[int, int]]) -> MemoryLine | None:
@@ -111,7 +114,6 @@ def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
     return Tried(
         short=tuple(sorted((b, r.peak_bytes) for t, b, r in measured if t.number not in longs)),
         long=tuple(sorted((b, r.peak_bytes) for t, b, r in measured if t.number in longs)),
-        points=tuple(sorted((size, result.peak_bytes) for _, size, result in measured)),
         fitting=tuple(sorted(set(fitting))),
         failed=tuple(sorted(failed - set(fitting))),
         settled=max((size for trial, size in long if trial.number in ran), default=0),
