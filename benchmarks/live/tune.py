@@ -18,8 +18,9 @@ from rightbatch.api.verbs import make_settings, run
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.store import open_store
 
-FIRST_SEED = 1100
-"""Seeds up to 500 made `results/live/first-look`, on which the planner was still being worked."""
+FIRST_SEED = 2100
+"""Seeds up to 500 made `results/live/first-look` and those up to 1,500 `second-look`: looks at this
+benchmark after which the planner was still changed."""
 
 
 def main() -> None:

@@ -49,7 +49,14 @@ _REFERENCE_SHARE = 0.1
 _REFERENCE_AT_MOST = math.log(4)
 """The user's present settings are run unless expected to cost four times the best."""
 _REACH = (3.0, 1.5)
-"""Runs are considered within so many octaves of the best batch size, and of its learning rate."""
+"""Where time is ample, runs are considered within so many octaves of the best batch size, and of
+its learning rate."""
+_REACH_IN_ALL = 1.1
+"""Else within about one octave of it, batch size and learning rate taken together: a few runs are
+better spent beside the best than far from it, where little is known and so much may be hoped."""
+_BRACKET = 1.0
+"""Where time is not ample, the best learning rate is first checked so many octaves to both sides,
+unless a run within half of that has told of it."""
 _NEIGHBOUR_SD = 0.08
 """Where time is ample, batch sizes next to the best have so many runs near their best learning rate
 that the seed noise of their mean log cost is below this."""
@@ -155,6 +162,7 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
         _reference(now, arm, tried, left, ample)
         or (_untried_neighbour(model, arm.chosen, untried, ample) if ample else None)
         or (_little_known_neighbour(model, arm.chosen, pairs) if ample else None)
+        or (None if ample else _bracket(model, arm.chosen, pairs))
         or _most_telling(arm, arm.chosen, pairs, left, ample)
         or _untried_neighbour(model, arm.chosen, untried, ample)
     )
@@ -233,6 +241,26 @@ def _little_known_neighbour(
     return None
 
 
+def _bracket(model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair]) -> _Idea | None:
+    """The best batch size at half or twice its learning rate, where no run has told of that."""
+    size, rate = chosen.batch_size, chosen.learning_rate
+    runs = [
+        model.rate_octaves(run.batch_size, run.learning_rate)
+        for run in model.summaries
+        if abs(math.log2(run.batch_size / size)) <= 1
+    ]
+    sides = []
+    for octaves in (-_BRACKET, _BRACKET):
+        at = model.rate_octaves(size, rate) + octaves
+        if all(abs(run - at) > _BRACKET / 2 for run in runs):
+            sides += [pair for pair in pairs if _same(pair, (size, rate * 2**octaves))]
+    if not sides:
+        return None
+    means = [mean for mean, _ in model.predict(sides)]
+    reason = f"a check of the learning rate of batch size {size}, the best so far"
+    return _Idea(sides[means.index(min(means))], reason)
+
+
 def _candidates(sizes: Sequence[int], model: LearningModel, tried: set[Pair]) -> list[Pair]:
     """Every pair tried or on the grid; none at or above a learning rate that diverged."""
     ceilings = dict.fromkeys(sizes, math.inf)
@@ -288,13 +316,7 @@ def _most_telling(
     """The pair with the highest knowledge gradient per second; None where none gains enough."""
     model = arm.model
     incumbent = (chosen.batch_size, chosen.learning_rate)
-    here = (math.log2(incumbent[0]), model.rate_octaves(*incumbent))
-    near = [
-        pair
-        for pair in pairs
-        if abs(math.log2(pair[0]) - here[0]) <= _REACH[0]
-        and abs(model.rate_octaves(*pair) - here[1]) <= _REACH[1]
-    ]
+    near = [pair for pair in pairs if _within_reach(model, pair, incumbent, ample)]
     beliefs = dict(zip(near, model.predict(near), strict=True))
     if incumbent not in beliefs:
         return None
@@ -321,6 +343,15 @@ def _most_telling(
     if ample:
         return _Idea(pair, reason, _PATIENCE_WHEN_AMPLE, raced=False)
     return _Idea(pair, reason)
+
+
+def _within_reach(model: LearningModel, pair: Pair, best: Pair, ample: bool) -> bool:
+    """Whether a pair is near enough to the best one to be worth a run."""
+    sizes = abs(math.log2(pair[0] / best[0]))
+    rates = abs(model.rate_octaves(*pair) - model.rate_octaves(*best))
+    if ample:
+        return sizes <= _REACH[0] and rates <= _REACH[1]
+    return sizes + rates <= _REACH_IN_ALL
 
 
 class _Limits:
