@@ -39,8 +39,9 @@ def main() -> None:
         path.write_text(",".join(COLUMNS) + "\n")
     winner = best(truth(case))
     wanted = {*chosen, (winner.batch_size, winner.learning_rate)}
-    for size, rate in sorted({*wanted, (case.reference_batch_size, case.reference_learning_rate)}):
-        for seed in range(FIRST_SEED, FIRST_SEED + case.fresh_seeds):
+    wanted.add((case.reference_batch_size, case.reference_learning_rate))
+    for seed in range(FIRST_SEED, FIRST_SEED + case.fresh_seeds):
+        for size, rate in sorted(wanted):
             if (size, rate, seed) in done:
                 continue
             most = case.most_epochs * subject.train_examples // size

@@ -26,24 +26,27 @@ class Fresh:
 
     seconds: float
     high: float
+    seeds: int
 
 
 def fresh(case: Case) -> dict[Pair, Fresh]:
-    """Every pair that was retrained."""
-    steps: dict[Pair, list[float]] = defaultdict(list)
+    """Every pair that was retrained, on the seeds that all of them had."""
+    steps: dict[Pair, dict[int, float]] = defaultdict(dict)
     with (case.results / f"retrain-{case.name}.csv").open() as file:
         for row in csv.DictReader(file):
             key = int(row["batch_size"]), float(row["learning_rate"])
-            steps[key].append(float(row["steps"]) if row["steps"] else math.inf)
+            steps[key][int(row["seed"])] = float(row["steps"]) if row["steps"] else math.inf
     times = step_seconds(case)
+    seeds = set.intersection(*(set(runs) for runs in steps.values()))
     told = {}
-    for (size, rate), values in steps.items():
+    for (size, rate), runs in steps.items():
+        values = [runs[seed] for seed in seeds]
         mean, count = statistics.fmean(values), len(values)
         half = math.inf
         if math.isfinite(mean):
             error = statistics.stdev(values) / math.sqrt(count)
             half = float(stats.t.ppf(0.975, count - 1)) * error
-        told[size, rate] = Fresh(mean * times[size], (mean + half) * times[size])
+        told[size, rate] = Fresh(mean * times[size], (mean + half) * times[size], count)
     return told
 
 
@@ -60,12 +63,13 @@ def of_size(size: int, rows: list[SizeTruth], winner: SizeTruth) -> str:
 
 
 def main() -> None:
-    truths, choices = [], []
+    truths, choices, seeds = [], [], []
     for case in CASES.values():
         rows = truth(case)
         winner = best(rows)
         retrained = fresh(case)
         there = retrained[winner.batch_size, winner.learning_rate]
+        seeds.append(f"{case.name} {there.seeds}")
         with (RESULTS / f"tune-{case.name}.csv").open() as file:
             tuned = list(csv.DictReader(file))
         keys = [(int(r["batch_size"]), float(r["learning_rate"])) for r in tuned]
@@ -102,8 +106,8 @@ def main() -> None:
         "Made by `make bench-live` on 2 cores of an AMD EPYC, one thread a run. Rivals have the "
         "best learning rate of their batch size (in brackets), the reference its own.",
         "",
-        "Choices, the reference and the grid's best are retrained on the same fresh seeds (digits "
-        "40, Fashion-MNIST 10), and the ratio is of mean times; in brackets the ratio "
+        "Choices, the reference and the grid's best are retrained on the same fresh seeds "
+        f"({', '.join(seeds)}), and the ratio is of mean times; in brackets the ratio "
         "to the grid's own figure, which is the least of many means of ten seeds and so too low. "
         "Regret counts as 1 inside the 95% interval of the best.",
         "",
