@@ -160,9 +160,12 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
     return (
         _reference(now, arm, tried, left, ample)
-        or (_untried_neighbour(model, arm.chosen, untried, ample) if ample else None)
-        or (_little_known_neighbour(model, arm.chosen, pairs) if ample else None)
-        or (None if ample else _bracket(model, arm.chosen, pairs))
+        or (
+            _untried_neighbour(model, arm.chosen, untried, ample)
+            or _little_known_neighbour(model, arm.chosen, pairs)
+            if ample
+            else _bracket(model, arm.chosen, pairs)
+        )
         or _most_telling(arm, arm.chosen, pairs, left, ample)
         or _untried_neighbour(model, arm.chosen, untried, ample)
     )
@@ -212,9 +215,8 @@ def _untried_neighbour(
         return None
     shift = chosen.learning_rate / model.rule(chosen.batch_size)
     pairs = [(size, model.rule(size) * shift) for size in near]
-    means = [mean for mean, _ in model.predict(pairs)]
     why = f"a neighbour of batch size {chosen.batch_size}, the best so far"
-    return _for_the_picture(pairs[means.index(min(means))], why, ample)
+    return _for_the_picture(_cheapest(model, pairs), why, ample)
 
 
 def _little_known_neighbour(
@@ -227,9 +229,7 @@ def _little_known_neighbour(
     sizes = sorted({size for size, _ in pairs})
     at = sizes.index(chosen.batch_size) if chosen.batch_size in sizes else 0
     for size in sizes[max(0, at - 1) : at + 2]:
-        rates = [rate for b, rate in pairs if b == size]
-        means = [mean for mean, _ in model.predict([(size, rate) for rate in rates])]
-        rate = rates[means.index(min(means))]
+        _, rate = _cheapest(model, [pair for pair in pairs if pair[0] == size])
         near = [
             run
             for run in model.summaries
@@ -256,9 +256,14 @@ def _bracket(model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair
             sides += [pair for pair in pairs if _same(pair, (size, rate * 2**octaves))]
     if not sides:
         return None
-    means = [mean for mean, _ in model.predict(sides)]
     reason = f"a check of the learning rate of batch size {size}, the best so far"
-    return _Idea(sides[means.index(min(means))], reason)
+    return _Idea(_cheapest(model, sides), reason)
+
+
+def _cheapest(model: LearningModel, pairs: Sequence[Pair]) -> Pair:
+    """The pair with the lowest predicted cost, the first of equals."""
+    means = [mean for mean, _ in model.predict(pairs)]
+    return pairs[means.index(min(means))]
 
 
 def _candidates(sizes: Sequence[int], model: LearningModel, tried: set[Pair]) -> list[Pair]:
@@ -306,8 +311,7 @@ def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair]) -> _Idea | 
     """The pair most likely to be cheap, one that ran for a short time included."""
     if not pairs:
         return None
-    means = [mean for mean, _ in model.predict(pairs)]
-    return _Idea(pairs[means.index(min(means))], "no run has reached the goal yet")
+    return _Idea(_cheapest(model, pairs), "no run has reached the goal yet")
 
 
 def _most_telling(
