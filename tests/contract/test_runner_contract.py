@@ -1,6 +1,8 @@
 """What every Runner promises to the loop above it."""
 
 import os
+import signal
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -16,6 +18,7 @@ from rightbatch.measure.ports import Job
 from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import (
     DescribeProbe,
+    Hardware,
     MemoryProbe,
     MemoryResult,
     NoiseProbe,
@@ -41,9 +44,9 @@ JOB = Job(
 def make_runner(request):
     made = []
 
-    def make(entry, job=JOB):
+    def make(entry, job=JOB, hardware=None):
         fork = request.param == "local, forked"
-        made.append(LocalRunner(job, (), fork, f"runner_contract_entries:{entry}"))
+        made.append(LocalRunner(job, (), fork, f"runner_contract_entries:{entry}", hardware))
         return made[-1]
 
     yield make
@@ -73,6 +76,101 @@ def test_one_runner_carries_out_many_probes(make_runner):
 def test_an_outcome_without_a_result_comes_back(make_runner):
     expected = Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
     assert run(make_runner("not_reached")) == expected
+
+
+# ---- runs that wait ----
+
+
+def parts_runner(make_runner, limit=64 * GIB):
+    return make_runner("train_in_parts", replace(JOB, memory_limit_bytes=limit))
+
+
+def in_parts(runner, steps, seed=0, size=8, optimizer="sgd"):
+    """(process, steps made, seconds of earlier trials) of a run asked to go on."""
+    probe = TrainingProbe(optimizer, size, size, 0.1, seed, steps, 60.0, 20.0, pause=True)
+    outcome, result = run(runner, probe)
+    assert (outcome.status is Status.OK) == (steps >= 100)
+    return result.other_seconds, result.points[-1].step, result.earlier_seconds
+
+
+def process_of(runner, seed, size=8, optimizer="sgd"):
+    """The process of a run that has paused after ten steps."""
+    return int(in_parts(runner, 10, seed, size, optimizer)[0])
+
+
+def test_a_run_that_paused_goes_on_in_its_process_while_others_wait(make_runner):
+    runner = parts_runner(make_runner)
+    one, two = in_parts(runner, 10, seed=1), in_parts(runner, 10, seed=2)
+    assert one[0] != two[0]
+    assert in_parts(runner, 30, seed=1) == (one[0], 30, 1.0)
+    assert in_parts(runner, 100, seed=2) == (two[0], 100, 1.0)
+    assert in_parts(runner, 100, seed=1) == (one[0], 100, 3.0)
+    assert not any(psutil.pid_exists(int(pid)) for pid, _, _ in (one, two))
+
+
+def test_a_run_whose_process_is_gone_starts_anew(make_runner):
+    runner = parts_runner(make_runner)
+    first = in_parts(runner, 10)
+    process = psutil.Process(int(first[0]))
+    keeper = process.parent()
+    process.send_signal(signal.SIGKILL)
+    keeper.wait(10)
+    again = in_parts(runner, 20)
+    assert again[0] != first[0]
+    assert again[1:] == (20, 0.0)
+
+
+def test_few_runs_wait_and_the_one_that_paused_first_is_let_go(make_runner):
+    runner = parts_runner(make_runner)
+    many = [process_of(runner, seed) for seed in range(6)]
+    assert [pid for pid in many if psutil.pid_exists(pid)] == many[2:]
+
+
+def test_runs_that_wait_and_the_one_that_trains_share_the_memory_limit(make_runner):
+    limit = 1200 * MIB  # room for three that hold 300 MiB and an interpreter each
+    runner = parts_runner(make_runner, limit)
+    many = [process_of(runner, seed, size=300) for seed in range(4)]
+    alive = [pid for pid in many if psutil.pid_exists(pid)]
+    assert alive == many[1:]
+    assert sum(psutil.Process(pid).memory_info().rss for pid in alive) <= limit
+    in_parts(runner, 20, seed=1, size=300)  # going on needs no more room than there is
+    assert all(psutil.pid_exists(pid) for pid in alive)
+
+
+@pytest.mark.parametrize(("size", "optimizer"), [(400, "sgd"), (300, "adam")])
+def test_a_run_whose_need_is_not_known_has_the_memory_for_itself(make_runner, size, optimizer):
+    runner = parts_runner(make_runner)
+    waits = process_of(runner, seed=1, size=300)
+    process_of(runner, seed=1, size=size, optimizer=optimizer)
+    assert not psutil.pid_exists(waits)
+
+
+def test_a_trial_of_another_kind_has_the_memory_for_itself(make_runner):
+    runner = parts_runner(make_runner)
+    for seed in range(2):
+        process_of(runner, seed, size=300)
+    assert run(runner)[0].advice == "0"
+
+
+def test_no_run_waits_beside_another_on_an_accelerator(make_runner):
+    """Its memory is not seen from outside; the same run may still go on."""
+    device = Hardware("cuda:0", "a GPU", 1, 1, 64 * GIB, 64 * GIB, "Linux")
+    runner = make_runner("train_in_parts", replace(JOB, device=None), device)
+    first = process_of(runner, seed=1)
+    assert in_parts(runner, 20, seed=1) == (first, 20, 1.0)
+    process_of(runner, seed=2)
+    assert not psutil.pid_exists(first)
+
+
+def test_closing_ends_runs_that_wait(make_runner):
+    runner = parts_runner(make_runner)
+    pid = process_of(runner, seed=0)
+    assert psutil.pid_exists(pid)
+    runner.close()
+    assert not psutil.pid_exists(pid)
+
+
+# ---- the process of a trial ----
 
 
 def test_threads_are_pinned_for_the_child_alone(make_runner, monkeypatch):

@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import runner_counter
 
 MIB = 2**20
@@ -27,8 +28,37 @@ def echo(value, progress):
     return value
 
 
+def server():
+    """The process that the keeper of this one was forked from."""
+    return psutil.Process(os.getppid()).ppid()
+
+
 def pids(_, progress):
-    return os.getpid(), os.getppid(), os.getsid(0), os.getpgid(0)
+    return os.getpid(), server(), os.getsid(0), os.getpgid(0)
+
+
+def in_parts(count, progress):
+    """Counts up from the number it is sent; a part at a time."""
+    for _ in range(count):
+        count = yield os.getpid(), count + 1
+    return "done"
+
+
+def pause_and_grow(_, progress):
+    kept = []
+    while True:
+        yield os.getpid()
+        kept.append(bytearray(b"x") * (400 * MIB))
+
+
+def pause_and_hang(_, progress):
+    yield os.getpid()
+    time.sleep(60)
+
+
+def pause_and_fail(_, progress):
+    yield os.getpid()
+    raise ValueError("after the pause")
 
 
 def surroundings(names, progress):
@@ -46,11 +76,11 @@ def signals(_, progress):
 def count_imports(log, progress):
     """The module is imported by this file: by whom is told by the log it keeps."""
     runner_counter.value += 1
-    return os.getpid(), os.getppid(), runner_counter.value, runner_counter.imported_by
+    return os.getpid(), server(), runner_counter.value, runner_counter.imported_by
 
 
 def who_imported(name, progress):
-    return importlib.import_module(name).imported_by, os.getpid(), os.getppid()
+    return importlib.import_module(name).imported_by, os.getpid(), server()
 
 
 def use_keras(_, progress):

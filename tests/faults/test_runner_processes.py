@@ -179,13 +179,13 @@ def test_a_server_killed_between_calls_is_replaced(server):
     assert ending.value[1] != old
 
 
-def test_a_server_killed_during_a_call_takes_its_child_along(server, tmp_path):
+def test_a_keeper_killed_during_a_call_takes_its_child_along(server, tmp_path):
     path = tmp_path / "pid"
 
-    def kill_server():
+    def kill_keeper():
         os.kill(psutil.Process(written(path)).ppid(), signal.SIGKILL)
 
-    killer = threading.Thread(target=kill_server)
+    killer = threading.Thread(target=kill_keeper)
     killer.start()
     ending = call(server, "write_pid_and_wait", str(path))
     killer.join()
@@ -207,6 +207,97 @@ def test_close_leaves_no_process_and_a_closed_server_starts_again(server):
     server.close()
     assert gone_within([old], 0.1)
     assert call(server, "add_one", 1).value == 2
+
+
+# ---- calls that pause ----
+
+
+def begin(server, name, payload=None, deadline=20.0, limit_bytes=None):
+    started = server.start(limit_bytes)
+    return started, started.begin(f"runner_entries:{name}", payload, deadline, lambda done: None)
+
+
+def go_on(started, payload=None, deadline=20.0):
+    return started.go_on(payload, deadline, lambda done: None)
+
+
+def test_a_call_in_parts_goes_on_in_the_same_process_while_others_run(server):
+    started, first = begin(server, "in_parts", 2)
+    assert (first.kind, first.value[1], started.paused) == ("paused", 3, True)
+    assert call(server, "add_one", 1).value == 2
+    second = go_on(started, 10)
+    assert (second.kind, second.value) == ("paused", (first.value[0], 11))
+    last = go_on(started, 0)
+    assert (last.kind, last.value, started.paused) == ("returned", "done", False)
+    assert gone_within([first.value[0]], 0.1)
+
+
+def test_a_paused_call_that_is_ended_or_closed_leaves_no_process(server):
+    call(server, "add_one", 1)
+    before = psutil.Process().num_fds()
+    one, two = (begin(server, "in_parts", 3) for _ in range(2))
+    one[0].end()
+    assert gone_within([one[1].value[0]], 0.1)
+    assert two[0].paused
+    two[0].end()
+    assert gone_within([two[1].value[0]], 0.1)
+    assert psutil.Process().num_fds() == before
+    three = begin(server, "in_parts", 3)
+    server.close()
+    assert gone_within([three[1].value[0]], 2.0)
+    assert not three[0].paused
+
+
+def test_a_paused_child_that_is_killed_is_seen_to_be_gone(server):
+    started, first = begin(server, "in_parts", 3)
+    os.kill(first.value[0], signal.SIGKILL)
+    assert gone_within([first.value[0]], 2.0)
+    deadline = time.monotonic() + 5
+    while started.paused and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not started.paused
+    started.end()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("pause_and_fail", "raised"), ("pause_and_grow", "out_of_memory")]
+)
+def test_what_happens_after_a_pause_is_told_like_anything_else(server, name, kind):
+    started, first = begin(server, name, limit_bytes=300 * 2**20)
+    assert first.kind == "paused"
+    assert go_on(started).kind == kind
+    assert gone_within([first.value], 0.1)
+
+
+def test_the_deadline_is_that_of_each_part(server):
+    started, _ = begin(server, "in_parts", 3, deadline=1.0)
+    time.sleep(1.2)
+    assert go_on(started, 1, deadline=5.0).kind == "paused"
+    started.end()
+    hangs, _ = begin(server, "pause_and_hang")
+    assert go_on(hangs, deadline=0.5).kind == "hung"
+
+
+PAUSED_PARENT = """
+import sys, time
+sys.path[:0] = {path!r}
+from rightbatch.measure.runners.process import TrialServer
+server = TrialServer()
+calls = [server.start(None) for _ in range(2)]
+told = [call.begin("runner_entries:in_parts", 3, 60, lambda done: None) for call in calls]
+print(*(ending.value[0] for ending in told), flush=True)
+time.sleep(60)
+"""
+
+
+def test_paused_calls_end_with_a_parent_killed_with_kill_9():
+    code = PAUSED_PARENT.format(path=[str(Path(__file__).parent)])
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        children = [int(pid) for pid in parent.stdout.readline().split()]
+        keepers = [psutil.Process(pid).ppid() for pid in children]
+        server = psutil.Process(keepers[0]).ppid()
+        parent.kill()
+    assert gone_within([*children, *keepers, server], 2.0)
 
 
 PARENT = """

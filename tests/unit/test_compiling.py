@@ -1,5 +1,7 @@
 """Compiling is told apart from the time to the goal."""
 
+from dataclasses import replace
+
 from rightbatch.decide.advice.compiling import compiling
 from rightbatch.records import Outcome, Status, TrainingProbe, TrainingResult, Trial
 
@@ -17,6 +19,14 @@ def test_what_compiling_took_is_told_with_its_worst():
         "Before its first step a run compiled for 1.4 s (at most 2.0 s), which no time to the goal "
         "counts."
     )
+
+
+def test_a_run_that_goes_on_compiles_nothing_more():
+    (first,) = trials(2.0)
+    onward = [
+        replace(first, result=replace(first.result, compile_seconds=0.0, earlier_seconds=5.0))
+    ]
+    assert compiling([first, *3 * onward]) == compiling([first])
 
 
 def test_nothing_is_told_where_nothing_is_compiled():

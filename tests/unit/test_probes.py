@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import islice, pairwise
 from statistics import median
 
@@ -84,6 +85,19 @@ def measure(factory, probe, told=None):
     return outcome, result
 
 
+def measure_parts(factory, probes):
+    """What a run that may pause tells at each pause and in the end."""
+    job = Job(reference(factory), probes[0], device="cpu", threads=1)
+    parts = carry_out(job, lambda done: None)
+    told = [next(parts)]
+    for probe in probes[1:]:
+        try:
+            told.append(parts.send(replace(job, probe=probe)))
+        except StopIteration as end:
+            told.append(end.value)
+    return told
+
+
 def training(**changes):
     plain = {
         "optimizer": "SGD", "batch_size": 16, "micro_batch_size": 64, "learning_rate": 0.05,
@@ -123,6 +137,30 @@ def test_training_stops_after_its_steps():
     assert "its limit was reached" in outcome.advice
     assert result.points[-1].step == 50
     assert told[-1] == 1.0
+
+
+def test_a_run_in_parts_is_the_run_in_one_piece():
+    """Weights, data order and evaluations are those of a run that never paused."""
+    factory = line(goal="error <= 0")
+    _, whole = measure(factory, training(max_steps=90))
+    parts = measure_parts(factory, [training(max_steps=n, pause=True) for n in (17, 40, 90)])
+    assert [outcome.status for outcome, _ in parts] == [Status.GOAL_NOT_REACHED] * 3
+    results = [result for _, result in parts]
+    told = {point.step: point.metric for point in results[-1].points}
+    assert {point.step: point.metric for point in whole.points}.items() <= told.items()
+    assert [result.points[-1].step for result in results] == [17, 40, 90]
+    for before, after in pairwise(results):
+        assert after.points[: len(before.points)] == before.points
+        assert after.earlier_seconds == before.train_seconds < after.train_seconds
+        assert after.other_seconds > 0
+    assert results[0].earlier_seconds == 0
+
+
+def test_a_run_in_parts_ends_where_it_reaches_the_goal():
+    asked = [training(max_steps=20, pause=True), training(pause=True)]
+    *_, (outcome, result) = measure_parts(line(), asked)
+    assert outcome.status is Status.OK
+    assert result.points[-1].metric <= 0.05
 
 
 def test_training_stops_after_its_seconds():

@@ -1,5 +1,6 @@
 """What a child process does with its job: one probe of one workload."""
 
+from collections.abc import Generator
 from dataclasses import replace
 
 from rightbatch.measure.devices.cpu import CpuDevice
@@ -10,7 +11,7 @@ from rightbatch.measure.probes.memory import measure_memory, out_of_memory
 from rightbatch.measure.probes.noise import measure_noise
 from rightbatch.measure.probes.predict import predict_memory
 from rightbatch.measure.probes.speed import measure_speed
-from rightbatch.measure.probes.training import train
+from rightbatch.measure.probes.training import TrainingRun, train
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
@@ -20,24 +21,52 @@ from rightbatch.records import (
     Probe,
     Result,
     SpeedProbe,
+    Status,
+    TrainingProbe,
 )
 
+Measured = tuple[Outcome, Result | None]
 
-def carry_out(job: Job, progress: Progress) -> tuple[Outcome, Result | None]:
+
+def carry_out(job: Job, progress: Progress) -> Measured | Generator[Measured, Job, Measured]:
     """Bring the workload to life and carry out the job's probe.
 
     Returns:
-        The outcome, and what was measured (None where memory ran out first).
+        The outcome, and what was measured (None where memory ran out first). Of a run that may
+        pause, a generator that yields them at each pause and is sent the job to go on with.
     """
     if isinstance(job.probe, PredictProbe):
         job = replace(job, device="cpu")  # a device whose memory is predicted is not used
     subject = load_subject(job, CpuDevice())
+    if isinstance(job.probe, TrainingProbe) and job.probe.pause:
+        return _in_parts(subject, job.probe, progress)
     try:
         return _dispatch(job, subject, progress)
     except Exception as error:
-        if not subject.is_out_of_memory(error):
-            raise
-        return out_of_memory(_micro_batch_size(job.probe)), None
+        return _if_memory_ran_out(error, subject, job.probe)
+
+
+def _in_parts(
+    subject: Subject, probe: TrainingProbe, progress: Progress
+) -> Generator[Measured, Job, Measured]:
+    try:
+        run = TrainingRun(subject, probe)
+        while True:
+            outcome, result = run.go_on(probe, progress)
+            if outcome.status is not Status.GOAL_NOT_REACHED:
+                return outcome, result
+            job = yield outcome, result
+            if isinstance(job.probe, TrainingProbe):
+                probe = job.probe
+    except Exception as error:
+        return _if_memory_ran_out(error, subject, probe)
+
+
+def _if_memory_ran_out(error: Exception, subject: Subject, probe: Probe) -> Measured:
+    """The outcome where an exception says so; any other is raised on."""
+    if not subject.is_out_of_memory(error):
+        raise error
+    return out_of_memory(_micro_batch_size(probe)), None
 
 
 def _dispatch(job: Job, subject: Subject, progress: Progress) -> tuple[Outcome, Result | None]:

@@ -90,6 +90,9 @@ class NoiseProbe:
 class TrainingProbe:
     """Train towards the goal at one batch size, learning rate and seed, up to a limit.
 
+    These and the optimizer name a run. Asked for again with later limits, one that paused goes on
+    from there, or, where its process is gone, starts anew.
+
     Attributes:
         optimizer: Name of the optimizer.
         batch_size: Examples per optimizer update.
@@ -102,6 +105,7 @@ class TrainingProbe:
         milestones: (step, metric) pairs, ascending: a run that has not reached the metric by the
             step cannot win any more and is given up.
         reason: Why the planner asked, in one sentence.
+        pause: Whether a run that stops at a limit waits, alive, to go on.
     """
 
     optimizer: str
@@ -114,6 +118,12 @@ class TrainingProbe:
     seconds_limit: float
     milestones: tuple[tuple[int, float], ...] = ()
     reason: str = ""
+    pause: bool = False
+
+    @property
+    def run(self) -> tuple[str, int, str, int]:
+        """What names the run; the learning rate in words, since NaN equals nothing."""
+        return self.optimizer, self.batch_size, repr(self.learning_rate), self.seed
 
 
 @dataclass(frozen=True, slots=True)

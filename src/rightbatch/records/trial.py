@@ -167,14 +167,16 @@ class TrainingResult:
     Attributes:
         points: Its evaluations, in order.
         train_seconds: Time spent in training steps, data loading included.
-        other_seconds: Time spent evaluating and setting up.
+        other_seconds: Time of this trial spent evaluating and setting up.
         compile_seconds: Of that, the time in which the framework compiled the steps.
+        earlier_seconds: Part of `train_seconds` that an earlier trial, which paused, had spent.
     """
 
     points: tuple[TrainingPoint, ...]
     train_seconds: float
     other_seconds: float
     compile_seconds: float = 0.0
+    earlier_seconds: float = 0.0
 
 
 Result = DescribeResult | MemoryResult | SpeedResult | NoiseResult | TrainingResult | PredictResult

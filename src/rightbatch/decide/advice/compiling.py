@@ -11,8 +11,8 @@ _NOTABLE_SECONDS = 0.1
 
 def compiling(trials: Sequence[Trial]) -> str:
     """A sentence about it; empty where a framework compiles nothing worth telling."""
-    results = (trial.result for trial in trials)
-    seconds = [one.compile_seconds for one in results if isinstance(one, TrainingResult)]
+    results = [one.result for one in trials if isinstance(one.result, TrainingResult)]
+    seconds = [one.compile_seconds for one in results if one.earlier_seconds == 0]
     if not seconds or max(seconds) < _NOTABLE_SECONDS:
         return ""
     return (

@@ -27,46 +27,78 @@ def evaluation_examples(train_examples: int) -> Iterator[int]:
         due = max(due * _SPACING, due + 1)
 
 
+class TrainingRun:
+    """One training run, which may go on after it has stopped at a limit.
+
+    Args:
+        subject: The workload.
+        probe: What to train; `go_on` may be given later limits of the same run.
+    """
+
+    def __init__(self, subject: Subject, probe: TrainingProbe) -> None:
+        begin = time.perf_counter()
+        self._subject = subject
+        subject.start(probe.optimizer, probe.learning_rate, probe.seed)
+        self._batches = subject.batches(probe.batch_size, probe.seed)
+        warming = time.perf_counter()
+        subject.warm_up(probe.batch_size, probe.micro_batch_size)
+        self._compile_seconds = time.perf_counter() - warming
+        self._due = evaluation_examples(subject.train_examples)
+        self._target = next(self._due)
+        self._points: list[TrainingPoint] = []
+        self._step = self._examples = 0
+        self._seconds = 0.0
+        self._setup_seconds = time.perf_counter() - begin
+
+    def go_on(self, probe: TrainingProbe, progress: Progress) -> tuple[Outcome, TrainingResult]:
+        """Train until the goal, divergence, a missed milestone or a limit.
+
+        Limits count from the beginning of the run; only the deadline is that of this trial.
+        """
+        begin, earlier = time.perf_counter() - self._setup_seconds, self._seconds
+        milestones = list(probe.milestones)
+        outcome = None
+        while outcome is None:
+            self._train_to_the_next_evaluation(probe, begin)
+            outcome = _ending(self._subject, probe, self._points, milestones)
+            late = time.perf_counter() - begin > _SOFT_SHARE * probe.seconds_limit
+            if outcome is None and late:
+                outcome = _given_up(probe, self._points[-1], "the time for it was up")
+            progress(min(1.0, max(self._step / probe.max_steps, self._seconds / probe.max_seconds)))
+        other = time.perf_counter() - begin - (self._seconds - earlier)
+        result = TrainingResult(
+            tuple(self._points), self._seconds, other, self._compile_seconds, earlier
+        )
+        self._setup_seconds = self._compile_seconds = 0.0  # of the first trial alone
+        return outcome, result
+
+    def _train_to_the_next_evaluation(self, probe: TrainingProbe, begin: float) -> None:
+        subject = self._subject
+        while self._target <= self._examples:
+            self._target = next(self._due)
+        losses = []
+        started = time.perf_counter()
+        while self._examples < self._target and self._step < probe.max_steps:
+            batch = next(self._batches)
+            losses.append(subject.step(batch, probe.micro_batch_size))
+            self._step += 1
+            self._examples += subject.size(batch)
+            now = time.perf_counter()
+            late = now - begin > _SOFT_SHARE * probe.seconds_limit
+            if late or self._seconds + now - started > probe.max_seconds:
+                break
+        subject.synchronize()
+        self._seconds += time.perf_counter() - started
+        loss = sum(float(x) for x in losses) / len(losses)
+        metric = subject.evaluate() if math.isfinite(loss) else math.nan
+        self._points.append(TrainingPoint(self._step, self._examples, self._seconds, metric, loss))
+
+
 def train(
     subject: Subject, probe: TrainingProbe, progress: Progress
 ) -> tuple[Outcome, TrainingResult]:
     """Train until the goal, divergence, a missed milestone or a limit."""
-    begin = time.perf_counter()
-    subject.start(probe.optimizer, probe.learning_rate, probe.seed)
-    batches = subject.batches(probe.batch_size, probe.seed)
-    warming = time.perf_counter()
-    subject.warm_up(probe.batch_size, probe.micro_batch_size)
-    warming = time.perf_counter() - warming
-    due = evaluation_examples(subject.train_examples)
-    milestones = list(probe.milestones)
-    points: list[TrainingPoint] = []
-    step = examples = 0
-    seconds = 0.0
-    outcome = None
-    while outcome is None:
-        target = next(x for x in due if x > examples)
-        losses = []
-        started = time.perf_counter()
-        while examples < target and step < probe.max_steps:
-            batch = next(batches)
-            losses.append(subject.step(batch, probe.micro_batch_size))
-            step += 1
-            examples += subject.size(batch)
-            now = time.perf_counter()
-            late = now - begin > _SOFT_SHARE * probe.seconds_limit
-            if late or seconds + now - started > probe.max_seconds:
-                break
-        subject.synchronize()
-        seconds += time.perf_counter() - started
-        loss = sum(float(x) for x in losses) / len(losses)
-        metric = subject.evaluate() if math.isfinite(loss) else math.nan
-        points.append(TrainingPoint(step, examples, seconds, metric, loss))
-        outcome = _ending(subject, probe, points, milestones)
-        if outcome is None and time.perf_counter() - begin > _SOFT_SHARE * probe.seconds_limit:
-            outcome = _given_up(probe, points[-1], "the time for it was up")
-        progress(min(1.0, max(step / probe.max_steps, seconds / probe.max_seconds)))
-    other = time.perf_counter() - begin - seconds
-    return outcome, TrainingResult(tuple(points), seconds, other, warming)
+    return TrainingRun(subject, probe).go_on(probe, progress)
 
 
 def _ending(

@@ -7,13 +7,14 @@ import faulthandler
 import importlib
 import os
 import pickle
+import queue
 import resource
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from traceback import StackSummary, TracebackException
@@ -26,7 +27,9 @@ from rightbatch.measure.runners.cgroup import enter
 from rightbatch.measure.runners.wire import (
     Assignment,
     Channel,
+    GoOn,
     MemoryRanOut,
+    Paused,
     Raised,
     Returned,
     Share,
@@ -35,6 +38,9 @@ from rightbatch.measure.runners.wire import (
 
 _OWN_FILES = str(Path(rightbatch.__file__).parent)
 _SHARE_SECONDS = 0.05
+
+Orders = queue.SimpleQueue[GoOn]
+"""What the parent sends a child that waits."""
 
 
 def carry_out_assignment(descriptor: int) -> NoReturn:
@@ -48,9 +54,10 @@ def carry_out_assignment(descriptor: int) -> NoReturn:
     assignment = channel.receive()
     if not isinstance(assignment, Assignment):
         raise TypeError(f"{type(assignment).__name__} is no assignment.")
-    threading.Thread(target=_die_with_parent, args=(channel,), daemon=True).start()
+    orders: Orders = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(channel, orders), daemon=True).start()
     _prepare(assignment)
-    channel.send(_ending(assignment, _Shares(channel)))
+    channel.send(_ending(assignment, channel, orders))
     faulthandler.cancel_dump_traceback_later()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -73,8 +80,13 @@ class _Shares:
             self._channel.send(Share(float(done)))
 
 
-def _die_with_parent(channel: Channel) -> None:
-    channel.wait_for_end()
+def _listen(channel: Channel, orders: Orders) -> None:
+    """Take the parent's orders; die with it."""
+    with suppress(EOFError):
+        while True:
+            order = channel.receive()
+            if isinstance(order, GoOn):
+                orders.put(order)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
@@ -82,13 +94,17 @@ def _prepare(assignment: Assignment) -> None:
     """Place, limits and a note of where the code stands when the deadline comes."""
     os.chdir(assignment.directory)
     sys.path[:] = assignment.sys_path
-    left = assignment.deadline - time.monotonic()
-    faulthandler.dump_traceback_later(max(left - 1.0, 0.75 * left, 0.01))
+    _note_the_place_at(assignment.deadline)
     with suppress(OSError):  # let the kernel, if it must, end the trial and nobody else
         Path("/proc/self/oom_score_adj").write_text("1000")
     in_cgroup = assignment.cgroup is not None and enter(assignment.cgroup)
     if assignment.limit_bytes is not None and not in_cgroup:
         _limit_data(assignment.limit_bytes)
+
+
+def _note_the_place_at(deadline: float) -> None:
+    left = deadline - time.monotonic()
+    faulthandler.dump_traceback_later(max(left - 1.0, 0.75 * left, 0.01))
 
 
 def _limit_data(limit_bytes: int) -> None:
@@ -107,16 +123,18 @@ def _limit_data(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wall, hard))
 
 
-def _ending(assignment: Assignment, shares: _Shares) -> object:
+def _ending(assignment: Assignment, channel: Channel, orders: Orders) -> object:
     """Call the function; what it returned or raised, as a message."""
     with suppress(MemoryError):
-        return _called(assignment, shares)
+        return _called(assignment, channel, orders)
     return MemoryRanOut()  # said only once the frames that held the memory are gone
 
 
-def _called(assignment: Assignment, shares: _Shares) -> object:
+def _called(assignment: Assignment, channel: Channel, orders: Orders) -> object:
     try:
-        value = _entry(assignment.entry)(pickle.loads(assignment.payload), shares)
+        value = _entry(assignment.entry)(pickle.loads(assignment.payload), _Shares(channel))
+        if isinstance(value, Generator):
+            value = _in_parts(value, channel, orders)
     except MemoryError:
         raise
     except BaseException as error:
@@ -129,6 +147,21 @@ def _called(assignment: Assignment, shares: _Shares) -> object:
         raise
     except Exception as error:
         return Unpicklable(type(value).__qualname__, str(error))
+
+
+def _in_parts(parts: Generator[object, object, object], channel: Channel, orders: Orders) -> object:
+    """Tell each part and wait for the order to go on; the value in the end."""
+    order = None
+    while True:
+        try:
+            told = parts.send(order)
+        except StopIteration as end:
+            return end.value
+        faulthandler.cancel_dump_traceback_later()
+        channel.send(Paused(pickle.dumps(told)))
+        go_on = orders.get()
+        _note_the_place_at(go_on.deadline)
+        order = pickle.loads(go_on.payload)
 
 
 def _entry(name: str) -> Callable[[Any, Callable[[float], None]], object]:

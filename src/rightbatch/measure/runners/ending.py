@@ -6,9 +6,9 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
-from rightbatch.measure.runners.wire import MemoryRanOut, Raised, Returned
+from rightbatch.measure.runners.wire import MemoryRanOut, Paused, Raised, Returned
 
-EndingKind = Literal["returned", "raised", "out_of_memory", "hung", "killed"]
+EndingKind = Literal["returned", "paused", "raised", "out_of_memory", "hung", "killed"]
 Verdict = Literal["out_of_memory", "hung"]
 
 _DUMP = "Timeout ("  # faulthandler's own words above the stacks it shows at the deadline
@@ -26,16 +26,17 @@ class Ending:
     """How a call in a trial's process ended.
 
     Attributes:
-        kind: "returned"; "raised" (by the code, or it left without a result); "out_of_memory";
-            "hung" (ended at its deadline); "killed" (by a signal that this side did not send).
-        value: What the function returned; None where it did not.
+        kind: "returned"; "paused" (alive, with a value so far); "raised" (by the code, or it left
+            without a result); "out_of_memory"; "hung" (ended at its deadline); "killed" (by a
+            signal that this side did not send).
+        value: What the function returned, or has so far; None where it did not.
         type_name: Qualified name of the exception's type; empty where nothing was raised.
         message: What the exception said.
         traceback: Where the code stood, as text: of the exception, at the deadline or at the crash.
         signal_number: The signal that ended the process; None where none did.
         peak_bytes: The most memory that the process and its descendants were seen to use.
         group_peak_bytes: The same, of the times when there were descendants; 0 without any.
-        wall_seconds: From asking for the process until nothing of it was left, in seconds.
+        wall_seconds: From the order to begin or go on until it paused or nothing was left.
         output_tail: The end of what it wrote to standard output and standard error.
     """
 
@@ -60,7 +61,7 @@ class Evidence:
         verdict: Why this side ended it; None where it ended by itself.
         status: Its wait status; None where nobody could collect it.
         memory_ran_out: Whether the machine or the limit was short of memory at the end.
-        value: What `said` carries, if it is `Returned`.
+        value: What `said` carries, if it is `Returned` or `Paused`.
         peak_bytes: As in `Ending`.
         group_peak_bytes: As in `Ending`.
         wall_seconds: As in `Ending`.
@@ -83,7 +84,7 @@ def ending(seen: Evidence) -> Ending:
     kind, type_name, message, traceback = _told(seen)
     return Ending(
         kind=kind,
-        value=seen.value if kind == "returned" else None,
+        value=seen.value if kind in {"returned", "paused"} else None,
         type_name=type_name,
         message=message,
         traceback=traceback,
@@ -99,6 +100,8 @@ def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
     """Kind, type name, message and traceback."""
     if isinstance(seen.said, Returned):
         return "returned", "", "", ""
+    if isinstance(seen.said, Paused) and seen.status is None and seen.verdict is None:
+        return "paused", "", "", ""
     if isinstance(seen.said, MemoryRanOut):
         return "out_of_memory", "", "", ""
     if isinstance(seen.said, Raised):

@@ -13,6 +13,7 @@ from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
 from rightbatch.measure.ports import Job, Progress
 from rightbatch.measure.runners.ending import Ending
 from rightbatch.measure.runners.process import TrialServer
+from rightbatch.measure.runners.waiting import Waiting
 from rightbatch.records import (
     DescribeProbe,
     DescribeResult,
@@ -41,7 +42,10 @@ _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function
 
 
 class LocalRunner:
-    """Carries out probes one at a time, each in a fresh child process with a deadline."""
+    """Carries out probes one at a time, each in a fresh child process with a deadline.
+
+    A training run that may pause stays alive where it stopped, as long as there is room.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class LocalRunner:
                 **(environment or {}),
             },
         )
+        self._waiting = Waiting()
 
     def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
         """Carry out one probe.
@@ -91,14 +96,8 @@ class LocalRunner:
         """
         job = replace(self._job, probe=probe)
         limit = self._limit_bytes(job)
-        ending = self._server.call(
-            self._entry,
-            job,
-            deadline_seconds=probe.seconds_limit,
-            limit_bytes=limit,
-            progress=progress,
-        )
-        if ending.kind == "returned":
+        ending = self._call(job, limit, progress)
+        if ending.kind in {"returned", "paused"}:
             outcome, result = _returned(ending.value)
             if isinstance(result, DescribeResult):
                 self._hardware = result.hardware
@@ -109,8 +108,22 @@ class LocalRunner:
             raise _error(ending)
         return _outcome(ending, probe, limit), None
 
+    def _call(self, job: Job, limit: int | None, progress: Progress) -> Ending:
+        """Have a run that waits for it go on, or a fresh process carry out the job."""
+        seconds = job.probe.seconds_limit
+        call = self._waiting.take(job.probe)
+        self._waiting.make_room(job.probe, limit)
+        if call is not None:
+            ending = call.go_on(job, seconds, progress)
+        else:
+            call = self._server.start(limit)
+            ending = call.begin(self._entry, job, seconds, progress)
+        self._waiting.put(job.probe, call)
+        return ending
+
     def close(self) -> None:
         """End every process that is left."""
+        self._waiting.end_all()
         self._server.close()
         self._compiled.cleanup()
 

@@ -1,48 +1,31 @@
 """Calls functions in fresh child processes that can be killed at any time."""
 
 import os
-import pickle
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from rightbatch.errors import RunnerError
+from rightbatch.measure.runners.call import Call, tail
 from rightbatch.measure.runners.cgroup import Cgroup
-from rightbatch.measure.runners.ending import Ending, Evidence, Verdict, ending
-from rightbatch.measure.runners.watch import Watch
-from rightbatch.measure.runners.wire import (
-    START,
-    STOP,
-    Assignment,
-    Channel,
-    Ended,
-    Ready,
-    Returned,
-    Share,
-    Started,
-    Unpicklable,
-)
+from rightbatch.measure.runners.ending import Ending
+from rightbatch.measure.runners.wire import START, Channel, Ready, Started
 
-_LOOK_SECONDS = 0.05
-_EXIT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
+_EXIT_SECONDS = 5.0
 _START_SECONDS = 300.0
-_TAIL_BYTES = 16_384
 
 
 class TrialServer:
-    """Calls functions, one at a time, each in a fresh child of a server process.
+    """Calls functions, each in a fresh child process, forked from a server process.
 
     The server starts with the first call and again after it died. When this process ends, in
-    whatever way, the server and its child end too.
+    whatever way, the server and every child end too.
     """
 
     def __init__(
@@ -68,6 +51,7 @@ class TrialServer:
         self._fork = fork
         self._environment = dict(environment or {})
         self._server: _ServerProcess | None = None
+        self._calls = 0
 
     def call(
         self,
@@ -78,7 +62,7 @@ class TrialServer:
         limit_bytes: int | None,
         progress: Callable[[float], None],
     ) -> Ending:
-        """Call a function in a fresh process and wait for its ending.
+        """Call a function in a fresh process and wait for its ending; one that pauses is ended.
 
         Args:
             entry: "module:function"; called with the payload and a callback for the share done.
@@ -90,25 +74,34 @@ class TrialServer:
         Raises:
             RunnerError: The server cannot be started, or the value cannot travel.
         """
-        pickled = pickle.dumps(payload)
-        with tempfile.TemporaryFile() as output:
-            try:
-                self._running()
-                begin = time.monotonic()
-                server, stream, pid = self._begin(output)
-                with stream, _limited(limit_bytes) as group:
-                    deadline = time.monotonic() + deadline_seconds
-                    assignment = _assignment(entry, pickled, deadline, limit_bytes, group)
-                    call = _Call(server, Channel(stream), assignment, pid, progress)
-                    call.follow()
-                    kills = group.kills() if group else 0
-            except BaseException:
-                self.close()
-                raise
-            if server.broken:
-                self.close()
-            seconds = time.monotonic() - begin
-            return ending(call.evidence(entry, seconds, _tail(output), kills))
+        call = self.start(limit_bytes)
+        try:
+            return call.begin(entry, payload, deadline_seconds, progress)
+        finally:
+            call.end()
+
+    def start(self, limit_bytes: int | None) -> Call:
+        """Start a process that waits for what to call.
+
+        Args:
+            limit_bytes: Memory the process and its descendants may use; None for no limit.
+
+        Raises:
+            RunnerError: The server cannot be started.
+        """
+        self._calls += 1
+        name = f"{os.getpid()}-{self._calls}"
+        group = None if limit_bytes is None else Cgroup.make(limit_bytes, name)
+        output = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the call)
+        try:
+            control, channel, pid = self._begin(output)
+        except BaseException:
+            output.close()
+            if group is not None:
+                group.remove()
+            self.close()
+            raise
+        return Call(control, channel, output, pid, limit_bytes, group)
 
     def close(self) -> None:
         """End the server and everything under it."""
@@ -141,27 +134,30 @@ class TrialServer:
             self._server.wait_until_ready()
         return self._server
 
-    def _begin(self, output: IO[bytes]) -> tuple["_ServerProcess", socket.socket, int]:
-        """Have a child started; once more with a new server where the old one is gone."""
+    def _begin(self, output: IO[bytes]) -> tuple[Channel, Channel, int]:
+        """Have a child started; once more with a new server where the old one is gone.
+
+        Returns:
+            The channel to its keeper, that to the child, and its process number.
+        """
         for _ in range(2):
             server = self._running()
             ours, theirs = socket.socketpair()
-            with theirs:
-                try:
-                    return server, ours, server.start_trial(theirs.fileno(), output.fileno())
-                except (OSError, EOFError):
-                    ours.close()
-                    self.close()
+            own_end, keepers_end = socket.socketpair()
+            control, channel = Channel(own_end), Channel(ours)
+            try:
+                with theirs, keepers_end:
+                    server.start_trial(keepers_end, theirs, output)
+                return control, channel, _started(control)
+            except (OSError, EOFError):
+                control.close()
+                channel.close()
+                self.close()
         raise RunnerError("The process that starts trials ended twice; see the system's log.")
 
 
 class _ServerProcess:
-    """The server as its parent sees it.
-
-    Attributes:
-        channel: What the server says.
-        broken: Whether it died or does not answer.
-    """
+    """The server as its parent sees it."""
 
     def __init__(
         self,
@@ -172,8 +168,7 @@ class _ServerProcess:
     ) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._socket, theirs = socket.socketpair()
-        self.channel = Channel(self._socket)
-        self.broken = False
+        self._channel = Channel(self._socket)
         module = "rightbatch.measure.runners.server"
         command = [sys.executable, "-P", "-m", module, "--fd", str(theirs.fileno())]
         command += [] if fork else ["--no-fork"]
@@ -195,36 +190,26 @@ class _ServerProcess:
         Raises:
             RunnerError: It ended, or took too long.
         """
-        if not wait([self.channel.fileno()], _START_SECONDS):
+        if not wait([self._channel.fileno()], _START_SECONDS):
             raise RunnerError(
                 f"The process that starts trials was not ready after {_START_SECONDS:.0f} s; "
                 "see whether the machine is overloaded."
             )
-        if not any(isinstance(message, Ready) for message in self.channel.arrived()):
-            last = _tail(self._errors).strip().splitlines()[-1:] or ["it said nothing"]
+        if not any(isinstance(message, Ready) for message in self._channel.arrived()):
+            last = tail(self._errors).strip().splitlines()[-1:] or ["it said nothing"]
             raise RunnerError(
                 f"The process that starts trials ended at once ({last[0]}); "
                 "see whether rightbatch is installed for this Python."
             )
 
-    def start_trial(self, stream: int, output: int) -> int:
-        """Have a child started with these descriptors; its process number."""
-        socket.send_fds(self._socket, [START], [stream, output])
-        if not wait([self.channel.fileno()], _ANSWER_SECONDS):
-            raise TimeoutError("The server does not answer.")
-        message = self.channel.receive()
-        if isinstance(message, Started):
-            return message.pid
-        raise EOFError(f"The server said {message} to the start of a trial.")
-
-    def stop_trial(self) -> None:
-        """Have the running trial ended; `Ended` follows."""
-        with suppress(OSError):
-            self._socket.send(STOP)
+    def start_trial(self, control: socket.socket, stream: socket.socket, output: IO[bytes]) -> None:
+        """Have a keeper and a child started with these."""
+        descriptors = [control.fileno(), stream.fileno(), output.fileno()]
+        socket.send_fds(self._socket, [START], descriptors)
 
     def close(self) -> None:
         """Close the control socket, at which the server ends all it started and itself."""
-        self.channel.close()
+        self._channel.close()
         try:
             self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -233,131 +218,16 @@ class _ServerProcess:
         self._errors.close()
 
 
-class _Call:
-    """One call, from its assignment until nothing of its process is left."""
+def _started(control: Channel) -> int:
+    """The process number of a child, from its keeper.
 
-    def __init__(
-        self,
-        server: _ServerProcess,
-        channel: Channel,
-        assignment: Assignment,
-        pid: int,
-        progress: Callable[[float], None],
-    ) -> None:
-        self._server = server
-        self._channel = channel
-        self._progress = progress
-        self._watch = Watch(pid, assignment.limit_bytes)
-        self._deadline = assignment.deadline
-        self._stopped: float | None = None
-        self._said: object = None
-        self._verdict: Verdict | None = None
-        self._ended: Ended | None = None
-        with suppress(BrokenPipeError):  # the child is gone already: `Ended` follows
-            channel.send(assignment)
-
-    def follow(self) -> None:
-        """Listen and watch until the process is gone."""
-        while self._ended is None and not self._server.broken:
-            channels = [self._server.channel.fileno()]
-            channels += [] if self._channel.at_end else [self._channel.fileno()]
-            wait(channels, _LOOK_SECONDS)
-            self._listen()
-            self._judge()
-        if self._ended is None:
-            self._watch.kill()
-        self._listen()
-
-    def evidence(self, entry: str, seconds: float, output_tail: str, kills: int) -> Evidence:
-        """What is known at the end.
-
-        Args:
-            entry: The function called.
-            seconds: Time the call took.
-            output_tail: The end of what it wrote.
-            kills: Processes of it that the kernel ended for their limit.
-
-        Raises:
-            RunnerError: The function's value cannot travel between processes.
-        """
-        value = None
-        if isinstance(self._said, Unpicklable):
-            raise RunnerError(
-                f"The {self._said.type_name} that {entry} returned cannot be pickled "
-                f"({self._said.message}); return plain data."
-            )
-        if isinstance(self._said, Returned):
-            try:
-                value = pickle.loads(self._said.value)
-            except Exception as error:
-                raise RunnerError(
-                    f"What {entry} returned cannot be unpickled here ({error}); return plain data."
-                ) from error
-        ended = self._ended
-        return Evidence(
-            said=self._said,
-            verdict=self._verdict,
-            status=ended.status if ended else None,
-            memory_ran_out=kills > 0 or self._watch.memory_ran_out(),
-            value=value,
-            peak_bytes=max(self._watch.peak_bytes, ended.peak_bytes if ended else 0),
-            group_peak_bytes=self._watch.group_peak_bytes,
-            wall_seconds=seconds,
-            output_tail=output_tail,
-        )
-
-    def _listen(self) -> None:
-        for message in self._channel.arrived():
-            if isinstance(message, Share):
-                self._progress(message.done)
-            else:
-                self._said = message
-                self._deadline = time.monotonic() + _EXIT_SECONDS  # to leave in peace
-        for message in self._server.channel.arrived():
-            if isinstance(message, Ended):
-                self._ended = message
-        self._server.broken |= self._server.channel.at_end
-
-    def _judge(self) -> None:
-        """Have the process ended where its memory or its time is over."""
-        now = time.monotonic()
-        if self._stopped is not None:
-            self._server.broken |= now > self._stopped + _ANSWER_SECONDS
-            return
-        if self._watch.exceeded():
-            self._verdict = "out_of_memory"
-        elif now > self._deadline:
-            self._verdict = "hung"
-        if self._verdict is not None:
-            self._stopped = now
-            self._server.stop_trial()
-
-
-@contextmanager
-def _limited(limit_bytes: int | None) -> Iterator[Cgroup | None]:
-    """A control group with the limit for one call, where one may be made."""
-    group = None if limit_bytes is None else Cgroup.make(limit_bytes, str(os.getpid()))
-    try:
-        yield group
-    finally:
-        if group is not None:
-            group.remove()
-
-
-def _assignment(
-    entry: str, payload: bytes, deadline: float, limit_bytes: int | None, group: Cgroup | None
-) -> Assignment:
-    """With this process's directory and import path, so that the user's modules import."""
-    directory = str(Path.cwd())
-    path = [directory, *(place or directory for place in sys.path)]
-    return Assignment(
-        entry, payload, limit_bytes, deadline, tuple(dict.fromkeys(path)), directory,
-        None if group is None else str(group.path),
-    )  # fmt: skip
-
-
-def _tail(output: IO[bytes]) -> str:
-    """The end of what was written to a file that others may still write to."""
-    size = os.fstat(output.fileno()).st_size
-    data = os.pread(output.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
-    return data.decode(errors="replace")
+    Raises:
+        OSError: The keeper does not answer.
+        EOFError: It is gone.
+    """
+    if not wait([control.fileno()], _ANSWER_SECONDS):
+        raise TimeoutError("The keeper of a trial does not answer.")
+    message = control.receive()
+    if isinstance(message, Started):
+        return message.pid
+    raise EOFError(f"The keeper said {message} to the start of a trial.")

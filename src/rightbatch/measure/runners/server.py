@@ -1,166 +1,74 @@
 """The process that trials are forked from: the framework imported, and nothing else done.
 
-It imports, forks, ends and reaps. It never runs user code, an operation of the framework or a
-device query, so that every child starts from the same clean state.
+It imports and forks a keeper for each trial, which forks the trial's child. Neither ever runs
+user code, an operation of the framework or a device query, so that every child starts from the
+same clean state.
 """
 
 import argparse
-import ctypes
 import gc
 import importlib
 import os
-import select
 import signal
 import socket
-import sys
-import time
 import traceback
-import warnings
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
+from rightbatch.measure.runners.keeper import Keeper, adopt_orphans, end_descendants, fork_quietly
+from rightbatch.measure.runners.wire import START, Channel, Ready
 
-from rightbatch.measure.runners.child import carry_out_assignment
-from rightbatch.measure.runners.wire import START, Channel, Ended, Ready, Started
-
-_PR_SET_CHILD_SUBREAPER = 36
-_REAP_SECONDS = 10.0
 _ACCELERATORS = ("nvidia[0-9]*", "kfd", "accel*", "vfio/[0-9]*")
 """What GPUs and TPUs are called in /dev."""
 
 
 class Server:
-    """Forks one child per trial and leaves nothing of it behind.
+    """Forks a keeper per trial and leaves nothing behind.
 
     Attributes:
         control: Socket to the parent; its end is the server's end.
-        fork: Whether a child goes on from here (False: it starts a fresh interpreter).
+        fork: Whether a trial's child goes on from here (False: it starts a fresh interpreter).
     """
 
     def __init__(self, control: socket.socket, fork: bool) -> None:
         self.control = control
         self.fork = fork
-        self._parent = Channel(control)
-        self._wakeup, self._woken = os.pipe()
-        os.set_blocking(self._woken, False)
-        os.set_blocking(self._wakeup, False)
 
     def serve(self) -> None:
         """Start a trial whenever the parent asks, until the parent is gone."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, _wake)
-        signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
-        _adopt_orphans()
-        self._parent.send(Ready())
+        signal.signal(signal.SIGCHLD, _reap_keepers)
+        adopt_orphans()
+        Channel(self.control).send(Ready())
         while True:
-            command, descriptors, _, _ = socket.recv_fds(self.control, 1, 2)
-            if not command:
-                return
-            if command == START and not self._trial(*descriptors):
-                return
+            command, descriptors, _, _ = socket.recv_fds(self.control, 1, 3)
+            if command != START:
+                break
+            self._keep(*descriptors)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        end_descendants()
 
-    def _trial(self, stream: int, output: int) -> bool:
-        """Run one trial to its end; False where the parent is gone."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # threads of a preloaded library
-            pid = os.fork()
-        if pid == 0:
+    def _keep(self, control: int, stream: int, output: int) -> None:
+        """Have a trial kept by a process of its own."""
+        if fork_quietly() == 0:
             try:
-                self._become_trial(stream, output)
+                self.control.close()
+                Keeper(socket.socket(fileno=control), self.fork).keep(stream, output)
             except BaseException:
                 traceback.print_exc()
             finally:
-                os._exit(1)
-        os.close(stream)
-        os.close(output)
-        try:
-            self._parent.send(Started(pid))
-            ended = self._wait(pid) or _end_descendants(pid)
-            self._parent.send(ended)
-        except OSError:
-            _end_descendants(pid)
-            return False
-        return True
-
-    def _wait(self, pid: int) -> Ended | None:
-        """Wait until the child ends, or (None) until the parent says stop or is gone."""
-        control = self.control.fileno()
-        while True:
-            ended = _reap(pid)
-            if ended is not None:
-                _end_descendants(pid)
-                return ended
-            ready, _, _ = select.select([control, self._wakeup], [], [])
-            if self._wakeup in ready:
-                os.read(self._wakeup, 4096)
-            if control in ready:
-                self.control.recv(1)
-                return None
-
-    def _become_trial(self, stream: int, output: int) -> None:
-        """In the child: a session of its own, its output to a file, no trace of the server."""
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for descriptor in (self.control.fileno(), self._wakeup, self._woken):
+                os._exit(0)
+        for descriptor in (control, stream, output):
             os.close(descriptor)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
-        os.set_inheritable(stream, not self.fork)
-        if self.fork:
-            carry_out_assignment(stream)
-        else:
-            module = "rightbatch.measure.runners.child"
-            os.execv(sys.executable, [sys.executable, "-P", "-m", module, "--fd", str(stream)])
 
 
-def _wake(signal_number: int, frame: object) -> None:
-    """Do nothing: the signal's number in the wake-up pipe is the message."""
-
-
-def _reap(pid: int) -> Ended | None:
-    """Collect ended descendants; what the trial's own child ended with, if it did."""
-    ended = None
+def _reap_keepers(signal_number: int, frame: object) -> None:
+    """Collect keepers that have ended, and what a killed one left."""
     with suppress(ChildProcessError):
-        while True:
-            found, status, usage = os.wait4(-1, os.WNOHANG)
-            if found == 0:
-                break
-            if found == pid:
-                unit = 1 if sys.platform == "darwin" else 1024
-                ended = Ended(status, usage.ru_maxrss * unit)
-    return ended
-
-
-def _end_descendants(pid: int) -> Ended:
-    """Kill the trial's process group and every descendant, orphans included, and reap them.
-
-    A server that is a subreaper inherits the orphans, so none is left once it has no children.
-    """
-    ended = Ended(signal.SIGKILL, 0)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    give_up = time.monotonic() + _REAP_SECONDS
-    while time.monotonic() < give_up:
-        left = psutil.Process().children(recursive=True)
-        if not left:
-            break
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        time.sleep(0.002)
-        ended = _reap(pid) or ended
-    return ended
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of orphaned descendants where the system is Linux; do without elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _forget_finalizers() -> None:

@@ -9,10 +9,11 @@ _LENGTH = struct.Struct("!Q")
 _CHUNK = 1 << 20
 
 START = b"t"
-"""Parent to server, with two file descriptors: start a trial."""
+"""Parent to server, with three file descriptors (the trial's control socket, the socket to its
+child, its output): start a trial."""
 
 STOP = b"k"
-"""Parent to server: end the running trial and everything it started."""
+"""Parent to a trial's keeper: end the trial and everything it started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,29 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Child to parent: what a function that gives its value in parts has so far, pickled.
+
+    The child waits for `GoOn`, or for the end of the channel, which ends it.
+    """
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Parent to child: go on from where it paused.
+
+    Attributes:
+        payload: What the function is sent, pickled.
+        deadline: As in `Assignment`.
+    """
+
+    payload: bytes
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
 class Unpicklable:
     """Child to parent: the function's value cannot be pickled."""
 
@@ -88,14 +112,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Server to parent: the trial's child is running."""
+    """Keeper to parent: the trial's child is running."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Server to parent: the child is gone, with everything it started.
+    """Keeper to parent: the child is gone, with everything it started.
 
     Attributes:
         status: Its wait status.
@@ -148,11 +172,6 @@ class Channel:
         while (complete := self._take()) is not None:
             messages.append(pickle.loads(complete))
         return messages
-
-    def wait_for_end(self) -> None:
-        """Wait until the other side closes; what it sends meanwhile is dropped."""
-        while self._read(0):
-            self._buffer.clear()
 
     def close(self) -> None:
         """Close the socket."""

@@ -1,0 +1,252 @@
+"""One call of a function in a trial's process: followed, paused, gone on with, ended."""
+
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import IO
+
+from rightbatch.errors import RunnerError
+from rightbatch.measure.runners.cgroup import Cgroup
+from rightbatch.measure.runners.ending import Ending, Evidence, Verdict, ending
+from rightbatch.measure.runners.watch import Watch
+from rightbatch.measure.runners.wire import (
+    STOP,
+    Assignment,
+    Channel,
+    Ended,
+    GoOn,
+    Paused,
+    Returned,
+    Share,
+    Unpicklable,
+)
+
+_LOOK_SECONDS = 0.05
+_EXIT_SECONDS = 5.0
+_ANSWER_SECONDS = 30.0
+_TAIL_BYTES = 16_384
+
+
+class Call:
+    """One call, from its assignment until nothing of its process is left.
+
+    Attributes:
+        peak_bytes: The most memory that its processes were seen to use so far.
+    """
+
+    def __init__(
+        self,
+        control: Channel,
+        channel: Channel,
+        output: IO[bytes],
+        pid: int,
+        limit_bytes: int | None,
+        group: Cgroup | None,
+    ) -> None:
+        """Take over a child that waits for its assignment.
+
+        Args:
+            control: To its keeper.
+            channel: To the child.
+            output: What it writes.
+            pid: The child.
+            limit_bytes: Memory it may use.
+            group: The control group that holds the limit.
+        """
+        self._control, self._channel = control, channel
+        self._output, self._group = output, group
+        self._resources = ExitStack()
+        for resource in (control, channel, output):
+            self._resources.callback(resource.close)
+        if group is not None:
+            self._resources.callback(group.remove)
+        self._entry = ""
+        self._limit_bytes = limit_bytes
+        self._watch = Watch(pid, limit_bytes)
+        self._begun = self._deadline = time.monotonic()
+        self._progress: Callable[[float], None] = _ignore
+        self._stopped: float | None = None
+        self._said: object = None
+        self._verdict: Verdict | None = None
+        self._ended: Ended | None = None
+        self._keeper_lost = False
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that its processes were seen to use so far."""
+        return self._watch.peak_bytes
+
+    @property
+    def paused(self) -> bool:
+        """Whether the process waits to go on."""
+        if self._waits and not self._gone:
+            self._listen()
+        return self._waits and not self._gone
+
+    def begin(
+        self,
+        entry: str,
+        payload: object,
+        deadline_seconds: float,
+        progress: Callable[[float], None],
+    ) -> Ending:
+        """Give the child its assignment and follow it until it pauses or is gone.
+
+        Args:
+            entry: "module:function".
+            payload: Its first argument; must pickle.
+            deadline_seconds: Time from now until it is killed, in seconds.
+            progress: Told the share done, 0 to 1.
+
+        Raises:
+            RunnerError: The function's value cannot travel between processes.
+        """
+        self._entry = entry
+        deadline = time.monotonic() + deadline_seconds
+        pickled = pickle.dumps(payload)
+        assignment = _assignment(entry, pickled, deadline, self._limit_bytes, self._group)
+        return self._order(assignment, progress)
+
+    def go_on(
+        self, payload: object, deadline_seconds: float, progress: Callable[[float], None]
+    ) -> Ending:
+        """Let a paused child go on; arguments, value and errors as of `begin`."""
+        order = GoOn(pickle.dumps(payload), time.monotonic() + deadline_seconds)
+        return self._order(order, progress)
+
+    def end(self) -> None:
+        """End the process, if it is alive, and release what it held."""
+        self._progress = _ignore
+        with self._resources:
+            if not self._gone:
+                self._stop()
+                self._follow()
+
+    @property
+    def _gone(self) -> bool:
+        return self._ended is not None or self._keeper_lost
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the child has paused and was not told to end."""
+        return isinstance(self._said, Paused) and self._stopped is None
+
+    def _order(self, order: Assignment | GoOn, progress: Callable[[float], None]) -> Ending:
+        self._begun, self._deadline = time.monotonic(), order.deadline
+        self._progress, self._said = progress, None
+        try:
+            with suppress(OSError):  # the child is gone already: `Ended` follows
+                self._channel.send(order)
+            self._follow()
+            told = ending(self._evidence())
+        except BaseException:
+            self.end()
+            raise
+        if self._gone:
+            self._resources.close()
+        return told
+
+    def _follow(self) -> None:
+        """Listen and watch until the process pauses or is gone."""
+        while not (self._gone or self._waits):
+            channels = [self._control.fileno()]
+            channels += [] if self._channel.at_end else [self._channel.fileno()]
+            wait(channels, _LOOK_SECONDS)
+            self._listen()
+            self._judge()
+        if self._keeper_lost:
+            self._watch.kill()
+        self._listen()
+
+    def _evidence(self) -> Evidence:
+        """What is known at the end.
+
+        Raises:
+            RunnerError: The function's value cannot travel between processes.
+        """
+        value = None
+        if isinstance(self._said, Unpicklable):
+            raise RunnerError(
+                f"The {self._said.type_name} that {self._entry} returned cannot be pickled "
+                f"({self._said.message}); return plain data."
+            )
+        if isinstance(self._said, Returned | Paused):
+            try:
+                value = pickle.loads(self._said.value)
+            except Exception as error:
+                raise RunnerError(
+                    f"What {self._entry} returned cannot be unpickled here ({error}); return "
+                    "plain data."
+                ) from error
+        ended = self._ended
+        kills = 0 if self._group is None else self._group.kills()
+        return Evidence(
+            said=self._said,
+            verdict=self._verdict,
+            status=ended.status if ended else None,
+            memory_ran_out=kills > 0 or self._watch.memory_ran_out(),
+            value=value,
+            peak_bytes=max(self._watch.peak_bytes, ended.peak_bytes if ended else 0),
+            group_peak_bytes=self._watch.group_peak_bytes,
+            wall_seconds=time.monotonic() - self._begun,
+            output_tail=tail(self._output),
+        )
+
+    def _listen(self) -> None:
+        for message in self._channel.arrived():
+            if isinstance(message, Share):
+                self._progress(message.done)
+            else:
+                self._said = message
+                if not isinstance(message, Paused):
+                    self._deadline = time.monotonic() + _EXIT_SECONDS  # to leave in peace
+        for message in self._control.arrived():
+            if isinstance(message, Ended):
+                self._ended = message
+        self._keeper_lost |= self._control.at_end and self._ended is None
+
+    def _judge(self) -> None:
+        """Have the process ended where its memory or its time is over."""
+        now = time.monotonic()
+        if self._stopped is not None:
+            self._keeper_lost |= now > self._stopped + _ANSWER_SECONDS
+            return
+        if self._watch.exceeded():
+            self._verdict = "out_of_memory"
+        elif now > self._deadline:
+            self._verdict = "hung"
+        if self._verdict is not None:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped = time.monotonic()
+        with suppress(OSError):
+            self._control.send(STOP)
+
+
+def tail(output: IO[bytes]) -> str:
+    """The end of what was written to a file that others may still write to."""
+    size = os.fstat(output.fileno()).st_size
+    data = os.pread(output.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
+    return data.decode(errors="replace")
+
+
+def _ignore(done: float) -> None:
+    """Nobody asked to be told."""
+
+
+def _assignment(
+    entry: str, payload: bytes, deadline: float, limit_bytes: int | None, group: Cgroup | None
+) -> Assignment:
+    """With this process's directory and import path, so that the user's modules import."""
+    directory = str(Path.cwd())
+    path = [directory, *(place or directory for place in sys.path)]
+    return Assignment(
+        entry, payload, limit_bytes, deadline, tuple(dict.fromkeys(path)), directory,
+        None if group is None else str(group.path),
+    )  # fmt: skip
