@@ -1,12 +1,17 @@
 """Runs a small real study and notes what it asks for and what it stored, line by line.
 
-python study_driver.py STORE NOTES
+python study_driver.py STORE NOTES [SETTINGS]
+
+SETTINGS are keywords of `rightbatch.tune` in JSON.
 """
 
+import json
 import sys
 from pathlib import Path
 
 import rightbatch
+
+SMALL = {"budget": "25s", "batch_sizes": [2, 64, 1437]}
 
 
 class Notes:
@@ -30,15 +35,11 @@ class Notes:
 
 
 def main():
-    store, notes = sys.argv[1:]
+    store, notes, *settings = sys.argv[1:]
+    asked = json.loads(settings[0]) if settings else SMALL
+    observer = Notes(notes)
     advice = rightbatch.tune(
-        "digits",
-        budget="25s",
-        batch_sizes=[2, 64, 1437],
-        threads=1,
-        store=store,
-        resume=True,
-        observer=Notes(notes),
+        "digits", threads=1, store=store, resume=True, observer=observer, **asked
     )
     print(advice.batch_size, *advice.near_optimal)
 

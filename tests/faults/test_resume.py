@@ -1,5 +1,6 @@
-"""kill -9 of the parent loses at most the trial in flight, and the study ends as it would have."""
+"""What kills the parent loses at most the trial in flight, and the study ends as it would have."""
 
+import json
 import os
 import random
 import signal
@@ -11,20 +12,29 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rightbatch.records import TrainingProbe
 from rightbatch.store import open_store
 
 DRIVER = Path(__file__).parent / "study_driver.py"
 KILLS = 20
 
 
-def start(store, notes):
-    marker = {**os.environ, "STUDY_STORE": str(store)}
+LONG = {"budget": "40s", "goal": "accuracy >= 0.9999", "one_off": True}
+"""A study in which no run reaches the goal, so that they pause and are taken up again."""
+
+
+def start(store, notes, *settings):
+    return popen(store, [str(DRIVER), str(store), str(notes), *map(json.dumps, settings)])
+
+
+def popen(store, arguments):
+    """Python with arguments, it and all that it starts marked as belonging to a store."""
     return subprocess.Popen(
-        [sys.executable, str(DRIVER), str(store), str(notes)],
+        [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=marker,
+        env={**os.environ, "STUDY_STORE": str(store)},
     )
 
 
@@ -52,7 +62,27 @@ def wait_for_a_new_probe(process, notes, before):
 
 def stored_trials(path):
     with open_store(path) as store:
-        return [trial.number for trial in store.trials(store.studies()[-1].name)]
+        return store.trials(store.studies()[-1].name)
+
+
+def wait_until(happened, process, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.02)
+
+
+def runs_wait(store):
+    """Whether two runs wait and one trains: each has a keeper, beside the server and its parent."""
+    return len(processes_of(store)) >= 2 + 3 * 2
+
+
+def no_process_left(store, seconds):
+    deadline = time.monotonic() + seconds
+    while processes_of(store) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not processes_of(store)
 
 
 @pytest.mark.slow
@@ -74,14 +104,11 @@ def test_twenty_kills_lose_at_most_one_trial_each_and_end_in_the_same_near_optim
         process.send_signal(signal.SIGKILL)
         process.wait()
         asked = [line for line in lines(notes)[before:] if line.startswith("asked")]
-        kept = stored_trials(store)
+        kept = [trial.number for trial in stored_trials(store)]
         assert kept == list(range(1, len(kept) + 1))
         assert len(kept) >= stored_before + len(asked) - 1
         stored_before = len(kept)
-        gone = time.monotonic() + 20
-        while processes_of(store):
-            assert time.monotonic() < gone, "a process of the killed study is left behind"
-            time.sleep(0.05)
+        assert no_process_left(store, 20), "a process of the killed study is left behind"
 
     last = start(store, notes)
     told, errors = last.communicate(timeout=180)
@@ -90,3 +117,44 @@ def test_twenty_kills_lose_at_most_one_trial_each_and_end_in_the_same_near_optim
     with open_store(store) as opened:
         assert len(opened.studies()) == 1
         assert opened.studies()[0].finished
+
+
+@pytest.mark.slow
+def test_runs_that_wait_end_with_a_killed_parent_and_start_anew_when_it_resumes(tmp_path):
+    store, notes = tmp_path / "killed.db", tmp_path / "killed.notes"
+    process = start(store, notes, LONG)
+    wait_until(lambda: lines(notes).count("asked TrainingProbe") >= 4, process)
+    assert runs_wait(store)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert no_process_left(store, 20), "a process of the killed study is left behind"
+    asked = [line for line in lines(notes) if line.startswith("asked")]
+    before = stored_trials(store)
+    assert len(before) >= len(asked) - 1
+
+    _, errors = (last := start(store, notes, LONG)).communicate(timeout=180)
+    assert last.returncode == 0, errors
+    told = stored_trials(store)
+    assert [trial.number for trial in told] == list(range(1, len(told) + 1))
+    assert told[: len(before)] == before
+    paused = {trial.probe.run for trial in before if isinstance(trial.probe, TrainingProbe)}
+    taken_up = [trial for trial in told[len(before) :] if trial.probe.run in paused]
+    assert taken_up[0].result.earlier_seconds == 0  # its process was lost
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_runs_that_wait_and_tells_how_to_go_on(tmp_path):
+    store = tmp_path / "stopped.db"
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from rightbatch.cli import main; main()"
+    )
+    goal = ["--goal", LONG["goal"], "--budget", LONG["budget"], "--one-off"]
+    command = ["-c", code, "tune", "digits", *goal, "--threads", "1", "--store", str(store)]
+    process = popen(store, command)
+    wait_until(lambda: runs_wait(store), process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "--resume goes on" in " ".join(errors.split())
+    assert no_process_left(store, 0.5)

@@ -120,6 +120,31 @@ def test_a_damaged_store_is_refused_and_left_as_it_is(folder, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_one_off_ends_with_the_first_model(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--one-off", "--budget", "60s", "--threads", "1", "--json",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    spent = done.json["time_spent"]
+    parts = ("training_seconds", "measuring_seconds", "around_seconds")
+    assert spent["time_to_model_seconds"] == pytest.approx(sum(spent[part] for part in parts))
+    assert spent["time_to_model_seconds"] < 60
+    assert sum(row["runs_reached"] for row in done.json["results"]) == 1
+    (reached,) = (row for row in done.json["results"] if row["runs_reached"])
+    assert done.json["batch_size"] == reached["batch_size"]
+    words = rightbatch("report", done.json["study"], folder=tmp_path).out
+    assert "first run at the goal after" in " ".join(words.split())
+
+
+def test_a_one_off_without_a_level_is_refused_in_one_sentence(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--one-off", "--goal", "best accuracy within 5 epochs", folder=tmp_path
+    )
+    assert done.code == 2
+    assert "no level" in " ".join(done.err.split())
+
+
 def test_regimes_compare_stochastic_mini_batch_and_full_batch(tmp_path):
     done = rightbatch(
         "tune", "digits", "--batch-sizes", "1,32,full", "--budget", "40s", "--threads", "1",

@@ -10,7 +10,7 @@ step_seconds(B) = (α + β·m)·B/m, where m is the micro-batch size. A learning
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -342,9 +342,36 @@ def next_ask(settings: Settings, trials: tuple[Trial, ...]) -> Ask | None:
     return ask(settings, trials, spent(trials))
 
 
-def carry_out(world: World, probe: Probe, number: int, started: float = 0.0) -> Trial:
-    outcome, result, wall = world.answer(probe)
-    return Trial(number, probe, outcome, result, started, wall)
+def carry_out(
+    world: World,
+    probe: Probe,
+    number: int,
+    started: float = 0.0,
+    trials: tuple[Trial, ...] = (),
+) -> Trial:
+    """A trial; a run among the trials that paused goes on, and only what is new takes time."""
+    known = _paused(probe, trials)
+    if known is None or not isinstance(probe, TrainingProbe):
+        outcome, result, wall = world.answer(probe)
+        return Trial(number, probe, outcome, result, started, wall)
+    earlier = world.start_seconds + known.train_seconds
+    earlier += world.evaluation_seconds * len(known.points)
+    later = replace(probe, seconds_limit=probe.seconds_limit + earlier / SOFT_SHARE)
+    outcome, result, wall = world.answer(later)
+    assert isinstance(result, TrainingResult)
+    result = replace(result, earlier_seconds=known.train_seconds)
+    return Trial(number, probe, outcome, result, started, max(0.0, wall - earlier))
+
+
+def _paused(probe: Probe, trials: tuple[Trial, ...]) -> TrainingResult | None:
+    """What the run that a probe goes on with has so far."""
+    for trial in reversed(trials):
+        before = trial.probe
+        both = isinstance(before, TrainingProbe) and isinstance(probe, TrainingProbe)
+        if both and before.pause and before.run == probe.run:
+            assert isinstance(trial.result, TrainingResult)
+            return trial.result
+    return None
 
 
 def run_study(
@@ -352,7 +379,8 @@ def run_study(
 ) -> Recording:
     """Ask, answer, tell until nothing is asked any more."""
     while asked := next_ask(settings, trials):
-        trials = (*trials, carry_out(world, asked.probe, len(trials) + 1, spent(trials)))
+        trial = carry_out(world, asked.probe, len(trials) + 1, spent(trials), trials)
+        trials = (*trials, trial)
         assert len(trials) <= most, "the planner does not come to an end"
     return Recording(study_of(world, settings), trials)
 

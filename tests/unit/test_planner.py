@@ -8,11 +8,13 @@ from simulated_world import (
     MIB,
     SimulatedOptimizer,
     World,
+    carry_out,
     next_ask,
     run_study,
     spent,
 )
 
+from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.planning.planner import ask
 from rightbatch.records import (
@@ -50,7 +52,9 @@ def training(recording: Recording) -> list[Trial]:
 
 def trained_seconds(recording: Recording) -> float:
     return sum(
-        t.result.train_seconds for t in recording.trials if isinstance(t.result, TrainingResult)
+        t.result.train_seconds - t.result.earlier_seconds
+        for t in recording.trials
+        if isinstance(t.result, TrainingResult)
     )
 
 
@@ -75,9 +79,82 @@ def test_every_run_has_a_reason(recording):
     assert all(len(reason.split()) >= 3 for reason in reasons)
 
 
-def test_no_run_is_repeated_with_the_same_seed(recording):
-    runs = [(p.batch_size, p.learning_rate, p.seed) for p in probes(recording, TrainingProbe)]
-    assert len(runs) == len(set(runs))
+def test_a_seed_comes_back_only_where_its_run_goes_on(recording):
+    told: dict[object, Trial] = {}
+    for trial in recording.trials:
+        if isinstance(trial.probe, TrainingProbe):
+            before = told.get(trial.probe.run)
+            if before is not None:
+                assert before.outcome.status is Status.GOAL_NOT_REACHED
+                assert trial.probe.max_steps > before.result.points[-1].step
+                assert trial.result.earlier_seconds == before.result.train_seconds
+            told[trial.probe.run] = trial
+
+
+def test_one_off_ends_with_the_first_run_that_reaches_the_goal_and_goes_on_with_pilots():
+    went_on = 0
+    for seed in range(6):
+        world = World(seed=seed, optimizers=(SimulatedOptimizer(user_rate=0.05),))
+        once = run_study(world, replace(SETTINGS, one_off=True))
+        arrived = [t for t in once.trials if t.outcome.status is Status.OK and learned(t)]
+        assert arrived == [once.trials[-1]]
+        went_on += sum(t.result.earlier_seconds > 0 for t in once.trials if learned(t))
+        advice = advise(once)
+        assert advice.batch_size == arrived[0].probe.batch_size
+        wall = sum(trial.wall_seconds for trial in once.trials)
+        assert advice.time_spent.to_model == pytest.approx(wall)
+        again = advise(run_study(world, SETTINGS)).time_spent
+        assert again.to_model < again.training + again.measuring + again.around
+    assert went_on > 0
+
+
+def learned(trial: Trial) -> bool:
+    return isinstance(trial.probe, TrainingProbe)
+
+
+def test_a_run_that_went_on_is_one_run_with_the_time_of_all_its_parts():
+    world = World(seed=1)
+    once = run_study(world, replace(SETTINGS, one_off=True))
+    last = once.trials[-1].probe
+    half = replace(last, max_steps=once.trials[-1].result.points[-1].step // 2)
+    parts: tuple[Trial, ...] = ()
+    for probe in (half, last):
+        parts = (*parts, carry_out(world, probe, len(parts) + 1, 0.0, parts))
+    (run,) = evidence.runs(parts, "sgd")
+    assert (run.trial, run.outcome.status) == (2, Status.OK)
+    assert evidence.training_seconds(parts) == pytest.approx(run.result.train_seconds)
+
+
+def test_a_run_whose_process_was_lost_is_told_by_its_longest_trial_and_all_its_time_counts():
+    world = World(seed=1)
+    last = run_study(world, replace(SETTINGS, one_off=True)).trials[-1].probe
+    whole = carry_out(world, last, 1).result.points[-1].step
+    paused = carry_out(world, replace(last, max_steps=whole // 2), 1)
+    anew = carry_out(world, replace(last, max_steps=whole // 3), 2)
+    (run,) = evidence.runs((paused, anew), "sgd")
+    assert run.trial == 1
+    spent_on_both = paused.result.train_seconds + anew.result.train_seconds
+    assert evidence.training_seconds((paused, anew)) == pytest.approx(spent_on_both)
+
+
+def test_a_one_off_of_several_optimizers_ends_with_the_first_that_reaches_the_goal():
+    world = World(optimizers=(SimulatedOptimizer("sgd"), SimulatedOptimizer("momentum")))
+    once = run_study(world, replace(SETTINGS, optimizers=("sgd", "momentum"), one_off=True))
+    arrived = [t for t in once.trials if t.outcome.status is Status.OK and learned(t)]
+    assert arrived == [once.trials[-1]]
+
+
+def test_a_one_off_measures_less_before_it_trains():
+    again, once = (run_study(WORLD, replace(SETTINGS, one_off=off)) for off in (False, True))
+    assert evidence.measuring_seconds(once.trials) < 0.5 * evidence.measuring_seconds(again.trials)
+
+
+@pytest.mark.parametrize(
+    ("goal", "waits"), [(WORLD.goal, True), ("best accuracy within 2s", False)]
+)
+def test_a_run_that_ends_at_its_limit_does_not_wait(goal, waits):
+    recording = run_study(replace(WORLD, goal=goal), SETTINGS)
+    assert {probe.pause for probe in probes(recording, TrainingProbe)} == {waits}
 
 
 def test_milestones_ascend_and_come_before_the_last_step(recording):

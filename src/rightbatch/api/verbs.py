@@ -55,6 +55,7 @@ def make_settings(
     batch_size: int | None = None,
     multiple_of: int = 1,
     inference: bool = False,
+    one_off: bool = False,
 ) -> Settings:
     """Settings from what a user types.
 
@@ -75,6 +76,7 @@ def make_settings(
         batch_size: Batch size to keep by accumulating micro-batches.
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
         inference: Whether the memory stage makes forward passes alone.
+        one_off: Whether one trained model is wanted: learning ends when a run reaches the goal.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
@@ -116,6 +118,7 @@ def make_settings(
             batch_size=batch_size,
             multiple_of=multiple_of,
             inference=inference,
+            one_off=one_off,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -50,6 +50,7 @@ def tune(
     threads: opt.Threads = None,
     device: opt.Device = None,
     seed: opt.Seed = 0,
+    one_off: opt.OneOff = False,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
     report: opt.ReportPath = None,
@@ -66,7 +67,7 @@ def tune(
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
         optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
         memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
-        threads=threads, device=device, seed=seed,
+        threads=threads, device=device, seed=seed, one_off=one_off,
     )  # fmt: skip
 
 

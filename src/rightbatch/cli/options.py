@@ -62,6 +62,12 @@ Devices = Annotated[
     str | None,
     typer.Option(help="cpu, cuda ..., or several such as cuda:0,cuda:1; else the best there is."),
 ]
+OneOff = Annotated[
+    bool,
+    typer.Option(
+        "--one-off", help="One trained model is wanted: stop when a run reaches the goal."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 StoreOption = Annotated[
     str | None,

@@ -48,12 +48,14 @@ class TimeSpent:
         measuring: Trials of the memory, speed and noise stages.
         around: Starting processes, loading data, evaluating, deciding.
         budget: What was allowed; None if nothing was said.
+        to_model: All of it until a run first reached the goal; None where none did.
     """
 
     training: float
     measuring: float
     around: float
     budget: float | None = None
+    to_model: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

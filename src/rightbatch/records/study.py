@@ -33,6 +33,8 @@ class Settings:
         batch_size: Batch size to keep by accumulating micro-batches; None for the workload's own.
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
         inference: Whether the memory stage makes forward passes alone, as when a model serves.
+        one_off: Whether one trained model is all that is wanted: learning ends with the first run
+            that reaches the goal. Else the workload will be trained again.
     """
 
     budget_seconds: float = 180.0
@@ -51,6 +53,7 @@ class Settings:
     batch_size: int | None = None
     multiple_of: int = 1
     inference: bool = False
+    one_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,12 @@ def advice_json(advice: Advice) -> Json:
                 "measuring_seconds": spent.measuring,
                 "around_seconds": spent.around,
                 "budget_seconds": spent.budget,
+                "time_to_model_seconds": spent.to_model,
             },
-            {"budget_seconds": "No budget was set."},
+            {
+                "budget_seconds": "No budget was set.",
+                "time_to_model_seconds": "No run reached a target.",
+            },
         ),
     }
     return with_reasons(told, why | advice.missing)

@@ -334,9 +334,13 @@ def _time_words(advice: Advice) -> str:
     spent = advice.time_spent
     total = words.duration(spent.training + spent.measuring + spent.around)
     allowed = "" if spent.budget is None else f" of {words.duration(spent.budget)}"
+    arrived = ""
+    if spent.to_model is not None:
+        arrived = f"; the first run at the goal after {words.duration(spent.to_model)}"
     return (
         f"{total}{allowed}: {words.duration(spent.training)} training, "
         f"{words.duration(spent.measuring)} measuring, {words.duration(spent.around)} around"
+        f"{arrived}"
     )
 
 
@@ -363,6 +367,8 @@ def _settings(study: Study) -> tuple[tuple[str, str], ...]:
         ("Seed", str(asked.seed)),
         ("Memory kept free", words.share(asked.margin)),
     ]
+    if asked.one_off:
+        rows.append(("Wanted", "one trained model"))
     if asked.batch_sizes:
         told = ("full" if size == 0 else words.count(size) for size in asked.batch_sizes)
         rows.append(("Batch sizes asked for", ", ".join(told)))

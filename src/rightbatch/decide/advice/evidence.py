@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from rightbatch.records import (
     DescribeResult,
+    Goal,
     MemoryProbe,
     NoiseProbe,
     Outcome,
@@ -61,21 +62,41 @@ def description(trials: Iterable[Trial]) -> DescribeResult | None:
 
 
 def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
-    """Training runs of one optimizer that measured something, in order."""
-    return [
-        Run(trial.number, probe, trial.outcome, trial.result)
-        for trial, probe in of_kind(trials, TrainingProbe)
-        if probe.optimizer == optimizer
-        and isinstance(trial.result, TrainingResult)
-        and trial.result.points
-    ]
+    """Training runs of one optimizer that measured something, in order.
+
+    One that paused and went on is told by its longest trial.
+    """
+    longest: dict[object, Run] = {}
+    for trial, probe in of_kind(trials, TrainingProbe):
+        result = trial.result
+        if probe.optimizer != optimizer or not isinstance(result, TrainingResult):
+            continue
+        if not result.points:
+            continue
+        known = longest.get(probe.run)
+        if known is None or result.points[-1].step >= known.result.points[-1].step:
+            longest[probe.run] = Run(trial.number, probe, trial.outcome, result)
+    return list(longest.values())
 
 
 def training_seconds(trials: Iterable[Trial]) -> float:
     """Time in training steps of the learning stage, in seconds."""
     return sum(
-        trial.result.train_seconds for trial in trials if isinstance(trial.result, TrainingResult)
+        trial.result.train_seconds - trial.result.earlier_seconds
+        for trial in trials
+        if isinstance(trial.result, TrainingResult)
     )
+
+
+def seconds_to_model(trials: Iterable[Trial], goal: Goal) -> float | None:
+    """Wall-clock time of all trials until a run first reached the goal; None where none did."""
+    spent = 0.0
+    for trial in trials:
+        spent += trial.wall_seconds
+        points = trial.result.points if isinstance(trial.result, TrainingResult) else ()
+        if points and goal.reached_by(points[-1].metric):
+            return spent
+    return None
 
 
 def measuring_seconds(trials: Iterable[Trial]) -> float:

@@ -213,5 +213,9 @@ def _time_spent(now: Situation) -> TimeSpent:
     measuring = evidence.measuring_seconds(now.trials)
     wall = sum(trial.wall_seconds for trial in now.trials)
     return TimeSpent(
-        training, measuring, max(0.0, wall - training - measuring), now.settings.budget_seconds
+        training,
+        measuring,
+        max(0.0, wall - training - measuring),
+        now.settings.budget_seconds,
+        evidence.seconds_to_model(now.trials, now.facts.goal),
     )

@@ -14,6 +14,7 @@ from rightbatch.decide.advice.arms import Arm, Situation, arrived
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
 from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.model import LearningModel
+from rightbatch.decide.planning.going_on import cost_to_go, next_seed, open_run
 from rightbatch.records import BatchPrediction, RunSummary, Status, TrainingProbe
 from rightbatch.science.response import expected_improvement
 
@@ -120,17 +121,21 @@ def next_training_probe(
     limits = _Limits(arm, idea, left, now.facts.train_examples)
     if limits.hopeless:
         return None
+    reason, run = idea.reason, open_run(arm.model, idea.pair)
+    if run is not None:
+        reason += f"; taken up again after step {run.result.points[-1].step}"
     return TrainingProbe(
         optimizer=arm.optimizer.name,
         batch_size=size,
         micro_batch_size=min(size, micro_batch_size),
         learning_rate=rate,
-        seed=now.settings.seed + _asked(now, arm.optimizer.name).count(idea.pair),
+        seed=next_seed(now.trials, arm.model, idea.pair, now.settings.seed),
         max_steps=limits.max_steps,
         max_seconds=limits.max_seconds,
         seconds_limit=deadline,
         milestones=limits.milestones,
-        reason=idea.reason,
+        reason=reason,
+        pause=arm.model.goal.target is not None,
     )
 
 
@@ -156,7 +161,7 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
         return _Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, False, share)
     pairs = _candidates(sizes, model, tried)
     if not arrived(model) or arm.chosen is None:
-        return _before_any_arrived(model, pairs)
+        return _before_any_arrived(model, pairs, now.settings.one_off)
     ample = left.for_one_run > _AMPLE * (arm.chosen.seconds.value + left.overhead)
     return (
         _reference(now, arm, tried, left, ample)
@@ -307,11 +312,18 @@ def _pilot(model: LearningModel) -> _Idea:
     return _Idea((size, model.rule(size) * 2**at), why, raced=False, first_share=_PILOT_SHARE)
 
 
-def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair]) -> _Idea | None:
-    """The pair most likely to be cheap, one that ran for a short time included."""
+def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair], one_off: bool) -> _Idea | None:
+    """The pair most likely to be cheap, one that ran for a short time included.
+
+    Where one model is wanted, what such a run has behind it counts for it.
+    """
     if not pairs:
         return None
-    return _Idea(_cheapest(model, pairs), "no run has reached the goal yet")
+    if not one_off:
+        return _Idea(_cheapest(model, pairs), "no run has reached the goal yet")
+    costs = [math.exp(mean) for mean, _ in model.predict(pairs)]
+    to_go = [cost_to_go(model, pair, cost) for pair, cost in zip(pairs, costs, strict=True)]
+    return _Idea(pairs[to_go.index(min(to_go))], "no run has reached the goal yet")
 
 
 def _most_telling(
@@ -330,7 +342,8 @@ def _most_telling(
     worth: dict[Pair, float] = {}
     for pair, (mean, sd) in beliefs.items():
         gap = min(best - rival, 0.0) if pair == incumbent else best - mean
-        seconds = math.exp(min(mean, best)) / model.cost_per_step(pair[0]) * arm.seconds(pair[0])
+        to_go = cost_to_go(model, pair, math.exp(min(mean, best)))
+        seconds = to_go / model.cost_per_step(pair[0]) * arm.seconds(pair[0])
         share = max(seconds / left.training, (seconds + left.overhead) / left.wall)
         for runs in _RUNS_AHEAD:
             change = sd * sd / math.hypot(sd, noise / math.sqrt(runs))
@@ -364,27 +377,31 @@ class _Limits:
     def __init__(self, arm: Arm, idea: _Idea, left: TimeLeft, train_examples: int) -> None:
         model, goal, size = arm.model, arm.model.goal, idea.pair[0]
         step_seconds = arm.seconds(size)
-        self.max_seconds = left.for_one_run
+        run = open_run(model, idea.pair)
+        done = 0 if run is None else run.result.points[-1].step
+        done_seconds = 0.0 if run is None else run.result.train_seconds
+        self.max_seconds = left.for_one_run + done_seconds
         self.milestones: tuple[tuple[int, float], ...] = ()
         steps = self.max_seconds / step_seconds
         if goal.within_epochs is not None:
             steps = min(steps, goal.within_epochs * train_examples / size)
         if goal.within_seconds is not None:
             steps = min(steps, goal.within_seconds / step_seconds)
-        self.hopeless = steps < 1
+        self.hopeless = steps < done + 1
         allowed = math.exp(2 * model.surface.noise_sd)
         per_step = model.cost_per_step(size)
         if arm.chosen is not None and model.best is not None and arrived(model):
             cost = arm.chosen.steps.value * model.cost_per_step(arm.chosen.batch_size)
             self.hopeless |= steps < 0.5 * cost / per_step
-            steps = min(steps, idea.patience * allowed * cost / per_step)
+            steps = max(done + 1, min(steps, idea.patience * allowed * cost / per_step))
         else:
-            self.max_seconds *= idea.first_share
+            self.max_seconds = left.for_one_run * idea.first_share + done_seconds
             shortest = min((run.train_seconds for run in _alive(model)), default=0.0)
             self.hopeless |= self.max_seconds < 0.5 * shortest
             allowed *= _PATIENCE_BEFORE_ARRIVAL
         if idea.raced:
-            self.milestones = _milestones(model, allowed, per_step)
+            milestones = _milestones(model, allowed, per_step)
+            self.milestones = tuple((step, level) for step, level in milestones if step > done)
         self.max_steps = max(1, math.ceil(steps))
 
 

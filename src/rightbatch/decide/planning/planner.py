@@ -24,6 +24,8 @@ from rightbatch.records import (
 
 _SHARES: dict[Stage, float] = {"memory": 0.08, "speed": 0.12, "noise": 0.08}
 """Share of the budget that each stage before learning may take."""
+_ONE_OFF = 0.25
+"""Part of that where one model is wanted: no later training gains from what is measured."""
 _KINDS: dict[Stage, tuple[type[Probe], ...]] = {
     "memory": (MemoryProbe, PredictProbe),
     "speed": (SpeedProbe,),
@@ -85,7 +87,7 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
     if stage == "learning":
         return _learning(now, left, deadline)
-    share = _SHARES[stage] if len(now.settings.stages) > 1 else 0.9
+    share = _share(stage, now.settings)
     seconds = max(min(share * budget - _used(stage, now), left), 0.0)
     if stage == "memory":
         return next_memory_probe(now, seconds, deadline)
@@ -96,6 +98,13 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     return next_noise_probe(now, micro, seconds, deadline)
 
 
+def _share(stage: Stage, settings: Settings) -> float:
+    """Share of the budget that a stage before learning may take."""
+    if len(settings.stages) == 1:
+        return 0.9
+    return _SHARES[stage] * (_ONE_OFF if settings.one_off else 1.0)
+
+
 def _later_begun(stage: Stage, trials: tuple[Trial, ...]) -> bool:
     """Whether a later stage has begun: then this one was over, and stays so when resumed."""
     order = list(_KINDS)
@@ -104,7 +113,12 @@ def _later_begun(stage: Stage, trials: tuple[Trial, ...]) -> bool:
 
 
 def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | None:
-    """The next run of the optimizer that has had the least time, or of the next that wants one."""
+    """The next run of the optimizer that has had the least time, or of the next that wants one.
+
+    None where one model is wanted and a run has reached the goal.
+    """
+    if now.settings.one_off and evidence.seconds_to_model(now.trials, now.facts.goal) is not None:
+        return None
     fits = stage_fits(now)
     arms = make_arms(now, fits, now.settings.objective)
     micro = micro_batch_limit(fits, now.facts)
@@ -138,7 +152,7 @@ def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
     used = _used(stage, now)
     budget = now.settings.budget_seconds
     if stage != "learning" and len(now.settings.stages) > 1:
-        whole = max(_SHARES[stage] * budget, used)
+        whole = max(_share(stage, now.settings) * budget, used)
     else:
         whole = used + budget - spent
     next_seconds = {
