@@ -13,7 +13,7 @@ from rightbatch.decide.advice.progress import (
     summarize,
     target_level,
 )
-from rightbatch.records import Goal, OptimizerFacts, RunSummary
+from rightbatch.records import Goal, OptimizerFacts, RunSummary, Status
 from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
 
@@ -57,6 +57,11 @@ class LearningModel:
     def summaries(self) -> tuple[RunSummary, ...]:
         """Every run, reduced."""
         return tuple(summarize(run, self.level, self.goal) for run in self.runs)
+
+    @property
+    def alive(self) -> list[RunSummary]:
+        """The runs that did not diverge."""
+        return [run for run in self.summaries if run.status != Status.DIVERGED.value]
 
     @cached_property
     def best(self) -> tuple[RunSummary, Curve] | None:

@@ -8,14 +8,14 @@ until none is worth its time. A run that falls clearly behind the best one is gi
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rightbatch.decide.advice.arms import Arm, Situation, arrived
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
 from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.planning.going_on import cost_to_go, next_seed, open_run
-from rightbatch.records import BatchPrediction, RunSummary, Status, TrainingProbe
+from rightbatch.decide.planning.limits import FIRST_SHARE, Idea, Limits, Pair, TimeLeft
+from rightbatch.records import BatchPrediction, Status, TrainingProbe
 from rightbatch.science.response import expected_improvement
 
 _WORTH = 0.05
@@ -25,20 +25,12 @@ one expected to lower the cost by 0.2% is always worth making."""
 _RUNS_AHEAD = (1, 2, 4, 8)
 """Numbers of runs that a pair is thought to be given: where seeds scatter, one alone changes no
 choice (Frazier and Powell 2010, "Paradoxes in learning and the marginal value of information")."""
-_PATIENCE = 1.2
-"""A run may cost this many times the best one, and twice its seed noise, before it is given up."""
 _PATIENCE_WHEN_AMPLE = 2.5
 """The same where runs are cheap: those given up make seeds look more alike than they are."""
-_PATIENCE_BEFORE_ARRIVAL = 1.5
-"""Before any run has reached the goal, milestones are so many times as lenient."""
 _PATIENCE_FOR_THE_PICTURE = 4.0
 """The same for runs that are made for comparison, where time allows."""
 _PATIENCE_FOR_THE_ASKED = 25.0
 """The same for batch sizes that the user named: their regime is to be seen, not only beaten."""
-_MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
-"""(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
-_FIRST_SHARE = 0.6
-"""Share of the time left that a run may take before any has reached the goal."""
 _PILOTS = 3
 _PILOT_SHARE = 0.07
 _PILOT_OCTAVES = 2.0
@@ -66,47 +58,6 @@ _AMPLE = 30
 user's settings and batch sizes within reach of the best, to their end; else only the batch sizes
 next to the best, and given up when behind."""
 
-Pair = tuple[int, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Idea:
-    """A run worth making.
-
-    Attributes:
-        pair: Its batch size and learning rate.
-        reason: Why, in a few words.
-        patience: Times the best run's cost after which it is given up.
-        raced: Whether it is given up as soon as it is clearly behind.
-        first_share: Share of the time left it may take before any run has reached the goal.
-    """
-
-    pair: Pair
-    reason: str
-    patience: float = _PATIENCE
-    raced: bool = True
-    first_share: float = _FIRST_SHARE
-
-
-@dataclass(frozen=True, slots=True)
-class TimeLeft:
-    """What the learning stage may still spend, in seconds.
-
-    Attributes:
-        wall: Wall-clock time.
-        training: Time in training steps.
-        overhead: Wall-clock time of a trial beyond its training steps, as seen so far.
-    """
-
-    wall: float
-    training: float
-    overhead: float
-
-    @property
-    def for_one_run(self) -> float:
-        """Training seconds that fit."""
-        return min(self.training, self.wall - self.overhead)
-
 
 def next_training_probe(
     now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
@@ -118,7 +69,7 @@ def next_training_probe(
     if idea is None:
         return None
     size, rate = idea.pair
-    limits = _Limits(arm, idea, left, now.facts.train_examples)
+    limits = Limits(arm, idea, left, now.facts.train_examples)
     if limits.hopeless:
         return None
     reason, run = idea.reason, open_run(arm.model, idea.pair)
@@ -139,7 +90,7 @@ def next_training_probe(
     )
 
 
-def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
+def _choose(now: Situation, arm: Arm, left: TimeLeft) -> Idea | None:
     """The next run; None when none is worth its time."""
     model = arm.model
     tried = {(s.batch_size, s.learning_rate) for s in model.summaries}
@@ -150,15 +101,15 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> _Idea | None:
     if not tried:
         size = min(sizes, key=model.prior)
         why = "the cheapest by speed and noise scale, at the rule's rate"
-        share = _FIRST_SHARE if model.goal.target is None else _PILOT_SHARE
-        return _Idea((size, model.rule(size)), why, first_share=share)
+        share = FIRST_SHARE if model.goal.target is None else _PILOT_SHARE
+        return Idea((size, model.rule(size)), why, first_share=share)
     if not arrived(model) and _pilots_left(model):
         return _pilot(model)
     if now.settings.batch_sizes and untried:
         size = min(untried, key=model.prior)
-        share = min(_FIRST_SHARE, 1 / len(untried))
+        share = min(FIRST_SHARE, 1 / len(untried))
         why = "asked for and not yet tried"
-        return _Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, False, share)
+        return Idea((size, model.rule(size)), why, _PATIENCE_FOR_THE_ASKED, False, share)
     pairs = _candidates(sizes, model, tried)
     if not arrived(model) or arm.chosen is None:
         return _before_any_arrived(model, pairs, now.settings.one_off)
@@ -191,7 +142,7 @@ def _sizes(now: Situation, model: LearningModel) -> list[int]:
 
 def _reference(
     now: Situation, arm: Arm, tried: set[Pair], left: TimeLeft, ample: bool
-) -> _Idea | None:
+) -> Idea | None:
     """The user's present settings, unless tried, ruled out, or likely to be dear."""
     pair = (now.facts.batch_size, arm.optimizer.learning_rate)
     if pair in _asked(now, arm.optimizer.name) or now.settings.batch_sizes:
@@ -203,16 +154,16 @@ def _reference(
     return _for_the_picture(pair, "your present settings, to compare with", ample)
 
 
-def _for_the_picture(pair: Pair, reason: str, ample: bool) -> _Idea:
+def _for_the_picture(pair: Pair, reason: str, ample: bool) -> Idea:
     """A run made for comparison: to its end where time is ample, else raced like any other."""
     if ample:
-        return _Idea(pair, reason, _PATIENCE_FOR_THE_PICTURE, raced=False)
-    return _Idea(pair, reason)
+        return Idea(pair, reason, _PATIENCE_FOR_THE_PICTURE, raced=False)
+    return Idea(pair, reason)
 
 
 def _untried_neighbour(
     model: LearningModel, chosen: BatchPrediction, untried: Sequence[int], ample: bool
-) -> _Idea | None:
+) -> Idea | None:
     """An untried batch size near the best, at the same distance from the rule's rate."""
     reach = _REACH[0] if ample else 1.0
     near = [b for b in untried if abs(math.log2(b / chosen.batch_size)) <= reach]
@@ -226,7 +177,7 @@ def _untried_neighbour(
 
 def _little_known_neighbour(
     model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair]
-) -> _Idea | None:
+) -> Idea | None:
     """A batch size next to the best with few runs near what seems its best learning rate.
 
     One unlucky run, or a learning rate that suits another batch size, would else rule it out.
@@ -242,11 +193,11 @@ def _little_known_neighbour(
         ]
         if len(near) < (model.surface.noise_sd / _NEIGHBOUR_SD) ** 2:
             why = f"batch size {size}, next to the best, is known from few runs"
-            return _Idea((size, rate), why, _PATIENCE_WHEN_AMPLE, raced=False)
+            return Idea((size, rate), why, _PATIENCE_WHEN_AMPLE, raced=False)
     return None
 
 
-def _bracket(model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair]) -> _Idea | None:
+def _bracket(model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair]) -> Idea | None:
     """The best batch size at half or twice its learning rate, where no run has told of that."""
     size, rate = chosen.batch_size, chosen.learning_rate
     runs = [
@@ -262,7 +213,7 @@ def _bracket(model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair
     if not sides:
         return None
     reason = f"a check of the learning rate of batch size {size}, the best so far"
-    return _Idea(_cheapest(model, sides), reason)
+    return Idea(_cheapest(model, sides), reason)
 
 
 def _cheapest(model: LearningModel, pairs: Sequence[Pair]) -> Pair:
@@ -290,17 +241,12 @@ def _same(pair: Pair, other: Pair) -> bool:
     return pair[0] == other[0] and abs(math.log2(pair[1] / other[1])) < 0.2
 
 
-def _alive(model: LearningModel) -> list[RunSummary]:
-    """The runs that did not diverge."""
-    return [run for run in model.summaries if run.status != Status.DIVERGED.value]
-
-
 def _pilots_left(model: LearningModel) -> bool:
     """Whether short runs at other learning rates come first."""
-    return model.goal.target is not None and len(_alive(model)) < _PILOTS
+    return model.goal.target is not None and len(model.alive) < _PILOTS
 
 
-def _pilot(model: LearningModel) -> _Idea:
+def _pilot(model: LearningModel) -> Idea:
     """A short run at the first batch size, below the learning rates tried there, else above."""
     size = model.summaries[0].batch_size
     runs = [run for run in model.summaries if run.batch_size == size]
@@ -309,10 +255,10 @@ def _pilot(model: LearningModel) -> _Idea:
     below = diverged or min(octaves) > -_PILOT_OCTAVES
     at = min(octaves) - _PILOT_OCTAVES if below else max(octaves) + _PILOT_OCTAVES
     why = "a short look at another learning rate"
-    return _Idea((size, model.rule(size) * 2**at), why, raced=False, first_share=_PILOT_SHARE)
+    return Idea((size, model.rule(size) * 2**at), why, raced=False, first_share=_PILOT_SHARE)
 
 
-def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair], one_off: bool) -> _Idea | None:
+def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair], one_off: bool) -> Idea | None:
     """The pair most likely to be cheap, one that ran for a short time included.
 
     Where one model is wanted, what such a run has behind it counts for it.
@@ -320,15 +266,15 @@ def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair], one_off: bo
     if not pairs:
         return None
     if not one_off:
-        return _Idea(_cheapest(model, pairs), "no run has reached the goal yet")
+        return Idea(_cheapest(model, pairs), "no run has reached the goal yet")
     costs = [math.exp(mean) for mean, _ in model.predict(pairs)]
     to_go = [cost_to_go(model, pair, cost) for pair, cost in zip(pairs, costs, strict=True)]
-    return _Idea(pairs[to_go.index(min(to_go))], "no run has reached the goal yet")
+    return Idea(pairs[to_go.index(min(to_go))], "no run has reached the goal yet")
 
 
 def _most_telling(
     arm: Arm, chosen: BatchPrediction, pairs: Sequence[Pair], left: TimeLeft, ample: bool
-) -> _Idea | None:
+) -> Idea | None:
     """The pair with the highest knowledge gradient per second; None where none gains enough."""
     model = arm.model
     incumbent = (chosen.batch_size, chosen.learning_rate)
@@ -358,8 +304,8 @@ def _most_telling(
     else:
         reason = f"may beat batch size {incumbent[0]} at learning rate {incumbent[1]:.3g}"
     if ample:
-        return _Idea(pair, reason, _PATIENCE_WHEN_AMPLE, raced=False)
-    return _Idea(pair, reason)
+        return Idea(pair, reason, _PATIENCE_WHEN_AMPLE, raced=False)
+    return Idea(pair, reason)
 
 
 def _within_reach(model: LearningModel, pair: Pair, best: Pair, ample: bool) -> bool:
@@ -369,54 +315,3 @@ def _within_reach(model: LearningModel, pair: Pair, best: Pair, ample: bool) -> 
     if ample:
         return sizes <= _REACH[0] and rates <= _REACH[1]
     return sizes + rates <= _REACH_IN_ALL
-
-
-class _Limits:
-    """How long a run may go on, and the milestones it must meet."""
-
-    def __init__(self, arm: Arm, idea: _Idea, left: TimeLeft, train_examples: int) -> None:
-        model, goal, size = arm.model, arm.model.goal, idea.pair[0]
-        step_seconds = arm.seconds(size)
-        run = open_run(model, idea.pair)
-        done = 0 if run is None else run.result.points[-1].step
-        done_seconds = 0.0 if run is None else run.result.train_seconds
-        self.max_seconds = left.for_one_run + done_seconds
-        self.milestones: tuple[tuple[int, float], ...] = ()
-        steps = self.max_seconds / step_seconds
-        if goal.within_epochs is not None:
-            steps = min(steps, goal.within_epochs * train_examples / size)
-        if goal.within_seconds is not None:
-            steps = min(steps, goal.within_seconds / step_seconds)
-        self.hopeless = steps < done + 1
-        allowed = math.exp(2 * model.surface.noise_sd)
-        per_step = model.cost_per_step(size)
-        if arm.chosen is not None and model.best is not None and arrived(model):
-            cost = arm.chosen.steps.value * model.cost_per_step(arm.chosen.batch_size)
-            self.hopeless |= steps < 0.5 * cost / per_step
-            steps = max(done + 1, min(steps, idea.patience * allowed * cost / per_step))
-        else:
-            self.max_seconds = left.for_one_run * idea.first_share + done_seconds
-            shortest = min((run.train_seconds for run in _alive(model)), default=0.0)
-            self.hopeless |= self.max_seconds < 0.5 * shortest
-            allowed *= _PATIENCE_BEFORE_ARRIVAL
-        if idea.raced:
-            milestones = _milestones(model, allowed, per_step)
-            self.milestones = tuple((step, level) for step, level in milestones if step > done)
-        self.max_steps = max(1, math.ceil(steps))
-
-
-def _milestones(
-    model: LearningModel, allowed: float, per_step: float
-) -> tuple[tuple[int, float], ...]:
-    """(step, level) pairs from the best run's curve."""
-    if model.best is None:
-        return ()
-    winner, path = model.best
-    winner_cost = model.cost_per_step(winner.batch_size)
-    told = []
-    for way, slack in _MILESTONES:
-        level = path.level_at(way * path.arrival)
-        if level is not None:
-            step = math.ceil(slack * allowed * way * path.arrival * winner_cost / per_step)
-            told.append((step, level))
-    return tuple(told)

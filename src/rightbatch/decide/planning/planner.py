@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.arms import Arm, Situation, make_arms, micro_batch_limit, stage_fits
-from rightbatch.decide.planning.learning import TimeLeft, next_training_probe
+from rightbatch.decide.planning.learning import next_training_probe
+from rightbatch.decide.planning.limits import TimeLeft
 from rightbatch.decide.planning.memory import next_memory_probe
 from rightbatch.decide.planning.noise import next_noise_probe
 from rightbatch.decide.planning.speed import next_speed_probe
