@@ -16,8 +16,8 @@ from rightbatch.measure.probes.training import train
 from rightbatch.records import TrainingProbe
 from rightbatch.science.convergence import steps_to_target
 
-FIRST_SEED = 10_000
-"""Not those of `results/live/first-look` and `second-look`, from 5000 and 7000 on."""
+FIRST_SEED = 20_000
+"""Not those of `results/live/first-look` to `third-look`, from 5,000, 7,000 and 10,000 on."""
 COLUMNS = ["batch_size", "learning_rate", "seed", "steps", "steps_done"]
 
 

@@ -2,13 +2,17 @@
 
     python benchmarks/live/tune.py digits-sgd
 
-The training time allowed is max(5 x the best run's, 30 s); wall-clock time is kept beside it.
+The training time allowed is max(5 x the best run's, 30 s); wall-clock time is kept beside it. After
+each, `tune --one-off` is run with the same seed: how long until either has its first model at the
+goal is kept, the search included.
 """
 
 import csv
+import math
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cases import named
@@ -16,11 +20,18 @@ from truth_table import best, truth
 
 from rightbatch.api.verbs import make_settings, run
 from rightbatch.decide.advice.recommend import advise
+from rightbatch.records import Advice, Settings
 from rightbatch.store import open_store
 
-FIRST_SEED = 2100
-"""Seeds up to 500 made `results/live/first-look` and those up to 1,500 `second-look`: looks at this
-benchmark after which the planner was still changed."""
+FIRST_SEED = 3100
+"""Seeds below made `results/live/first-look` to `third-look`: looks at this benchmark after which
+the planner was still changed."""
+
+
+def tuned(target: str, settings: Settings) -> Advice:
+    """The advice of one study, in a store of its own."""
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "study.db") as store:
+        return advise(run(target, settings, store))
 
 
 def main() -> None:
@@ -42,13 +53,9 @@ def main() -> None:
             seed=FIRST_SEED + 100 * repeat,
         )
         begin = time.monotonic()
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            open_store(Path(folder) / "study.db") as store,
-        ):
-            recording = run(target, settings, store)
-        advice = advise(recording)
+        advice = tuned(target, settings)
         wall = time.monotonic() - begin
+        once = tuned(target, replace(settings, one_off=True))
         speed, memory = advice.fits.speed, advice.fits.memory
         fastest = max(speed.points, key=lambda p: p.examples_per_second.value)
         rows.append(
@@ -64,6 +71,8 @@ def main() -> None:
                 "wall_seconds": f"{wall:.1f}",
                 "highest_throughput": fastest.batch_size,
                 "largest_that_ran": memory.largest_batch_size,
+                "to_model_seconds": f"{advice.time_spent.to_model or math.nan:.1f}",
+                "one_off_to_model_seconds": f"{once.time_spent.to_model or math.nan:.1f}",
             }
         )
         print(case.name, *rows[-1].values(), flush=True)

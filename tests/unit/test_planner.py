@@ -1,6 +1,7 @@
 """The planner as an ask/tell state machine, run through on simulated worlds."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -333,6 +334,35 @@ def test_a_learning_rate_eight_times_off_is_recovered_from(times):
     choice = advise(run_study(world, SETTINGS)).recommended
     off = math.log2(choice.learning_rate / world.best_rate(choice.batch_size))
     assert abs(off) < 1.6
+
+
+SCARCE = Settings(training_budget_seconds=10 * WORLD.best()[1])
+"""Time for about ten of the best runs."""
+
+
+@pytest.mark.parametrize("times", [1 / 4, 1, 4])
+def test_where_time_is_short_the_best_learning_rate_is_checked_to_both_sides(times):
+    world = replace(WORLD, optimizers=(SimulatedOptimizer(user_rate=0.1 * times),))
+    recording = run_study(world, SCARCE)
+    choice = advise(recording).recommended
+    near = [
+        math.log2(probe.learning_rate / choice.learning_rate)
+        for probe in probes(recording, TrainingProbe)
+        if abs(math.log2(probe.batch_size / choice.batch_size)) <= 1
+    ]
+    assert any(-1.5 < octaves < -0.4 for octaves in near)
+    assert any(0.4 < octaves < 1.5 for octaves in near)
+
+
+def test_where_time_is_short_runs_stay_beside_the_best():
+    rivals = 0
+    for seed in range(4):
+        recording = run_study(replace(WORLD, seed=seed), SCARCE)
+        for probe in probes(recording, TrainingProbe):
+            if told := re.match(r"may beat batch size (\d+) at learning rate", probe.reason):
+                rivals += 1
+                assert abs(math.log2(probe.batch_size / int(told[1]))) <= 1.1
+    assert rivals > 0
 
 
 # ---- what the user restricts ----
