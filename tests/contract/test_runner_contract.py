@@ -137,11 +137,25 @@ def test_runs_that_wait_and_the_one_that_trains_share_the_memory_limit(make_runn
     assert all(psutil.pid_exists(pid) for pid in alive)
 
 
-@pytest.mark.parametrize(("size", "optimizer"), [(400, "sgd"), (300, "adam")])
-def test_a_run_whose_need_is_not_known_has_the_memory_for_itself(make_runner, size, optimizer):
+def test_a_run_whose_need_is_not_known_has_the_memory_for_itself(make_runner):
     runner = parts_runner(make_runner)
     waits = process_of(runner, seed=1, size=300)
-    process_of(runner, seed=1, size=size, optimizer=optimizer)
+    process_of(runner, seed=1, size=300, optimizer="adam")
+    assert not psutil.pid_exists(waits)
+
+
+@pytest.mark.parametrize(("limit", "size"), [(64 * GIB, 600), (900 * MIB, 300)])
+def test_a_run_waits_where_the_next_fits_beside_it(make_runner, limit, size):
+    runner = parts_runner(make_runner, limit)
+    waits = process_of(runner, seed=1, size=300)
+    process_of(runner, seed=2, size=size)
+    assert psutil.pid_exists(waits)
+
+
+def test_a_larger_micro_batch_is_taken_to_need_more_in_proportion(make_runner):
+    runner = parts_runner(make_runner, 900 * MIB)  # 300 MiB take 310 to 380, and 600 twice that
+    waits = process_of(runner, seed=1, size=300)
+    process_of(runner, seed=2, size=600)
     assert not psutil.pid_exists(waits)
 
 

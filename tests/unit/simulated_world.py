@@ -356,7 +356,11 @@ def carry_out(
         return Trial(number, probe, outcome, result, started, wall)
     earlier = world.start_seconds + known.train_seconds
     earlier += world.evaluation_seconds * len(known.points)
-    later = replace(probe, seconds_limit=probe.seconds_limit + earlier / SOFT_SHARE)
+    later = replace(
+        probe,
+        seconds_limit=probe.seconds_limit + earlier / SOFT_SHARE,
+        max_seconds=probe.max_seconds + known.train_seconds,
+    )
     outcome, result, wall = world.answer(later)
     assert isinstance(result, TrainingResult)
     result = replace(result, earlier_seconds=known.train_seconds)

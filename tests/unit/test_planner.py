@@ -17,7 +17,7 @@ from simulated_world import (
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.recommend import advise
-from rightbatch.decide.planning.planner import ask
+from rightbatch.decide.planning.planner import Ask, ask
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
@@ -109,7 +109,7 @@ def test_one_off_ends_with_the_first_run_that_reaches_the_goal_and_goes_on_with_
     assert went_on > 0
 
 
-def learned(trial: Trial) -> bool:
+def learned(trial: Trial | Ask) -> bool:
     return isinstance(trial.probe, TrainingProbe)
 
 
@@ -305,6 +305,19 @@ def test_the_training_budget_is_kept(budget):
         World(beta=2e-5).step_seconds(p.batch_size) for p in probes(recording, TrainingProbe)
     )
     assert trained_seconds(recording) <= budget + 2 * step
+
+
+def test_the_training_budget_is_kept_where_runs_that_waited_are_lost():
+    settings = Settings(budget_seconds=1000.0, training_budget_seconds=10 * WORLD.best()[1])
+    trials: tuple[Trial, ...] = ()
+    again = 0
+    while asked := next_ask(settings, trials):
+        told = (t.probe.run for t in trials if learned(t))
+        again += learned(asked) and asked.probe.run in told
+        trials = (*trials, carry_out(WORLD, asked.probe, len(trials) + 1, spent(trials)))
+    assert again > 0
+    step = max(WORLD.step_seconds(t.probe.batch_size) for t in trials if learned(t))
+    assert evidence.training_seconds(trials) <= settings.training_budget_seconds + 2 * step
 
 
 def test_no_time_left_asks_for_nothing(recording):

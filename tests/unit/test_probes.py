@@ -172,6 +172,14 @@ def test_training_stops_after_its_seconds():
     assert 0.3 <= result.train_seconds < 0.6
 
 
+def test_the_seconds_of_a_run_that_goes_on_count_from_there():
+    for_ever = {"max_steps": 10**9, "learning_rate": 1e-3, "pause": True}
+    asked = [training(max_seconds=0.2, **for_ever), training(max_seconds=0.1, **for_ever)]
+    (_, first), (_, second) = measure_parts(line(goal="error <= 0"), asked)
+    assert second.earlier_seconds == first.train_seconds >= 0.2
+    assert second.train_seconds - second.earlier_seconds >= 0.1
+
+
 def test_training_keeps_what_it_measured_when_the_deadline_comes_near():
     begin = time.perf_counter()
     outcome, result = measure(

@@ -100,7 +100,8 @@ class TrainingProbe:
         learning_rate: Learning rate.
         seed: Seed of initialisation and data order.
         max_steps: Optimizer steps after which the run is given up.
-        max_seconds: Training seconds after which the run is given up.
+        max_seconds: Training seconds of this trial after which the run is given up; what the run
+            took before it paused is not counted.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
         milestones: (step, metric) pairs, ascending: a run that has not reached the metric by the
             step cannot win any more and is given up.

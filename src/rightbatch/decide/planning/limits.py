@@ -67,9 +67,9 @@ class Limits:
         run = open_run(model, idea.pair)
         done = 0 if run is None else run.result.points[-1].step
         done_seconds = 0.0 if run is None else run.result.train_seconds
-        self.max_seconds = left.for_one_run + done_seconds
+        self.max_seconds = left.for_one_run
         self.milestones: tuple[tuple[int, float], ...] = ()
-        steps = self.max_seconds / step_seconds
+        steps = done + self.max_seconds / step_seconds
         if goal.within_epochs is not None:
             steps = min(steps, goal.within_epochs * train_examples / size)
         if goal.within_seconds is not None:
@@ -82,9 +82,9 @@ class Limits:
             self.hopeless |= steps < 0.5 * cost / per_step
             steps = max(done + 1, min(steps, idea.patience * allowed * cost / per_step))
         else:
-            self.max_seconds = left.for_one_run * idea.first_share + done_seconds
+            self.max_seconds *= idea.first_share
             shortest = min((run.train_seconds for run in model.alive), default=0.0)
-            self.hopeless |= self.max_seconds < 0.5 * shortest
+            self.hopeless |= done_seconds + self.max_seconds < 0.5 * shortest
             allowed *= _PATIENCE_BEFORE_ARRIVAL
         if idea.raced:
             milestones = _milestones(model, allowed, per_step)

@@ -53,18 +53,19 @@ class TrainingRun:
     def go_on(self, probe: TrainingProbe, progress: Progress) -> tuple[Outcome, TrainingResult]:
         """Train until the goal, divergence, a missed milestone or a limit.
 
-        Limits count from the beginning of the run; only the deadline is that of this trial.
+        Steps count from the beginning of the run, seconds and the deadline from here.
         """
         begin, earlier = time.perf_counter() - self._setup_seconds, self._seconds
         milestones = list(probe.milestones)
         outcome = None
         while outcome is None:
-            self._train_to_the_next_evaluation(probe, begin)
-            outcome = _ending(self._subject, probe, self._points, milestones)
+            self._train_to_the_next_evaluation(probe, begin, earlier)
+            outcome = _ending(self._subject, probe, self._points, milestones, earlier)
             late = time.perf_counter() - begin > _SOFT_SHARE * probe.seconds_limit
             if outcome is None and late:
                 outcome = _given_up(probe, self._points[-1], "the time for it was up")
-            progress(min(1.0, max(self._step / probe.max_steps, self._seconds / probe.max_seconds)))
+            share = (self._seconds - earlier) / probe.max_seconds
+            progress(min(1.0, max(self._step / probe.max_steps, share)))
         other = time.perf_counter() - begin - (self._seconds - earlier)
         result = TrainingResult(
             tuple(self._points), self._seconds, other, self._compile_seconds, earlier
@@ -72,7 +73,9 @@ class TrainingRun:
         self._setup_seconds = self._compile_seconds = 0.0  # of the first trial alone
         return outcome, result
 
-    def _train_to_the_next_evaluation(self, probe: TrainingProbe, begin: float) -> None:
+    def _train_to_the_next_evaluation(
+        self, probe: TrainingProbe, begin: float, earlier: float
+    ) -> None:
         subject = self._subject
         while self._target <= self._examples:
             self._target = next(self._due)
@@ -85,7 +88,7 @@ class TrainingRun:
             self._examples += subject.size(batch)
             now = time.perf_counter()
             late = now - begin > _SOFT_SHARE * probe.seconds_limit
-            if late or self._seconds + now - started > probe.max_seconds:
+            if late or self._seconds - earlier + now - started > probe.max_seconds:
                 break
         subject.synchronize()
         self._seconds += time.perf_counter() - started
@@ -106,6 +109,7 @@ def _ending(
     probe: TrainingProbe,
     points: list[TrainingPoint],
     milestones: list[tuple[int, float]],
+    earlier: float,
 ) -> Outcome | None:
     """How the run ends at its latest evaluation; None where it goes on."""
     last, goal = points[-1], subject.goal
@@ -128,7 +132,7 @@ def _ending(
                 last,
                 f"it was behind the best run at step {step} ({best:.4g}, not {level:.4g})",
             )
-    if last.step >= probe.max_steps or last.seconds >= probe.max_seconds:
+    if last.step >= probe.max_steps or last.seconds - earlier >= probe.max_seconds:
         return _given_up(probe, last, "its limit was reached")
     return None
 

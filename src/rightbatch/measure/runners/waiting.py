@@ -1,5 +1,7 @@
 """Training runs that paused and wait, alive, to go on."""
 
+import math
+
 from rightbatch.measure.runners.call import Call
 from rightbatch.records import Probe, TrainingProbe
 
@@ -60,12 +62,19 @@ class Waiting:
             self._end_oldest()
 
     def _need(self, probe: Probe) -> int | None:
-        """What runs of the same optimizer took at no smaller a micro-batch; None if none ran."""
+        """At most what runs of the same optimizer took, in proportion where theirs were smaller.
+
+        A line of bytes against micro-batch sizes, which starts at what is fixed, lies below. None
+        where none ran.
+        """
         if not isinstance(probe, TrainingProbe):
             return None
         size = _micro_batch_size(probe)
-        peaks = self._peaks.items()
-        took = (peak for (name, m), peak in peaks if name == probe.optimizer and m >= size)
+        took = (
+            math.ceil(max(1.0, size / known) * peak)
+            for (name, known), peak in self._peaks.items()
+            if name == probe.optimizer
+        )
         return min(took, default=None)
 
     def _end_oldest(self) -> None:
