@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from rightbatch.decide.planning.planner import Ask, ask
-from rightbatch.measure.probes.training import evaluation_examples
 from rightbatch.records import (
     DescribeProbe,
     DescribeResult,
@@ -47,6 +46,7 @@ from rightbatch.records import (
     WorkloadReference,
     parse_goal,
 )
+from rightbatch.science.evaluations import evaluation_examples
 
 MIB = 2**20
 BLOCK = 2 * MIB

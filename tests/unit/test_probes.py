@@ -20,7 +20,6 @@ from rightbatch.api.references import preload, reference
 from rightbatch.measure.carry_out import carry_out
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Job
-from rightbatch.measure.probes.training import evaluation_examples
 from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import (
     DescribeProbe,
@@ -30,6 +29,7 @@ from rightbatch.records import (
     Status,
     TrainingProbe,
 )
+from rightbatch.science.evaluations import evaluation_examples
 from rightbatch.science.noise import noise_scale
 from rightbatch.torch import Workload
 

@@ -110,6 +110,11 @@ def _described(store: Store, study: Study, trial: Trial) -> Study:
             f"The goal {str(facts.goal)!r} has no level at which one model would be done; give one "
             "that has, such as 'accuracy >= 0.9', or do not ask for a one-off."
         )
+    if study.settings.learning_rate == "rule" and facts.goal.target is None:
+        raise UsageError(
+            f"The goal {str(facts.goal)!r} has no level to race for; give one that has, such as "
+            "'accuracy >= 0.9', or let learning rates be searched."
+        )
     if study.settings.multiple_of > facts.train_examples:
         raise UsageError(
             f"No multiple of {study.settings.multiple_of} is at most the {facts.train_examples} "

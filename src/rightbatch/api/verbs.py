@@ -56,6 +56,7 @@ def make_settings(
     multiple_of: int = 1,
     inference: bool = False,
     one_off: bool = False,
+    learning_rate: str = "search",
 ) -> Settings:
     """Settings from what a user types.
 
@@ -77,12 +78,16 @@ def make_settings(
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
         inference: Whether the memory stage makes forward passes alone.
         one_off: Whether one trained model is wanted: learning ends when a run reaches the goal.
+        learning_rate: "search" for the best of each batch size; "rule" for the one that the
+            optimizer's scaling rule makes of the workload's own.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
     """
     if objective not in ("time", "examples", "steps"):
         raise UsageError(f"The objective {objective!r} is none of time, examples and steps.")
+    if learning_rate not in ("search", "rule"):
+        raise UsageError(f"The learning rate {learning_rate!r} is neither search nor rule.")
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise UsageError(f"There is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}.")
     check_margin(margin)
@@ -119,6 +124,7 @@ def make_settings(
             multiple_of=multiple_of,
             inference=inference,
             one_off=one_off,
+            learning_rate=learning_rate,  # type: ignore[arg-type]
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

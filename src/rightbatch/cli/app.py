@@ -42,6 +42,7 @@ def tune(
     training_budget: opt.TrainingBudget = None,
     objective: opt.ObjectiveOption = "time",
     goal: opt.Goal = "",
+    learning_rate: opt.LearningRateOption = "search",
     optimizers: opt.Optimizers = "",
     batch_sizes: opt.BatchSizes = "",
     memory_limit: opt.MemoryLimit = None,
@@ -65,6 +66,7 @@ def tune(
     run_study(
         workload, None, json=json, store=store, resume=resume, report=report,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
+        learning_rate=learning_rate,
         optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
         memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
         threads=threads, device=device, seed=seed, one_off=one_off,
@@ -174,6 +176,7 @@ def learn(
     training_budget: opt.TrainingBudget = None,
     objective: opt.ObjectiveOption = "time",
     goal: opt.Goal = "",
+    learning_rate: opt.LearningRateOption = "search",
     optimizers: opt.Optimizers = "",
     batch_sizes: opt.BatchSizes = "",
     max_batch_size: opt.MaxBatchSize = None,
@@ -193,6 +196,7 @@ def learn(
     run_study(
         workload, "learning", json=json, store=store, resume=resume,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
+        learning_rate=learning_rate,
         optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
         max_batch_size=max_batch_size, threads=threads, device=device, seed=seed,
         stages=("speed", "learning"),

@@ -68,6 +68,13 @@ OneOff = Annotated[
         "--one-off", help="One trained model is wanted: stop when a run reaches the goal."
     ),
 ]
+LearningRateOption = Annotated[
+    Literal["search", "rule"],
+    typer.Option(
+        help="search: the best for each batch size; rule: scaled from the workload's own, so that "
+        "only batch sizes are searched."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 StoreOption = Annotated[
     str | None,

@@ -42,7 +42,15 @@ from rightbatch.records.recorded import (
     RecordedSpeed,
     RecordedStudy,
 )
-from rightbatch.records.study import STAGES, Objective, Recording, Settings, Stage, Study
+from rightbatch.records.study import (
+    STAGES,
+    LearningRate,
+    Objective,
+    Recording,
+    Settings,
+    Stage,
+    Study,
+)
 from rightbatch.records.trial import (
     DescribeResult,
     MemoryResult,
@@ -82,6 +90,7 @@ __all__ = [
     "Goal",
     "Hardware",
     "LearningFit",
+    "LearningRate",
     "MemoryAlternative",
     "MemoryFit",
     "MemoryPart",

@@ -166,6 +166,7 @@ class RunSummary:
         train_seconds: Training time it took, as measured during the run.
         reason: Why the planner asked for it, in one sentence.
         verdict: What became of it next to the best run; None before they are compared.
+        decisions: Why a race of batch sizes asked for it, in order; none outside one.
     """
 
     trial: int
@@ -178,6 +179,7 @@ class RunSummary:
     train_seconds: float
     reason: str = ""
     verdict: Decision | None = None
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

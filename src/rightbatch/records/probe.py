@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rightbatch.records.decision import Decision
 from rightbatch.records.prediction import MemoryTarget
 
 
@@ -107,6 +108,7 @@ class TrainingProbe:
             step cannot win any more and is given up.
         reason: Why the planner asked, in one sentence.
         pause: Whether a run that stops at a limit waits, alive, to go on.
+        decision: Why a race of batch sizes asked; None outside one.
     """
 
     optimizer: str
@@ -120,6 +122,7 @@ class TrainingProbe:
     milestones: tuple[tuple[int, float], ...] = ()
     reason: str = ""
     pause: bool = False
+    decision: Decision | None = None
 
     @property
     def run(self) -> tuple[str, int, str, int]:

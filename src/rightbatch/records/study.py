@@ -9,6 +9,7 @@ from rightbatch.records.workload import WorkloadFacts, WorkloadReference
 
 Objective = Literal["time", "examples", "steps"]
 Stage = Literal["memory", "speed", "noise", "learning"]
+LearningRate = Literal["search", "rule"]
 STAGES: tuple[Stage, ...] = ("memory", "speed", "noise", "learning")
 
 
@@ -35,6 +36,8 @@ class Settings:
         inference: Whether the memory stage makes forward passes alone, as when a model serves.
         one_off: Whether one trained model is all that is wanted: learning ends with the first run
             that reaches the goal. Else the workload will be trained again.
+        learning_rate: "search" for the best learning rate of each batch size; "rule" where it
+            follows the optimizer's scaling rule from the workload's own, and batch sizes race.
     """
 
     budget_seconds: float = 180.0
@@ -54,6 +57,7 @@ class Settings:
     multiple_of: int = 1
     inference: bool = False
     one_off: bool = False
+    learning_rate: LearningRate = "search"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,18 @@ def sentence(decision: Decision, metric: str) -> str:
     )
 
 
+def why(reason: str, decisions: Sequence[Decision], metric: str) -> str:
+    """Why a training run was made: the planner's words, or the decisions of a race in order.
+
+    Args:
+        reason: The planner's words; empty in a race.
+        decisions: Why the race asked for it, piece by piece.
+        metric: Name of the validation metric.
+    """
+    told = [sentence(each, metric) for each in decisions if each.kind != "carry_on"]
+    return "; ".join(filter(None, (reason, *told)))
+
+
 def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     """A race from its first step time to the choice, one sentence each.
 

@@ -25,7 +25,7 @@ from rightbatch.records import (
     Stage,
     Trial,
 )
-from rightbatch.report.decisions import sentence
+from rightbatch.report.decisions import sentence, why
 from rightbatch.report.findings import pick_fit
 
 Json = dict[str, Any]
@@ -300,7 +300,7 @@ def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
                     "steps_to_goal": run.steps,
                     "steps_done": run.steps_done,
                     "train_seconds": run.train_seconds,
-                    "reason": run.reason,
+                    "reason": why(run.reason, run.decisions, metric),
                     "verdict": sentence(run.verdict, metric) if run.verdict else "",
                 },
                 {"steps_to_goal": "The run ended before it reached the goal."},

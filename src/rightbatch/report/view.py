@@ -12,7 +12,7 @@ from rightbatch.records import (
     Study,
 )
 from rightbatch.report import words
-from rightbatch.report.decisions import sentence
+from rightbatch.report.decisions import sentence, why
 from rightbatch.report.findings import Finding, make_findings
 from rightbatch.report.runs import Run, all_runs
 from rightbatch.report.table import Table
@@ -294,7 +294,7 @@ def _decisions(study: Study, advice: Advice) -> Table | None:
             words.count(run.trial),
             words.count(run.batch_size),
             words.learning_rate(run.learning_rate),
-            run.reason,
+            why(run.reason, run.decisions, metric),
             sentence(run.verdict, metric) if run.verdict else "",
         )
         for run in runs
@@ -369,6 +369,8 @@ def _settings(study: Study) -> tuple[tuple[str, str], ...]:
     ]
     if asked.one_off:
         rows.append(("Wanted", "one trained model"))
+    if asked.learning_rate == "rule":
+        rows.append(("Learning rates", "by the optimizer's scaling rule, not searched"))
     if asked.batch_sizes:
         told = ("full" if size == 0 else words.count(size) for size in asked.batch_sizes)
         rows.append(("Batch sizes asked for", ", ".join(told)))

@@ -1,10 +1,11 @@
 """Trials of a study sorted by what they measured."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from rightbatch.records import (
+    Decision,
     DescribeResult,
     Goal,
     MemoryProbe,
@@ -24,12 +25,21 @@ P = TypeVar("P", bound=Probe)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A training run: its probe, how it ended and its evaluations."""
+    """A training run: its probe, how it ended and its evaluations.
+
+    Attributes:
+        trial: Number of its longest trial.
+        probe: What that was asked.
+        outcome: How it ended.
+        result: What it measured.
+        decisions: Why a race asked for each of its trials, in order, each reason once.
+    """
 
     trial: int
     probe: TrainingProbe
     outcome: Outcome
     result: TrainingResult
+    decisions: tuple[Decision, ...] = ()
 
 
 def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
@@ -67,16 +77,20 @@ def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
     One that paused and went on is told by its longest trial.
     """
     longest: dict[object, Run] = {}
+    decisions: dict[object, dict[Decision, None]] = {}
     for trial, probe in of_kind(trials, TrainingProbe):
         result = trial.result
         if probe.optimizer != optimizer or not isinstance(result, TrainingResult):
             continue
         if not result.points:
             continue
+        told = decisions.setdefault(probe.run, {})
+        if probe.decision is not None:
+            told[probe.decision] = None
         known = longest.get(probe.run)
         if known is None or result.points[-1].step >= known.result.points[-1].step:
             longest[probe.run] = Run(trial.number, probe, trial.outcome, result)
-    return list(longest.values())
+    return [replace(run, decisions=tuple(decisions[name])) for name, run in longest.items()]
 
 
 def training_seconds(trials: Iterable[Trial]) -> float:

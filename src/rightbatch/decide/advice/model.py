@@ -49,8 +49,9 @@ class LearningModel:
         self.goal, self.optimizer, self.runs = goal, optimizer, tuple(runs)
         self.cost_per_step = cost_per_step
         self._reference = reference_batch
-        self._critical = _CRITICAL_OVER_NOISE * noise_scale if noise_scale else _UNKNOWN_CRITICAL
-        self._saturates = noise_scale is not None
+        self.critical_guess = _CRITICAL_OVER_NOISE * noise_scale if noise_scale else None
+        """Critical batch size by the noise scale, in examples; None if unknown."""
+        self._critical = self.critical_guess or _UNKNOWN_CRITICAL
         self.level = target_level(goal, runs)
 
     @cached_property
@@ -89,7 +90,7 @@ class LearningModel:
         Linear rules saturate where the noise scale is known (McCandlish et al. 2018).
         """
         reference, rate = self._reference, self.optimizer.learning_rate
-        if self.optimizer.rule == "linear" and self._saturates:
+        if self.optimizer.rule == "linear" and self.critical_guess is not None:
             return scale_saturating(rate, reference, batch_size, self._critical)
         return scale(rate, reference, batch_size, self.optimizer.rule)
 

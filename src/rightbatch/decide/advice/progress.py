@@ -42,6 +42,7 @@ def summarize(run: Run, level: float | None, goal: Goal) -> RunSummary:
         steps_done=run.result.points[-1].step,
         train_seconds=run.result.train_seconds,
         reason=run.probe.reason,
+        decisions=run.decisions,
     )
 
 

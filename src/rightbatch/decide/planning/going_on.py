@@ -34,10 +34,17 @@ def next_seed(
     run = open_run(model, pair)
     if run is not None:
         return run.probe.seed
+    return unused_seed(trials, model.optimizer.name, pair, first)
+
+
+def unused_seed(
+    trials: Sequence[Trial], optimizer: str, pair: tuple[int, float], first: int
+) -> int:
+    """The first seed that a pair was not trained with."""
     used = {
         probe.seed
         for _, probe in of_kind(trials, TrainingProbe)
-        if (probe.optimizer, probe.batch_size, probe.learning_rate) == (model.optimizer.name, *pair)
+        if (probe.optimizer, probe.batch_size, probe.learning_rate) == (optimizer, *pair)
     }
     return next(seed for seed in count(first) if seed not in used)
 

@@ -53,7 +53,7 @@ class Belief:
             race.batch_sizes,
             seen,
             race.examples_per_epoch,
-            median(known) if known else None,
+            median(known) if known else race.noise_scale,
             tuning.prior,
         )
         self._log_seconds = {

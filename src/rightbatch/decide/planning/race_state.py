@@ -51,6 +51,8 @@ class Race:
         step_seconds: Step times known so far, by batch size.
         runs: The runs so far.
         exhausted: Batch sizes at which no other run can be had.
+        noise_scale: Gradient noise scale to expect on the way, in examples, where the runs do not
+            record it; None if unknown.
     """
 
     goal: Goal
@@ -59,6 +61,7 @@ class Race:
     step_seconds: dict[int, float]
     runs: tuple[RaceRun, ...] = ()
     exhausted: frozenset[int] = frozenset()
+    noise_scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

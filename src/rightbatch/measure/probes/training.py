@@ -2,29 +2,16 @@
 
 import math
 import time
-from collections.abc import Iterator
 
 from rightbatch.measure.ports import Progress, Subject
 from rightbatch.records import Outcome, Status, TrainingPoint, TrainingProbe, TrainingResult
+from rightbatch.science.evaluations import evaluation_examples
 
-_FIRST_SHARE = 1 / 32
-"""Share of an epoch before the first evaluation."""
-_SPACING = 1.07
-"""Each evaluation comes after 7% more examples than the one before, so that steps to the goal
-are known to a few percent at every batch size and evaluations cost little in all."""
 _EXPLOSION = 20.0
 """A mean training loss this many times the first one counts as diverged."""
 
 _SOFT_SHARE = 0.9
 """Share of the deadline after which a run ends by itself, so that what it measured is kept."""
-
-
-def evaluation_examples(train_examples: int) -> Iterator[int]:
-    """Numbers of examples after which a run is evaluated, the same for every batch size."""
-    due = max(1.0, _FIRST_SHARE * train_examples)
-    while True:
-        yield math.ceil(due)
-        due = max(due * _SPACING, due + 1)
 
 
 class TrainingRun:
