@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rightbatch.records import Decision, DecisionKind
+from rightbatch.records import Decision, DecisionKind, RunSummary
 
 _SENTENCES: dict[DecisionKind, str] = {
     "begin": "began with {size}, the cheapest by its speed and what is usual",
@@ -73,6 +73,20 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     left_out = {"time", "carry_on", "race", "repeat"}
     rest = dict.fromkeys(told for told in decisions if told.kind not in left_out)
     return (*opening, *(sentence(told, metric) for told in rest))
+
+
+def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
+    """The race of a study: how it went on, then what became of its runs; none outside a race.
+
+    Args:
+        runs: The training runs of one optimizer, in order.
+        metric: Name of the validation metric.
+    """
+    asked = [decision for run in runs for decision in run.decisions]
+    if not asked:
+        return ()
+    verdicts = [run.verdict for run in runs if run.verdict and run.verdict.kind != "best"]
+    return story([*asked, *verdicts], metric)
 
 
 def _sides(decision: Decision) -> tuple[str, str]:

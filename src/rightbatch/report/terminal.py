@@ -41,6 +41,11 @@ def print_verdict(view: View, console: Console) -> None:
         console.print(text("Why", "bold"))
         for reason in view.reasons[:_MOST_REASONS]:
             console.print(_item(text("-"), text(reason)))
+    if view.race:
+        console.print()
+        console.print(text("The race", "bold"))
+        for told in view.race:
+            console.print(_item(text("-"), text(told)))
     if view.warnings:
         console.print()
         console.print(text("Beware", "bold yellow"))

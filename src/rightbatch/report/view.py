@@ -12,8 +12,8 @@ from rightbatch.records import (
     Study,
 )
 from rightbatch.report import words
-from rightbatch.report.decisions import sentence, why
-from rightbatch.report.findings import Finding, make_findings
+from rightbatch.report.decisions import race_told, sentence, why
+from rightbatch.report.findings import Finding, make_findings, pick_fit
 from rightbatch.report.runs import Run, all_runs
 from rightbatch.report.table import Table
 
@@ -58,6 +58,7 @@ class View:
         runs: Every training run that the figures draw.
         decisions: Every training run in order, why it was made and what became of it; None
             without any.
+        race: How batch sizes were raced against each other, one sentence each; none outside a race.
         finished: Whether the study ran to its end.
     """
 
@@ -89,6 +90,7 @@ class View:
     fits: Fits
     runs: tuple[Run, ...]
     decisions: Table | None
+    race: tuple[str, ...]
     finished: bool
 
 
@@ -100,6 +102,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
     tiles, verdict = _tiles(advice), _verdict(study, advice)
     shown = {name for name, _, _ in tiles} - {"Time to goal"}  # its interval is in the row
     best = advice.recommended
+    learned = pick_fit(advice.fits, best)
     return View(
         title=_title(study),
         study=study.name,
@@ -131,6 +134,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
         fits=advice.fits,
         runs=runs,
         decisions=_decisions(study, advice),
+        race=() if learned is None else race_told(learned.runs, _metric(study)),
         finished=study.finished,
     )
 
@@ -138,6 +142,10 @@ def make_view(recording: Recording, advice: Advice) -> View:
 def _title(study: Study) -> str:
     told = study.facts.title if study.facts else ""
     return study.workload.title or told or study.workload.factory
+
+
+def _metric(study: Study) -> str:
+    return study.facts.goal.metric if study.facts else "metric"
 
 
 def _day(created: float) -> str:
@@ -287,7 +295,7 @@ def _sizes(advice: Advice) -> Table | None:
 
 def _decisions(study: Study, advice: Advice) -> Table | None:
     """Every training run in order: why the planner asked for it, and what became of it."""
-    metric = study.facts.goal.metric if study.facts else "metric"
+    metric = _metric(study)
     runs = sorted((run for fit in advice.fits.learning for run in fit.runs), key=lambda r: r.trial)
     rows = tuple(
         (

@@ -96,8 +96,10 @@ def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
             race, _longer(last), Decision("challenge", last.batch_size, leader.batch_size)
         )
     factor = tuning.stall * 2 ** (len(raced) - 1)
-    if not leader.ended and leader.steps < _stalls_at(leader, race, factor):
-        limit = min(_longer(leader), _stalls_at(leader, race, factor))
+    stalls_at = _stalls_at(leader, race, factor)
+    if not leader.ended and leader.steps < stalls_at:
+        rivalled = len(raced) > 1 or _level(leader, race) is None
+        limit = min(_longer(leader), stalls_at) if rivalled else stalls_at
         return _train(race, limit, Decision("carry_on", leader.batch_size))
     return _instead_of(leader, raced, race, belief)
 

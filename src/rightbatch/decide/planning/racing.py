@@ -25,7 +25,7 @@ from rightbatch.science.evaluations import evaluated_step
 _IN_TIME = 0.5
 """Once a run arrived, another goes on only where the time left holds this share of what it would
 still take to be as long: one that gets half the way can be compared."""
-_SLOWER = 2.0
+_SLOWER = 4.0
 """A run pauses, to be looked at, where its steps take so many times what they were timed at."""
 
 
