@@ -145,6 +145,35 @@ def test_a_one_off_without_a_level_is_refused_in_one_sentence(tmp_path):
     assert "no level" in " ".join(done.err.split())
 
 
+def test_batch_sizes_race_where_learning_rates_follow_the_rule(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--learning-rate", "rule", "--budget", "40s", "--threads", "1", "--json",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    told = done.json
+    assert 32 <= told["batch_size"] <= 1437
+    assert told["predicted_seconds_to_goal"]["value"] > 0
+    spent = told["time_spent"]
+    parts = ("training_seconds", "measuring_seconds", "around_seconds")
+    assert sum(spent[part] for part in parts) < 44
+    rates = {row["batch_size"]: row["learning_rate"] for row in told["results"]}
+    assert rates[told["batch_size"]] == pytest.approx(told["learning_rate"], rel=0.01)
+    words = rightbatch("report", told["study"], folder=tmp_path).out
+    race = " ".join(words.split()).partition("The race - ")[2]
+    assert race.startswith("began with ")
+    assert " - raced " in race
+
+
+def test_a_race_without_a_level_is_refused_in_one_sentence(tmp_path):
+    done = rightbatch(
+        "learn", "digits", "--learning-rate", "rule", "--goal", "best accuracy within 5 epochs",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 2
+    assert "no level to race for" in " ".join(done.err.split())
+
+
 def test_regimes_compare_stochastic_mini_batch_and_full_batch(tmp_path):
     done = rightbatch(
         "tune", "digits", "--batch-sizes", "1,32,full", "--budget", "40s", "--threads", "1",
