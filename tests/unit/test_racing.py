@@ -75,8 +75,7 @@ def test_a_one_off_ends_with_the_first_arrival_and_restarts_nothing(seed):
     assert trials[-1].outcome.status is Status.OK
     advice = advise(raced(seed, one_off=True))
     assert advice.batch_size == trials[-1].probe.batch_size
-    longer = raced(seed).trials
-    assert longer[: len(trials)] != longer  # a workload that is trained again is raced on
+    assert len(sizes(raced(seed))) > 1  # a workload that is trained again is raced on
 
 
 def test_fewest_examples_want_smaller_batches_than_fewest_steps():
