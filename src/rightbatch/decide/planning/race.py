@@ -98,8 +98,8 @@ def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
     factor = tuning.stall * 2 ** (len(raced) - 1)
     stalls_at = _stalls_at(leader, race, factor)
     if not leader.ended and leader.steps < stalls_at:
-        rivalled = len(raced) > 1 or _level(leader, race) is None
-        limit = min(_longer(leader), stalls_at) if rivalled else stalls_at
+        steady = leader is last and _level(leader, race) is not None  # no other goes on before
+        limit = stalls_at if steady else min(_longer(leader), stalls_at)
         return _train(race, limit, Decision("carry_on", leader.batch_size))
     return _instead_of(leader, raced, race, belief)
 
