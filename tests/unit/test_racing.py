@@ -5,7 +5,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from simulated_world import SimulatedOptimizer, World, next_ask, run_study, spent
+from simulated_world import SimulatedOptimizer, World, carry_out, next_ask, run_study, spent
 
 from rightbatch.api.verbs import make_settings
 from rightbatch.decide.advice.recommend import advise
@@ -154,6 +154,14 @@ def test_a_goal_nobody_reaches_ends_with_the_budget():
 
 
 # ---- runs that fail ----
+
+
+def test_a_race_ends_where_no_run_can_wait_for_another():
+    trials: tuple[Trial, ...] = ()
+    while asked := next_ask(SETTINGS, trials):
+        trials = (*trials, carry_out(WORLD, asked.probe, len(trials) + 1, spent(trials)))
+        assert len(trials) < 200
+    assert advise(replace(raced(), trials=trials)).recommended.seconds_to_goal is not None
 
 
 def test_sizes_whose_runs_are_lost_are_left_alone():

@@ -26,7 +26,8 @@ _IN_TIME = 0.5
 """Once a run arrived, another goes on only where the time left holds this share of what it would
 still take to be as long: one that gets half the way can be compared."""
 _SLOWER = 4.0
-"""A run pauses, to be looked at, where its steps take so many times what they were timed at."""
+"""A trial may take so many times what its run's steps, all of them since a process that is gone
+starts anew, should take as they were timed."""
 
 
 def next_racing_probe(
@@ -42,14 +43,10 @@ def next_racing_probe(
     if isinstance(move, Choose) or not _in_time(race, move, arm, left):
         return None
     size, rate = move.batch_size, arm.model.rule(move.batch_size)
-    done_steps, done_seconds = 0, 0.0
     seed = unused_seed(now.trials, arm.optimizer.name, (size, rate), now.settings.seed)
     if move.run is not None:
-        probe, result = runs[move.run].probe, runs[move.run].result
-        done_steps, done_seconds = result.points[-1].step, result.train_seconds
-        rate, seed = probe.learning_rate, probe.seed
+        rate, seed = runs[move.run].probe.learning_rate, runs[move.run].probe.seed
     limit = evaluated_step(move.limit, size, now.facts.train_examples)
-    new_seconds = _SLOWER * (limit - done_steps) * arm.seconds(size)
     return TrainingProbe(
         optimizer=arm.optimizer.name,
         batch_size=size,
@@ -57,7 +54,7 @@ def next_racing_probe(
         learning_rate=rate,
         seed=seed,
         max_steps=limit,
-        max_seconds=done_seconds + min(new_seconds, left.for_one_run),
+        max_seconds=min(left.for_one_run, _SLOWER * limit * arm.seconds(size)),
         seconds_limit=deadline,
         pause=True,
         decision=move.decision,
