@@ -18,6 +18,7 @@ from rightbatch.records import (
     Objective,
     OptimizerFacts,
     Settings,
+    TrainingProbe,
     Trial,
     WorkloadFacts,
 )
@@ -25,12 +26,21 @@ from rightbatch.records import (
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A described workload on described hardware, with its settings and trials so far."""
+    """A described workload on described hardware, with its settings and trials so far.
+
+    Attributes:
+        facts: Of the workload.
+        hardware: The machine.
+        settings: What the user asked.
+        trials: Every trial so far.
+        under_way: Probes of the training runs that are under way.
+    """
 
     facts: WorkloadFacts
     hardware: Hardware
     settings: Settings
     trials: tuple[Trial, ...]
+    under_way: tuple[TrainingProbe, ...] = ()
 
     @property
     def optimizers(self) -> tuple[OptimizerFacts, ...]:
@@ -112,6 +122,7 @@ def learning_model(
         runs,
         cost,
         noise.value if noise is not None else None,
+        [probe for probe in now.under_way if probe.optimizer == optimizer.name],
     )
 
 

@@ -13,7 +13,7 @@ from rightbatch.decide.advice.progress import (
     summarize,
     target_level,
 )
-from rightbatch.records import Goal, OptimizerFacts, RunSummary, Status
+from rightbatch.records import Goal, OptimizerFacts, RunSummary, Status, TrainingProbe
 from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
 
@@ -35,6 +35,7 @@ class LearningModel:
         runs: The training runs so far, in order.
         cost_per_step: Cost of one step at a batch size: its seconds, its examples, or 1.
         noise_scale: Gradient noise scale in examples; None if unknown.
+        under_way: Probes of the runs that are under way, of which nothing is known yet.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class LearningModel:
         runs: Sequence[Run],
         cost_per_step: CostPerStep,
         noise_scale: float | None,
+        under_way: Sequence[TrainingProbe] = (),
     ) -> None:
         self.goal, self.optimizer, self.runs = goal, optimizer, tuple(runs)
+        self.under_way = tuple(under_way)
         self.cost_per_step = cost_per_step
         self._reference = reference_batch
         self.critical_guess = _CRITICAL_OVER_NOISE * noise_scale if noise_scale else None
@@ -58,6 +61,12 @@ class LearningModel:
     def summaries(self) -> tuple[RunSummary, ...]:
         """Every run, reduced."""
         return tuple(summarize(run, self.level, self.goal) for run in self.runs)
+
+    @property
+    def begun(self) -> list[tuple[int, float]]:
+        """Batch size and learning rate of every run, those under way last."""
+        known = [(run.batch_size, run.learning_rate) for run in self.summaries]
+        return known + [(probe.batch_size, probe.learning_rate) for probe in self.under_way]
 
     @property
     def alive(self) -> list[RunSummary]:
@@ -84,6 +93,16 @@ class LearningModel:
             [self._observe(s, r) for s, r in zip(self.summaries, self.runs, strict=True)]
         )
 
+    @cached_property
+    def _believed(self) -> ResponseSurface:
+        """The posterior, runs under way taken to arrive as predicted."""
+        if not self.under_way:
+            return self.surface
+        pairs = [(probe.batch_size, probe.learning_rate) for probe in self.under_way]
+        return self.surface.believing(
+            [(self._octaves(b), self.rate_octaves(b, r)) for b, r in pairs]
+        )
+
     def rule(self, batch_size: int) -> float:
         """Learning rate that the optimizer's scaling rule proposes.
 
@@ -103,9 +122,17 @@ class LearningModel:
         """Log cost up to a constant, from step cost and S(B) ∝ 1 + B_crit/B."""
         return math.log(self.cost_per_step(batch_size) * (1 + self._critical / batch_size))
 
-    def predict(self, points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-        """(mean, standard deviation) of log cost at (batch size, learning rate) pairs."""
-        mean, sd = self.surface.predict(
+    def predict(
+        self, points: Sequence[tuple[int, float]], believing: bool = False
+    ) -> list[tuple[float, float]]:
+        """(mean, standard deviation) of log cost at (batch size, learning rate) pairs.
+
+        Args:
+            points: The pairs.
+            believing: Whether runs under way are taken to arrive as predicted.
+        """
+        surface = self._believed if believing else self.surface
+        mean, sd = surface.predict(
             [(self._octaves(b), self.rate_octaves(b, rate)) for b, rate in points]
         )
         return [

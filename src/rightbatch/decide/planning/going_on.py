@@ -14,7 +14,11 @@ _STILL_TO_GO = 0.1
 
 
 def open_run(model: LearningModel, pair: tuple[int, float]) -> Run | None:
-    """The run at a pair that stopped at a limit and may yet win; None where there is none."""
+    """The run at a pair that stopped at a limit and may yet win; None where there is none.
+
+    One that is under way has gone on already.
+    """
+    going = {probe.run for probe in model.under_way}
     most = math.inf
     if model.best is not None and arrived(model):
         winner, path = model.best
@@ -22,7 +26,7 @@ def open_run(model: LearningModel, pair: tuple[int, float]) -> Run | None:
     for run in model.runs:
         paused = run.probe.pause and run.outcome.status is Status.GOAL_NOT_REACHED
         same = (run.probe.batch_size, run.probe.learning_rate) == pair
-        if paused and same and _cost(model, run) < most:
+        if paused and same and run.probe.run not in going and _cost(model, run) < most:
             return run
     return None
 
@@ -34,17 +38,18 @@ def next_seed(
     run = open_run(model, pair)
     if run is not None:
         return run.probe.seed
-    return unused_seed(trials, model.optimizer.name, pair, first)
+    return unused_seed(trials, model, pair, first)
 
 
 def unused_seed(
-    trials: Sequence[Trial], optimizer: str, pair: tuple[int, float], first: int
+    trials: Sequence[Trial], model: LearningModel, pair: tuple[int, float], first: int
 ) -> int:
-    """The first seed that a pair was not trained with."""
+    """The first seed that a pair was not trained with, and is not under way with."""
+    probes = [probe for _, probe in of_kind(trials, TrainingProbe)]
     used = {
         probe.seed
-        for _, probe in of_kind(trials, TrainingProbe)
-        if (probe.optimizer, probe.batch_size, probe.learning_rate) == (optimizer, *pair)
+        for probe in (*probes, *model.under_way)
+        if (probe.optimizer, probe.batch_size, probe.learning_rate) == (model.optimizer.name, *pair)
     }
     return next(seed for seed in count(first) if seed not in used)
 

@@ -93,7 +93,7 @@ def next_training_probe(
 def _choose(now: Situation, arm: Arm, left: TimeLeft) -> Idea | None:
     """The next run; None when none is worth its time."""
     model = arm.model
-    tried = {(s.batch_size, s.learning_rate) for s in model.summaries}
+    tried = set(model.begun)
     sizes = _sizes(now, model)
     if not sizes:
         return None
@@ -103,7 +103,7 @@ def _choose(now: Situation, arm: Arm, left: TimeLeft) -> Idea | None:
         why = "the cheapest by speed and noise scale, at the rule's rate"
         share = FIRST_SHARE if model.goal.target is None else _PILOT_SHARE
         return Idea((size, model.rule(size)), why, first_share=share)
-    if not arrived(model) and _pilots_left(model):
+    if not (model.runs and arrived(model)) and _pilots_left(model):
         return _pilot(model)
     if now.settings.batch_sizes and untried:
         size = min(untried, key=model.prior)
@@ -145,7 +145,7 @@ def _reference(
 ) -> Idea | None:
     """The user's present settings, unless tried, ruled out, or likely to be dear."""
     pair = (now.facts.batch_size, arm.optimizer.learning_rate)
-    if pair in _asked(now, arm.optimizer.name) or now.settings.batch_sizes:
+    if pair in {*tried, *_asked(now, arm.optimizer.name)} or now.settings.batch_sizes:
         return None
     gap = arm.model.prior(pair[0]) - min(arm.model.prior(size) for size, _ in tried)
     dear = arm.chosen is None or arm.chosen.seconds.value > _REFERENCE_SHARE * left.for_one_run
@@ -186,11 +186,7 @@ def _little_known_neighbour(
     at = sizes.index(chosen.batch_size) if chosen.batch_size in sizes else 0
     for size in sizes[max(0, at - 1) : at + 2]:
         _, rate = _cheapest(model, [pair for pair in pairs if pair[0] == size])
-        near = [
-            run
-            for run in model.summaries
-            if run.batch_size == size and abs(math.log2(run.learning_rate / rate)) < 0.6
-        ]
+        near = [r for b, r in model.begun if b == size and abs(math.log2(r / rate)) < 0.6]
         if len(near) < (model.surface.noise_sd / _NEIGHBOUR_SD) ** 2:
             why = f"batch size {size}, next to the best, is known from few runs"
             return Idea((size, rate), why, _PATIENCE_WHEN_AMPLE, raced=False)
@@ -200,11 +196,7 @@ def _little_known_neighbour(
 def _bracket(model: LearningModel, chosen: BatchPrediction, pairs: Sequence[Pair]) -> Idea | None:
     """The best batch size at half or twice its learning rate, where no run has told of that."""
     size, rate = chosen.batch_size, chosen.learning_rate
-    runs = [
-        model.rate_octaves(run.batch_size, run.learning_rate)
-        for run in model.summaries
-        if abs(math.log2(run.batch_size / size)) <= 1
-    ]
+    runs = [model.rate_octaves(b, r) for b, r in model.begun if abs(math.log2(b / size)) <= 1]
     sides = []
     for octaves in (-_BRACKET, _BRACKET):
         at = model.rate_octaves(size, rate) + octaves
@@ -243,14 +235,15 @@ def _same(pair: Pair, other: Pair) -> bool:
 
 def _pilots_left(model: LearningModel) -> bool:
     """Whether short runs at other learning rates come first."""
-    return model.goal.target is not None and len(model.alive) < _PILOTS
+    begun = len(model.alive) + len(model.under_way)
+    return model.goal.target is not None and begun < _PILOTS
 
 
 def _pilot(model: LearningModel) -> Idea:
     """A short run at the first batch size, below the learning rates tried there, else above."""
-    size = model.summaries[0].batch_size
+    size = model.begun[0][0]
+    octaves = [model.rate_octaves(size, r) for b, r in model.begun if b == size]
     runs = [run for run in model.summaries if run.batch_size == size]
-    octaves = [model.rate_octaves(size, run.learning_rate) for run in runs]
     diverged = any(run.status == Status.DIVERGED.value for run in runs)
     below = diverged or min(octaves) > -_PILOT_OCTAVES
     at = min(octaves) - _PILOT_OCTAVES if below else max(octaves) + _PILOT_OCTAVES
@@ -261,8 +254,11 @@ def _pilot(model: LearningModel) -> Idea:
 def _before_any_arrived(model: LearningModel, pairs: Sequence[Pair], one_off: bool) -> Idea | None:
     """The pair most likely to be cheap, one that ran for a short time included.
 
-    Where one model is wanted, what such a run has behind it counts for it.
+    Where one model is wanted, what such a run has behind it counts for it. A pair whose run is
+    under way is left alone.
     """
+    going = {(probe.batch_size, probe.learning_rate) for probe in model.under_way}
+    pairs = [pair for pair in pairs if pair not in going]
     if not pairs:
         return None
     if not one_off:
@@ -279,7 +275,7 @@ def _most_telling(
     model = arm.model
     incumbent = (chosen.batch_size, chosen.learning_rate)
     near = [pair for pair in pairs if _within_reach(model, pair, incumbent, ample)]
-    beliefs = dict(zip(near, model.predict(near), strict=True))
+    beliefs = dict(zip(near, model.predict(near, believing=True), strict=True))
     if incumbent not in beliefs:
         return None
     best = beliefs[incumbent][0]

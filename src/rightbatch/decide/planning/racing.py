@@ -43,7 +43,7 @@ def next_racing_probe(
     if isinstance(move, Choose) or not _in_time(race, move, arm, left):
         return None
     size, rate = move.batch_size, arm.model.rule(move.batch_size)
-    seed = unused_seed(now.trials, arm.optimizer.name, (size, rate), now.settings.seed)
+    seed = unused_seed(now.trials, arm.model, (size, rate), now.settings.seed)
     if move.run is not None:
         rate, seed = runs[move.run].probe.learning_rate, runs[move.run].probe.seed
     limit = evaluated_step(move.limit, size, now.facts.train_examples)
