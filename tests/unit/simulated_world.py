@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from rightbatch.decide.advice import evidence
 from rightbatch.decide.planning.planner import Ask, ask
 from rightbatch.records import (
     DescribeProbe,
@@ -98,6 +99,8 @@ class World:
     predicted_share: float | None = 1.0
     """Predicted bytes per example over the real ones; None where steps cannot be followed."""
     predicting_seconds: float = 5.0
+    crowding: float = 1.0
+    """How many times as long a step takes where runs are side by side."""
 
     # ---- the truth ----
 
@@ -269,6 +272,7 @@ class World:
         shape = math.exp(self.shape_noise * random.normal())
         step_seconds = self.step_seconds(probe.batch_size, probe.micro_batch_size)
         step_seconds *= math.exp(self.timing_noise * random.normal())
+        step_seconds *= self.crowding if probe.at_once > 1 else 1.0
         goal, milestones = parse_goal(self.goal), list(probe.milestones)
         points: list[TrainingPoint] = []
         best, wall = -math.inf, self.start_seconds
@@ -387,6 +391,30 @@ def run_study(
         trials = (*trials, trial)
         assert len(trials) <= most, "the planner does not come to an end"
     return Recording(study_of(world, settings), trials)
+
+
+def run_side_by_side(
+    world: World, settings: Settings, trials: tuple[Trial, ...] = (), most: int = 500
+) -> tuple[Recording, list[tuple[Probe, ...]]]:
+    """The same with several runs under way, and which were each time something was asked for."""
+    clock = evidence.wall_seconds(trials)
+    running: list[Trial] = []
+    seen: list[tuple[Probe, ...]] = []
+    while True:
+        probes = tuple(trial.probe for trial in running)
+        asked = ask(settings, trials, clock, probes)
+        if asked is not None:
+            seen.append((*probes, asked.probe))
+            running.append(carry_out(world, asked.probe, 0, clock, trials))
+            clock += DECIDING_SECONDS
+            continue
+        if not running:
+            return Recording(study_of(world, settings), trials), seen
+        ended = min(running, key=lambda trial: trial.started + trial.wall_seconds)
+        running.remove(ended)
+        clock = max(clock, ended.started + ended.wall_seconds)
+        trials = (*trials, replace(ended, number=len(trials) + 1))
+        assert len(trials) <= most, "the planner does not come to an end"
 
 
 def study_of(world: World, settings: Settings) -> Study:

@@ -109,6 +109,8 @@ class TrainingProbe:
         reason: Why the planner asked, in one sentence.
         pause: Whether a run that stops at a limit waits, alive, to go on.
         decision: Why a race of batch sizes asked; None outside one.
+        at_once: Runs that may be under way at the same time, this one included; each has its part
+            of the memory limit and of the threads.
     """
 
     optimizer: str
@@ -123,6 +125,7 @@ class TrainingProbe:
     reason: str = ""
     pause: bool = False
     decision: Decision | None = None
+    at_once: int = 1
 
     @property
     def run(self) -> tuple[str, int, str, int]:

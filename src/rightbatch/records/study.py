@@ -38,6 +38,7 @@ class Settings:
             that reaches the goal. Else the workload will be trained again.
         learning_rate: "search" for the best learning rate of each batch size; "rule" where it
             follows the optimizer's scaling rule from the workload's own, and batch sizes race.
+        workers: Training runs to have under way at the same time, memory permitting.
     """
 
     budget_seconds: float = 180.0
@@ -58,6 +59,7 @@ class Settings:
     inference: bool = False
     one_off: bool = False
     learning_rate: LearningRate = "search"
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Trials of a study sorted by what they measured."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -104,13 +105,26 @@ def training_seconds(trials: Iterable[Trial]) -> float:
 
 def seconds_to_model(trials: Iterable[Trial], goal: Goal) -> float | None:
     """Wall-clock time of all trials until a run first reached the goal; None where none did."""
-    spent = 0.0
+    so_far = []
     for trial in trials:
-        spent += trial.wall_seconds
+        so_far.append(trial)
         points = trial.result.points if isinstance(trial.result, TrainingResult) else ()
         if points and goal.reached_by(points[-1].metric):
-            return spent
+            return wall_seconds(so_far)
     return None
+
+
+def wall_seconds(trials: Iterable[Trial]) -> float:
+    """Wall-clock time that trials took, that of runs side by side counted once, in seconds."""
+    total, until = 0.0, -math.inf
+    for trial in sorted(trials, key=lambda trial: trial.started):
+        counted = trial.wall_seconds
+        if isinstance(trial.probe, TrainingProbe) and trial.probe.at_once > 1:
+            end = trial.started + trial.wall_seconds
+            counted = max(0.0, end - max(trial.started, until))
+            until = max(until, end)
+        total += counted
+    return total
 
 
 def measuring_seconds(trials: Iterable[Trial]) -> float:

@@ -1,7 +1,8 @@
 """The whole study as an ask/tell state machine: trials in, the next probe out."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.arms import Arm, Situation, make_arms, micro_batch_limit, stage_fits
@@ -10,9 +11,11 @@ from rightbatch.decide.planning.limits import TimeLeft
 from rightbatch.decide.planning.memory import next_memory_probe
 from rightbatch.decide.planning.noise import next_noise_probe
 from rightbatch.decide.planning.racing import next_racing_probe
+from rightbatch.decide.planning.side_by_side import promised_seconds, side_by_side
 from rightbatch.decide.planning.speed import next_speed_probe
 from rightbatch.records import (
     DescribeProbe,
+    Goal,
     MemoryProbe,
     NoiseProbe,
     PredictProbe,
@@ -58,22 +61,32 @@ class Ask:
     seconds_left: float = 0.0
 
 
-def ask(settings: Settings, trials: tuple[Trial, ...], spent_seconds: float) -> Ask | None:
-    """The next probe of a study; None when it is finished.
+def ask(
+    settings: Settings,
+    trials: tuple[Trial, ...],
+    spent_seconds: float,
+    under_way: Sequence[Probe] = (),
+) -> Ask | None:
+    """The next probe of a study; None when it is finished, or waits for what is under way.
 
-    A pure function of what was measured: a study resumes by asking again.
+    A pure function of what was measured: a study resumes by asking again. Training runs alone may
+    be under way beside each other; all else times the machine, or fills it.
 
     Args:
         settings: What the user asked.
         trials: Every trial so far, in order.
         spent_seconds: Wall-clock time of the study so far.
+        under_way: Probes that were asked for and are not among the trials yet.
     """
+    runs = tuple(probe for probe in under_way if isinstance(probe, TrainingProbe))
+    if len(runs) < len(under_way):
+        return None
     described = evidence.description(trials)
     if described is None:
         if trials:
             return None  # the first look failed, and would again
         return Ask(None, DescribeProbe(seconds_limit=max(60.0, settings.budget_seconds)))
-    now = Situation(described.facts, described.hardware, settings, trials)
+    now = Situation(described.facts, described.hardware, settings, trials, runs)
     for stage in settings.stages:
         probe = _next_of(stage, now, spent_seconds)
         if probe is not None:
@@ -84,7 +97,7 @@ def ask(settings: Settings, trials: tuple[Trial, ...], spent_seconds: float) -> 
 def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     budget = now.settings.budget_seconds
     left = budget - spent
-    if left <= 0 or (stage != "learning" and _later_begun(stage, now.trials)):
+    if left <= 0 or (stage != "learning" and _later_begun(stage, now)):
         return None
     deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
     if stage == "learning":
@@ -107,47 +120,60 @@ def _share(stage: Stage, settings: Settings) -> float:
     return _SHARES[stage] * (_ONE_OFF if settings.one_off else 1.0)
 
 
-def _later_begun(stage: Stage, trials: tuple[Trial, ...]) -> bool:
+def _later_begun(stage: Stage, now: Situation) -> bool:
     """Whether a later stage has begun: then this one was over, and stays so when resumed."""
     order = list(_KINDS)
     later = tuple(kind for name in order[order.index(stage) + 1 :] for kind in _KINDS[name])
-    return any(isinstance(trial.probe, later) for trial in trials)
+    probes = (*(trial.probe for trial in now.trials), *now.under_way)
+    return any(isinstance(probe, later) for probe in probes)
+
+
+def is_over(settings: Settings, trials: tuple[Trial, ...], goal: Goal) -> bool:
+    """Whether one model was wanted and is there: runs under way are then of no use any more."""
+    return settings.one_off and evidence.seconds_to_model(trials, goal) is not None
 
 
 def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | None:
     """The next run of the optimizer that has had the least time, or of the next that wants one.
 
-    None where one model is wanted and a run has reached the goal.
+    None where one model is wanted and a run has reached the goal, or where as many runs are under
+    way as may be.
     """
-    if now.settings.one_off and evidence.seconds_to_model(now.trials, now.facts.goal) is not None:
-        return None
     fits = stage_fits(now)
+    at_once, memory = side_by_side(now, fits.memory)
+    free = at_once - len(now.under_way)
+    if free < 1 or is_over(now.settings, now.trials, now.facts.goal):
+        return None
     arms = make_arms(now, fits, now.settings.objective)
-    micro = micro_batch_limit(fits, now.facts)
+    micro = micro_batch_limit(replace(fits, memory=memory), now.facts)
     share = 1 / max(1, len(arms))
     raced = now.settings.learning_rate == "rule"
     next_probe = next_racing_probe if raced else next_training_probe
-    for arm in sorted(arms, key=_trained):
-        time_left = _time_left(now, arm, left, share)
+    for arm in sorted(arms, key=lambda arm: _trained(now, arm)):
+        time_left = _time_left(now, arm, left, share, free)
         probe = next_probe(now, arm, micro, time_left, deadline)
         if probe is not None:
-            return probe
+            return replace(probe, at_once=at_once)
     return None
 
 
-def _trained(arm: Arm) -> float:
-    return sum(run.train_seconds for run in arm.model.summaries)
+def _trained(now: Situation, arm: Arm) -> float:
+    """Training seconds that an optimizer has had, or was promised."""
+    trained = sum(run.train_seconds for run in arm.model.summaries)
+    return trained + promised_seconds(now.trials, arm.model.under_way)
 
 
-def _time_left(now: Situation, arm: Arm, left: float, share: float) -> TimeLeft:
+def _time_left(now: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
+    """What one more run may spend, where so many may still be put beside those under way."""
     runs = [trial for trial, _ in evidence.of_kind(now.trials, TrainingProbe)]
     trained = evidence.training_seconds(now.trials)
     wall = sum(trial.wall_seconds for trial in runs)
     overhead = (wall - trained) / len(runs) if runs else 0.5
     allowed = now.settings.training_budget_seconds
-    training = (
-        math.inf if allowed is None else min(allowed - trained, share * allowed - _trained(arm))
-    )
+    training = math.inf
+    if allowed is not None:
+        unpromised = allowed - trained - promised_seconds(now.trials, now.under_way)
+        training = min(unpromised / free, share * allowed - _trained(now, arm))
     return TimeLeft(left, training, overhead)
 
 
@@ -170,4 +196,4 @@ def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
 def _used(stage: Stage, now: Situation) -> float:
     """Wall-clock time of a stage so far, in seconds."""
     kinds = _KINDS[stage]
-    return sum(trial.wall_seconds for trial in now.trials if isinstance(trial.probe, kinds))
+    return evidence.wall_seconds(trial for trial in now.trials if isinstance(trial.probe, kinds))
