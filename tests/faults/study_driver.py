@@ -23,7 +23,7 @@ class Notes:
     def asked(self, asked):
         self._write(f"asked {type(asked.probe).__name__}")
 
-    def progress(self, share):
+    def progress(self, asked, share):
         pass
 
     def finished(self, trial):

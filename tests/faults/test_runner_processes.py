@@ -214,11 +214,13 @@ def test_close_leaves_no_process_and_a_closed_server_starts_again(server):
 
 def begin(server, name, payload=None, deadline=20.0, limit_bytes=None):
     started = server.start(limit_bytes)
-    return started, started.begin(f"runner_entries:{name}", payload, deadline, lambda done: None)
+    started.begin(f"runner_entries:{name}", payload, deadline, lambda done: None)
+    return started, started.follow()
 
 
 def go_on(started, payload=None, deadline=20.0):
-    return started.go_on(payload, deadline, lambda done: None)
+    started.go_on(payload, deadline, lambda done: None)
+    return started.follow()
 
 
 def test_a_call_in_parts_goes_on_in_the_same_process_while_others_run(server):
@@ -284,7 +286,9 @@ sys.path[:0] = {path!r}
 from rightbatch.measure.runners.process import TrialServer
 server = TrialServer()
 calls = [server.start(None) for _ in range(2)]
-told = [call.begin("runner_entries:in_parts", 3, 60, lambda done: None) for call in calls]
+for call in calls:
+    call.begin("runner_entries:in_parts", 3, 60, lambda done: None)
+told = [call.follow() for call in calls]
 print(*(ending.value[0] for ending in told), flush=True)
 time.sleep(60)
 """

@@ -27,7 +27,6 @@ from rightbatch.records import (
     TrainingProbe,
     TrainingResult,
     Trial,
-    parse_goal,
 )
 from rightbatch.science.response import Observation, ResponseSurface
 
@@ -149,8 +148,7 @@ def test_a_study_resumes_without_what_was_under_way(study, count):
 def test_a_one_off_is_over_with_the_first_model_whatever_is_under_way():
     settings = replace(TWO, one_off=True)
     recording, _ = run_side_by_side(WORLD, settings)
-    goal = parse_goal(WORLD.goal)
-    over = [is_over(settings, recording.trials[:n], goal) for n in range(len(recording.trials) + 1)]
+    over = [is_over(settings, recording.trials[:n]) for n in range(len(recording.trials) + 1)]
     assert over.index(True) == 1 + next(
         i
         for i, t in enumerate(recording.trials)
@@ -158,7 +156,7 @@ def test_a_one_off_is_over_with_the_first_model_whatever_is_under_way():
     )
     first = recording.trials[: over.index(True)]
     assert ask(settings, first, 1.0, [learned(recording)[-1].probe]) is None
-    assert not is_over(TWO, recording.trials, goal)
+    assert not is_over(TWO, recording.trials)
 
 
 @pytest.mark.parametrize(("limit", "at_once"), [(2048 * MIB, 3), (900 * MIB, 2), (500 * MIB, 1)])

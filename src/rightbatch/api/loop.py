@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
-from rightbatch.decide.planning.planner import Ask, ask
+from rightbatch.decide.advice.evidence import wall_seconds
+from rightbatch.decide.planning.planner import Ask, ask, is_over
 from rightbatch.errors import RunnerError, UsageError, WorkloadFailed
 from rightbatch.measure.ports import Runner
 from rightbatch.records import (
@@ -28,8 +30,8 @@ class Observer(Protocol):
     def asked(self, asked: Ask) -> None:
         """A probe is about to be run."""
 
-    def progress(self, share: float) -> None:
-        """The share of the running probe that is done, 0 to 1."""
+    def progress(self, asked: Ask, share: float) -> None:
+        """The share of a running probe that is done, 0 to 1."""
 
     def finished(self, trial: Trial) -> None:
         """A trial was stored."""
@@ -41,7 +43,7 @@ class Silent:
     def asked(self, asked: Ask) -> None:
         """Say nothing."""
 
-    def progress(self, share: float) -> None:
+    def progress(self, asked: Ask, share: float) -> None:
         """Say nothing."""
 
     def finished(self, trial: Trial) -> None:
@@ -50,6 +52,8 @@ class Silent:
 
 def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> Recording:
     """Run a study from where it is to its end; every trial is stored before the next is asked for.
+
+    What is under way when it ends, in whatever way, is left to the closing of the runner.
 
     Returns:
         The study with all its trials.
@@ -60,13 +64,23 @@ def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> 
     """
     with store.writing(study.name):
         trials = store.trials(study.name)
-        begin = time.monotonic() - sum(trial.wall_seconds for trial in trials)
-        while asked := ask(study.settings, trials, time.monotonic() - begin):
-            observer.asked(asked)
-            trial = _run(asked, len(trials) + 1, runner, observer)
+        begin = time.monotonic() - wall_seconds(trials)
+        started: dict[Probe, tuple[float, float]] = {}
+        while not is_over(study.settings, trials):
+            spent = time.monotonic() - begin
+            if asked := ask(study.settings, trials, spent, tuple(started)):
+                observer.asked(asked)
+                started[asked.probe] = time.time(), time.monotonic()
+                runner.start(asked.probe, partial(observer.progress, asked))
+                continue
+            if not started:
+                break
+            probe, outcome, result = _next_ended(runner, tuple(started))
+            at, then = started.pop(probe)
+            trial = Trial(len(trials) + 1, probe, outcome, result, at, time.monotonic() - then)
             store.add_trial(study.name, trial)
             trials = (*trials, trial)
-            if isinstance(asked.probe, DescribeProbe):
+            if isinstance(probe, DescribeProbe):
                 study = _described(store, study, trial)
             observer.finished(trial)
         study = replace(study, finished=True)
@@ -74,24 +88,25 @@ def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> 
     return Recording(study, trials)
 
 
-def _run(asked: Ask, number: int, runner: Runner, observer: Observer) -> Trial:
-    started, begin = time.time(), time.monotonic()
-    outcome, result = _carried_out(asked.probe, runner, observer)
-    return Trial(number, asked.probe, outcome, result, started, time.monotonic() - begin)
-
-
-def _carried_out(probe: Probe, runner: Runner, observer: Observer) -> tuple[Outcome, Result | None]:
+def _next_ended(
+    runner: Runner, under_way: tuple[Probe, ...]
+) -> tuple[Probe, Outcome, Result | None]:
     """What the runner brings; a prediction that fails is no reason to end a study."""
-    if not isinstance(probe, PredictProbe):
-        return runner.run(probe, observer.progress)
     try:
-        return runner.run(probe, observer.progress)
+        return runner.next_ended()
     except (WorkloadFailed, UsageError) as error:
+        probe = under_way[0]
+        if not isinstance(probe, PredictProbe):
+            raise
         why = str(error).partition("\n")[0].rstrip(".")
-        return Outcome(
-            Status.NOT_FOLLOWED,
-            f"Memory could not be predicted ({why}); small sizes told where to look.",
-        ), None
+        return (
+            probe,
+            Outcome(
+                Status.NOT_FOLLOWED,
+                f"Memory could not be predicted ({why}); small sizes told where to look.",
+            ),
+            None,
+        )
 
 
 def _described(store: Store, study: Study, trial: Trial) -> Study:

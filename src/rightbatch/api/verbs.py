@@ -57,6 +57,7 @@ def make_settings(
     inference: bool = False,
     one_off: bool = False,
     learning_rate: str = "search",
+    workers: int = 1,
 ) -> Settings:
     """Settings from what a user types.
 
@@ -80,6 +81,7 @@ def make_settings(
         one_off: Whether one trained model is wanted: learning ends when a run reaches the goal.
         learning_rate: "search" for the best of each batch size; "rule" for the one that the
             optimizer's scaling rule makes of the workload's own.
+        workers: Training runs to have under way at the same time, memory permitting.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
@@ -93,7 +95,7 @@ def make_settings(
     check_margin(margin)
     for name, value in (
         ("threads", threads), ("max_batch_size", max_batch_size), ("batch_size", batch_size),
-        ("multiple_of", multiple_of),
+        ("multiple_of", multiple_of), ("workers", workers),
     ):  # fmt: skip
         if value is not None and value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
@@ -125,6 +127,7 @@ def make_settings(
             inference=inference,
             one_off=one_off,
             learning_rate=learning_rate,  # type: ignore[arg-type]
+            workers=workers,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

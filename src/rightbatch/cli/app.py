@@ -51,6 +51,7 @@ def tune(
     threads: opt.Threads = None,
     device: opt.Device = None,
     seed: opt.Seed = 0,
+    workers: opt.Workers = 1,
     one_off: opt.OneOff = False,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
@@ -70,6 +71,7 @@ def tune(
         optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
         memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
         threads=threads, device=device, seed=seed, one_off=one_off,
+        workers=workers,
     )  # fmt: skip
 
 
@@ -183,6 +185,7 @@ def learn(
     threads: opt.Threads = None,
     device: opt.Device = None,
     seed: opt.Seed = 0,
+    workers: opt.Workers = 1,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
     json: opt.Json = False,
@@ -199,7 +202,7 @@ def learn(
         learning_rate=learning_rate,
         optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
         max_batch_size=max_batch_size, threads=threads, device=device, seed=seed,
-        stages=("speed", "learning"),
+        workers=workers, stages=("speed", "learning"),
     )  # fmt: skip
 
 

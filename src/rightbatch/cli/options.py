@@ -75,6 +75,7 @@ LearningRateOption = Annotated[
         "only batch sizes are searched."
     ),
 ]
+Workers = Annotated[int, typer.Option(help="Training runs at the same time, memory permitting.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 StoreOption = Annotated[
     str | None,

@@ -41,7 +41,7 @@ class StudyProgress:
         )
         self._task: TaskID | None = None
         self._stage: str | None = ""
-        self._asked: Ask | None = None
+        self._under_way: dict[Probe, tuple[Ask, float]] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -56,26 +56,39 @@ class StudyProgress:
         self._bars.stop()
 
     def asked(self, asked: Ask) -> None:
-        """Show what is about to run, in the bar of its stage."""
+        """Show what is about to run, beside what is under way, in the bar of its stage."""
         if self._task is None or asked.stage != self._stage:
             self._close()
             self._stage = asked.stage
             self._task = self._bars.add_task(_TITLES[asked.stage], total=1.0, what="")
-        self._asked = asked
-        left = f", ≤ {duration(asked.seconds_left)} left" if asked.seconds_left > 0 else ""
-        self._bars.update(self._task, completed=asked.done, what=f"{_describe(asked.probe)}{left}")
+        self._under_way[asked.probe] = asked, 0.0
+        self._draw()
 
-    def progress(self, share: float) -> None:
-        """Move the bar within the running probe."""
-        if self._task is not None and self._asked is not None:
-            begun = self._asked.done
-            self._bars.update(self._task, completed=begun + share * (self._asked.then - begun))
+    def progress(self, asked: Ask, share: float) -> None:
+        """Move the bar within a running probe."""
+        self._under_way[asked.probe] = asked, share
+        self._draw()
 
     def finished(self, trial: Trial) -> None:
         """Say how a trial ended where it did not end well."""
+        self._under_way.pop(trial.probe, None)
         ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
         if self._bars.console.is_terminal and not ordinary:
             self._bars.console.print(trial.outcome.advice, style="yellow", highlight=False)
+
+    def _draw(self) -> None:
+        """The probe that is furthest moves the bar; the one asked for last tells the time left."""
+        if self._task is None:
+            return
+        asks = [asked for asked, _ in self._under_way.values()]
+        done = max(
+            asked.done + share * (asked.then - asked.done)
+            for asked, share in self._under_way.values()
+        )
+        what = " | ".join(_describe(asked.probe) for asked in asks)
+        seconds = asks[-1].seconds_left
+        left = f", ≤ {duration(seconds)} left" if seconds > 0 else ""
+        self._bars.update(self._task, completed=done, what=f"{what}{left}")
 
     def _close(self) -> None:
         if self._task is not None:

@@ -228,13 +228,23 @@ class Infers(Protocol):
 class Runner(Protocol):
     """Carries out probes, each in a fresh process."""
 
-    def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
-        """Carry out one probe.
+    def start(self, probe: Probe, progress: Progress) -> None:
+        """Begin to carry out a probe, beside those under way.
+
+        Raises:
+            RunnerError: The process could not be started.
+        """
+
+    def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
+        """Wait until one of the probes under way has ended.
+
+        Returns:
+            That probe, its outcome and what was measured.
 
         Raises:
             WorkloadFailed: The user's code raised.
             WorkloadNotFound: There is no such workload.
-            RunnerError: The process could not be started.
+            RunnerError: The process could not be spoken to.
         """
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ from rightbatch.decide.planning.side_by_side import promised_seconds, side_by_si
 from rightbatch.decide.planning.speed import next_speed_probe
 from rightbatch.records import (
     DescribeProbe,
-    Goal,
     MemoryProbe,
     NoiseProbe,
     PredictProbe,
@@ -128,9 +127,12 @@ def _later_begun(stage: Stage, now: Situation) -> bool:
     return any(isinstance(probe, later) for probe in probes)
 
 
-def is_over(settings: Settings, trials: tuple[Trial, ...], goal: Goal) -> bool:
+def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
     """Whether one model was wanted and is there: runs under way are then of no use any more."""
-    return settings.one_off and evidence.seconds_to_model(trials, goal) is not None
+    described = evidence.description(trials)
+    if described is None or not settings.one_off:
+        return False
+    return evidence.seconds_to_model(trials, described.facts.goal) is not None
 
 
 def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | None:
@@ -142,7 +144,7 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     fits = stage_fits(now)
     at_once, memory = side_by_side(now, fits.memory)
     free = at_once - len(now.under_way)
-    if free < 1 or is_over(now.settings, now.trials, now.facts.goal):
+    if free < 1 or is_over(now.settings, now.trials):
         return None
     arms = make_arms(now, fits, now.settings.objective)
     micro = micro_batch_limit(replace(fits, memory=memory), now.facts)

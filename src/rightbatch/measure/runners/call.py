@@ -1,10 +1,10 @@
-"""One call of a function in a trial's process: followed, paused, gone on with, ended."""
+"""Calls of functions in trials' processes: followed, paused, gone on with, ended."""
 
 import os
 import pickle
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -82,6 +82,11 @@ class Call:
         return self._watch.peak_bytes
 
     @property
+    def busy(self) -> bool:
+        """Whether the process has neither paused nor is gone."""
+        return not (self._gone or self._waits)
+
+    @property
     def paused(self) -> bool:
         """Whether the process waits to go on."""
         if self._waits and not self._gone:
@@ -94,30 +99,52 @@ class Call:
         payload: object,
         deadline_seconds: float,
         progress: Callable[[float], None],
-    ) -> Ending:
-        """Give the child its assignment and follow it until it pauses or is gone.
+    ) -> None:
+        """Give the child its assignment; `follow` tells what came of it.
 
         Args:
             entry: "module:function".
             payload: Its first argument; must pickle.
             deadline_seconds: Time from now until it is killed, in seconds.
             progress: Told the share done, 0 to 1.
-
-        Raises:
-            RunnerError: The function's value cannot travel between processes.
         """
         self._entry = entry
         deadline = time.monotonic() + deadline_seconds
         pickled = pickle.dumps(payload)
         assignment = _assignment(entry, pickled, deadline, self._limit_bytes, self._group)
-        return self._order(assignment, progress)
+        self._order(assignment, progress)
 
     def go_on(
         self, payload: object, deadline_seconds: float, progress: Callable[[float], None]
-    ) -> Ending:
-        """Let a paused child go on; arguments, value and errors as of `begin`."""
+    ) -> None:
+        """Let a paused child go on; arguments as of `begin`."""
         order = GoOn(pickle.dumps(payload), time.monotonic() + deadline_seconds)
-        return self._order(order, progress)
+        self._order(order, progress)
+
+    def look(self) -> None:
+        """Listen and watch once."""
+        self._listen()
+        self._judge()
+        if self._keeper_lost:
+            self._watch.kill()
+        if self._gone:
+            self._listen()  # to what it said last
+
+    def follow(self) -> Ending:
+        """Listen and watch until the process pauses or is gone; how it ended.
+
+        Raises:
+            RunnerError: The function's value cannot travel between processes.
+        """
+        try:
+            first_to_end([self])
+            told = ending(self._evidence())
+        except BaseException:
+            self.end()
+            raise
+        if self._gone:
+            self._resources.close()
+        return told
 
     def end(self) -> None:
         """End the process, if it is alive, and release what it held."""
@@ -125,7 +152,13 @@ class Call:
         with self._resources:
             if not self._gone:
                 self._stop()
-                self._follow()
+                first_to_end([self])
+
+    @property
+    def channels(self) -> list[int]:
+        """File descriptors at which there is something to read when something happens."""
+        ends = [] if self._channel.at_end else [self._channel.fileno()]
+        return [self._control.fileno(), *ends]
 
     @property
     def _gone(self) -> bool:
@@ -136,32 +169,11 @@ class Call:
         """Whether the child has paused and was not told to end."""
         return isinstance(self._said, Paused) and self._stopped is None
 
-    def _order(self, order: Assignment | GoOn, progress: Callable[[float], None]) -> Ending:
+    def _order(self, order: Assignment | GoOn, progress: Callable[[float], None]) -> None:
         self._begun, self._deadline = time.monotonic(), order.deadline
         self._progress, self._said = progress, None
-        try:
-            with suppress(OSError):  # the child is gone already: `Ended` follows
-                self._channel.send(order)
-            self._follow()
-            told = ending(self._evidence())
-        except BaseException:
-            self.end()
-            raise
-        if self._gone:
-            self._resources.close()
-        return told
-
-    def _follow(self) -> None:
-        """Listen and watch until the process pauses or is gone."""
-        while not (self._gone or self._waits):
-            channels = [self._control.fileno()]
-            channels += [] if self._channel.at_end else [self._channel.fileno()]
-            wait(channels, _LOOK_SECONDS)
-            self._listen()
-            self._judge()
-        if self._keeper_lost:
-            self._watch.kill()
-        self._listen()
+        with suppress(OSError):  # the child is gone already: `Ended` follows
+            self._channel.send(order)
 
     def _evidence(self) -> Evidence:
         """What is known at the end.
@@ -227,6 +239,19 @@ class Call:
         self._stopped = time.monotonic()
         with suppress(OSError):
             self._control.send(STOP)
+
+
+def first_to_end(calls: Sequence[Call]) -> Call:
+    """Listen to and watch several calls until the process of one pauses or is gone.
+
+    Returns:
+        That call; it may be followed to hear how it ended.
+    """
+    while all(call.busy for call in calls):
+        wait([channel for call in calls for channel in call.channels], _LOOK_SECONDS)
+        for call in calls:
+            call.look()
+    return next(call for call in calls if not call.busy)
 
 
 def tail(output: IO[bytes]) -> str:

@@ -5,12 +5,13 @@ import re
 import signal
 import sysconfig
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 
 from rightbatch import errors
 from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
 from rightbatch.measure.ports import Job, Progress
+from rightbatch.measure.runners.call import Call, first_to_end
 from rightbatch.measure.runners.ending import Ending
 from rightbatch.measure.runners.process import TrialServer
 from rightbatch.measure.runners.waiting import Waiting
@@ -26,6 +27,7 @@ from rightbatch.records import (
     Result,
     SpeedProbe,
     Status,
+    TrainingProbe,
 )
 
 INSIDE_A_TRIAL = "RIGHTBATCH_TRIAL"
@@ -41,10 +43,27 @@ _THREAD_COUNTS = (
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 
 
-class LocalRunner:
-    """Carries out probes one at a time, each in a fresh child process with a deadline.
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A probe that is being carried out.
 
-    A training run that may pause stays alive where it stopped, as long as there is room.
+    Attributes:
+        probe: The probe.
+        call: Its process.
+        limit_bytes: Memory that its processes may use; None where that is not watched here.
+    """
+
+    probe: Probe
+    call: Call
+    limit_bytes: int | None
+
+
+class LocalRunner:
+    """Carries out probes, each in a fresh child process with a deadline.
+
+    Runs that are side by side have equal parts of the memory limit and, unless their number was
+    given, of the threads. A run that may pause stays alive where it stopped, as long as there is
+    room.
     """
 
     def __init__(
@@ -72,31 +91,59 @@ class LocalRunner:
         self._hardware = hardware
         self._entry = entry
         self._compiled = TemporaryDirectory(prefix="rightbatch-")
-        self._server = TrialServer(
-            preload,
-            fork=fork,
-            preload_threadless=preload_threadless,
-            environment={
-                **_environment(job_template.threads, self._compiled.name),
-                **(environment or {}),
-            },
-        )
+        self._preload, self._preload_threadless = preload, preload_threadless
+        self._fork = fork
+        self._asked_environment = dict(environment or {})
+        self._servers: dict[int | None, TrialServer] = {}
         self._waiting = Waiting()
+        self._under_way: list[_UnderWay] = []
 
     def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
-        """Carry out one probe.
+        """Carry out one probe, alone; errors as of `start` and `next_ended`."""
+        self.start(probe, progress)
+        _, outcome, result = self.next_ended()
+        return outcome, result
+
+    def start(self, probe: Probe, progress: Progress) -> None:
+        """Begin to carry out a probe, or have a run that waits go on, beside those under way.
 
         The memory limit holds for processes on a CPU; on an accelerator the framework keeps its
         own account.
 
         Raises:
+            RunnerError: The process could not be started.
+        """
+        whole, parts = self._limit_bytes(probe), _at_once(probe)
+        limit = None if whole is None else whole // parts
+        job = replace(self._job, probe=probe, threads=self._threads(parts))
+        call = self._waiting.take(probe)
+        self._waiting.make_room([*(one.probe for one in self._under_way), probe], whole)
+        if call is not None:
+            call.go_on(job, probe.seconds_limit, progress)
+        else:
+            call = self._server(job.threads).start(limit)
+            call.begin(self._entry, job, probe.seconds_limit, progress)
+        self._under_way.append(_UnderWay(probe, call, limit))
+
+    def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
+        """Wait until one of the probes under way has ended.
+
+        Raises:
             WorkloadFailed: The user's code raised, or left without a result.
             UsageError: As the child raised it, such as WorkloadNotFound.
-            RunnerError: The process could not be started or spoken to.
+            RunnerError: The process could not be spoken to.
         """
-        job = replace(self._job, probe=probe)
-        limit = self._limit_bytes(job)
-        ending = self._call(job, limit, progress)
+        first = first_to_end([one.call for one in self._under_way])
+        ended = next(one for one in self._under_way if one.call is first)
+        ending = first.follow()
+        self._under_way.remove(ended)
+        self._waiting.put(ended.probe, first)
+        return ended.probe, *self._told(ending, ended.probe, ended.limit_bytes)
+
+    def _told(
+        self, ending: Ending, probe: Probe, limit: int | None
+    ) -> tuple[Outcome, Result | None]:
+        """The outcome of a probe and what was measured, by how its process ended."""
         if ending.kind in {"returned", "paused"}:
             outcome, result = _returned(ending.value)
             if isinstance(result, DescribeResult):
@@ -108,35 +155,50 @@ class LocalRunner:
             raise _error(ending)
         return _outcome(ending, probe, limit), None
 
-    def _call(self, job: Job, limit: int | None, progress: Progress) -> Ending:
-        """Have a run that waits for it go on, or a fresh process carry out the job."""
-        seconds = job.probe.seconds_limit
-        call = self._waiting.take(job.probe)
-        self._waiting.make_room(job.probe, limit)
-        if call is not None:
-            ending = call.go_on(job, seconds, progress)
-        else:
-            call = self._server.start(limit)
-            ending = call.begin(self._entry, job, seconds, progress)
-        self._waiting.put(job.probe, call)
-        return ending
-
     def close(self) -> None:
         """End every process that is left."""
+        while self._under_way:
+            self._under_way.pop().call.end()
         self._waiting.end_all()
-        self._server.close()
+        while self._servers:
+            self._servers.popitem()[1].close()
         self._compiled.cleanup()
 
-    def _limit_bytes(self, job: Job) -> int | None:
-        """Memory that the child's processes may use; None where a GPU's memory is what counts."""
-        device = self._hardware.device if self._hardware else job.device
+    def _server(self, threads: int | None) -> TrialServer:
+        """The server of trials with so many threads, which libraries read as it imports them."""
+        if threads not in self._servers:
+            self._servers[threads] = TrialServer(
+                self._preload,
+                fork=self._fork,
+                preload_threadless=self._preload_threadless,
+                environment={
+                    **_environment(threads, self._compiled.name),
+                    **self._asked_environment,
+                },
+            )
+        return self._servers[threads]
+
+    def _threads(self, parts: int) -> int | None:
+        """Threads of a trial: as many as were asked for, else a part of what trials have."""
+        if self._job.threads is not None or self._hardware is None or parts == 1:
+            return self._job.threads
+        return max(1, self._hardware.threads // parts)
+
+    def _limit_bytes(self, probe: Probe) -> int | None:
+        """Memory that trials under way may use; None where a GPU's memory is what counts."""
+        device = self._hardware.device if self._hardware else self._job.device
         if device not in {None, "cpu"}:
             return None
-        if isinstance(job.probe, MemoryProbe):
-            return job.probe.limit_bytes
-        if job.memory_limit_bytes is None and self._hardware is not None:
+        if isinstance(probe, MemoryProbe):
+            return probe.limit_bytes
+        if self._job.memory_limit_bytes is None and self._hardware is not None:
             return self._hardware.memory_limit_bytes
-        return job.memory_limit_bytes
+        return self._job.memory_limit_bytes
+
+
+def _at_once(probe: Probe) -> int:
+    """Trials that may be under way at the same time as one of a probe, that one included."""
+    return probe.at_once if isinstance(probe, TrainingProbe) else 1
 
 
 def _environment(threads: int | None, compiled: str) -> dict[str, str]:
@@ -241,7 +303,8 @@ def _work(probe: Probe) -> str:
 def _smaller(probe: Probe) -> str:
     if isinstance(probe, DescribeProbe | PredictProbe):
         return "load less data into memory, or raise the memory limit"
-    return "use a smaller micro-batch and accumulate gradients"
+    fewer = ", or fewer workers" if _at_once(probe) > 1 else ""
+    return f"use a smaller micro-batch and accumulate gradients{fewer}"
 
 
 def _place(stack: str) -> str:

@@ -76,7 +76,8 @@ class TrialServer:
         """
         call = self.start(limit_bytes)
         try:
-            return call.begin(entry, payload, deadline_seconds, progress)
+            call.begin(entry, payload, deadline_seconds, progress)
+            return call.follow()
         finally:
             call.end()
 

@@ -1,6 +1,7 @@
 """Training runs that paused and wait, alive, to go on."""
 
 import math
+from collections.abc import Sequence
 
 from rightbatch.measure.runners.call import Call
 from rightbatch.records import Probe, TrainingProbe
@@ -28,17 +29,17 @@ class Waiting:
             return None
         return call
 
-    def make_room(self, probe: Probe, limit_bytes: int | None) -> None:
-        """End processes until those left and the next trial share the memory limit.
+    def make_room(self, probes: Sequence[Probe], limit_bytes: int | None) -> None:
+        """End processes until those left and the trials under way share the memory limit.
 
-        None is left where it is not known what the trial needs, or where the memory that counts is
-        a device's own, which is not seen from here.
+        A trial of which it is not known what it needs has all that it may use. Nothing is left
+        where the memory that counts is a device's own, which is not seen from here.
 
         Args:
-            probe: What the next trial carries out.
-            limit_bytes: Memory of one trial, shared here by all; None for a device's own.
+            probes: What the trials under way carry out, the next one included.
+            limit_bytes: Memory that all share; None for a device's own.
         """
-        need = self._need(probe)
+        need = None if limit_bytes is None else sum(self._need(p, limit_bytes) for p in probes)
         while self._calls:
             used = sum(call.peak_bytes for call in self._calls.values())
             if need is not None and limit_bytes is not None and used + need <= limit_bytes:
@@ -61,21 +62,21 @@ class Waiting:
         while self._calls:
             self._end_oldest()
 
-    def _need(self, probe: Probe) -> int | None:
+    def _need(self, probe: Probe, limit_bytes: int) -> int:
         """At most what runs of the same optimizer took, in proportion where theirs were smaller.
 
-        A line of bytes against micro-batch sizes, which starts at what is fixed, lies below. None
-        where none ran.
+        A line of bytes against micro-batch sizes, which starts at what is fixed, lies below. All
+        that the trial may use where none ran.
         """
         if not isinstance(probe, TrainingProbe):
-            return None
+            return limit_bytes
         size = _micro_batch_size(probe)
         took = (
             math.ceil(max(1.0, size / known) * peak)
             for (name, known), peak in self._peaks.items()
             if name == probe.optimizer
         )
-        return min(took, default=None)
+        return min((limit_bytes // probe.at_once, *took))
 
     def _end_oldest(self) -> None:
         self._calls.pop(next(iter(self._calls))).end()
