@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 import time
+from pathlib import Path
 
 import psutil
 
@@ -54,6 +55,26 @@ def train_in_parts(job, progress):
         if made >= 100:
             return Outcome(Status.OK), told
         job = yield Outcome(Status.GOAL_NOT_REACHED, "Its limit was reached."), told
+
+
+def meet(job, progress):
+    """Waits until another run is here; that of seed 0 then waits for the file "go" as well."""
+    folder = Path(job.workload.file).parent
+    seed = job.probe.seed
+    (folder / str(seed)).touch()
+    awaited = ["0", "1", "go"] if seed == 0 else ["0", "1"]
+    while not all((folder / name).exists() for name in awaited):
+        time.sleep(0.01)
+    progress(1.0)
+    return Outcome(Status.OK, f"{os.environ.get('OMP_NUM_THREADS', '-')} {job.threads}"), None
+
+
+def fail_beside_another(job, progress):
+    """Waits for the other run; that of seed 1 then fails."""
+    met = meet(job, progress)
+    if job.probe.seed == 1:
+        users_loss()
+    return met
 
 
 def users_loss():

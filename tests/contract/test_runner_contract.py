@@ -184,6 +184,96 @@ def test_closing_ends_runs_that_wait(make_runner):
     assert not psutil.pid_exists(pid)
 
 
+# ---- runs side by side ----
+
+
+def beside(seed, steps=100, size=8):
+    """A run that may have another beside it."""
+    probe = TrainingProbe("sgd", size, size, 0.1, seed, steps, 60.0, 20.0, pause=True)
+    return replace(probe, at_once=2)
+
+
+def quietly(done):
+    pass
+
+
+def at(folder, **more):
+    return replace(JOB, workload=replace(JOB.workload, file=str(folder / "train.py")), **more)
+
+
+def test_runs_go_side_by_side_and_come_back_as_they_end(make_runner, tmp_path):
+    runner = make_runner("meet", at(tmp_path))
+    first, second = beside(seed=0), beside(seed=1)
+    shares = {0: [], 1: []}
+    for probe in (first, second):
+        runner.start(probe, shares[probe.seed].append)
+    assert runner.next_ended()[0] is second
+    assert shares == {0: [], 1: [1.0]}
+    (tmp_path / "go").touch()
+    assert runner.next_ended()[0] is first
+    assert shares == {0: [1.0], 1: [1.0]}
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, "3 3"), (5, "5 5")])
+def test_runs_side_by_side_share_the_threads_unless_their_number_was_given(
+    make_runner, tmp_path, asked, told, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    hardware = Hardware("cpu", "a processor", 6, 6, 64 * GIB, 64 * GIB, "Linux")
+    runner = make_runner("meet", at(tmp_path, threads=asked), hardware)
+    (tmp_path / "go").touch()
+    for seed in range(2):
+        runner.start(beside(seed), quietly)
+    assert [runner.next_ended()[1].advice for _ in range(2)] == [told, told]
+    assert run(runner, replace(beside(0), at_once=1))[0].advice == ("5 5" if asked else "- None")
+
+
+def test_each_of_several_runs_has_its_part_of_the_memory_limit(make_runner):
+    runner = make_runner("grow", replace(JOB, memory_limit_bytes=300 * MIB))
+    for seed in range(2):
+        runner.start(beside(seed), quietly)
+    for _ in range(2):
+        _, outcome, _ = runner.next_ended()
+        assert outcome.status is Status.OUT_OF_MEMORY
+        assert "0.15 GiB" in outcome.advice
+        assert "fewer workers" in outcome.advice
+
+
+def test_a_run_goes_on_in_its_process_beside_another_that_begins(make_runner):
+    runner = parts_runner(make_runner)
+    runner.start(beside(1, steps=10), quietly)
+    pid = runner.next_ended()[2].other_seconds
+    runner.start(beside(2, steps=10), quietly)
+    runner.start(beside(1, steps=20), quietly)
+    told = {probe.seed: result for probe, _, result in (runner.next_ended() for _ in range(2))}
+    assert (told[1].other_seconds, told[1].points[-1].step) == (pid, 20)
+    assert told[2].other_seconds != pid
+
+
+def test_runs_that_wait_make_room_for_all_that_are_under_way(make_runner):
+    runner = parts_runner(make_runner, 1200 * MIB)  # room for three of them
+    waiting = []
+    for seed in range(2):
+        runner.start(beside(seed, steps=10, size=300), quietly)
+        waiting.append(int(runner.next_ended()[2].other_seconds))
+    runner.start(beside(2, size=300), quietly)
+    assert all(psutil.pid_exists(pid) for pid in waiting)
+    runner.start(beside(3, size=300), quietly)
+    assert [psutil.pid_exists(pid) for pid in waiting] == [False, True]
+    assert {runner.next_ended()[0].seed for _ in range(2)} == {2, 3}
+
+
+def test_a_failure_beside_another_run_is_told_and_closing_ends_that_run(make_runner, tmp_path):
+    runner = make_runner("fail_beside_another", at(tmp_path))
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    for seed in range(2):
+        runner.start(beside(seed), quietly)
+    with pytest.raises(WorkloadFailed, match="KeyError"):
+        runner.next_ended()
+    runner.close()
+    assert {child.pid for child in psutil.Process().children(recursive=True)} == before
+
+
 # ---- the process of a trial ----
 
 

@@ -124,8 +124,7 @@ def test_twenty_kills_lose_at_most_one_trial_each_and_end_in_the_same_near_optim
 def test_runs_that_wait_end_with_a_killed_parent_and_start_anew_when_it_resumes(tmp_path):
     store, notes = tmp_path / "killed.db", tmp_path / "killed.notes"
     process = start(store, notes, LONG)
-    wait_until(lambda: lines(notes).count("asked TrainingProbe") >= 4, process)
-    assert runs_wait(store)
+    wait_until(lambda: runs_wait(store), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert no_process_left(store), "a process of the killed study is left behind"
@@ -141,6 +140,36 @@ def test_runs_that_wait_end_with_a_killed_parent_and_start_anew_when_it_resumes(
     paused = {trial.probe.run for trial in before if isinstance(trial.probe, TrainingProbe)}
     taken_up = [trial for trial in told[len(before) :] if trial.probe.run in paused]
     assert taken_up[0].result.earlier_seconds == 0  # its process was lost
+
+
+def two_are_under_way(notes):
+    told = [line.split()[0] for line in lines(notes)]
+    return "asked TrainingProbe" in lines(notes) and told.count("asked") - told.count("stored") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
+def test_a_study_stopped_with_two_runs_under_way_keeps_the_others_and_leaves_no_process(
+    by, tmp_path
+):
+    store, notes = tmp_path / "stopped.db", tmp_path / "stopped.notes"
+    settings = {"budget": "30s", "goal": LONG["goal"], "workers": 2}
+    process = start(store, notes, settings)
+    wait_until(lambda: len(lines(notes)) > 20 and two_are_under_way(notes), process)
+    process.send_signal(by)
+    process.wait(20)
+    assert no_process_left(store, 20 if by == signal.SIGKILL else 0.5)
+    asked = [line for line in lines(notes) if line.startswith("asked")]
+    before = stored_trials(store)
+    assert [trial.number for trial in before] == list(range(1, len(before) + 1))
+    assert len(before) >= len(asked) - 2
+
+    _, errors = (last := start(store, notes, settings)).communicate(timeout=180)
+    assert last.returncode == 0, errors
+    told = stored_trials(store)
+    assert told[: len(before)] == before
+    assert len(told) > len(before)
+    assert no_process_left(store, 0.5)
 
 
 @pytest.mark.slow

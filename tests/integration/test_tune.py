@@ -2,11 +2,15 @@
 
 import math
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from browser import check_report, open_report
 from command_line import rightbatch
+
+from rightbatch.records import TrainingProbe
+from rightbatch.store import open_store
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +122,31 @@ def test_a_damaged_store_is_refused_and_left_as_it_is(folder, tmp_path):
     assert done.code == 2
     assert done.err.count("\n") == 1
     assert path.read_bytes() == before
+
+
+def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--workers", "2", "--budget", "40s", "--threads", "1", "--json",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert 32 <= done.json["batch_size"] <= 1437
+    assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
+    spent = done.json["time_spent"]
+    wall = spent["training_seconds"] + spent["measuring_seconds"] + spent["around_seconds"]
+    assert spent["overlapped_seconds"] > 1
+    assert wall - spent["overlapped_seconds"] < 44
+    with open_store(tmp_path / "rightbatch.db") as store:
+        trials = store.recording(done.json["study"]).trials
+    spans = sorted((trial.started, trial.started + trial.wall_seconds) for trial in trials)
+    together = sum(later[0] < earlier[1] - 0.05 for earlier, later in pairwise(spans))
+    assert together >= 4
+    alone = [t for t in trials if not isinstance(t.probe, TrainingProbe)]
+    assert max(t.started + t.wall_seconds for t in alone) <= min(
+        t.started for t in trials if isinstance(t.probe, TrainingProbe)
+    )
+    again = rightbatch("report", done.json["study"], folder=tmp_path)
+    assert "beside another run" in " ".join(again.out.split())
 
 
 def test_a_one_off_ends_with_the_first_model(tmp_path):

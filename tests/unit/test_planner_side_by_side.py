@@ -16,9 +16,11 @@ from simulated_world import (
     spent,
 )
 
+from rightbatch.api.verbs import make_settings
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.planning.planner import ask, is_over
+from rightbatch.errors import UsageError
 from rightbatch.records import (
     MemoryProbe,
     Outcome,
@@ -168,6 +170,29 @@ def test_runs_share_the_memory_limit_or_are_fewer(limit, at_once):
     assert {probe.at_once for probe in probes} == {at_once}
     used = {world.peak_bytes(min(p.batch_size, p.micro_batch_size)) for p in probes}
     assert max(used) <= limit / at_once
+
+
+def test_the_advice_says_that_runs_were_side_by_side_and_that_they_were_fewer_than_asked():
+    world = World(beta=2e-5, limit_bytes=900 * MIB, bytes_per_example=200_000)
+    three = advise(run_side_by_side(world, replace(THREE, budget_seconds=30.0))[0])
+    assert any("Up to 2 runs trained at the same time" in reason for reason in three.reasons)
+    assert any("At most 2 runs" in warning and "not 3" in warning for warning in three.warnings)
+    alone = advise(run_study(WORLD, ONE))
+    assert not any("at the same time" in told for told in (*alone.reasons, *alone.warnings))
+    assert alone.time_spent.overlapped == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_time_spent_is_that_of_each_run_and_what_they_share(study):
+    recording, _ = study
+    spent = advise(recording).time_spent
+    assert spent.overlapped > 1
+    assert spent.wall == pytest.approx(evidence.wall_seconds(recording.trials))
+
+
+def test_no_worker_at_all_is_refused():
+    with pytest.raises(UsageError, match="workers is 0; it must be at least 1"):
+        make_settings(workers=0)
+    assert make_settings(workers=3).workers == 3
 
 
 def test_without_a_memory_stage_as_many_run_as_asked_for():

@@ -8,6 +8,9 @@ import pytest
 from report_fixture import digits, memory_only, too_little, two_optimizers
 from rich.console import Console
 
+from rightbatch.cli.progress import StudyProgress
+from rightbatch.decide.planning.planner import Ask
+from rightbatch.records import Outcome, Status, TrainingProbe, Trial
 from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view
 
@@ -54,6 +57,44 @@ def test_without_a_terminal_there_is_no_escape_sequence():
 def test_an_ascii_terminal_gets_ascii():
     text = printed(digits(), encoding="ascii")
     assert "128 x 1" in text
+
+
+def test_time_of_runs_side_by_side_is_told_once():
+    recording, advice = digits()
+    advice = replace(advice, time_spent=replace(advice.time_spent, overlapped=60.0))
+    text = " ".join(printed((recording, advice)).split())
+    assert "1 min 47 s of 3 min: 1 min 52 s training" in text
+    assert "1 min of it beside another run" in text
+
+
+def drawn(happen) -> str:
+    """What the progress of a study shows in a terminal at the end of what happens."""
+    file = io.StringIO()
+    with StudyProgress(Console(file=file, force_terminal=True, width=120)) as progress:
+        happen(progress)
+    return file.getvalue()
+
+
+def test_progress_shows_every_run_that_is_under_way():
+    asks = [
+        Ask("learning", TrainingProbe("sgd", size, size, 0.1, 0, 9, 9.0, 20.0), 0.2, 0.6, 30.0)
+        for size in (64, 128)
+    ]
+    ended = Trial(1, asks[0].probe, Outcome(Status.OK), None, 0.0, 1.0)
+
+    def both(progress):
+        for asked in asks:
+            progress.asked(asked)
+        progress.progress(asks[1], 0.5)
+        progress.progress(asks[0], 0.25)
+
+    def one(progress):
+        both(progress)
+        progress.finished(ended)
+        progress.progress(asks[1], 0.75)
+
+    assert "batch size 64 at 0.1 | batch size 128 at 0.1, ≤ 30 s left" in drawn(both)
+    assert "batch size 128 at 0.1, ≤ 30 s left" in drawn(one).splitlines()[-1].rpartition("|")[2]
 
 
 def test_too_little_data_is_said_plainly_with_a_remedy():

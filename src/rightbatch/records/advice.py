@@ -41,14 +41,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpent:
-    """Where the study's wall-clock time went, in seconds.
+    """Where the study's time went, in seconds; of runs side by side, that of each.
 
     Attributes:
         training: Training steps of the learning stage.
         measuring: Trials of the memory, speed and noise stages.
         around: Starting processes, loading data, evaluating, deciding.
         budget: What was allowed; None if nothing was said.
-        to_model: All of it until a run first reached the goal; None where none did.
+        to_model: Wall-clock time until a run first reached the goal; None where none did.
+        overlapped: Time that runs side by side make count more than once; less that, the parts are
+            the study's wall-clock time.
     """
 
     training: float
@@ -56,6 +58,12 @@ class TimeSpent:
     around: float
     budget: float | None = None
     to_model: float | None = None
+    overlapped: float = 0.0
+
+    @property
+    def wall(self) -> float:
+        """Wall-clock time of the study."""
+        return self.training + self.measuring + self.around - self.overlapped
 
 
 @dataclass(frozen=True, slots=True)

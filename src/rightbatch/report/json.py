@@ -84,6 +84,7 @@ def advice_json(advice: Advice) -> Json:
                 "training_seconds": spent.training,
                 "measuring_seconds": spent.measuring,
                 "around_seconds": spent.around,
+                "overlapped_seconds": spent.overlapped,
                 "budget_seconds": spent.budget,
                 "time_to_model_seconds": spent.to_model,
             },

@@ -340,15 +340,17 @@ def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:
 
 def _time_words(advice: Advice) -> str:
     spent = advice.time_spent
-    total = words.duration(spent.training + spent.measuring + spent.around)
+    total = words.duration(spent.wall)
     allowed = "" if spent.budget is None else f" of {words.duration(spent.budget)}"
-    arrived = ""
+    beside = arrived = ""
+    if spent.overlapped > 0:
+        beside = f", {words.duration(spent.overlapped)} of it beside another run"
     if spent.to_model is not None:
         arrived = f"; the first run at the goal after {words.duration(spent.to_model)}"
     return (
         f"{total}{allowed}: {words.duration(spent.training)} training, "
         f"{words.duration(spent.measuring)} measuring, {words.duration(spent.around)} around"
-        f"{arrived}"
+        f"{beside}{arrived}"
     )
 
 

@@ -5,8 +5,16 @@ from collections.abc import Sequence
 from rightbatch.decide.advice.accumulation import layers_caveat
 from rightbatch.decide.advice.capped import why_no_larger
 from rightbatch.decide.advice.compiling import compiling
-from rightbatch.records import Estimate, Fits, LearningFit, Settings, Trial, WorkloadFacts
-from rightbatch.records.trial import Status
+from rightbatch.records import (
+    Estimate,
+    Fits,
+    LearningFit,
+    Settings,
+    Status,
+    TrainingProbe,
+    Trial,
+    WorkloadFacts,
+)
 
 
 def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -> tuple[str, ...]:
@@ -45,6 +53,11 @@ def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -
         )
     if sentence := compiling(trials):
         told.append(sentence)
+    if (at_once := _at_once(trials)) > 1:
+        told.append(
+            f"Up to {at_once} runs trained at the same time, each with its part of the memory; "
+            "what a step takes was timed before, alone."
+        )
     return tuple(told)
 
 
@@ -62,6 +75,11 @@ def warnings(
         )
     if accumulates and facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
+    if 0 < _at_once(trials) < settings.workers:
+        told.append(
+            f"At most {_at_once(trials)} runs trained at the same time, not {settings.workers}: a "
+            "smaller part of the memory limit would not hold one."
+        )
     for status, what in (
         (Status.DIVERGED, "diverged"),
         (Status.HUNG, "hung"),
@@ -79,6 +97,12 @@ def warnings(
             "soon they reach the best level that any run reached."
         )
     return tuple(told)
+
+
+def _at_once(trials: Sequence[Trial]) -> int:
+    """Most training runs that could be under way at the same time; 0 where nothing trained."""
+    probes = (trial.probe for trial in trials)
+    return max((probe.at_once for probe in probes if isinstance(probe, TrainingProbe)), default=0)
 
 
 def _interval(estimate: Estimate) -> str:

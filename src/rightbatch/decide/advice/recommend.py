@@ -211,11 +211,12 @@ def _headline(recommended: Choice | None, arrived: bool, facts: WorkloadFacts) -
 def _time_spent(now: Situation) -> TimeSpent:
     training = evidence.training_seconds(now.trials)
     measuring = evidence.measuring_seconds(now.trials)
-    wall = sum(trial.wall_seconds for trial in now.trials)
+    of_each = sum(trial.wall_seconds for trial in now.trials)
     return TimeSpent(
         training,
         measuring,
-        max(0.0, wall - training - measuring),
+        max(0.0, of_each - training - measuring),
         now.settings.budget_seconds,
         evidence.seconds_to_model(now.trials, now.facts.goal),
+        max(0.0, of_each - evidence.wall_seconds(now.trials)),
     )

@@ -78,7 +78,7 @@ def ask(
         under_way: Probes that were asked for and are not among the trials yet.
     """
     runs = tuple(probe for probe in under_way if isinstance(probe, TrainingProbe))
-    if len(runs) < len(under_way):
+    if len(runs) < len(under_way) or len(runs) >= settings.workers:
         return None
     described = evidence.description(trials)
     if described is None:
