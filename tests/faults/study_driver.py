@@ -6,6 +6,7 @@ SETTINGS are keywords of `rightbatch.tune` in JSON.
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Notes:
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     store, notes, *settings = sys.argv[1:]
     asked = json.loads(settings[0]) if settings else SMALL
     observer = Notes(notes)

@@ -99,14 +99,11 @@ def _next_ended(
         if not isinstance(probe, PredictProbe):
             raise
         why = str(error).partition("\n")[0].rstrip(".")
-        return (
-            probe,
-            Outcome(
-                Status.NOT_FOLLOWED,
-                f"Memory could not be predicted ({why}); small sizes told where to look.",
-            ),
-            None,
+        outcome = Outcome(
+            Status.NOT_FOLLOWED,
+            f"Memory could not be predicted ({why}); small sizes told where to look.",
         )
+        return probe, outcome, None
 
 
 def _described(store: Store, study: Study, trial: Trial) -> Study:

@@ -80,13 +80,10 @@ class StudyProgress:
         """The probe that is furthest moves the bar; the one asked for last tells the time left."""
         if self._task is None:
             return
-        asks = [asked for asked, _ in self._under_way.values()]
-        done = max(
-            asked.done + share * (asked.then - asked.done)
-            for asked, share in self._under_way.values()
-        )
-        what = " | ".join(_describe(asked.probe) for asked in asks)
-        seconds = asks[-1].seconds_left
+        under_way = self._under_way.values()
+        done = max(asked.done + share * (asked.then - asked.done) for asked, share in under_way)
+        what = " | ".join(_describe(asked.probe) for asked, _ in under_way)
+        seconds = next(reversed(under_way))[0].seconds_left
         left = f", ≤ {duration(seconds)} left" if seconds > 0 else ""
         self._bars.update(self._task, completed=done, what=f"{what}{left}")
 

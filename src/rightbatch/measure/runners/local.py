@@ -116,14 +116,14 @@ class LocalRunner:
         whole, parts = self._limit_bytes(probe), _at_once(probe)
         limit = None if whole is None else whole // parts
         job = replace(self._job, probe=probe, threads=self._threads(parts))
-        call = self._waiting.take(probe)
+        waited = self._waiting.take(probe)
         self._waiting.make_room([*(one.probe for one in self._under_way), probe], whole)
-        if call is not None:
-            call.go_on(job, probe.seconds_limit, progress)
-        else:
-            call = self._server(job.threads).start(limit)
-            call.begin(self._entry, job, probe.seconds_limit, progress)
+        call = waited or self._server(job.threads).start(limit)
         self._under_way.append(_UnderWay(probe, call, limit))
+        if waited is None:
+            call.begin(self._entry, job, probe.seconds_limit, progress)
+        else:
+            call.go_on(job, probe.seconds_limit, progress)
 
     def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
         """Wait until one of the probes under way has ended.
