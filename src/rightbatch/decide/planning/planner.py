@@ -151,7 +151,7 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     share = 1 / max(1, len(arms))
     raced = now.settings.learning_rate == "rule"
     next_probe = next_racing_probe if raced else next_training_probe
-    for arm in sorted(arms, key=lambda arm: _trained(now, arm)):
+    for arm in sorted(arms, key=_trained):
         time_left = _time_left(now, arm, left, share, free)
         probe = next_probe(now, arm, micro, time_left, deadline)
         if probe is not None:
@@ -159,10 +159,10 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     return None
 
 
-def _trained(now: Situation, arm: Arm) -> float:
+def _trained(arm: Arm) -> float:
     """Training seconds that an optimizer has had, or was promised."""
     trained = sum(run.train_seconds for run in arm.model.summaries)
-    return trained + promised_seconds(now.trials, arm.model.under_way)
+    return trained + promised_seconds(arm.model.under_way)
 
 
 def _time_left(now: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
@@ -174,8 +174,8 @@ def _time_left(now: Situation, arm: Arm, left: float, share: float, free: int) -
     allowed = now.settings.training_budget_seconds
     training = math.inf
     if allowed is not None:
-        unpromised = allowed - trained - promised_seconds(now.trials, now.under_way)
-        training = min(unpromised / free, share * allowed - _trained(now, arm))
+        unpromised = allowed - trained - promised_seconds(now.under_way)
+        training = min(unpromised / free, share * allowed - _trained(arm))
     return TimeLeft(left, training, overhead)
 
 

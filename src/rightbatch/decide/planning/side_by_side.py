@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from rightbatch.decide.advice.arms import Situation
 from rightbatch.decide.advice.memory import fit_memory
-from rightbatch.records import MemoryFit, TrainingProbe, TrainingResult, Trial
+from rightbatch.records import MemoryFit, TrainingProbe
 
 
 def side_by_side(now: Situation, memory: MemoryFit | None) -> tuple[int, MemoryFit | None]:
@@ -25,11 +25,6 @@ def side_by_side(now: Situation, memory: MemoryFit | None) -> tuple[int, MemoryF
     return 1, memory
 
 
-def promised_seconds(trials: Iterable[Trial], under_way: Iterable[TrainingProbe]) -> float:
-    """Training seconds that runs under way may still take, by their limits."""
-    trained = {
-        trial.probe.run: trial.result.train_seconds
-        for trial in trials
-        if isinstance(trial.probe, TrainingProbe) and isinstance(trial.result, TrainingResult)
-    }
-    return sum(probe.max_seconds - trained.get(probe.run, 0.0) for probe in under_way)
+def promised_seconds(under_way: Iterable[TrainingProbe]) -> float:
+    """Training seconds that runs under way may take, by their limits."""
+    return sum(probe.max_seconds for probe in under_way)
