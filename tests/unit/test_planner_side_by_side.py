@@ -193,6 +193,8 @@ def test_no_worker_at_all_is_refused():
     with pytest.raises(UsageError, match="workers is 0; it must be at least 1"):
         make_settings(workers=0)
     assert make_settings(workers=3).workers == 3
+    with pytest.raises(UsageError, match="one run under way at a time"):
+        make_settings(workers=2, learning_rate="rule")
 
 
 def test_without_a_memory_stage_as_many_run_as_asked_for():

@@ -99,6 +99,11 @@ def make_settings(
     ):  # fmt: skip
         if value is not None and value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
+    if workers > 1 and learning_rate == "rule":
+        raise UsageError(
+            "A race of batch sizes has one run under way at a time; leave out workers, or let "
+            "learning rates be searched."
+        )
     if max_batch_size is not None and multiple_of > max_batch_size:
         raise UsageError(
             f"No multiple of {multiple_of} is at most {max_batch_size}; raise max_batch_size."
