@@ -22,8 +22,9 @@ $(DEMO_READY): pyproject.toml constraints.txt
 demo: $(DEMO_READY)
 	$(BIN)/rightbatch tune digits --budget 75s --threads 1 --report rightbatch-demo.html
 
+# Two files at a time: most tests wait for child processes of one thread.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Data of the built-in workloads, in RIGHTBATCH_DATA or the user's cache; what is there stays.
 zoo-data: $(READY)
