@@ -1,12 +1,16 @@
 """Cases of the live regret benchmark, and how their runs are made.
 
-Two workloads with two optimizers each are searched thoroughly; every task of the zoo, with its own
-optimizer, as far as a night allows.
+Two workloads with two optimizers each are searched thoroughly; every task of the zoo, and two of
+them in Keras, with its own optimizer, as far as a night allows.
 """
 
+import atexit
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject
@@ -25,11 +29,12 @@ class Case:
 
     `search_seeds` runs are made at each learning rate of the search, and a run is given up at
     `give_up` times the best mean so far: wide where runs are cheap and scatter; or at `slowest`
-    times the best batch size's time. No run goes on beyond `most_epochs`. The best learning rate
-    gets `best_seeds`, and with `refine` the factors sqrt(2) around it are tried. Beyond
-    `largest_tuned` there is one run, at twice the neighbour's best rate. What was chosen is
-    retrained on `fresh_seeds` seeds. `tune` is run `repeats` times for `budget`, its training for
-    no more than `training_share` times the best time, but at least 30 s.
+    times the best batch size's time, twice that once its learning rate is chosen. No run goes on
+    beyond `most_epochs` or `most_seconds`. The best learning rate gets `best_seeds`, and with
+    `refine` the factors sqrt(2) around it are tried. Beyond `largest_tuned` there is one run, at
+    twice the neighbour's best rate. What was chosen is retrained on `fresh_seeds` seeds. `tune` is
+    run `repeats` times for `budget`, its training for no more than `training_share` times the best
+    time, but at least 30 s. `backend` is what Keras runs on, where the workload is a Keras one.
     """
 
     name: str
@@ -50,29 +55,58 @@ class Case:
     refine: bool = True
     slowest: float = float("inf")
     largest_tuned: int = 4096
+    most_seconds: float = 600.0
     micro_batch_size: int = 4096
     results: Path = RESULTS
+    backend: Literal["", "tensorflow", "jax"] = ""
+
+    def job(self) -> Job:
+        """The job of a trial, on one thread of the CPU, but for its probe."""
+        return Job(self.workload, DescribeProbe(), device="cpu", threads=1)
+
+    def choose_backend(self) -> None:
+        """Have Keras run on the case's backend, in this process and in trials started from it.
+
+        Keras reads that once, as it is imported: a process serves one case.
+        """
+        if self.backend:
+            os.environ["KERAS_BACKEND"] = self.backend
 
     def subject(self) -> Subject:
-        """The workload come alive in this process, on one thread of the CPU."""
-        job = Job(self.workload, DescribeProbe(), device="cpu", threads=1)
-        return load_subject(job, CpuDevice())
+        """The workload come alive in this process."""
+        self.choose_backend()
+        if self.backend == "jax":
+            compiled = TemporaryDirectory(prefix="rightbatch-")
+            atexit.register(compiled.cleanup)
+            os.environ |= {**_JAX, "JAX_COMPILATION_CACHE_DIR": compiled.name}
+        return load_subject(self.job(), CpuDevice())
 
     def sizes(self, train_examples: int) -> list[int]:
         """Batch sizes doubling from 8 to the largest that is tuned, and what `tune` names.
 
         That is the full batch in the thorough search; in the zoo what `tune` chose and the largest
-        that ran.
+        that ran, once it was run.
         """
         most = min(self.largest_tuned, train_examples)
         doubling = [2**k for k in range(3, 13) if 2**k <= most]
         if self.results == RESULTS:
             return [*doubling, train_examples]
-        with (self.results / f"tune-{self.name}.csv").open() as file:
+        tuned = self.results / f"tune-{self.name}.csv"
+        if not tuned.exists():
+            return doubling
+        with tuned.open() as file:
             rows = list(csv.DictReader(file))
         named = {int(row[key]) for row in rows for key in ("batch_size", "largest_that_ran")}
         return sorted({*doubling, *named})
 
+
+_JAX = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    "NPROC": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
+"""One thread, and nothing compiled again in the next run of the same batch size."""
 
 _DIGITS = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
 _FASHION = WorkloadReference(
@@ -89,36 +123,62 @@ CASES = {
 }
 
 
+def _of_zoo(name: str) -> WorkloadReference:
+    return WorkloadReference("workload", module=ZOO[name].module, title=name)
+
+
+def _of_file(file: Path, title: str) -> WorkloadReference:
+    return WorkloadReference("workload", file=str(file), title=title)
+
+
 def _task(
-    name: str, optimizer: str, size: int, learning_rate: float, budget: str, micro: int = 1024
+    name: str, optimizer: str, size: int, learning_rate: float, micro_batch_size: int = 1024
 ) -> Case:
-    """A task of the zoo with the settings that its workload names."""
-    where = WorkloadReference("workload", module=ZOO[name].module, title=name)
-    exponent = 1.0 if optimizer == "sgd" else 0.5
+    """A task of the zoo whose goal takes half a minute, with the settings that it names."""
     return Case(
-        name, where, optimizer, learning_rate, exponent, search_seeds=1, give_up=1.75,
-        most_epochs=100, fresh_seeds=5, budget=budget, speed_seconds=60.0,
-        reference_batch_size=size, repeats=1,
-        training_share=None, best_seeds=3, refine=False, slowest=3.0, largest_tuned=1024,
-        micro_batch_size=micro, results=ZOO_RESULTS,
+        name, _of_zoo(name), optimizer, learning_rate, 0.5, search_seeds=1, give_up=1.75,
+        most_epochs=100, fresh_seeds=5, budget="10m", speed_seconds=60.0,
+        reference_batch_size=size, repeats=1, training_share=None, best_seeds=3, refine=False,
+        slowest=3.0, largest_tuned=1024, micro_batch_size=micro_batch_size, results=ZOO_RESULTS,
     )  # fmt: skip
 
 
-ZOO_CASES = {
+def _cheap_task(
+    workload: WorkloadReference,
+    size: int,
+    budget: str,
+    speed_seconds: float,
+    backend: Literal["", "tensorflow", "jax"] = "",
+) -> Case:
+    """A task whose goal takes seconds, and whose luck shows: more seeds, and every size tuned."""
+    return Case(
+        workload.title, workload, "adam", 1e-3, 0.5, search_seeds=3, give_up=3.0, most_epochs=300,
+        fresh_seeds=20, budget=budget, speed_seconds=speed_seconds, reference_batch_size=size,
+        repeats=1, training_share=None, largest_tuned=65536, most_seconds=120.0,
+        micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
+    )  # fmt: skip
+
+
+_KERAS_DIGITS = _of_file(ROOT / "examples" / "keras_digits.py", "keras-digits")
+_KERAS_DIAMONDS = _of_file(Path(__file__).with_name("keras_diamonds.py"), "keras-diamonds")
+_MEASURED = {
     case.name: case
     for case in (
-        _task("digits", "sgd", 32, 0.05, "90s"),
-        _task("fashion-mnist", "adam", 32, 1e-3, "15m"),
-        _task("detection", "adamw", 32, 2e-3, "20m", micro=256),
-        _task("segmentation", "adam", 16, 4e-3, "20m", micro=128),
-        _task("style-transfer", "adam", 4, 1e-3, "20m", micro=64),
-        _task("diamonds", "adam", 64, 1e-3, "5m"),
-        _task("text-classification", "adamw", 32, 1e-3, "15m"),
-        _task("language-model", "adamw", 32, 2e-3, "20m", micro=256),
+        _cheap_task(_of_zoo("diamonds"), 64, "3m", 60.0),
+        _cheap_task(_KERAS_DIGITS, 32, "5m", 180.0, "tensorflow"),
+        _cheap_task(_KERAS_DIAMONDS, 64, "5m", 180.0, "jax"),
+        _task("fashion-mnist", "adam", 32, 1e-3),
+        _task("text-classification", "adamw", 32, 1e-3),
+        _task("language-model", "adamw", 32, 2e-3, 256),
+        _task("style-transfer", "adam", 4, 1e-3, 64),
+        _task("segmentation", "adam", 16, 4e-3, 128),
+        _task("detection", "adamw", 32, 2e-3, 256),
     )
 }
+ZOO_CASES = {"digits": CASES["digits-sgd"], **_MEASURED}
+"""Every task; the digits are a case of the live benchmark as they are, and taken from there."""
 
 
 def named(name: str) -> Case:
     """A case by its name."""
-    return {**CASES, **ZOO_CASES}[name]
+    return {**CASES, **_MEASURED}[name]

@@ -8,18 +8,15 @@ import sys
 
 from cases import named
 
-from rightbatch.api.references import preload
-from rightbatch.measure.ports import Job
-from rightbatch.measure.runners import LocalRunner
+from rightbatch.api.runner import local_runner
 from rightbatch.records import DescribeProbe, SpeedProbe, SpeedResult
 from rightbatch.science.stats import median_interval
 
 
 def main() -> None:
     case = named(sys.argv[1])
-    runner = LocalRunner(
-        Job(case.workload, DescribeProbe(), device="cpu", threads=1), preload(case.workload)
-    )
+    case.choose_backend()
+    runner = local_runner(case.job())
     try:
         _, described = runner.run(DescribeProbe(), lambda _: None)
         sizes = tuple(case.sizes(described.facts.train_examples))
@@ -32,6 +29,7 @@ def main() -> None:
         runner.close()
     if not isinstance(result, SpeedResult):
         sys.exit("The speed probe brought no result.")
+    case.results.mkdir(parents=True, exist_ok=True)
     with (case.results / f"speed-{case.name}.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["batch_size", "step_seconds", "low", "high", "timings"])

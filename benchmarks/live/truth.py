@@ -5,12 +5,12 @@
 For each batch size the learning rate climbs a ladder of factors 2 from the neighbour's best
 (scaled by the optimizer's rule) until the best of it lies between two worse ones, then the two
 factors sqrt(2) around it are tried: 10 seeds each for digits, 3 for Fashion-MNIST, a run given up
-at 4 and 1.75 times the best mean. The
-best learning rate then gets seeds up to 10. Where a size shows to be more than 3 times slower than
-the best one, the ladder has one seed a rung, and where it is more than 10 times slower, no more
-than 3 seeds are run at the best; a full batch of Fashion-MNIST takes seconds a step and is stopped
-at `FULL_BATCH_SECONDS`: its row says "at least". Steps do not depend on how busy the machine is;
-step times are measured apart, by `speed.py`.
+at 4 and 1.75 times the best mean. The best learning rate then gets seeds up to 10. Where a size
+shows to be more than 3 times slower than the best one, the ladder has one seed a rung, and where
+it is more than 10 times slower, no more than 3 seeds are run at the best; a full batch of
+Fashion-MNIST takes seconds a step and is stopped at `FULL_BATCH_SECONDS`: its row says "at least".
+The tasks of the zoo are searched less thoroughly: `_task` and `_cheap_task` in `cases.py` say how.
+Steps do not depend on how busy the machine is; step times are measured apart, by `speed.py`.
 """
 
 import csv
@@ -71,10 +71,7 @@ class Grid:
         if key not in self.rows:
             micro = min(size, self.case.micro_batch_size)
             limit = min(cap, self.case.most_epochs * self.subject.train_examples / size + 1)
-            if math.isfinite(self.case.slowest) and math.isfinite(self.best_seconds):
-                most = self.case.slowest * self.best_seconds / self.step_seconds[size]
-                limit = max(1.0, min(limit, most))
-            seconds = FULL_BATCH_SECONDS if size > 4096 else 600.0
+            seconds = FULL_BATCH_SECONDS if size > 4096 else self.case.most_seconds
             probe = TrainingProbe(
                 self.case.optimizer, size, micro, self.learning_rate(rung), key[2],
                 max_steps=math.ceil(limit), max_seconds=seconds, seconds_limit=1e9,
@@ -105,6 +102,11 @@ class Grid:
         steps = self.rows[key]["steps"]
         return float(steps) if steps else math.inf
 
+    def too_slow(self, size: int) -> float:
+        """Steps after which a batch size cannot matter; without end where every run counts."""
+        most = self.case.slowest * self.best_seconds
+        return max(1.0, most / self.step_seconds[size]) if math.isfinite(most) else math.inf
+
     def mean(self, size: int, rung: int, seeds: int, cap: float) -> float:
         """Mean steps over seeds; infinite as soon as one run does not arrive."""
         values = []
@@ -123,13 +125,15 @@ class Grid:
 
     def tune(self, size: int, start: int) -> int:
         """The best rung for a batch size."""
-        means: dict[int, float] = {start: self.mean(size, start, 1, math.inf)}
+        most = self.too_slow(size)
+        means: dict[int, float] = {start: self.mean(size, start, 1, most)}
         slow = means[start] * self.seconds_per_step(size) > 3 * self.best_seconds
         seeds = 1 if slow else self.case.search_seeds
 
         def try_rung(rung: int) -> None:
             best = min(means.values(), default=math.inf)
-            means[rung] = self.mean(size, rung, seeds, self.case.give_up * best)
+            cap = min(self.case.give_up * best, most)
+            means[rung] = self.mean(size, rung, seeds, cap)
 
         means.pop(start)
         try_rung(start)
@@ -147,7 +151,7 @@ class Grid:
             seconds = means[best] * self.seconds_per_step(size)
             self.best_seconds = min(self.best_seconds, seconds)
             few = seconds > 10 * self.best_seconds
-            self.mean(size, best, 3 if few else self.case.best_seeds, math.inf)
+            self.mean(size, best, 3 if few else self.case.best_seeds, 2 * most)
         return best
 
 
@@ -169,7 +173,9 @@ def descend(grid: Grid, size: int, before: int, best: int, case: Case) -> int:
     """Tune a size, starting where its neighbour's best learning rate scales to."""
     shift = round(2 * case.rule_exponent * math.log2(size / before))
     if size > case.largest_tuned:
-        grid.steps(size, best + 2, 0, math.inf)  # at least so many steps: see FULL_BATCH_SECONDS
+        grid.steps(
+            size, best + 2, 0, grid.too_slow(size)
+        )  # at least so many steps: see FULL_BATCH_SECONDS
         return best
     return grid.tune(size, best + shift)
 

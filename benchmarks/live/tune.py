@@ -36,6 +36,7 @@ def tuned(target: str, settings: Settings) -> Advice:
 
 def main() -> None:
     case = named(sys.argv[1])
+    case.choose_backend()
     allowed = None
     if case.training_share is not None:
         allowed = max(case.training_share * best(truth(case)).seconds, 30.0)
