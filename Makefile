@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt
 
-.PHONY: demo test check zoo-data bench-live bench-zoo bench-memory bench-replay clean
+.PHONY: demo test check zoo-data bench-live bench-zoo bench-frameworks bench-memory bench-replay clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -58,6 +58,10 @@ bench-zoo: $(READY) zoo-data
 	  $(BIN)/python benchmarks/live/retrain.py $$task || exit; \
 	done
 	$(BIN)/python benchmarks/live/zoo_table.py
+
+# The same network in PyTorch, TensorFlow and JAX: minutes on a quiet machine, resumable likewise.
+bench-frameworks: $(READY)
+	$(BIN)/python benchmarks/frameworks/compare.py memory speed
 
 # The rivals' own environment; the package comes along, for the processes that hold the limit.
 RIVALS := .venv-rivals
