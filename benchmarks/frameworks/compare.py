@@ -3,8 +3,8 @@
     python benchmarks/frameworks/compare.py memory    # the largest batch within 768 MiB
     python benchmarks/frameworks/compare.py speed     # step times; on a quiet machine
 
-What is in `benchmarks/results/frameworks` already is not measured again. Each writes `table.md` anew,
-of what was measured so far.
+What is in `benchmarks/results/frameworks` already is not measured again. Each writes `table.md`
+anew, of what was measured so far.
 """
 
 import csv
@@ -113,14 +113,14 @@ def table() -> str:
         "Made by `make bench-frameworks` on 2 cores of an AMD EPYC, one thread, CPU: the zoo's "
         "`digits`, its training images 192 times, so that memory ends before they do.",
         "",
-        f"| memory, {LIMIT} | largest batch that ran | before the first example | an example |",
+        f"| memory, {LIMIT.replace('MiB', ' MiB')} | largest batch that ran | before the first example | an example |",
         "|---|---|---|---|",
     ]
     for name, row in kept("memory").items():
         fixed = float(row["bytes_fixed"]) / 2**20
         lines.append(
             f"| {name} | {int(row['largest_batch_size']):,} | {fixed:.0f} MiB "
-            f"| {row['bytes_per_example']} bytes |"
+            f"| {int(row['bytes_per_example']):,} bytes |"
         )
     lines += [
         "",

@@ -34,7 +34,8 @@ class Case:
     `refine` the factors sqrt(2) around it are tried. Beyond `largest_tuned` there is one run, at
     twice the neighbour's best rate. What was chosen is retrained on `fresh_seeds` seeds. `tune` is
     run `repeats` times for `budget`, its training for no more than `training_share` times the best
-    time, but at least 30 s. `backend` is what Keras runs on, where the workload is a Keras one.
+    time, but at least 30 s, and as often as a one-off where `one_off`. `backend` is what Keras runs
+    on, where the workload is a Keras one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     reference_batch_size: int = 32
     repeats: int = 5
     training_share: float | None = 5.0
+    one_off: bool = True
     best_seeds: int = 10
     refine: bool = True
     slowest: float = float("inf")
@@ -138,8 +140,9 @@ def _task(
     return Case(
         name, _of_zoo(name), optimizer, learning_rate, 0.5, search_seeds=1, give_up=1.75,
         most_epochs=100, fresh_seeds=5, budget="10m", speed_seconds=60.0,
-        reference_batch_size=size, repeats=1, training_share=None, best_seeds=3, refine=False,
-        slowest=3.0, largest_tuned=1024, micro_batch_size=micro_batch_size, results=ZOO_RESULTS,
+        reference_batch_size=size, repeats=1, training_share=None, one_off=False, best_seeds=3,
+        refine=False, slowest=3.0, largest_tuned=1024, micro_batch_size=micro_batch_size,
+        results=ZOO_RESULTS,
     )  # fmt: skip
 
 
@@ -154,8 +157,8 @@ def _cheap_task(
     return Case(
         workload.title, workload, "adam", 1e-3, 0.5, search_seeds=3, give_up=3.0, most_epochs=300,
         fresh_seeds=20, budget=budget, speed_seconds=speed_seconds, reference_batch_size=size,
-        repeats=1, training_share=None, largest_tuned=65536, most_seconds=120.0,
-        micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
+        repeats=1, training_share=None, one_off=False, refine=False, largest_tuned=65536,
+        most_seconds=120.0, micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
     )  # fmt: skip
 
 

@@ -79,3 +79,11 @@ def test_a_search_that_is_started_again_repeats_no_run(live, tmp_path):
     assert {best - 2, best, best + 2} <= {int(r["rung"]) for r in rows}
     assert truth.Grid(case, path).tune(32, 0) == best
     assert list(csv.DictReader(path.open())) == rows
+
+
+def test_figures_of_the_frameworks_in_the_documentation_are_those_that_were_measured():
+    told = (BENCHMARKS.parent / "docs" / "keras.md").read_text().splitlines()
+    table = (BENCHMARKS / "results" / "frameworks" / "table.md").read_text().splitlines()
+    rows = [line for line in table if line.startswith(("| PyTorch |", "| Keras on "))]
+    assert len(rows) >= 3
+    assert set(rows) <= set(told)
