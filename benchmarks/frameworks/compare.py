@@ -20,7 +20,7 @@ from rightbatch.store import open_store
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "frameworks"
-LIMIT = "768MiB"
+LIMIT_MIB = 768
 LARGEST_TIMED = 8192
 FRAMEWORKS = {
     "PyTorch": ("", HERE / "in_torch.py"),
@@ -37,7 +37,7 @@ def measured(name: str, stage: str) -> Fits:
         os.environ["KERAS_BACKEND"] = backend
     asked = {"max_batch_size": LARGEST_TIMED, "budget": "4m"}
     if stage == "memory":
-        asked = {"max_batch_size": 1_000_000, "budget": "5m", "memory_limit": LIMIT}
+        asked = {"max_batch_size": 1_000_000, "budget": "5m", "memory_limit": f"{LIMIT_MIB}MiB"}
     settings = make_settings(stages=(stage,), threads=1, device="cpu", **asked)
     with TemporaryDirectory() as folder, open_store(Path(folder) / "study.db") as store:
         return advise(run(f"{file}:workload", settings, store)).fits
@@ -113,7 +113,8 @@ def table() -> str:
         "Made by `make bench-frameworks` on 2 cores of an AMD EPYC, one thread, CPU: the zoo's "
         "`digits`, its training images 192 times, so that memory ends before they do.",
         "",
-        f"| memory, {LIMIT.replace('MiB', ' MiB')} | largest batch that ran | before the first example | an example |",
+        f"| memory, {LIMIT_MIB} MiB | largest batch that ran | before the first example "
+        "| an example |",
         "|---|---|---|---|",
     ]
     for name, row in kept("memory").items():
