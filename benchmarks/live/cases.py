@@ -30,7 +30,7 @@ class Case:
     `search_seeds` runs are made at each learning rate of the search, and a run is given up at
     `give_up` times the best mean so far: wide where runs are cheap and scatter; or at `slowest`
     times the best batch size's time, twice that once its learning rate is chosen. No run goes on
-    beyond `most_epochs` or `most_seconds`. The best learning rate gets `best_seeds`, and with
+    beyond `most_epochs` or `most_steps`. The best learning rate gets `best_seeds`, and with
     `refine` the factors sqrt(2) around it are tried. Beyond `largest_tuned` there is one run, at
     twice the neighbour's best rate. What was chosen is retrained on `fresh_seeds` seeds. `tune` is
     run `repeats` times for `budget`, its training for no more than `training_share` times the best
@@ -57,7 +57,7 @@ class Case:
     refine: bool = True
     slowest: float = float("inf")
     largest_tuned: int = 4096
-    most_seconds: float = 600.0
+    most_steps: float = float("inf")
     micro_batch_size: int = 4096
     results: Path = RESULTS
     backend: Literal["", "tensorflow", "jax"] = ""
@@ -158,7 +158,7 @@ def _cheap_task(
         workload.title, workload, "adam", 1e-3, 0.5, search_seeds=3, give_up=3.0, most_epochs=300,
         fresh_seeds=20, budget=budget, speed_seconds=speed_seconds, reference_batch_size=size,
         repeats=1, training_share=None, one_off=False, refine=False, largest_tuned=65536,
-        most_seconds=120.0, micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
+        most_steps=20_000, micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ mean of many, and would else be compared by its luck.
 """
 
 import csv
+import math
 import sys
 
 from cases import named
@@ -44,7 +45,8 @@ def main() -> None:
         for size, rate in sorted(wanted):
             if (size, rate, seed) in done:
                 continue
-            most = case.most_epochs * subject.train_examples // size
+            epochs = case.most_epochs * subject.train_examples // size
+            most = math.ceil(min(epochs, case.most_steps))
             probe = TrainingProbe(case.optimizer, size, size, rate, seed, most, 600.0, 1e9)
             _, result = train(subject, probe, lambda _: None)
             points = result.points

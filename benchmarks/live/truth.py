@@ -70,8 +70,9 @@ class Grid:
         key = (size, rung, FIRST_SEED + seed)
         if key not in self.rows:
             micro = min(size, self.case.micro_batch_size)
-            limit = min(cap, self.case.most_epochs * self.subject.train_examples / size + 1)
-            seconds = FULL_BATCH_SECONDS if size > 4096 else self.case.most_seconds
+            epochs = self.case.most_epochs * self.subject.train_examples / size + 1
+            limit = min(cap, epochs, self.case.most_steps)
+            seconds = FULL_BATCH_SECONDS if size > 4096 else 600.0
             probe = TrainingProbe(
                 self.case.optimizer, size, micro, self.learning_rate(rung), key[2],
                 max_steps=math.ceil(limit), max_seconds=seconds, seconds_limit=1e9,
