@@ -1,8 +1,8 @@
 """Bad input gets one clear sentence and a non-zero exit, never a traceback of ours."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 from command_line import rightbatch
@@ -113,12 +113,18 @@ def test_help_loads_no_framework_nor_numpy(tmp_path):
 
 
 def test_help_answers_at_once():
+    """In time of the processor: what else runs here does not count."""
+
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     def fastest(*command):
         times = []
         for _ in range(5):
-            begin = time.perf_counter()
+            before = spent()
             subprocess.run([sys.executable, *command], capture_output=True, check=True)
-            times.append(time.perf_counter() - begin)
+            times.append(spent() - before)
         return min(times)
 
     empty = fastest("-c", "pass")
