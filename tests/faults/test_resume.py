@@ -19,7 +19,7 @@ DRIVER = Path(__file__).parent / "study_driver.py"
 KILLS = 20
 
 
-LONG = {"budget": "40s", "goal": "accuracy >= 0.9999", "one_off": True}
+LONG = {"budget": "60s", "goal": "accuracy >= 0.9999", "one_off": True}
 """A study in which no run reaches the goal, so that they pause and are taken up again."""
 
 
@@ -124,7 +124,8 @@ def test_twenty_kills_lose_at_most_one_trial_each_and_end_in_the_same_near_optim
 def test_runs_that_wait_end_with_a_killed_parent_and_start_anew_when_it_resumes(tmp_path):
     store, notes = tmp_path / "killed.db", tmp_path / "killed.notes"
     process = start(store, notes, LONG)
-    wait_until(lambda: runs_wait(store), process)
+    training = "asked TrainingProbe"
+    wait_until(lambda: lines(notes).count(training) >= 4 and runs_wait(store), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert no_process_left(store), "a process of the killed study is left behind"
