@@ -30,8 +30,9 @@ class Case:
     `search_seeds` runs are made at each learning rate of the search, and a run is given up at
     `give_up` times the best mean so far: wide where runs are cheap and scatter; or at `slowest`
     times the best batch size's time, twice that once its learning rate is chosen. No run goes on
-    beyond `most_epochs` or `most_steps`. The best learning rate gets `best_seeds`, and with
-    `refine` the factors sqrt(2) around it are tried. Beyond `largest_tuned` there is one run, at
+    beyond `most_epochs` or `most_steps`. The best learning rate gets `best_seeds`, `slow_seeds`
+    where the size is more than ten times slower than the best one, and with `refine` the factors
+    sqrt(2) around it are tried. Beyond `largest_tuned` there is one run, at
     twice the neighbour's best rate. What was chosen is retrained on `fresh_seeds` seeds. `tune` is
     run `repeats` times for `budget`, its training for no more than `training_share` times the best
     time, but at least 30 s, and as often as a one-off where `one_off`. `backend` is what Keras runs
@@ -54,6 +55,7 @@ class Case:
     training_share: float | None = 5.0
     one_off: bool = True
     best_seeds: int = 10
+    slow_seeds: int = 10
     refine: bool = True
     slowest: float = float("inf")
     largest_tuned: int = 4096
@@ -141,7 +143,7 @@ def _task(
         name, _of_zoo(name), optimizer, learning_rate, 0.5, search_seeds=1, give_up=1.75,
         most_epochs=100, fresh_seeds=5, budget="10m", speed_seconds=60.0,
         reference_batch_size=size, repeats=1, training_share=None, one_off=False, best_seeds=3,
-        refine=False, slowest=3.0, largest_tuned=1024, micro_batch_size=micro_batch_size,
+        slow_seeds=3, refine=False, slowest=3.0, largest_tuned=1024, micro_batch_size=micro_batch_size,
         results=ZOO_RESULTS,
     )  # fmt: skip
 
@@ -157,7 +159,7 @@ def _cheap_task(
     return Case(
         workload.title, workload, "adam", 1e-3, 0.5, search_seeds=3, give_up=3.0, most_epochs=300,
         fresh_seeds=20, budget=budget, speed_seconds=speed_seconds, reference_batch_size=size,
-        repeats=1, training_share=None, one_off=False, refine=False, largest_tuned=65536,
+        repeats=1, training_share=None, one_off=False, slow_seeds=3, refine=False, largest_tuned=65536,
         most_steps=20_000, micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
     )  # fmt: skip
 

@@ -6,9 +6,9 @@ For each batch size the learning rate climbs a ladder of factors 2 from the neig
 (scaled by the optimizer's rule) until the best of it lies between two worse ones, then the two
 factors sqrt(2) around it are tried: 10 seeds each for digits, 3 for Fashion-MNIST, a run given up
 at 4 and 1.75 times the best mean. The best learning rate then gets seeds up to 10. Where a size
-shows to be more than 3 times slower than the best one, the ladder has one seed a rung, and where
-it is more than 10 times slower, no more than 3 seeds are run at the best; a full batch of
-Fashion-MNIST takes seconds a step and is stopped at `FULL_BATCH_SECONDS`: its row says "at least".
+shows to be more than 3 times slower than the best one, the ladder has one seed a rung; a full
+batch of Fashion-MNIST takes seconds a step and is stopped at `FULL_BATCH_SECONDS`: its row says
+"at least".
 The tasks of the zoo are searched less thoroughly: `_task` and `_cheap_task` in `cases.py` say how.
 Steps do not depend on how busy the machine is; step times are measured apart, by `speed.py`.
 """
@@ -152,7 +152,8 @@ class Grid:
             seconds = means[best] * self.seconds_per_step(size)
             self.best_seconds = min(self.best_seconds, seconds)
             few = seconds > 10 * self.best_seconds
-            self.mean(size, best, 3 if few else self.case.best_seeds, 2 * most)
+            seeds = self.case.slow_seeds if few else self.case.best_seeds
+            self.mean(size, best, seeds, 2 * most)
         return best
 
 
