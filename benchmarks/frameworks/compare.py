@@ -123,19 +123,25 @@ def table() -> str:
             f"| {name} | {int(row['largest_batch_size']):,} | {fixed:.0f} MiB "
             f"| {int(row['bytes_per_example']):,} bytes |"
         )
+    speeds = kept("speed")
+    smallest = min((int(row["smallest_size"]) for row in speeds.values()), default=0)
     lines += [
         "",
-        f"| step time, 8 to {LARGEST_TIMED:,} | α, a step | β, an example "
+        f"| step time, {smallest} to {LARGEST_TIMED:,} | α, a step | β, an example "
         "| smallest batch size with 90% of the highest throughput | highest throughput |",
         "|---|---|---|---|---|",
     ]
-    for name, row in kept("speed").items():
+    for name, row in speeds.items():
         knee = f"{row['knee']} ({row['knee_low']} to {row['knee_high']})"
         lines.append(
             f"| {name} | {1e3 * float(row['alpha_seconds']):.3g} ms "
             f"| {1e6 * float(row['beta_seconds']):.3g} µs | {knee} "
             f"| {float(row['best_examples_per_second']):,.0f} examples/s |"
         )
+    noisy = [name for name, row in speeds.items() if row["noisy"] == "True"]
+    if noisy:
+        told = ", ".join(noisy)
+        lines += ["", f"Step times scattered ({told}): differences of a few percent mean nothing."]
     return "\n".join(lines) + "\n"
 
 

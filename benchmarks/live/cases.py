@@ -143,8 +143,8 @@ def _task(
         name, _of_zoo(name), optimizer, learning_rate, 0.5, search_seeds=1, give_up=1.75,
         most_epochs=100, fresh_seeds=5, budget="10m", speed_seconds=60.0,
         reference_batch_size=size, repeats=1, training_share=None, one_off=False, best_seeds=3,
-        slow_seeds=3, refine=False, slowest=3.0, largest_tuned=1024, micro_batch_size=micro_batch_size,
-        results=ZOO_RESULTS,
+        slow_seeds=3, refine=False, slowest=3.0, largest_tuned=1024,
+        micro_batch_size=micro_batch_size, results=ZOO_RESULTS,
     )  # fmt: skip
 
 
@@ -159,8 +159,9 @@ def _cheap_task(
     return Case(
         workload.title, workload, "adam", 1e-3, 0.5, search_seeds=3, give_up=3.0, most_epochs=300,
         fresh_seeds=20, budget=budget, speed_seconds=speed_seconds, reference_batch_size=size,
-        repeats=1, training_share=None, one_off=False, slow_seeds=3, refine=False, largest_tuned=65536,
-        most_steps=20_000, micro_batch_size=65536, results=ZOO_RESULTS, backend=backend,
+        repeats=1, training_share=None, one_off=False, slow_seeds=3, refine=False,
+        largest_tuned=65536, most_steps=20_000, micro_batch_size=65536,
+        results=ZOO_RESULTS, backend=backend,
     )  # fmt: skip
 
 
