@@ -24,7 +24,7 @@ demo: $(DEMO_READY)
 
 # Two files at a time: most tests wait for child processes of one thread.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Data of the built-in workloads, in RIGHTBATCH_DATA or the user's cache; what is there stays.
 zoo-data: $(READY)
