@@ -23,6 +23,9 @@ from command_line import rightbatch
         (["memory", "digits", "--predict", "--on", "rtx9999"], "There is no device 'rtx9999'"),
         (["memory", "digits", "--predict", "--device-memory", "lots"], "not a memory size"),
         (["memory", "digits", "--predict", "--device", "cuda:0"], "--on"),
+        (["tune", "digits", "--goal", "accuracy >= nan"], "no number"),
+        (["tune", "digits", "--seed", "-1"], "seed"),
+        (["tune", "digits", "--report", "."], "is a directory"),
         (["report", "nothing-1"], "There is no study"),
         (["export", "nothing-1", "there"], "There is no study"),
         (["import", "nowhere"], "nowhere"),
@@ -62,6 +65,16 @@ def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
     assert said in done.err
     assert done.err.count("Traceback") == (1 if code == 1 and "SyntaxError" not in said else 0)
     assert "rightbatch/measure" not in done.err
+
+
+@pytest.mark.slow
+def test_nothing_to_resume_is_said_before_a_new_study_begins(tmp_path):
+    (tmp_path / "mine.py").write_text("def workload():\n    return 1 / 0\n")
+    command = ("tune", "mine.py:workload", "--budget", "20s", "--resume", "--json")
+    first, second = (rightbatch(*command, folder=tmp_path) for _ in range(2))
+    assert "a new one begins" in first.err
+    assert "a new one begins" not in second.err
+    assert first.out == second.out == ""
 
 
 MANUAL = """

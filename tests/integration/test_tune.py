@@ -71,6 +71,7 @@ def test_resuming_a_finished_study_measures_nothing_more(tuned, folder):
     )
     assert again.code == 0, again.err
     assert again.json == tuned
+    assert again.err == ""
 
 
 def test_report_recommends_again_from_what_is_stored(tuned, folder):

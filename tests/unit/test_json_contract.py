@@ -100,7 +100,7 @@ SCHEMAS = ["rightbatch/advice/1", *(f"rightbatch/{stage}/1" for stage in STAGES)
 def test_docs_and_code_name_the_same_keys(schema):
     told = set().union(*map(keys, everything(schema)))
     told = {name for name in told if name.removesuffix("_reason") not in told - {name}}
-    assert told == documented()[schema]
+    assert told == documented()[schema] - {"report"}  # the command line adds it
 
 
 def test_the_docs_name_the_keys_of_a_replay():

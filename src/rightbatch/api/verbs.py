@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rightbatch import __version__
 from rightbatch.api.loop import Observer, Silent, carry_on
@@ -30,6 +30,10 @@ from rightbatch.records import (
 from rightbatch.store import Store, open_store
 
 DEFAULT_STORE = "rightbatch.db"
+_LARGEST_SEED = 2**31 - 1
+"""Seeds of runs count up from the study's, and NumPy takes none from 2**32 on."""
+
+_Item = TypeVar("_Item")
 
 
 def store_address(store: str | Path | None = None) -> str | Path:
@@ -43,8 +47,8 @@ def make_settings(
     training_budget: str | float | None = None,
     objective: str = "time",
     stages: Sequence[str] = STAGES,
-    optimizers: Sequence[str] = (),
-    batch_sizes: Sequence[int | str] = (),
+    optimizers: str | Sequence[str] = (),
+    batch_sizes: str | Sequence[int | str] = (),
     goal: str = "",
     memory_limit: str | int | None = None,
     margin: float = 0.05,
@@ -66,8 +70,9 @@ def make_settings(
         training_budget: Time in training steps of the learning stage; None for no limit.
         objective: "time", "examples" or "steps".
         stages: Stages to run.
-        optimizers: Optimizers to compare; none for the workload's own.
-        batch_sizes: The only batch sizes to consider; "full" is the training set.
+        optimizers: Optimizers to compare, or their names in one text as on the command line, such
+            as "sgd,adam"; none for the workload's own.
+        batch_sizes: The only batch sizes to consider, likewise; "full" is the training set.
         goal: A goal that replaces the workload's.
         memory_limit: Memory a trial may use, such as "4GiB" or bytes.
         margin: Share of the memory limit to keep free.
@@ -99,6 +104,8 @@ def make_settings(
     ):  # fmt: skip
         if value is not None and value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise UsageError(f"seed is {seed}; it must be from 0 to {_LARGEST_SEED}.")
     if workers > 1 and learning_rate == "rule":
         raise UsageError(
             "A race of batch sizes has one run under way at a time; leave out workers, or let "
@@ -118,8 +125,8 @@ def make_settings(
             ),
             objective=objective,  # type: ignore[arg-type]
             stages=tuple(stage for stage in STAGES if stage in stages),
-            optimizers=tuple(optimizers),
-            batch_sizes=tuple(_batch_size(size) for size in batch_sizes),
+            optimizers=tuple(dict.fromkeys(_listed(optimizers))),
+            batch_sizes=tuple(_batch_size(size) for size in _listed(batch_sizes)),
             goal=goal,
             memory_limit_bytes=None if memory_limit is None else parse_bytes(memory_limit),
             margin=margin,
@@ -148,6 +155,13 @@ def check_margin(margin: float) -> None:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
 
 
+def _listed(given: str | Sequence[_Item]) -> tuple[str | _Item, ...]:
+    """What was given one by one; a text is taken apart at its commas."""
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    return tuple(given)
+
+
 def _batch_size(size: int | str) -> int:
     if isinstance(size, str) and size.strip() == "full":
         return 0
@@ -174,8 +188,8 @@ def run(
         workload: A built-in name, "file.py:factory", "module:factory", or the factory.
         settings: What to measure.
         store: Where the study is kept.
-        resume: Go on with the newest unfinished study of the same workload and settings; where
-            that study is finished already it is returned as it is.
+        resume: Go on with the newest study of the same workload and settings, or return it as it
+            is where it is finished; where there is none, begin one.
         observer: Told what happens.
 
     Returns:
@@ -192,7 +206,7 @@ def run(
             "`if __name__ == '__main__':`."
         )
     where = reference(workload)
-    study = _resumable(store, where, settings) if resume else None
+    study = newest_study(store, where, settings) if resume else None
     if study is None:
         study = store.create_study(Study("", where, settings, time.time(), __version__))
     elif study.finished:
@@ -212,8 +226,8 @@ def run(
         runner.close()
 
 
-def _resumable(store: Store, where: WorkloadReference, settings: Settings) -> Study | None:
-    """The newest study of the same workload and settings; None where there is none."""
+def newest_study(store: Store, where: WorkloadReference, settings: Settings) -> Study | None:
+    """The newest study of a workload with the same settings; None where there is none."""
     same = [
         study
         for study in store.studies()

@@ -15,7 +15,7 @@ from rightbatch.measure.devices.cpu import (
 from rightbatch.measure.devices.nvidia import gpus
 from rightbatch.report.words import size
 
-_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers")
+_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers", "accelerate")
 _BUSY = 0.5
 
 

@@ -1,14 +1,16 @@
 """Printing what was found: a verdict for people, one JSON object for programs."""
 
 import json as json_module
+import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from rightbatch.errors import UsageError
 from rightbatch.records import Advice, Recording, Stage
 from rightbatch.report.html import write_report
-from rightbatch.report.json import advice_json, stage_json
+from rightbatch.report.json import advice_json, stage_json, with_reasons
 from rightbatch.report.stages import stage_lines
 from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view
@@ -20,16 +22,49 @@ def print_json(data: object) -> None:
     sys.stdout.write("\n")
 
 
-def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Path | None) -> None:
-    """The verdict, and the HTML report beside it."""
-    path = report or Path(f"rightbatch-{recording.study.name}.html")
-    write_report(recording, advice, path)
-    if json:
-        print_json({**advice_json(advice), "report": str(path.resolve())})
+def check_report(path: Path | None) -> None:
+    """Refuse a report that could not be written, before anything is measured.
+
+    Raises:
+        UsageError: The place is a directory, or lies below a file.
+    """
+    if path is None:
         return
-    console = Console()
-    print_verdict(make_view(recording, advice), console)
-    console.print(f"\nReport: {path.resolve()}", soft_wrap=True, highlight=False)
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory; name a file for the report, such as report.html.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise UsageError(f"The report cannot be written to {path}; name another file.")
+
+
+def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Path | None) -> None:
+    """The verdict, and the HTML report beside it.
+
+    Raises:
+        UsageError: The report cannot be written; the verdict is printed all the same.
+    """
+    name = recording.study.name
+    path = (report or Path(f"rightbatch-{name}.html")).resolve()
+    failed = None
+    try:
+        write_report(recording, advice, path)
+    except OSError as error:
+        failed = error.strerror or type(error).__name__
+    if json:
+        written = with_reasons(
+            {"report": None if failed else str(path)}, default=f"It could not be written: {failed}."
+        )
+        print_json({**advice_json(advice), **written})
+    else:
+        console = Console()
+        print_verdict(make_view(recording, advice), console)
+        if not failed:
+            console.print(f"\nReport: {path}", soft_wrap=True, highlight=False)
+    if failed:
+        raise UsageError(
+            f"The report cannot be written to {path} ({failed}); make it with "
+            f"`rightbatch report {name} --output FILE`."
+        )
 
 
 def print_stage(stage: Stage, recording: Recording, advice: Advice, *, json: bool) -> None:

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from rightbatch.api.verbs import readvise, store_address
-from rightbatch.cli.output import print_advice, print_json
+from rightbatch.cli.output import check_report, print_advice, print_json
 from rightbatch.records import Objective, Study
+from rightbatch.report.json import with_reasons
 from rightbatch.store import export_study, import_study, open_store
 from rightbatch.zoo import ZOO
 
@@ -22,6 +23,7 @@ def report_again(
     json: bool,
 ) -> None:
     """Recommend and report again from what is stored."""
+    check_report(output)
     recording, advice = readvise(study, store=store, objective=objective, memory_limit=memory_limit)
     print_advice(recording, advice, json=json, report=output)
 
@@ -37,11 +39,18 @@ def list_things(what: str, store: str | None, json: bool) -> None:
         console.print("No studies yet. Begin with: rightbatch tune digits")
         return
     table = Table(box=None, pad_edge=False)
-    for name in rows[0]:
+    columns = [name for name in rows[0] if not name.endswith("_reason")]
+    for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*(_cell(row[name]) for name in columns))
     console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 def _workload_rows() -> list[dict[str, object]]:
@@ -57,7 +66,7 @@ def _study_rows(store: str | None) -> list[dict[str, object]]:
 
 
 def _study_row(study: Study, trials: int) -> dict[str, object]:
-    return {
+    row = {
         "name": study.name,
         "workload": study.workload.title,
         "goal": None if study.facts is None else str(study.facts.goal),
@@ -65,6 +74,7 @@ def _study_row(study: Study, trials: int) -> dict[str, object]:
         "finished": study.finished,
         "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created)),
     }
+    return with_reasons(row, default="The study ended before its workload was described.")
 
 
 def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 
 from rich.console import Console
 
-from rightbatch.api.verbs import make_settings, run, store_address
-from rightbatch.cli.output import print_advice, print_stage
+from rightbatch.api.references import reference
+from rightbatch.api.verbs import make_settings, newest_study, run, store_address
+from rightbatch.cli.output import check_report, print_advice, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.cli.stopping import Stopped, Terminated, sigterm_like_ctrl_c
 from rightbatch.decide.advice.recommend import advise
-from rightbatch.records import Recording, Settings, Stage
+from rightbatch.records import Recording, Settings, Stage, WorkloadReference
 from rightbatch.store import Store, open_store
 
 
@@ -25,6 +26,7 @@ def run_study(
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
     """Run a study with progress on stderr, then print its advice, or what `only` stage found."""
+    check_report(report)
     recording = record_study(workload, make_settings(**settings), store, resume)
     advice = advise(recording)
     if only is None:
@@ -35,23 +37,31 @@ def run_study(
 
 def record_study(workload: str, asked: Settings, store: str | None, resume: bool) -> Recording:
     """Run a study with progress on stderr; what was measured is kept when it is interrupted."""
+    where, errors = reference(workload), Console(stderr=True, highlight=False)
     with open_store(store_address(store)) as opened, sigterm_like_ctrl_c():
+        if resume and newest_study(opened, where, asked) is None:
+            errors.print(
+                "There is no study of this workload with these options to go on with; a new one "
+                "begins.",
+                soft_wrap=True,
+            )
         try:
-            with StudyProgress(Console(stderr=True)) as progress:
+            with StudyProgress(errors) as progress:
                 return run(workload, asked, opened, resume=resume, observer=progress)
         except KeyboardInterrupt as stop:
-            stopped = Stopped(_what_is_kept(opened, asked))
+            stopped = Stopped(_what_is_kept(opened, where, asked))
             stopped.exit_code = 143 if isinstance(stop, Terminated) else 130
             raise stopped from None
 
 
-def _what_is_kept(store: Store, settings: Settings) -> str:
+def _what_is_kept(store: Store, where: WorkloadReference, settings: Settings) -> str:
     """Where the measurements of an interrupted study are, and how to go on."""
-    mine = [study for study in store.studies() if study.settings == settings and not study.finished]
-    if not mine:
+    study = newest_study(store, where, settings)
+    trials = 0 if study is None or study.finished else len(store.trials(study.name))
+    if study is None or trials == 0:
         return "Stopped before anything was measured."
-    name = mine[-1].name
+    kept = "1 trial" if trials == 1 else f"{trials} trials"
     return (
-        f"Stopped. Study {name} keeps its {len(store.trials(name))} trials; the same command with "
-        f"--resume goes on, and `rightbatch report {name}` tells what is known."
+        f"Stopped. Study {study.name} keeps its {kept}; the same command with --resume goes on, "
+        f"and `rightbatch report {study.name}` tells what is known."
     )

@@ -36,7 +36,7 @@ def parse_duration(text: str | float) -> float:
     return total
 
 
-def parse_bytes(text: str | int) -> int:
+def parse_bytes(text: str | float) -> int:
     """Read a memory size such as "4GiB", "512M" or a number of bytes (1 K = 1024).
 
     Returns:
@@ -45,13 +45,14 @@ def parse_bytes(text: str | int) -> int:
     Raises:
         ValueError: The text is no size; the message says what one looks like.
     """
-    if isinstance(text, int):
-        size = text
+    remedy = f"{text!r} is not a memory size; write one like 4GiB or 512MiB."
+    if isinstance(text, int | float):
+        size = float(text)
     else:
         match = _PART.fullmatch(text.strip())
         if match is None or match[2].lower() not in _BYTES:
-            raise ValueError(f"{text!r} is not a memory size; write one like 4GiB or 512MiB.")
-        size = int(float(match[1]) * _BYTES[match[2].lower()])
-    if size <= 0:
-        raise ValueError(f"{text!r} is not a memory size; write one like 4GiB or 512MiB.")
-    return size
+            raise ValueError(remedy)
+        size = float(match[1]) * _BYTES[match[2].lower()]
+    if not 1 <= size < float("inf"):
+        raise ValueError(remedy)
+    return int(size)

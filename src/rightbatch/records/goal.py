@@ -1,5 +1,6 @@
 """What a study is after: a metric to reach, or the best metric within a limit."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -69,12 +70,11 @@ def parse_goal(text: str) -> Goal:
         GoalError: The text is no goal; the message shows what one looks like.
     """
     if match := _REACH.match(text):
-        try:
-            target = float(match["target"])
-        except ValueError:
+        target = _number(match["target"])
+        if not math.isfinite(target):
             raise GoalError(
                 f"The goal {text!r} has no number after {match['sign']}. Write one like {EXAMPLES}."
-            ) from None
+            )
         direction: Direction = "max" if match["sign"] in (">=", "≥") else "min"
         return Goal(match["metric"], direction, target=target)
     if match := _BEST.match(text):
@@ -90,3 +90,11 @@ def parse_goal(text: str) -> Goal:
             raise GoalError(f"The goal {text!r} has no usable limit: {error}") from None
         return Goal(match["metric"], direction, within_seconds=seconds)
     raise GoalError(f"The goal {text!r} cannot be read. Write one like {EXAMPLES}.")
+
+
+def _number(text: str) -> float:
+    """The number that a text is; NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -37,7 +37,10 @@ def unique_name(name: str, title: str, taken: Collection[str]) -> str:
 def study_not_found(name: str, names: Sequence[str]) -> StudyNotFound:
     """The exception for a name that is not among `names` (oldest first)."""
     if not names:
-        return StudyNotFound(f"There is no study {name!r}: the store is empty.")
+        return StudyNotFound(
+            f"There is no study {name!r}: the store is empty; name the one that holds it with "
+            "--store."
+        )
     close = get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return StudyNotFound(f"There is no study {name!r}; did you mean {' or '.join(close)}?")

@@ -1,0 +1,32 @@
+"""Commands that measure nothing: what they print is what docs/json.md says."""
+
+from command_line import rightbatch
+from test_json_contract import documented, keys, nulls
+
+from rightbatch.records import Settings, Study, WorkloadReference
+from rightbatch.store import open_store
+
+
+def test_the_doctor_tells_what_is_documented(tmp_path):
+    told = rightbatch("doctor", "--json", folder=tmp_path).json
+    of_a_gpu = set() if told["results"] else {"name"}
+    assert keys(told) | of_a_gpu == documented()["rightbatch/doctor/1"]
+    assert 0 < told["memory_limit_bytes"] <= told["memory_bytes"]
+    words = rightbatch("doctor", folder=tmp_path).out
+    assert f"{told['cores']} usable cores" in words
+
+
+def test_a_list_of_studies_tells_what_is_documented(tmp_path):
+    empty = rightbatch("list", "--json", folder=tmp_path)
+    assert empty.json == {"schema": "rightbatch/studies/1", "results": []}
+    assert "No studies yet" in rightbatch("list", folder=tmp_path).out
+    with open_store(tmp_path / "rightbatch.db") as store:
+        where = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
+        store.create_study(Study("", where, Settings(), 1.7e9, "0.1.0"))
+    told = rightbatch("list", "studies", "--json", folder=tmp_path).json
+    assert keys(told) - {"goal_reason"} == documented()["rightbatch/studies/1"]
+    assert all(f"{name}_reason" in row for row, name in nulls(told))
+    words = rightbatch("list", folder=tmp_path).out
+    assert "digits-1" in words
+    assert "no" in words.split()
+    assert "_reason" not in words

@@ -1,0 +1,82 @@
+"""What a user types is read: goals, durations, memory sizes, and the settings of a study."""
+
+import pytest
+
+from rightbatch.api.verbs import make_settings
+from rightbatch.errors import GoalError, UsageError
+from rightbatch.records import Goal, parse_bytes, parse_duration, parse_goal
+
+
+@pytest.mark.parametrize(
+    ("text", "goal"),
+    [
+        ("accuracy >= 0.96", Goal("accuracy", "max", target=0.96)),
+        ("val loss ≤ 4e-1", Goal("val loss", "min", target=0.4)),
+        ("best accuracy within 1m30s", Goal("accuracy", "max", within_seconds=90.0)),
+        ("Highest f1 within 3 epochs", Goal("f1", "max", within_epochs=3.0)),
+        ("lowest loss within 1 epoch", Goal("loss", "min", within_epochs=1.0)),
+    ],
+)
+def test_a_goal_is_read_and_told_in_words_that_read_the_same(text, goal):
+    assert parse_goal(text) == goal
+    assert parse_goal(str(goal)) == goal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "accuracy > 0.9", "accuracy >= high", "accuracy >= nan", "accuracy >= inf", ">= 0.9", "",
+        "best accuracy within 0 epochs", "best accuracy within -3s", "best accuracy within a while",
+    ],
+)  # fmt: skip
+def test_what_is_no_goal_is_refused_with_an_example(text):
+    with pytest.raises(GoalError, match=r"accuracy|90s"):
+        parse_goal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("3m", 180), ("1h30m", 5400), ("1.5 min", 90), ("45", 45), (2.5, 2.5)],
+)
+def test_a_duration_is_read(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5s", "0", "3 weeks", float("nan"), float("inf")])
+def test_what_is_no_duration_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="write one like 90s"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4GiB", 2**32),
+        ("512M", 2**29),
+        ("1.5 gb", 3 * 2**29),
+        ("100", 100),
+        (7, 7),
+        (4e9, 4 * 10**9),
+    ],
+)
+def test_a_memory_size_is_read(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "lots", "-1GiB", "0", "0.1", 0, -1, 0.5, float("nan")])
+def test_what_is_no_memory_size_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="write one like 4GiB"):
+        parse_bytes(text)
+
+
+def test_lists_may_be_written_as_on_the_command_line():
+    told = make_settings(optimizers="sgd, adam,sgd", batch_sizes="1,32,full")
+    assert told.optimizers == ("sgd", "adam")
+    assert told.batch_sizes == (1, 32, 0)
+    assert told == make_settings(optimizers=["sgd", "adam"], batch_sizes=[1, "32", "full"])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_that_no_library_would_take_is_refused(seed):
+    with pytest.raises(UsageError, match="seed"):
+        make_settings(seed=seed)

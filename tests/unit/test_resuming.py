@@ -1,0 +1,21 @@
+"""Which study `--resume` goes on with."""
+
+from rightbatch.api.verbs import make_settings, newest_study
+from rightbatch.records import Study, WorkloadReference
+from rightbatch.store import open_store
+
+DIGITS = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
+MINE = WorkloadReference("workload", file="/somewhere/train.py", title="train.py:workload")
+
+
+def test_the_newest_of_the_same_workload_and_settings(tmp_path):
+    short, long = make_settings(budget="1m"), make_settings(budget="2m")
+    with open_store(tmp_path / "studies.db") as store:
+        assert newest_study(store, DIGITS, short) is None
+        for number, (where, settings) in enumerate(
+            [(DIGITS, short), (DIGITS, short), (MINE, short), (DIGITS, long)]
+        ):
+            store.create_study(Study("", where, settings, float(number), "0.1.0"))
+        assert newest_study(store, DIGITS, short).created == 1.0
+        assert newest_study(store, MINE, short).created == 2.0
+        assert newest_study(store, MINE, long) is None
