@@ -191,6 +191,7 @@ def speed_fit() -> SpeedFit:
         0.31,
         EXAMPLES,
         False,
+        optimizer="sgd",
     )
 
 
@@ -284,7 +285,7 @@ def recording(fits: Fits, title: str = "digits", settings: Settings | None = Non
 def digits() -> tuple[Recording, Advice]:
     """The whole study: U-shaped time to goal, best at 128, the user at 32."""
     sgd = learning_fit("sgd", 0.9, "linear", 7)
-    fits = Fits(memory_fit(), speed_fit(), noise_fit(), (sgd,))
+    fits = Fits(memory_fit(), speed_fit(), noise_fit(), (sgd,), (speed_fit(),))
     best, reference = choice(sgd, 128), choice(sgd, 32)
     lowest = best.seconds_to_goal.value
     near = tuple(row.batch_size for row in sgd.predictions if row.seconds.value <= 1.1 * lowest)
@@ -355,7 +356,7 @@ def too_little() -> tuple[Recording, Advice]:
     unknown = NoiseFit(
         (NoiseEstimate(0, 0, None),), None, "The gradient cannot be told from its noise."
     )
-    fits = Fits(memory_fit(), speed_fit(), unknown, (empty,))
+    fits = Fits(memory_fit(), speed_fit(), unknown, (empty,), (speed_fit(),))
     return recording(fits), nothing_known(fits)
 
 

@@ -253,6 +253,26 @@ def test_a_smaller_memory_limit_accumulates(tight):
     assert TIGHT.peak_bytes(less.micro_batch_size) <= 1200 * MIB
 
 
+def test_a_smaller_memory_limit_makes_steps_longer_by_the_passes_it_adds(tight):
+    told = [advise(tight), advise(tight, memory_limit_bytes=1200 * MIB)]
+    free, less = (
+        {row.batch_size: row.seconds.value / row.steps.value for row in fit.predictions}
+        for fit in (advice.fits.learning[0] for advice in told)
+    )
+    micro = [advice.fits.memory.safe_batch_size for advice in told]
+    size = max(free.keys() & less.keys())
+    assert size > micro[0] > micro[1]
+    passes = [math.ceil(size / m) for m in micro]
+    alpha = told[0].fits.speed.alpha.value
+    assert less[size] - free[size] == pytest.approx(alpha * (passes[1] - passes[0]))
+
+
+def test_a_limit_that_nothing_fits_is_told(recording):
+    advice = advise(recording, memory_limit_bytes=100 * MIB)
+    assert any("No micro-batch that was tried fits" in told for told in advice.warnings)
+    assert not any("No micro-batch" in told for told in advise(recording).warnings)
+
+
 # ---- what became of each run ----
 
 

@@ -132,6 +132,20 @@ def test_training_rows_are_evaluations_of_the_first_optimizer(exported):
     ]
 
 
+def test_a_study_of_another_optimizer_exports_the_runs_it_made(tmp_path):
+    study = replace(STUDY, settings=Settings(optimizers=("adam",)))
+    trials = (
+        speed(1, [(10, 0.02), (20, 0.03)], "adam"),
+        training(2, 10, [0.5, 0.9], optimizer="adam"),
+    )
+    export_study(Recording(study, trials), tmp_path)
+    assert [row["batch_size"] for row in rows(tmp_path / "training.csv")] == ["10", "10"]
+    assert [row["step_seconds"] for row in rows(tmp_path / "speed.csv")] == ["0.02", "0.03"]
+    told = json.loads((tmp_path / "study.json").read_text())
+    assert (told["optimizer"], told["batch_sizes"]) == ("adam", [10])
+    assert "optimizer adam only;" in told["reading"]
+
+
 def test_step_times_are_medians_or_those_of_training(exported):
     table = {int(r["batch_size"]): float(r["step_seconds"]) for r in rows(exported / "speed.csv")}
     assert table == {10: 0.02, 20: pytest.approx(0.04), 80: 0.01}

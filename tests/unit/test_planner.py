@@ -407,6 +407,35 @@ def test_every_optimizer_asked_for_gets_runs():
     assert advice.recommended.optimizer == "adam"
 
 
+def slower(trial: Trial, optimizer: str) -> Trial:
+    """The trial, with steps of one optimizer taking twice as long where they were timed."""
+    if not isinstance(trial.probe, SpeedProbe) or trial.probe.optimizer != optimizer:
+        return trial
+    samples = trial.result.samples
+    twice = tuple(replace(s, compute_seconds=2 * s.compute_seconds) for s in samples)
+    return replace(trial, result=replace(trial.result, samples=twice))
+
+
+def test_each_optimizer_asked_for_is_timed_and_judged_by_its_own_steps():
+    pair = (SimulatedOptimizer(), SimulatedOptimizer("adam", "square_root", 1e-3, 1e-3))
+    settings = replace(SETTINGS, optimizers=("sgd", "adam"))
+    recording = run_study(World(optimizers=pair, beta=2e-5), settings)
+    assert {probe.optimizer for probe in probes(recording, MemoryProbe)} == {"adam"}
+    timed = probes(recording, SpeedProbe)
+    assert [probe.optimizer for probe in timed] == ["sgd", "adam"]
+    assert sum(probe.seconds for probe in timed) <= 0.12 * settings.budget_seconds
+    trials = tuple(slower(trial, "adam") for trial in recording.trials)
+    before, after = (
+        {fit.optimizer: fit.predictions for fit in advise(told).fits.learning}
+        for told in (recording, replace(recording, trials=trials))
+    )
+    for name, times in (("sgd", 1), ("adam", 2)):
+        assert before[name]
+        for row, then in zip(before[name], after[name], strict=True):
+            assert then.seconds.value == pytest.approx(times * row.seconds.value)
+    assert advise(replace(recording, trials=trials)).recommended.optimizer == "sgd"
+
+
 def test_without_being_asked_only_the_workloads_own_optimizer_is_studied():
     pair = (SimulatedOptimizer(), SimulatedOptimizer("adam"))
     recording = run_study(World(optimizers=pair), replace(SETTINGS, training_budget_seconds=5.0))

@@ -105,6 +105,7 @@ class SpeedFit:
         micro_batch_size: Above it a step accumulates micro-batches of this size.
         noisy: Whether the machine was too noisy to trust differences of a few percent.
         noise_reason: What showed that, in a sentence; empty where it was quiet.
+        optimizer: The optimizer whose steps were timed.
     """
 
     points: tuple[SpeedPoint, ...]
@@ -119,6 +120,7 @@ class SpeedFit:
     micro_batch_size: int
     noisy: bool
     noise_reason: str = ""
+    optimizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +237,22 @@ class LearningFit:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """All fits of a study; None where a stage was not run or gave nothing."""
+    """All fits of a study; None where a stage was not run or gave nothing.
+
+    Attributes:
+        memory: Of the memory stage.
+        speed: Of the speed stage: of the recommended optimizer, else the first that was timed.
+        noise: Of the noise stage.
+        learning: Of the learning stage, one per optimizer.
+        speeds: Of the speed stage, one per optimizer that was timed.
+    """
 
     memory: MemoryFit | None = None
     speed: SpeedFit | None = None
     noise: NoiseFit | None = None
     learning: tuple[LearningFit, ...] = ()
+    speeds: tuple[SpeedFit, ...] = ()
+
+    def speed_of(self, optimizer: str) -> SpeedFit | None:
+        """Step times of an optimizer; of another where it was not timed itself."""
+        return next((fit for fit in self.speeds if fit.optimizer == optimizer), self.speed)

@@ -111,6 +111,8 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
         f"Throughput reaches 90% of its best, {words.number(best.value)} examples/s, "
         f"at batch size {words.count(knee.value)}"
     )
+    if len(study.settings.optimizers) > 1:
+        reading += f" Steps are those of {fit.optimizer}."
     if fit.noisy:
         reading += f" The machine was noisy: {fit.noise_reason}"
     rows = tuple(

@@ -21,7 +21,6 @@ from rightbatch.records import (
     MemoryResult,
     NoiseFit,
     Recording,
-    SpeedFit,
     Stage,
     Trial,
 )
@@ -109,7 +108,7 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
     if stage == "memory":
         body = _memory(fits.memory, recording)
     elif stage == "speed":
-        body = _speed(fits.speed)
+        body = _speed(fits)
     elif stage == "noise":
         body = _noise(fits.noise)
     else:
@@ -229,8 +228,11 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
     )
 
 
-def _speed(fit: SpeedFit | None) -> Json:
+def _speed(fits: Fits) -> Json:
+    """The first optimizer's fit at the top; every optimizer's rows under it."""
+    fit = fits.speed
     return {
+        "optimizer": fit.optimizer if fit else None,
         "knee_batch_size": _estimate(fit.knee_batch_size if fit else None),
         "best_examples_per_second": _estimate(fit.best_examples_per_second if fit else None),
         "alpha_seconds": _estimate(fit.alpha if fit else None),
@@ -244,13 +246,15 @@ def _speed(fit: SpeedFit | None) -> Json:
         "noise_reason": fit.noise_reason if fit else "",
         "results": [
             {
+                "optimizer": timed.optimizer,
                 "batch_size": point.batch_size,
                 "step_seconds": _estimate(point.step_seconds),
                 "load_seconds": point.load_seconds,
                 "examples_per_second": _estimate(point.examples_per_second),
                 "samples": list(point.samples),
             }
-            for point in (fit.points if fit else ())
+            for timed in fits.speeds
+            for point in timed.points
         ],
     }
 

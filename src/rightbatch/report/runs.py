@@ -53,7 +53,7 @@ def all_runs(fits: Fits) -> tuple[Run, ...]:
 
 def _run(fits: Fits, fit: LearningFit, run: RunSummary) -> Run:
     steps = float(run.steps_done) if run.steps is None else run.steps
-    step = step_seconds(fits.speed, run.batch_size)
+    step = step_seconds(fits.speed_of(fit.optimizer), run.batch_size)
     if step is None:  # no speed stage: the run's own clock
         step = run.train_seconds / run.steps_done if run.steps_done else None
     best = {row.batch_size: row.learning_rate for row in fit.predictions}.get(run.batch_size)

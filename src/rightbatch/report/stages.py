@@ -38,7 +38,8 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
         case "memory":
             lines = _memory(fits.memory, recording.study.hardware)
         case "speed":
-            lines = _speed(fits.speed)
+            lines = [line for fit in fits.speeds for line in _speed(fit, len(fits.speeds) > 1)]
+            lines = lines or [_NOTHING]
         case "noise":
             lines = _noise(fits.noise)
         case "learning":
@@ -92,10 +93,9 @@ def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
     return told
 
 
-def _speed(fit: SpeedFit | None) -> list[str]:
-    if fit is None:
-        return [_NOTHING]
-    lines = [
+def _speed(fit: SpeedFit, one_of_several: bool) -> list[str]:
+    lines = [f"Steps with {fit.optimizer}:"] if one_of_several else []
+    lines += [
         f"{point.batch_size:>8,}  {words.estimate(point.step_seconds)} a step, "
         f"{words.count(point.examples_per_second.value)} examples/s"
         for point in fit.points
@@ -104,9 +104,27 @@ def _speed(fit: SpeedFit | None) -> list[str]:
         f"90% of the highest throughput is reached at batch size "
         f"{words.batch_size(fit.knee_batch_size)}."
     )
+    lines += _where_a_step_goes(fit)
     if fit.noisy:
         lines.append(f"The machine was noisy. {fit.noise_reason}")
     return lines
+
+
+def _where_a_step_goes(fit: SpeedFit) -> list[str]:
+    """The fitted line, and at the knee the wait for data and how busy the device is."""
+    told = []
+    if fit.alpha is not None and fit.beta is not None:
+        missed = "" if fit.lack_of_fit is None else f", missed by {words.share(fit.lack_of_fit)}"
+        followed = "; times between sizes are interpolated instead" if fit.interpolated else ""
+        told.append(
+            f"A step takes {words.duration(fit.alpha.value)} and "
+            f"{words.duration(fit.beta.value)} an example{missed}{followed}."
+        )
+    used = ""
+    if fit.utilisation is not None:
+        used = f", and {words.share(fit.utilisation)} of what the device can do is used"
+    told.append(f"There {words.share(fit.load_share)} of a step waits for data{used}.")
+    return told
 
 
 def _noise(fit: NoiseFit | None) -> list[str]:

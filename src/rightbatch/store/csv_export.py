@@ -34,7 +34,7 @@ class _Run(NamedTuple):
 def plain_files(recording: Recording) -> dict[str, str]:
     """The plain files of a study: file name to content.
 
-    Only runs of the workload's first optimizer are in them. Of runs at the same batch size,
+    Only runs of the study's first optimizer are in them. Of runs at the same batch size,
     learning rate and seed the longest stands for all, the others being its beginning.
 
     Raises:
@@ -46,9 +46,12 @@ def plain_files(recording: Recording) -> dict[str, str]:
             f"The study {recording.study.name} ended before its first trial; there is nothing to "
             "export."
         )
-    runs = _runs(recording, facts.optimizers[0].name)
-    seconds = _step_seconds(recording, facts.optimizers[0].name, runs)
-    summary = json.dumps(_summary(recording, facts, runs, seconds), indent=2, allow_nan=False)
+    optimizer = (*recording.study.settings.optimizers, facts.optimizers[0].name)[0]
+    runs = _runs(recording, optimizer)
+    seconds = _step_seconds(recording, optimizer, runs)
+    summary = json.dumps(
+        _summary(recording, facts, optimizer, runs, seconds), indent=2, allow_nan=False
+    )
     return {
         "study.json": summary + "\n",
         "training.csv": _csv(TRAINING_COLUMNS, _training_rows(runs, facts.train_examples)),
@@ -101,7 +104,11 @@ def _training_rows(runs: Iterable[_Run], train_examples: int) -> Iterable[tuple[
 
 
 def _summary(
-    recording: Recording, facts: WorkloadFacts, runs: Sequence[_Run], seconds: dict[int, float]
+    recording: Recording,
+    facts: WorkloadFacts,
+    optimizer: str,
+    runs: Sequence[_Run],
+    seconds: dict[int, float],
 ) -> dict[str, Any]:
     study, goal = recording.study, facts.goal
     count = Counter(run.probe.batch_size for run in runs)
@@ -112,7 +119,7 @@ def _summary(
         "task": "",
         "dataset": facts.title,
         "model": "",
-        "optimizer": facts.optimizers[0].name,
+        "optimizer": optimizer,
         "hardware": study.hardware.device_name if study.hardware else "",
         "devices": 1,
         "metric": {"name": goal.metric, "direction": goal.direction},
@@ -122,7 +129,7 @@ def _summary(
         "batch_sizes": candidates,
         "runs_per_batch_size": {str(size): count[size] for size in candidates},
         "source": f"study {study.name} of rightbatch {study.rightbatch_version}".strip(),
-        "reading": _reading(facts),
+        "reading": _reading(optimizer, _others(recording, optimizer)),
     }
 
 
@@ -137,14 +144,21 @@ def _targets(facts: WorkloadFacts, runs: Sequence[_Run]) -> list[float]:
     return [max(levels) if goal.direction == "max" else min(levels)]
 
 
-def _reading(facts: WorkloadFacts) -> str:
-    own, *others = (optimizer.name for optimizer in facts.optimizers)
+def _others(recording: Recording, optimizer: str) -> list[str]:
+    """Other optimizers that the study trained with."""
+    probes = (trial.probe for trial in recording.trials)
+    trained = {probe.optimizer for probe in probes if isinstance(probe, TrainingProbe)}
+    return sorted(trained - {optimizer})
+
+
+def _reading(optimizer: str, others: Sequence[str]) -> str:
     elsewhere = f"; those of {', '.join(others)} are in trials.jsonl" if others else ""
     return (
-        f"a training row is one evaluation, of runs with the optimizer {own} only{elsewhere}; a "
-        "run that did not reach the target was given up at its last row, which may be earlier than "
-        "longest_run_epochs; of runs alike in batch size, learning rate and seed the longest is "
-        "given; a batch size that was not timed has the step time of its training runs"
+        f"a training row is one evaluation, of runs with the optimizer {optimizer} only"
+        f"{elsewhere}; a run that did not reach the target was given up at its last row, which may "
+        "be earlier than longest_run_epochs; of runs alike in batch size, learning rate and seed "
+        "the longest is given; a batch size that was not timed has the step time of its training "
+        "runs"
     )
 
 

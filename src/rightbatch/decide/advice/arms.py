@@ -10,7 +10,7 @@ from rightbatch.decide.advice.learning import choose, predictions
 from rightbatch.decide.advice.memory import fit_memory
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.noise import fit_noise
-from rightbatch.decide.advice.speed import fit_speed
+from rightbatch.decide.advice.speed import fit_speeds
 from rightbatch.records import (
     BatchPrediction,
     Fits,
@@ -49,6 +49,11 @@ class Situation:
         return tuple(known[n] for n in self.settings.optimizers) or self.facts.optimizers[:1]
 
     @property
+    def memory_optimizer(self) -> OptimizerFacts:
+        """The one whose memory is measured: the first that is not SGD, which keeps least."""
+        return max(self.optimizers, key=lambda optimizer: optimizer.rule != "linear")
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """The batch sizes to consider, ascending."""
         return batch_sizes(self.facts, self.settings)
@@ -76,10 +81,12 @@ class Arm:
 def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
     """The fits of the memory, speed and noise stages."""
     limit = memory_limit_bytes or now.hardware.memory_limit_bytes
+    speeds = fit_speeds(now.trials)
     return Fits(
         memory=fit_memory(now.trials, now.settings, now.facts, now.hardware, limit),
-        speed=fit_speed(now.trials),
+        speed=speeds[0] if speeds else None,
         noise=fit_noise(now.trials),
+        speeds=speeds,
     )
 
 
@@ -91,12 +98,21 @@ def micro_batch_limit(fits: Fits, facts: WorkloadFacts) -> int:
     return memory.safe_batch_size or memory.largest_batch_size or 1
 
 
-def make_arms(now: Situation, fits: Fits, objective: Objective) -> list[Arm]:
-    """One arm per optimizer; none where nothing tells what a step takes."""
+def make_arms(
+    now: Situation, fits: Fits, objective: Objective, micro_batch_size: int | None = None
+) -> list[Arm]:
+    """One arm per optimizer; none where nothing tells what a step takes.
+
+    Args:
+        now: The study so far.
+        fits: Of the stages before learning.
+        objective: What is minimised.
+        micro_batch_size: Largest micro-batch to use, where it is not the one that was timed.
+    """
     arms = []
     for optimizer in now.optimizers:
         runs = evidence.runs(now.trials, optimizer.name)
-        seconds = seconds_per_step(fits.speed, runs)
+        seconds = seconds_per_step(fits.speed_of(optimizer.name), runs, micro_batch_size)
         if seconds is None:
             continue
         model = learning_model(now, fits, optimizer, runs, cost_per_step(objective, seconds))

@@ -12,7 +12,9 @@ from rightbatch.science.stats import Z95
 PerStep = Callable[[int], float]
 
 
-def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | None:
+def seconds_per_step(
+    speed: SpeedFit | None, runs: Sequence[Run], micro_batch_size: int | None = None
+) -> PerStep | None:
     """step_seconds(B) from the speed stage, else from the training runs; None without either.
 
     A batch size that was timed counts as it was timed, the more so the narrower its interval next
@@ -27,7 +29,8 @@ def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | N
             else point.step_seconds.value
             for point in speed.points
         }
-        return lambda size: timed.get(size) or model.at(size)
+        more = _more_passes(speed, micro_batch_size or speed.micro_batch_size)
+        return lambda size: (timed.get(size) or model.at(size)) + more(size)
     samples: dict[int, list[float]] = {}
     for run in runs:
         steps = run.result.points[-1].step
@@ -36,6 +39,20 @@ def seconds_per_step(speed: SpeedFit | None, runs: Sequence[Run]) -> PerStep | N
         return None
     sizes = sorted(samples)
     return fit_step_time(sizes, [samples[size] for size in sizes]).at
+
+
+def _more_passes(speed: SpeedFit, micro_batch_size: int) -> PerStep:
+    """What more passes than were timed add: each pays the fixed part of a step.
+
+    An upper bound, since the update, a part of that, happens once.
+    """
+    fixed = 0.0 if speed.alpha is None else max(0.0, speed.alpha.value)
+
+    def more(size: int) -> float:
+        passes, timed = (math.ceil(size / m) for m in (micro_batch_size, speed.micro_batch_size))
+        return fixed * max(0, passes - timed)
+
+    return more
 
 
 def _timed(point: SpeedPoint, fitted: float, lack_of_fit: float) -> float:

@@ -73,6 +73,11 @@ def warnings(
             f"Loading data takes {fits.speed.load_share:.0%} of a step: more loader workers may "
             "help more than another batch size."
         )
+    if fits.memory is not None and fits.memory.largest_batch_size is None:
+        told.append(
+            f"No micro-batch that was tried fits the memory limit of "
+            f"{fits.memory.limit_bytes / 2**30:.2g} GiB, so nothing here is known to run within it."
+        )
     if accumulates and facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
     if 0 < _at_once(trials) < settings.workers:

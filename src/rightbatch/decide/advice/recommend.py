@@ -67,13 +67,17 @@ def advise(
     now = situation(recording)
     aim: Objective = objective or now.settings.objective
     measured = stage_fits(now, memory_limit_bytes)
-    arms = make_arms(now, measured, aim)
+    micro = micro_batch_limit(measured, now.facts)
+    arms = make_arms(now, measured, aim, None if memory_limit_bytes is None else micro)
     learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
-    fits = replace(measured, learning=tuple(fit for fit in learned.values() if fit is not None))
     ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
     best = ranked[0] if ranked else None
+    fits = replace(
+        measured,
+        learning=tuple(fit for fit in learned.values() if fit is not None),
+        speed=measured.speed_of(best.optimizer.name) if best else measured.speed,
+    )
     best_fit = learned[best.optimizer.name] if best else None
-    micro = micro_batch_limit(fits, now.facts)
     recommended = _recommended(best, arms, now, micro)
     optimal, binding = _verdict(best, now, fits)
     reference = _reference(arms, now.facts, micro)

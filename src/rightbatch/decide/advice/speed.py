@@ -19,19 +19,13 @@ _NOISY_SPREAD = 0.25
 _NOISY_LOAD = 0.25
 
 
-def fit_speed(trials: Sequence[Trial], optimizer: str | None = None) -> SpeedFit | None:
-    """Step times, the line through them and the knee; None where nothing was timed.
-
-    Args:
-        trials: The study's trials.
-        optimizer: The optimizer to fit; None for the first that was timed.
-    """
+def fit_speeds(trials: Sequence[Trial]) -> tuple[SpeedFit, ...]:
+    """Step times, the line through them and the knee, for each optimizer in the order timed."""
+    found: dict[str, SpeedFit] = {}
     for trial, probe in of_kind(trials, SpeedProbe):
-        if optimizer not in (None, probe.optimizer):
-            continue
         if isinstance(trial.result, SpeedResult) and trial.result.samples:
-            return _fit(trial.result, probe)
-    return None
+            found.setdefault(probe.optimizer, _fit(trial.result, probe))
+    return tuple(found.values())
 
 
 def step_time(fit: SpeedFit) -> StepTime:
@@ -76,6 +70,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
         micro_batch_size=micro,
         noisy=noisy,
         noise_reason=why,
+        optimizer=probe.optimizer,
     )
 
 

@@ -84,7 +84,7 @@ def _probe(
     now: Situation, size: int, steps: int, deadline: float, accumulation_steps: int = 1
 ) -> MemoryProbe:
     return MemoryProbe(
-        optimizer=now.optimizers[0].name,
+        optimizer=now.memory_optimizer.name,
         batch_size=size,
         limit_bytes=now.hardware.memory_limit_bytes,
         steps=steps,

@@ -45,7 +45,7 @@ def next_prediction(
     if seconds_left < max(_LEAST_SECONDS, _TIMES_A_TRIAL * seen.seconds):
         return None
     return PredictProbe(
-        optimizer=now.optimizers[0].name,
+        optimizer=now.memory_optimizer.name,
         target=MemoryTarget(now.hardware.device_name, _kind(now), limit),
         margin=now.settings.margin,
         max_batch_size=cap,

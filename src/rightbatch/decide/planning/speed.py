@@ -1,26 +1,33 @@
-"""The speed stage: one probe over all sizes that fit, once more over fewer if it failed."""
+"""The speed stage: a probe per optimizer over all sizes that fit, again over fewer if it failed."""
 
 from rightbatch.decide.advice.arms import Situation
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.records import SpeedProbe
+from rightbatch.records import SpeedProbe, Trial
 
 
 def next_speed_probe(
     now: Situation, micro_batch_size: int, seconds: float, deadline: float
 ) -> SpeedProbe | None:
-    """Time every size that needs no accumulation; None when that is done or has failed twice.
+    """Time every size that needs no accumulation; None when each optimizer has had its turn.
 
     Args:
         now: The study so far.
         micro_batch_size: Largest number of examples per forward and backward pass.
-        seconds: Time to spend measuring, in seconds.
+        seconds: Time to spend measuring, in seconds; shared by optimizers that were not timed yet.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    before = list(of_kind(now.trials, SpeedProbe))
-    if len(before) >= 2 or any(trial.result is not None for trial, _ in before):
+    before: dict[str, list[tuple[Trial, SpeedProbe]]] = {o.name: [] for o in now.optimizers}
+    for trial, probe in of_kind(now.trials, SpeedProbe):
+        before.setdefault(probe.optimizer, []).append((trial, probe))
+    due = [o.name for o in now.optimizers if not _over(before[o.name])]
+    if not due:
         return None
-    largest = before[0][1].batch_sizes[-1] // 4 if before else micro_batch_size
+    name = due[0]
+    largest = before[name][0][1].batch_sizes[-1] // 4 if before[name] else micro_batch_size
     sizes = tuple(size for size in now.sizes if size <= largest) or (min(largest, now.sizes[0]),)
-    return SpeedProbe(
-        now.optimizers[0].name, sizes, micro_batch_size, seconds, seconds_limit=deadline
-    )
+    return SpeedProbe(name, sizes, micro_batch_size, seconds / len(due), seconds_limit=deadline)
+
+
+def _over(before: list[tuple[Trial, SpeedProbe]]) -> bool:
+    """Whether an optimizer was timed, or that has failed twice."""
+    return len(before) >= 2 or any(trial.result is not None for trial, _ in before)
