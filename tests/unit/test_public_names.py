@@ -3,11 +3,12 @@
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 import rightbatch
-from rightbatch.records import Advice, Choice, Fits
+from rightbatch.records import Advice, Choice, Estimate, Fits
 
 HEAVY = (
     "torch",
@@ -105,6 +106,13 @@ def test_a_notebook_shows_the_advice_as_a_table():
     assert "<td>32, 64</td>" in shown
     assert "<td>data set size</td>" in shown
     assert "<td>It is fast.</td>" in shown
+
+
+def test_a_notebook_shows_the_time_with_its_interval_beside_the_users_own():
+    best = Choice("sgd", 64, 0.1, 64, 1, 23, seconds_to_goal=Estimate(2.0, 1.5, 2.5, unit="s"))
+    yours = replace(best, batch_size=32, seconds_to_goal=Estimate(9.0, 8.0, 10.0, unit="s"))
+    shown = advice(recommended=best, reference=yours)._repr_html_()
+    assert "<td>2 (1.5 to 2.5); 9 with your batch size 32</td>" in shown
 
 
 def test_a_notebook_shows_what_is_missing_without_failing():

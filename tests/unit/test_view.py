@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from report_fixture import digits, memory_only, step_seconds, too_little, two_optimizers
 
-from rightbatch.records import Decision, Estimate
+from rightbatch.records import Choice, Decision, Estimate
 from rightbatch.report import words
 from rightbatch.report.figures import make_figures
 from rightbatch.report.view import make_view
@@ -110,14 +110,14 @@ def test_a_runs_seconds_are_its_steps_times_the_measured_step_time():
     for run in runs:
         assert run.seconds == pytest.approx(run.steps * step_seconds(run.batch_size), rel=0.06)
     line = replace(advice.fits.speed, points=advice.fits.speed.points[:1])
-    view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=line)))
+    view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=line, speeds=())))
     large = next(run for run in view.runs if run.batch_size == 512)
     assert large.seconds == pytest.approx(large.steps * step_seconds(512), rel=1e-9)
 
 
 def test_without_a_speed_stage_a_run_keeps_its_own_clock():
     recording, advice = digits()
-    view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=None)))
+    view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=None, speeds=())))
     summary = advice.fits.learning[0].runs[0]
     assert view.runs[0].seconds == pytest.approx(
         summary.steps * summary.train_seconds / summary.steps_done
@@ -129,6 +129,38 @@ def test_with_too_little_data_it_says_what_to_do():
     assert view.recommended is None
     assert "larger budget" in view.next_step
     assert not make_view(*digits()).next_step
+
+
+def first_guess():
+    """A study in which no run has arrived, told with a first guess."""
+    recording, advice = too_little()
+    guess = Choice("sgd", 64, 0.1, 64, 1, 23)
+    return recording, replace(advice, recommended=guess, reference=guess)
+
+
+def test_a_first_guess_comes_with_what_to_do_and_without_a_set_of_equals():
+    view = make_view(*first_guess())
+    assert "larger budget" in view.next_step
+    assert dict(view.verdict)["Batch size"].startswith("64 ")
+    told = {name for name, _ in view.verdict} | {name for name, _, _ in view.tiles}
+    assert "As good" not in told
+
+
+@pytest.mark.parametrize("study", [digits, too_little])
+def test_a_study_that_was_stopped_says_how_to_go_on(study):
+    recording, advice = study()
+    stopped = replace(recording, study=replace(recording.study, finished=False))
+    assert "--resume" in make_view(stopped, advice).next_step
+    assert "--resume" not in make_view(recording, advice).next_step
+
+
+def test_another_optimizer_at_the_users_batch_size_and_rate_is_another_setting():
+    recording, advice = digits()
+    same = replace(advice, reference=advice.recommended)
+    other = replace(advice, reference=replace(advice.recommended, optimizer="adam"))
+    told = [dict(make_view(recording, a).verdict)["Time to goal"] for a in (same, other)]
+    assert "with the settings you use today" in told[0]
+    assert "with the settings you use today" not in told[1]
 
 
 def test_a_stage_that_was_not_run_says_why_and_draws_nothing():

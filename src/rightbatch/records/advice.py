@@ -10,6 +10,12 @@ from rightbatch.records.fits import Fits
 BindingConstraint = Literal[
     "memory", "throughput", "critical_batch_size", "data_set_size", "none", "budget"
 ]
+_BINDS: dict[str, str] = {
+    "critical_batch_size": "critical batch size",
+    "data_set_size": "data set size",
+    "none": "nothing (flat)",
+    "budget": "budget (not enough data)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,23 @@ class Advice:
                 ("steps per epoch", str(best.steps_per_epoch)),
             ]
             if best.seconds_to_goal is not None:
-                rows.append(("seconds to goal", f"{best.seconds_to_goal.value:.3g}"))
+                rows.append(("seconds to goal", _seconds(best.seconds_to_goal, self.reference)))
         rows += [
             ("within 10% of the best", ", ".join(map(str, self.near_optimal)) or "not enough data"),
-            ("what binds", self.binding_constraint.replace("_", " ")),
+            ("what binds", _BINDS.get(self.binding_constraint, self.binding_constraint)),
             *(("because", reason) for reason in self.reasons),
             *(("beware", warning) for warning in self.warnings),
         ]
         cells = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
         return f"<table><caption>{escape(self.headline)}</caption>{cells}</table>"
+
+
+def _seconds(found: Estimate, reference: Choice | None) -> str:
+    """A time with its interval, and that of the present settings where it is known."""
+    told = f"{found.value:.3g}"
+    if found.low is not None and found.high is not None:
+        told += f" ({found.low:.3g} to {found.high:.3g})"
+    if reference is not None and reference.seconds_to_goal is not None:
+        present = reference.seconds_to_goal.value
+        told += f"; {present:.3g} with your batch size {reference.batch_size}"
+    return told

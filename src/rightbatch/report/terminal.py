@@ -25,7 +25,8 @@ def print_verdict(view: View, console: Console) -> None:
     def text(words: str, style: str = "") -> Text:
         return Text(_printable(words, console), style=style)
 
-    enough = view.recommended is not None
+    best = view.recommended
+    enough = best is not None and best.seconds_to_goal is not None
     console.print(text(f"{view.title}: {view.goal}", "dim"))
     console.print(text(view.headline, "bold green" if enough else "bold yellow"))
     if view.next_step:

@@ -43,7 +43,8 @@ class View:
         verdict: The verdict as (what, value) pairs, most important first.
         details: The part of the verdict that the tiles leave out.
         epoch_example: One epoch of this very workload in words; empty where unknown.
-        next_step: What to do where there is not enough data; empty where there is.
+        next_step: What to do where there is not enough data, or the study has not run to its end;
+            empty where neither is so.
         reasons: The numbers behind the verdict, one sentence each.
         warnings: What makes it less sure, one sentence each.
         sizes: One row per batch size and optimizer.
@@ -59,7 +60,6 @@ class View:
         decisions: Every training run in order, why it was made and what became of it; None
             without any.
         race: How batch sizes were raced against each other, one sentence each; none outside a race.
-        finished: Whether the study ran to its end.
     """
 
     title: str
@@ -91,7 +91,6 @@ class View:
     runs: tuple[Run, ...]
     decisions: Table | None
     race: tuple[str, ...]
-    finished: bool
 
 
 def make_view(recording: Recording, advice: Advice) -> View:
@@ -135,7 +134,6 @@ def make_view(recording: Recording, advice: Advice) -> View:
         runs=runs,
         decisions=_decisions(study, advice),
         race=() if learned is None else race_told(learned.runs, _metric(study)),
-        finished=study.finished,
     )
 
 
@@ -171,11 +169,9 @@ def _verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
         if best.steps_to_goal is not None:
             told += f", {words.number(best.steps_to_goal.value)} steps in all"
         rows.append(("Epochs to goal", told))
-    return (
-        *rows,
-        ("As good", f"{words.sizes(advice.near_optimal)} (within 10% of the best)"),
-        ("What binds", words.binding(advice.binding_constraint)),
-    )
+    if advice.near_optimal:
+        rows.append(("As good", f"{words.sizes(advice.near_optimal)} (within 10% of the best)"))
+    return (*rows, ("What binds", words.binding(advice.binding_constraint)))
 
 
 def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
@@ -220,7 +216,8 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
     yours = advice.reference
     if yours is None or yours.seconds_to_goal is None:
         return ""
-    if (yours.batch_size, yours.learning_rate) == (best.batch_size, best.learning_rate):
+    settings = ("optimizer", "batch_size", "learning_rate")
+    if all(getattr(yours, name) == getattr(best, name) for name in settings):
         return "with the settings you use today"
     ratio = words.against(seconds.value, yours.seconds_to_goal.value, yours.batch_size)
     return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
@@ -238,12 +235,20 @@ def _tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
     if best.seconds_to_goal is not None:
         remark = _against_reference(advice, best, best.seconds_to_goal)
         tiles.append(("Time to goal", words.duration(best.seconds_to_goal.value), remark))
-    near = words.sizes(advice.near_optimal)
-    return (*tiles, ("As good", near, "batch sizes within 10% of the best"))
+    if advice.near_optimal:
+        near = words.sizes(advice.near_optimal)
+        tiles.append(("As good", near, "batch sizes within 10% of the best"))
+    return tuple(tiles)
 
 
 def _next_step(study: Study, advice: Advice) -> str:
-    if advice.recommended is not None:
+    best = advice.recommended
+    if not study.finished:
+        return (
+            "The study has not run to its end: this is what is known so far. The command that "
+            "began it goes on with --resume."
+        )
+    if best is not None and best.seconds_to_goal is not None:
         return ""
     if "learning" not in study.settings.stages:
         return "This study ran no training: run `rightbatch tune` to have a batch size recommended."
