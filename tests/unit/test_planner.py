@@ -277,6 +277,13 @@ def test_nothing_is_predicted_where_everything_fits_or_time_is_short():
     assert probes(run_study(heavy, replace(SETTINGS, budget_seconds=600.0)), PredictProbe)
 
 
+def test_where_the_first_memory_trial_hangs_it_is_not_said_that_nothing_fits():
+    world = World(beta=2e-5, hangs=(32,))
+    advice = advise(run_study(world, replace(SETTINGS, stages=("memory",))))
+    assert advice.reference.micro_batch_size == 32
+    assert "not known what fits" in advice.missing["largest_batch_size"]
+
+
 def test_a_hung_memory_trial_ends_the_search():
     _, second, *more = probes(run_study(World(), Settings(stages=("memory",))), MemoryProbe)
     assert more

@@ -245,6 +245,24 @@ def test_only_what_survives_a_fork_is_imported_beforehand(folder):
     assert tops <= {"rightbatch", "torch", "numpy", "scipy", "sklearn", "pandas"}
 
 
+def test_what_neighbours_of_a_file_import_is_imported_beforehand(folder):
+    (folder / "train.py").write_text("from parts.networks import net\nimport train\n")
+    (folder / "parts").mkdir()
+    (folder / "parts" / "networks.py").write_text("import helpers\n")
+    (folder / "helpers.py").write_text("from torch import nn\nimport tensorflow, train\n")
+    names = {*preload(reference("train.py:workload"))}
+    assert "rightbatch.measure.frameworks.torch.subject" in names
+    assert not {"tensorflow", "helpers", "parts.networks"} & names
+
+
+def test_what_a_module_of_the_working_directory_imports_is_imported_beforehand(folder):
+    name = unique()
+    (folder / name).mkdir()
+    (folder / name / "train.py").write_text("import torch\n")
+    assert "torch" in preload(reference(f"{name}.train:workload"))
+    assert name not in sys.modules
+
+
 def test_a_lightning_users_libraries_are_imported_beforehand(folder):
     (folder / "train.py").write_text(
         "import lightning\nfrom rightbatch import lightning as bridge\n"

@@ -14,6 +14,7 @@ from rightbatch.report.view import make_view
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [
+        (0, "0 s"),
         (0.0003, "300 µs"),
         (0.0021, "2.1 ms"),
         (0.92, "0.92 s"),

@@ -46,6 +46,9 @@ _WITH = {
 }
 """What goes with each module of ours that a workload's file imports."""
 
+_MOST_FILES = 100
+"""Files of the user's that are read to learn what they import."""
+
 _WITH_KERAS = ("rightbatch.measure.frameworks.keras.subject",)
 
 
@@ -71,7 +74,7 @@ def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
 
 def preload(where: WorkloadReference) -> tuple[str, ...]:
     """Modules a fork server may import beforehand: no user code, and only what survives a fork."""
-    imported = _imported(where)
+    imported = _imported_with_neighbours(where)
     safe = sorted(
         name
         for name in imported
@@ -102,6 +105,26 @@ def _imported(where: WorkloadReference) -> set[str]:
     return _imports(source)
 
 
+def _imported_with_neighbours(where: WorkloadReference) -> set[str]:
+    """The same, with what the user's own modules beside that file import."""
+    source = _source(where)
+    if source is None:
+        return _imported(where)
+    names, read, unread = set[str](), set[Path](), {source}
+    while unread and len(read) < _MOST_FILES:
+        read.add(path := unread.pop())
+        names |= (found := _imports(path))
+        unread |= {beside for name in found if (beside := _beside(source.parent, name))} - read
+    return names
+
+
+def _beside(folder: Path, module: str) -> Path | None:
+    """The file of a module that lies in a folder; None where there is none."""
+    path = folder.joinpath(*module.split("."))
+    files = (path.with_name(f"{path.name}.py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
 def _source(where: WorkloadReference) -> Path | None:
     """The file of a workload; None where it is not known without importing anything."""
     if where.file is not None:
@@ -111,7 +134,7 @@ def _source(where: WorkloadReference) -> Path | None:
         return Path(module.__file__)
     if where.module is not None and where.module.startswith("rightbatch.zoo."):
         return Path(__file__).parents[1] / "zoo" / f"{where.module.rsplit('.', 1)[1]}.py"
-    return None
+    return None if where.module is None else _beside(Path.cwd(), where.module)
 
 
 def _tree(path: Path | None) -> ast.Module:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from rightbatch.decide.advice.capped import why_none
 from rightbatch.records import (
     Accumulation,
     Advice,
@@ -36,6 +37,7 @@ _BY_STAGE = {
     "noise_scale": "noise",
     "critical_batch_size": "learning",
 }
+_SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
 _DEFAULT_REASON = "There is not enough data for it."
 
 
@@ -48,7 +50,7 @@ def advice_json(advice: Advice) -> Json:
     if learning is not None:
         why["critical_batch_size"] = learning.critical_reason
     if fits.memory is not None:
-        why["largest_batch_size"] = why["safe_batch_size"] = "No batch size fitted in the limit."
+        why |= dict.fromkeys(_SIZES_THAT_FIT, why_none(fits.memory))
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
     spent = advice.time_spent
@@ -157,6 +159,7 @@ def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
         for trial in recording.trials
         if isinstance(trial.probe, MemoryProbe)
     ]
+    no_size = {} if fit is None else dict.fromkeys(_SIZES_THAT_FIT, why_none(fit))
     return {
         "largest_batch_size": fit.largest_batch_size if fit else None,
         "safe_batch_size": fit.safe_batch_size if fit else None,
@@ -177,6 +180,7 @@ def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
         "why": {
             "accumulation": "The batch size fits without it, or nothing fits.",
             "prediction": "None was made.",
+            **no_size,
         },
     }
 

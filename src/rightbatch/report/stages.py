@@ -1,6 +1,6 @@
 """What one stage found, in a few lines for a terminal."""
 
-from rightbatch.decide.advice.capped import why_no_larger
+from rightbatch.decide.advice.capped import why_no_larger, why_none
 from rightbatch.records import (
     Accumulation,
     Advice,
@@ -54,7 +54,7 @@ def _memory(fit: MemoryFit | None, hardware: Hardware | None) -> list[str]:
     if fit is None:
         return [_NOTHING]
     if fit.largest_batch_size is None:
-        return [f"No micro-batch that was tried fits {words.size(fit.limit_bytes)}."]
+        return [f"{why_none(fit)} The limit is {words.size(fit.limit_bytes)}."]
     lines = [
         f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({why_no_larger(fit)}).",
         f"Safe micro-batch, {fit.margin:.0%} of {words.size(fit.limit_bytes)} kept free: "

@@ -51,6 +51,8 @@ def duration(seconds: float) -> str:
     """A duration to two significant parts, such as "2.3 s" or "1 min 40 s"."""
     if not math.isfinite(seconds):
         return UNKNOWN
+    if seconds == 0:
+        return "0 s"
     for below, scale, unit in ((1e-3, 1e6, "µs"), (0.0995, 1e3, "ms"), (59.5, 1.0, "s")):
         if seconds < below:
             return f"{number(seconds * scale, 2)} {unit}"

@@ -91,11 +91,15 @@ def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
 
 
 def micro_batch_limit(fits: Fits, facts: WorkloadFacts) -> int:
-    """Largest micro-batch to use: what is safe, else what ran, else anything up to the data."""
+    """Largest micro-batch to use: what is safe, else what ran.
+
+    Where nothing was tried, anything up to the data; where no trial told, what the user has today.
+    """
     memory = fits.memory
     if memory is None:
         return facts.train_examples
-    return memory.safe_batch_size or memory.largest_batch_size or 1
+    unknown = 1 if memory.failed else facts.batch_size
+    return memory.safe_batch_size or memory.largest_batch_size or unknown
 
 
 def make_arms(

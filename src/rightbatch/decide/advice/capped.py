@@ -16,3 +16,12 @@ _WORDS = {
 def why_no_larger(fit: MemoryFit) -> str:
     """Why nothing larger was found, as part of a sentence."""
     return _WORDS[fit.capped_by]
+
+
+def why_none(fit: MemoryFit) -> str:
+    """Why there is no largest or no safe micro-batch, in a sentence."""
+    if fit.largest_batch_size is not None:
+        return "No micro-batch that was tried keeps the margin free."
+    if fit.failed:
+        return "No micro-batch that was tried fits the memory limit."
+    return "No memory trial ran to its end, so it is not known what fits."

@@ -1,5 +1,6 @@
 """Why a figure that could not be estimated is missing."""
 
+from rightbatch.decide.advice.capped import why_none
 from rightbatch.records import Choice, Fits, LearningFit, Settings
 
 
@@ -11,7 +12,7 @@ def missing(
     if fits.memory is None:
         told["largest_batch_size"] = _not_run("memory", settings)
     elif fits.memory.largest_batch_size is None:
-        told["largest_batch_size"] = "No micro-batch that was tried fits the memory limit."
+        told["largest_batch_size"] = why_none(fits.memory)
     if fits.speed is None:
         told["knee_batch_size"] = _not_run("speed", settings)
     if fits.noise is None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rightbatch.decide.advice.accumulation import layers_caveat
-from rightbatch.decide.advice.capped import why_no_larger
+from rightbatch.decide.advice.capped import why_no_larger, why_none
 from rightbatch.decide.advice.compiling import compiling
 from rightbatch.records import (
     Estimate,
@@ -74,10 +74,7 @@ def warnings(
             "help more than another batch size."
         )
     if fits.memory is not None and fits.memory.largest_batch_size is None:
-        told.append(
-            f"No micro-batch that was tried fits the memory limit of "
-            f"{fits.memory.limit_bytes / 2**30:.2g} GiB, so nothing here is known to run within it."
-        )
+        told.append(why_none(fits.memory))
     if accumulates and facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
     if 0 < _at_once(trials) < settings.workers:
