@@ -284,6 +284,15 @@ def test_where_the_first_memory_trial_hangs_it_is_not_said_that_nothing_fits():
     assert "not known what fits" in advice.missing["largest_batch_size"]
 
 
+def test_a_hung_memory_trial_leaves_the_study_time_to_go_on():
+    world = World(beta=2e-5, hangs=tuple(range(33, 30_000)))
+    recording = run_study(world, replace(SETTINGS, budget_seconds=60.0))
+    hung = [t for t in recording.trials if t.outcome.status is Status.HUNG]
+    assert len(hung) == 1
+    assert advise(recording).recommended.seconds_to_goal is not None
+    assert spent(recording.trials) <= 66
+
+
 def test_a_hung_memory_trial_ends_the_search():
     _, second, *more = probes(run_study(World(), Settings(stages=("memory",))), MemoryProbe)
     assert more

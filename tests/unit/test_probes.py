@@ -537,6 +537,13 @@ def test_noise_takes_its_groups_at_every_checkpoint():
     assert told == [1 / 3, 2 / 3, 1.0]
 
 
+def test_noise_ends_where_training_at_the_users_settings_diverges():
+    outcome, result = measure(line(), noise(learning_rate=50.0))
+    assert outcome.status is Status.DIVERGED
+    assert "learning rate 50, diverged within 5 steps; use a smaller" in outcome.advice
+    assert [point.step for point in result.points] == [0]
+
+
 def test_measuring_noise_does_not_change_the_run_it_is_measured_on():
     _, few = measure(line(), noise(groups=2, checkpoints=(0, 20)))
     _, many = measure(line(), noise(groups=2, checkpoints=(0, 3, 7, 20)))

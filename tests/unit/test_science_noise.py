@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,8 @@ def test_impossible_batches_are_refused():
         noise_scale([1.0, 2.0], [1.0, 2.0], 64, 64)
     with pytest.raises(ValueError, match="as many"):
         noise_scale([1.0, 2.0], [1.0], 8, 64)
+
+
+def test_norms_that_are_not_finite_give_no_noise_scale():
+    for wrong in (math.inf, math.nan):
+        assert noise_scale([2.0, 2.1, wrong], [1.0, 1.1, wrong], 4, 64) is None

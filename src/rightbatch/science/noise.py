@@ -35,7 +35,8 @@ def unbiased_parts(
         raise ValueError(f"The noise scale needs two batch sizes, 0 < b < B, not {b:g} and {B:g}.")
     if small.shape != large.shape or small.ndim != 1 or small.size == 0:
         raise ValueError("The noise scale needs as many small as large squared norms, and some.")
-    return (B * large - b * small) / (B - b), (small - large) / (1 / b - 1 / B)
+    with np.errstate(invalid="ignore"):  # norms of a run that diverged are not finite
+        return (B * large - b * small) / (B - b), (small - large) / (1 / b - 1 / B)
 
 
 def noise_scale(
@@ -62,7 +63,8 @@ def noise_scale(
 
     Returns:
         tr(Σ)/|G|² in examples; `low` is None where the interval reaches 0. None where |G|² cannot
-        be told from 0, where tr(Σ) does not come out above 0, or with fewer than two groups.
+        be told from 0, where tr(Σ) does not come out above 0, where a norm is not finite, or with
+        fewer than two groups.
     """
     return _ratio([unbiased_parts(small_sqr_norms, large_sqr_norms, small_batch, large_batch)],
                   level)  # fmt: skip
@@ -98,7 +100,7 @@ def _ratio(
 ) -> Estimate | None:
     """Σ mean(tr(Σ)) / Σ mean(|G|²) over strata, with Fieller's interval."""
     df = sum(sqr_norm.size - 1 for sqr_norm, _ in strata)
-    if df < 1:
+    if df < 1 or not all(np.isfinite(part).all() for part in strata):
         return None
     g, s = (float(sum(part[i].mean() for part in strata)) for i in (0, 1))
     covariance = np.sum(

@@ -48,8 +48,8 @@ def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -
         arrived = [run for run in learning.runs if run.steps is not None]
         sizes = {run.batch_size for run in arrived}
         told.append(
-            f"{len(learning.runs)} training runs, {len(arrived)} of them to "
-            f"{learning.target:.4g}, at {len(sizes)} batch sizes."
+            f"{_many(len(learning.runs), 'training run')}, {len(arrived)} of them to "
+            f"{learning.target:.6g}, at {_many(len(sizes), 'batch size')}."
         )
     if sentence := compiling(trials):
         told.append(sentence)
@@ -74,7 +74,7 @@ def warnings(
             "help more than another batch size."
         )
     if fits.memory is not None and fits.memory.largest_batch_size is None:
-        told.append(why_none(fits.memory))
+        told.append(f"{why_none(fits.memory)} What is told here may not run within it.")
     if accumulates and facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
     if 0 < _at_once(trials) < settings.workers:
@@ -105,6 +105,10 @@ def _at_once(trials: Sequence[Trial]) -> int:
     """Most training runs that could be under way at the same time; 0 where nothing trained."""
     probes = (trial.probe for trial in trials)
     return max((probe.at_once for probe in probes if isinstance(probe, TrainingProbe)), default=0)
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _interval(estimate: Estimate) -> str:

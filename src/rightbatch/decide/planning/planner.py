@@ -39,6 +39,10 @@ _KINDS: dict[Stage, tuple[type[Probe], ...]] = {
 _LEAST_SECONDS = 1.0
 _GRACE = 1.06
 """Trials end by themselves when the budget is over; what hangs is killed 6% later."""
+_PATIENCE = 0.5
+_FIRST_LOOKS = 3
+"""Before learning what hangs is killed when half of the time left is gone, so that the study can go
+on; but not before three times what the first look took, which loads the workload as every trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,9 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
     if stage == "learning":
         return _learning(now, left, deadline)
+    if "learning" in now.settings.stages:
+        patience = max(_PATIENCE * left, _FIRST_LOOKS * now.trials[0].wall_seconds)
+        deadline = min(deadline, max(_LEAST_SECONDS, patience))
     share = _share(stage, now.settings)
     seconds = max(min(share * budget - _used(stage, now), left), 0.0)
     if stage == "memory":

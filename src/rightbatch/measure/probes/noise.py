@@ -1,8 +1,10 @@
 """Squared gradient norms along a short run, for the gradient noise scale."""
 
+import math
 import time
 
 from rightbatch.measure.ports import Progress, Subject
+from rightbatch.measure.probes.training import EXPLOSION
 from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Status
 
 _MIN_GROUPS = 4
@@ -16,7 +18,8 @@ def measure_noise(
 
     At a checkpoint, `groups` independent batches of m·b examples each give one pair of squared
     norms: the mean |G_b|² of its m micro-batches and the |G_B|² of the whole. No update is made
-    with them. Checkpoints after the time is up are dropped.
+    with them. Checkpoints after the time is up are dropped, and those after training diverged,
+    which is then the outcome.
     """
     begin = time.perf_counter()
     subject.start(probe.optimizer, probe.learning_rate, probe.seed)
@@ -25,12 +28,18 @@ def measure_noise(
     sampling = subject.batches(large_size, probe.seed + 1)
     points: list[NoisePoint] = []
     step = examples = 0
+    first = last = 0.0
     for checkpoint in probe.checkpoints:
         while step < checkpoint and time.perf_counter() - begin < probe.seconds:
             batch = next(training)
-            subject.step(batch, probe.batch_size)
+            loss = subject.step(batch, probe.batch_size)
             step += 1
             examples += subject.size(batch)
+            if step in {1, checkpoint}:
+                last = float(loss)
+                first = last if step == 1 else first
+        if not math.isfinite(last) or last > EXPLOSION * max(first, 1e-12):
+            return _diverged(probe, step), NoiseResult(tuple(points))
         if points and (step < checkpoint or time.perf_counter() - begin > probe.seconds):
             break
         pairs: list[tuple[float, float]] = []
@@ -52,3 +61,11 @@ def measure_noise(
         )
         progress(len(points) / len(probe.checkpoints))
     return Outcome(Status.OK), NoiseResult(tuple(points))
+
+
+def _diverged(probe: NoiseProbe, step: int) -> Outcome:
+    return Outcome(
+        Status.DIVERGED,
+        f"Training at your own settings, batch size {probe.batch_size} and learning rate "
+        f"{probe.learning_rate:.3g}, diverged within {step} steps; use a smaller learning rate.",
+    )

@@ -7,7 +7,7 @@ from rightbatch.measure.ports import Progress, Subject
 from rightbatch.records import Outcome, Status, TrainingPoint, TrainingProbe, TrainingResult
 from rightbatch.science.evaluations import evaluation_examples
 
-_EXPLOSION = 20.0
+EXPLOSION = 20.0
 """A mean training loss this many times the first one counts as diverged."""
 
 _SOFT_SHARE = 0.9
@@ -100,7 +100,7 @@ def _ending(
 ) -> Outcome | None:
     """How the run ends at its latest evaluation; None where it goes on."""
     last, goal = points[-1], subject.goal
-    if not math.isfinite(last.loss) or last.loss > _EXPLOSION * max(points[0].loss, 1e-12):
+    if not math.isfinite(last.loss) or last.loss > EXPLOSION * max(points[0].loss, 1e-12):
         return Outcome(
             Status.DIVERGED,
             f"Training diverged at batch size {probe.batch_size} and learning rate "
