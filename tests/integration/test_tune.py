@@ -260,6 +260,22 @@ def test_one_stage_alone(stage, keys, tmp_path):
     assert done.json["study"] in words.out
 
 
+def test_a_memory_limit_that_nothing_fits_is_told_with_the_remedy(tmp_path):
+    huge = "+ 0 * torch.ones(len(batch[0]), 2**28).mean(),"
+    source = WIDE.replace("batch[1]),", f"batch[1]) {huge}")
+    assert huge in source
+    (tmp_path / "huge.py").write_text(source)
+    done = rightbatch(
+        "tune", "huge.py:workload", "--memory-limit", "1GiB", "--threads", "1", "--budget", "60s",
+        "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["predicted_seconds_to_goal"] is None
+    assert "fits the memory limit" in done.json["largest_batch_size_reason"]
+    words = " ".join(rightbatch("report", done.json["study"], folder=tmp_path).out.split())
+    assert "fits the memory limit of 1.00 GiB: raise it" in words
+
+
 def test_a_memory_limit_is_found_on_the_trial_process(tmp_path):
     (tmp_path / "wide.py").write_text(WIDE)
     done = rightbatch(

@@ -33,6 +33,7 @@ from rightbatch.records import (
     TrainingResult,
     Trial,
 )
+from rightbatch.report.view import make_view
 
 WORLD = World(beta=2e-5)
 SETTINGS = Settings(training_budget_seconds=20.0)
@@ -282,6 +283,21 @@ def test_where_the_first_memory_trial_hangs_it_is_not_said_that_nothing_fits():
     advice = advise(run_study(world, replace(SETTINGS, stages=("memory",))))
     assert advice.reference.micro_batch_size == 32
     assert "not known what fits" in advice.missing["largest_batch_size"]
+
+
+class Cramped(World):
+    """A world in which no step can be timed either."""
+
+    def _speed(self, probe):
+        return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use less."), None, 0.1
+
+
+def test_where_nothing_fits_the_study_comes_to_an_end_and_says_what_to_do():
+    recording = run_study(Cramped(limit_bytes=100 * MIB), SETTINGS)
+    assert [probe.batch_sizes for probe in probes(recording, SpeedProbe)] == [(1,)]
+    told = make_view(recording, advise(recording))
+    assert told.recommended is None
+    assert "Nothing that was tried fits" in told.next_step
 
 
 def test_a_hung_memory_trial_leaves_the_study_time_to_go_on():

@@ -13,9 +13,6 @@ from rightbatch.report.json import with_reasons
 from rightbatch.store import export_study, import_study, open_store
 from rightbatch.zoo import ZOO
 
-_WHOLE = ("name", "created")
-"""Columns that are never broken over lines: names are copied into other commands."""
-
 
 def report_again(
     study: str,
@@ -44,7 +41,7 @@ def list_things(what: str, store: str | None, json: bool) -> None:
     table = Table(box=None, pad_edge=False)
     columns = [name for name in rows[0] if not name.endswith("_reason")]
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
+        table.add_column(name, overflow="fold", no_wrap=name == "name")
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in columns))
     console.print(table)

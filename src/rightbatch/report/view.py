@@ -252,7 +252,13 @@ def _next_step(study: Study, advice: Advice) -> str:
         return ""
     if "learning" not in study.settings.stages:
         return "This study ran no training: run `rightbatch tune` to have a batch size recommended."
-    larger = words.duration(3 * study.settings.budget_seconds)
+    memory = advice.fits.memory
+    if memory is not None and memory.failed and memory.largest_batch_size is None:
+        return (
+            f"Nothing that was tried fits the memory limit of {words.size(memory.limit_bytes)}: "
+            "raise it, or train a smaller model."
+        )
+    larger = words.duration(3 * max(study.settings.budget_seconds, advice.time_spent.wall))
     return (
         f"Give the study a larger budget (it had {words.duration(study.settings.budget_seconds)}; "
         f"try {larger}), or choose a goal that is reached sooner."

@@ -40,9 +40,9 @@ _LEAST_SECONDS = 1.0
 _GRACE = 1.06
 """Trials end by themselves when the budget is over; what hangs is killed 6% later."""
 _PATIENCE = 0.5
-_FIRST_LOOKS = 3
+_FIRST_LOOKS = 1.5
 """Before learning what hangs is killed when half of the time left is gone, so that the study can go
-on; but not before three times what the first look took, which loads the workload as every trial."""
+on; but not before 1.5 times what the first look took, which loads the workload as every trial."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,18 @@ def next_speed_probe(
     if not due:
         return None
     name = due[0]
-    largest = before[name][0][1].batch_sizes[-1] // 4 if before[name] else micro_batch_size
+    largest = max(1, _last_size(before[name]) // 4) if before[name] else micro_batch_size
     sizes = tuple(size for size in now.sizes if size <= largest) or (min(largest, now.sizes[0]),)
     return SpeedProbe(name, sizes, micro_batch_size, seconds / len(due), seconds_limit=deadline)
 
 
 def _over(before: list[tuple[Trial, SpeedProbe]]) -> bool:
-    """Whether an optimizer was timed, or that has failed twice."""
-    return len(before) >= 2 or any(trial.result is not None for trial, _ in before)
+    """Whether an optimizer was timed, or that has failed twice, or with single examples."""
+    if not before:
+        return False
+    timed = any(trial.result is not None for trial, _ in before)
+    return timed or len(before) >= 2 or _last_size(before) == 1
+
+
+def _last_size(before: list[tuple[Trial, SpeedProbe]]) -> int:
+    return before[-1][1].batch_sizes[-1]
