@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import SupportsFloat
 
 from rightbatch.measure.ports import Progress, Subject
 from rightbatch.measure.probes.training import EXPLOSION
@@ -9,6 +10,9 @@ from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Sta
 
 _MIN_GROUPS = 4
 """Groups taken at a checkpoint even when the time is up: fewer give no interval worth having."""
+
+_AT_ONCE = 1000.0
+"""A mean loss this many times the first batch's has diverged before the first checkpoint."""
 
 
 def measure_noise(
@@ -27,19 +31,21 @@ def measure_noise(
     large_size = probe.micro_batch_size * probe.micro_batches
     sampling = subject.batches(large_size, probe.seed + 1)
     points: list[NoisePoint] = []
-    step = examples = 0
-    first = last = 0.0
+    step, examples, first = 0, 0, math.inf
+    window: list[SupportsFloat] = []
+    means: list[float] = []
     for checkpoint in probe.checkpoints:
         while step < checkpoint and time.perf_counter() - begin < probe.seconds:
             batch = next(training)
-            loss = subject.step(batch, probe.batch_size)
+            window.append(subject.step(batch, probe.batch_size))
             step += 1
             examples += subject.size(batch)
-            if step in {1, checkpoint}:
-                last = float(loss)
-                first = last if step == 1 else first
-        if not math.isfinite(last) or last > EXPLOSION * max(first, 1e-12):
-            return _diverged(probe, step), NoiseResult(tuple(points))
+        if window:
+            first = float(window[0]) if not means else first
+            means.append(sum(map(float, window)) / len(window))
+            window.clear()
+            if _exploded(means, first):
+                return _diverged(probe, step), NoiseResult(tuple(points))
         if points and (step < checkpoint or time.perf_counter() - begin > probe.seconds):
             break
         pairs: list[tuple[float, float]] = []
@@ -61,6 +67,18 @@ def measure_noise(
         )
         progress(len(points) / len(probe.checkpoints))
     return Outcome(Status.OK), NoiseResult(tuple(points))
+
+
+def _exploded(means: list[float], first: float) -> bool:
+    """Whether the mean loss since the last checkpoint says that training diverged.
+
+    Args:
+        means: Of the steps before each checkpoint, in order.
+        first: Loss of the first step, which is one batch's and scatters.
+    """
+    last, least = means[-1], 1e-12
+    far = last > EXPLOSION * max(means[0], least) or last > _AT_ONCE * max(first, least)
+    return far or not math.isfinite(last)
 
 
 def _diverged(probe: NoiseProbe, step: int) -> Outcome:
