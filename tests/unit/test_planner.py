@@ -309,6 +309,22 @@ def test_a_hung_memory_trial_leaves_the_study_time_to_go_on():
     assert spent(recording.trials) <= 66
 
 
+def test_a_hung_training_run_leaves_the_study_time_to_go_on():
+    settings = replace(SETTINGS, budget_seconds=60.0)
+    first = probes(run_study(World(), settings), TrainingProbe)[0]
+
+    class Stuck(World):
+        def _training(self, probe):
+            if (probe.batch_size, probe.learning_rate) == (first.batch_size, first.learning_rate):
+                return Outcome(Status.HUNG, "It hung."), None, probe.seconds_limit
+            return super()._training(probe)
+
+    recording = run_study(Stuck(), settings)
+    assert any(t.outcome.status is Status.HUNG for t in recording.trials)
+    assert advise(recording).recommended.seconds_to_goal is not None
+    assert spent(recording.trials) <= 66
+
+
 def test_a_hung_memory_trial_ends_the_search():
     _, second, *more = probes(run_study(World(), Settings(stages=("memory",))), MemoryProbe)
     assert more

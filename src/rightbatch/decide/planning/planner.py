@@ -43,6 +43,8 @@ _PATIENCE = 0.5
 _FIRST_LOOKS = 1.5
 """Before learning what hangs is killed when half of the time left is gone, so that the study can go
 on; but not before 1.5 times what the first look took, which loads the workload as every trial."""
+_RUN_PATIENCE = 2.0
+"""A training run likewise, but not before twice the time it was asked to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,9 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
         time_left = _time_left(now, arm, left, share, free)
         probe = next_probe(now, arm, micro, time_left, deadline)
         if probe is not None:
-            return replace(probe, at_once=at_once)
+            asked = probe.max_seconds + time_left.overhead
+            patience = max(_PATIENCE * left, _RUN_PATIENCE * asked, _LEAST_SECONDS)
+            return replace(probe, at_once=at_once, seconds_limit=min(deadline, patience))
     return None
 
 
@@ -174,7 +178,7 @@ def _trained(arm: Arm) -> float:
 
 def _time_left(now: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
     """What one more run may spend, where so many may still be put beside those under way."""
-    runs = [trial for trial, _ in evidence.of_kind(now.trials, TrainingProbe)]
+    runs = [t for t, _ in evidence.of_kind(now.trials, TrainingProbe) if t.result is not None]
     trained = evidence.training_seconds(now.trials)
     wall = sum(trial.wall_seconds for trial in runs)
     overhead = (wall - trained) / len(runs) if runs else 0.5
