@@ -5,10 +5,10 @@
 For each batch size the learning rate climbs a ladder of factors 2 from the neighbour's best
 (scaled by the optimizer's rule) until the best of it lies between two worse ones, then the two
 factors sqrt(2) around it are tried: 10 seeds each for digits, 3 for Fashion-MNIST, a run given up
-at 4 and 1.75 times the best mean. The best learning rate then gets seeds up to 10. Where a size
-shows to be more than 3 times slower than the best one, the ladder has one seed a rung; a full
-batch of Fashion-MNIST takes seconds a step and is stopped at `FULL_BATCH_SECONDS`: its row says
-"at least".
+at 4 and 1.75 times the best mean. The best learning rate then gets seeds up to 10, or the next best
+one where a run of these does not arrive. Where a size shows to be more than 3 times slower than the
+best one, the ladder has one seed a rung; a full batch of Fashion-MNIST takes seconds a step and is
+stopped at `FULL_BATCH_SECONDS`: its row says "at least".
 The tasks of the zoo are searched less thoroughly: `_task` and `_cheap_task` in `cases.py` say how.
 Steps do not depend on how busy the machine is; step times are measured apart, by `speed.py`.
 """
@@ -148,12 +148,15 @@ class Grid:
             for rung in (best + 1, best - 1):
                 try_rung(rung)
             best = min(means, key=lambda rung: means[rung])
-        if math.isfinite(means[best]):
+        while math.isfinite(means[best]):
             seconds = means[best] * self.seconds_per_step(size)
             self.best_seconds = min(self.best_seconds, seconds)
             few = seconds > 10 * self.best_seconds
             seeds = self.case.slow_seeds if few else self.case.best_seeds
-            self.mean(size, best, seeds, 2 * most)
+            if math.isfinite(self.mean(size, best, seeds, 2 * most)):
+                break
+            means[best] = math.inf
+            best = min(means, key=lambda rung: means[rung])
         return best
 
 
