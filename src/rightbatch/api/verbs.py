@@ -125,8 +125,8 @@ def make_settings(
             ),
             objective=objective,  # type: ignore[arg-type]
             stages=tuple(stage for stage in STAGES if stage in stages),
-            optimizers=tuple(dict.fromkeys(_listed(optimizers))),
-            batch_sizes=tuple(_batch_size(size) for size in _listed(batch_sizes)),
+            optimizers=tuple(dict.fromkeys(listed(optimizers))),
+            batch_sizes=tuple(_batch_size(size) for size in listed(batch_sizes)),
             goal=goal,
             memory_limit_bytes=None if memory_limit is None else parse_bytes(memory_limit),
             margin=margin,
@@ -155,7 +155,7 @@ def check_margin(margin: float) -> None:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
 
 
-def _listed(given: str | Sequence[_Item]) -> tuple[str | _Item, ...]:
+def listed(given: str | Sequence[_Item]) -> tuple[str | _Item, ...]:
     """What was given one by one; a text is taken apart at its commas."""
     if isinstance(given, str):
         return tuple(part.strip() for part in given.split(",") if part.strip())

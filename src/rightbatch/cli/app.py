@@ -68,7 +68,7 @@ def tune(
         workload, None, json=json, store=store, resume=resume, report=report,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
         learning_rate=learning_rate,
-        optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
+        optimizers=optimizers, batch_sizes=batch_sizes,
         memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
         threads=threads, device=device, seed=seed, one_off=one_off,
         workers=workers,
@@ -106,7 +106,7 @@ def memory(
 
         predict_memory(
             workload, json=json, on=on, device_memory=device_memory, memory_limit=memory_limit,
-            device=device, optimizers=opt.split(optimizers), margin=margin,
+            device=device, optimizers=optimizers, margin=margin,
             max_batch_size=max_batch_size, threads=threads, inference=inference,
         )  # fmt: skip
         return
@@ -116,7 +116,7 @@ def memory(
         workload, device, json=json, store=store, resume=resume,
         budget=time_limit, memory_limit=memory_limit, margin=margin,
         max_batch_size=max_batch_size, multiple_of=multiple_of, batch_size=batch_size,
-        optimizers=opt.split(optimizers), threads=threads, inference=inference,
+        optimizers=optimizers, threads=threads, inference=inference,
     )  # fmt: skip
 
 
@@ -141,8 +141,8 @@ def speed(
 
     run_study(
         workload, "speed", json=json, store=store, resume=resume,
-        budget=budget, batch_sizes=opt.split(batch_sizes), max_batch_size=max_batch_size,
-        optimizers=opt.split(optimizers), threads=threads, device=device, stages=("speed",),
+        budget=budget, batch_sizes=batch_sizes, max_batch_size=max_batch_size,
+        optimizers=optimizers, threads=threads, device=device, stages=("speed",),
     )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def noise(
 
     run_study(
         workload, "noise", json=json, store=store, resume=resume,
-        budget=budget, optimizers=opt.split(optimizers), threads=threads, device=device, seed=seed,
+        budget=budget, optimizers=optimizers, threads=threads, device=device, seed=seed,
         stages=("noise",),
     )  # fmt: skip
 
@@ -200,7 +200,7 @@ def learn(
         workload, "learning", json=json, store=store, resume=resume,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
         learning_rate=learning_rate,
-        optimizers=opt.split(optimizers), batch_sizes=opt.split(batch_sizes),
+        optimizers=optimizers, batch_sizes=batch_sizes,
         max_batch_size=max_batch_size, threads=threads, device=device, seed=seed,
         workers=workers, stages=("speed", "learning"),
     )  # fmt: skip

@@ -4,8 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rightbatch.api.verbs import make_settings
-from rightbatch.cli.options import split
+from rightbatch.api.verbs import listed, make_settings
 from rightbatch.cli.output import print_json, print_stage
 from rightbatch.cli.study import record_study
 from rightbatch.decide.advice.memory import smallest
@@ -24,7 +23,7 @@ def find_memory(
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
     """Search on each device named, and print the answer that all of them can use."""
-    devices = split(device or "") or (None,)
+    devices = listed(device or "") or (None,)
     recordings = [
         record_study(
             workload, make_settings(device=one, stages=("memory",), **settings), store, resume

@@ -102,8 +102,3 @@ On = Annotated[
 DeviceMemory = Annotated[
     str | None, typer.Option(help="With --predict: memory of the device, such as 24GiB.")
 ]
-
-
-def split(text: str) -> tuple[str, ...]:
-    """A comma-separated option as its parts."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from rightbatch.api.prediction import predict_memory
+from rightbatch.api.verbs import listed
 from rightbatch.cli.output import print_json
 from rightbatch.errors import UsageError
 from rightbatch.report.prediction import prediction_json, print_prediction
@@ -18,11 +19,12 @@ def predict(
     on: str | None,
     device_memory: str | None,
     memory_limit: str | None,
-    optimizers: tuple[str, ...],
+    optimizers: str,
     **asked: Any,  # noqa: ANN401 - more keywords of predict_memory
 ) -> None:
     """Predict for the device named, or where only a memory limit is, for this machine's CPU."""
-    if len(optimizers) > 1:
+    names = listed(optimizers)
+    if len(names) > 1:
         raise UsageError('--predict takes one optimizer; the others are told under "what if".')
     if memory_limit is not None and on is None and device_memory is None:
         device = device or "cpu"
@@ -33,7 +35,7 @@ def predict(
             on=on,
             device_memory=device_memory or memory_limit,
             device=device,
-            optimizer=optimizers[0] if optimizers else "",
+            optimizer=names[0] if names else "",
             **asked,
         )
     if json:

@@ -108,8 +108,7 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     if stage == "learning":
         return _learning(now, left, deadline)
     if "learning" in now.settings.stages:
-        patience = max(_PATIENCE * left, _FIRST_LOOKS * now.trials[0].wall_seconds)
-        deadline = min(deadline, max(_LEAST_SECONDS, patience))
+        deadline = _patience(left, _FIRST_LOOKS * now.trials[0].wall_seconds, deadline)
     share = _share(stage, now.settings)
     seconds = max(min(share * budget - _used(stage, now), left), 0.0)
     if stage == "memory":
@@ -165,9 +164,14 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
         probe = next_probe(now, arm, micro, time_left, deadline)
         if probe is not None:
             asked = probe.max_seconds + time_left.overhead
-            patience = max(_PATIENCE * left, _RUN_PATIENCE * asked, _LEAST_SECONDS)
-            return replace(probe, at_once=at_once, seconds_limit=min(deadline, patience))
+            patience = _patience(left, _RUN_PATIENCE * asked, deadline)
+            return replace(probe, at_once=at_once, seconds_limit=patience)
     return None
+
+
+def _patience(left: float, least: float, deadline: float) -> float:
+    """Seconds after which a trial that hangs is killed."""
+    return min(deadline, max(_PATIENCE * left, least, _LEAST_SECONDS))
 
 
 def _trained(arm: Arm) -> float:
