@@ -1,7 +1,6 @@
 """The planner as an ask/tell state machine, run through on simulated worlds."""
 
 import math
-import re
 from dataclasses import replace
 
 import pytest
@@ -33,6 +32,7 @@ from rightbatch.records import (
     TrainingResult,
     Trial,
 )
+from rightbatch.report.decisions import sentence
 from rightbatch.report.view import make_view
 
 WORLD = World(beta=2e-5)
@@ -76,9 +76,11 @@ def test_only_the_stages_asked_for_are_run():
 
 
 def test_every_run_has_a_reason(recording):
-    reasons = [probe.reason for probe in probes(recording, TrainingProbe)]
-    assert reasons
-    assert all(len(reason.split()) >= 3 for reason in reasons)
+    decisions = [probe.decision for probe in probes(recording, TrainingProbe)]
+    assert decisions
+    assert all(len(sentence(decision, "accuracy").split()) >= 3 for decision in decisions)
+    fit = advise(recording).fits.learning[0]
+    assert all(run.decisions and run.verdict is not None for run in fit.runs)
 
 
 def test_a_seed_comes_back_only_where_its_run_goes_on(recording):
@@ -420,9 +422,9 @@ def test_where_time_is_short_runs_stay_beside_the_best():
     for seed in range(4):
         recording = run_study(replace(WORLD, seed=seed), SCARCE)
         for probe in probes(recording, TrainingProbe):
-            if told := re.match(r"may beat batch size (\d+) at learning rate", probe.reason):
+            if probe.decision.kind == "race":
                 rivals += 1
-                assert abs(math.log2(probe.batch_size / int(told[1]))) <= 1.1
+                assert abs(math.log2(probe.batch_size / probe.decision.against)) <= 1.1
     assert rivals > 0
 
 

@@ -20,17 +20,20 @@ from rightbatch.api.verbs import make_settings
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.planning.planner import ask, is_over
+from rightbatch.decide.planning.race_belief import Belief
+from rightbatch.decide.planning.race_state import Candidate, Race, RaceRun, Tuning
 from rightbatch.errors import UsageError
 from rightbatch.records import (
+    Goal,
     MemoryProbe,
     Outcome,
+    RecordedLevel,
     Settings,
     Status,
     TrainingProbe,
     TrainingResult,
     Trial,
 )
-from rightbatch.science.response import Observation, ResponseSurface
 
 WORLD = World(beta=2e-5)
 ONE = Settings(training_budget_seconds=20.0)
@@ -256,17 +259,23 @@ def test_wall_clock_time_of_trials_alone_is_their_sum_whatever_clocks_say():
 
 
 def test_a_believed_run_leaves_the_mean_and_narrows_what_is_known_beside_it():
-    known = ResponseSurface(
-        [Observation(0, 0, 1.0), Observation(0, 0, 1.3), Observation(2, 1, 0.8)]
+    goal, sizes = Goal("accuracy", "max", target=1.0), (16, 32, 64, 128)
+    levels = tuple(RecordedLevel(step, step / 100, step / 100) for step in (50, 100))
+    best = RaceRun(0, 32, 1.0, 100, levels, arrived=True, ended=True)
+    beside = RaceRun(1, 64, 1.0, 0, (), arrived=False, ended=False, octaves=0.5, going=True)
+    alone = replace(beside, going=False)
+    octaves, seconds = (-0.5, 0.0, 0.5), {size: size / 32 for size in sizes}
+    then, known = (
+        Belief(Race(goal, sizes, 10_000, seconds, (best, run), octaves=octaves), Tuning())
+        for run in (beside, alone)
     )
-    believing = known.believing([(1.0, 0.0)])
-    at = [(1.0, 0.0), (1.5, 0.5), (-4.0, 2.0)]
-    mean, sd = known.predict(at)
-    then, narrower = believing.predict(at)
-    assert then == pytest.approx(mean)
-    assert np.all(narrower <= sd + 1e-12)
-    assert narrower[0] < 0.8 * sd[0]
-    assert believing.noise_sd == known.noise_sd
+    assert then.candidates == known.candidates
+    for candidate in known.candidates:
+        assert then.log_seconds(candidate) == pytest.approx(known.log_seconds(candidate))
+    assert then.gain(beside.candidate) < 0.5 * known.gain(beside.candidate)
+    near, far = Candidate(64, 0.0), Candidate(32, -0.5)
+    assert then.gain(near) < 0.8 * known.gain(near)
+    assert then.gain(near) / known.gain(near) < then.gain(far) / known.gain(far)
 
 
 def test_carried_out_studies_of_one_worker_are_what_the_loop_of_one_makes():

@@ -14,6 +14,7 @@ from recorded_fixture import question, study
 from rightbatch.decide.planning.race import next_move
 from rightbatch.decide.planning.race_belief import Belief
 from rightbatch.decide.planning.race_state import (
+    Candidate,
     Choose,
     Race,
     RaceRun,
@@ -34,6 +35,7 @@ from rightbatch.store import read_recorded
 GOAL = Goal("accuracy", "max", target=1.0)
 SIZES = (8, 16, 32, 64, 128)
 TUNING = Tuning()
+PRIOR = CostPrior()
 
 
 def levels(*told: tuple[int, float]) -> tuple[RecordedLevel, ...]:
@@ -186,6 +188,73 @@ def test_more_trainings_to_come_never_make_the_search_shorter():
     assert charged == sorted(charged)
 
 
+# ---- learning rates ----
+
+OCTAVES = tuple(k / 2 for k in range(-8, 13))
+
+
+def searching(*runs: RaceRun, **told) -> Race:
+    """A race that looks for learning rates as well, with time for 100,000 steps at 32.
+
+    Steps take as long as their examples.
+    """
+    seconds = {size: size / 32 for size in SIZES}
+    left = {size: 100_000 / times for size, times in seconds.items()}
+    runs = tuple(replace(run, step_seconds=seconds[run.batch_size]) for run in runs)
+    made = race(*runs, seconds=seconds)
+    return replace(made, octaves=OCTAVES, steps_left=left, present=32, **told)
+
+
+def test_short_looks_at_learning_rates_to_both_sides_come_before_the_first_arrival():
+    begun: list[RaceRun] = []
+    for _ in range(3):
+        move = next_move(searching(*begun), "recurring", TUNING)
+        assert (move.run, move.decision.kind) == (None, "look" if begun else "begin")
+        told = [(100, 0.1), (move.limit, 0.3)]
+        begun.append(replace(run(len(begun), move.batch_size, told), octaves=move.octaves))
+    assert [each.octaves for each in begun] == [0.0, -2.0, 2.0]
+    assert len({each.batch_size for each in begun}) == 1
+    assert begun[0].steps * begun[0].batch_size / 32 == pytest.approx(7000, rel=0.01)
+    assert next_move(searching(*begun), "recurring", TUNING).decision.kind not in ("begin", "look")
+
+
+def test_a_first_rate_that_diverges_is_looked_for_below():
+    hot = replace(run(0, 64, [(20, math.nan)], ended=True), diverged=True)
+    first = next_move(searching(hot, ceilings={64: 0.0}), "recurring", TUNING)
+    assert (first.batch_size, first.octaves) == (64, -2.0)
+    cooler = replace(run(1, 64, [(100, 0.1), (7000, 0.3)]), octaves=-2.0)
+    second = next_move(searching(hot, cooler, ceilings={64: 0.0}), "recurring", TUNING)
+    assert second.octaves == -4.0
+
+
+def test_the_rate_that_looked_best_is_gone_on_with():
+    slow = run(0, 64, [(2000, 0.1), (7000, 0.3)])
+    slower = replace(run(1, 64, [(7000, 0.1)]), octaves=-2.0)
+    fast = replace(run(2, 64, [(700, 0.1), (2000, 0.3), (7000, 0.7)]), octaves=2.0)
+    move = next_move(searching(slow, slower, fast), "recurring", TUNING)
+    assert move.octaves >= 2.0
+
+
+def test_the_best_batch_size_is_raced_at_other_rates_and_its_neighbours_at_its_own():
+    best = replace(run(0, 32, [(100, 0.5), (200, 1.0)]), octaves=1.0)
+    runs, asked = [best], set()
+    while isinstance(move := next_move(searching(*runs), "recurring", TUNING), Train):
+        asked.add((move.batch_size, move.octaves))
+        told = [(3520 // move.batch_size, 0.5), (7040 // move.batch_size, 1.0)]
+        runs.append(replace(run(len(runs), move.batch_size, told), octaves=move.octaves))
+        assert len(runs) < 50
+    assert asked >= {(16, 1.0), (64, 1.0), (32, 0.0), (32, 2.0)}
+    assert all(size == 32 or octaves == 1.0 for size, octaves in asked)
+
+
+def test_learning_rates_by_the_rule_alone_change_nothing():
+    told = [CostSeen(1, 7.0), CostSeen(3, 7.2, 0.3)]
+    alone = CostPosterior(SIZES, told, 10_000, 50.0, PRIOR)
+    ruled = CostPosterior(SIZES, told, 10_000, 50.0, PRIOR, [0.0] * len(SIZES), present=32)
+    assert np.array_equal(alone.mean, ruled.mean)
+    assert np.array_equal(alone.covariance, ruled.covariance)
+
+
 # ---- what is told ----
 
 
@@ -226,21 +295,18 @@ def test_a_run_at_the_same_pace_is_believed_to_take_as_long():
     best = run(0, 32, [(50, 0.5), (100, 0.8), (200, 1.0)])
     twin = run(1, 64, [(50, 0.5), (100, 0.8)])
     late = run(1, 64, [(100, 0.5), (180, 0.8)])
-    before = Belief(race(best), TUNING).log_seconds(64)
-    same = Belief(race(best, twin), TUNING).log_seconds(64)
-    slower = Belief(race(best, late), TUNING).log_seconds(64)
+    before = Belief(race(best), TUNING).log_seconds(Candidate(64))
+    same = Belief(race(best, twin), TUNING).log_seconds(Candidate(64))
+    slower = Belief(race(best, late), TUNING).log_seconds(Candidate(64))
     assert before < same < slower
 
 
 def test_silence_counts_against_a_run():
     best = run(0, 32, [(50, 0.5), (100, 0.8), (200, 1.0)])
     waits = [run(1, 64, [(40, 0.5)], steps=steps) for steps in (60, 150, 200, 300)]
-    told = [Belief(race(best, wait), TUNING).log_seconds(64) for wait in waits]
+    told = [Belief(race(best, wait), TUNING).log_seconds(Candidate(64)) for wait in waits]
     assert all(a <= b for a, b in pairwise(told))
     assert told[-1] > told[0] + 0.2
-
-
-PRIOR = CostPrior()
 
 
 def test_one_arrival_sets_the_level_and_leaves_the_shape_open():

@@ -224,10 +224,18 @@ def test_every_decision_is_told_in_the_report():
     assert ("Learning rates", "by the optimizer's scaling rule, not searched") in view.settings
 
 
-def test_a_study_that_searches_learning_rates_tells_of_no_race():
-    recording = run_study(WORLD, Settings(training_budget_seconds=4.0))
-    assert make_view(recording, advise(recording)).race == ()
-    assert all(trial.probe.decision is None for trial in training(recording))
+def test_a_study_that_searches_learning_rates_tells_its_race_and_the_rates():
+    recording = run_study(WORLD, Settings(training_budget_seconds=20.0))
+    view = make_view(recording, advise(recording))
+    first, second, third, *rest = view.race
+    assert first.startswith("began with ")
+    assert second.startswith("a short look at ")
+    assert "at learning rate" in third
+    assert rest
+    looks = {trial.probe.learning_rate for trial in training(recording)[:3]}
+    assert len(looks) == 3
+    for trial in training(recording):
+        assert trial.probe.decision.learning_rate == trial.probe.learning_rate
 
 
 def test_the_setting_is_one_of_two_words():

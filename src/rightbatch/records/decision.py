@@ -6,12 +6,16 @@ from typing import Literal
 DecisionKind = Literal[
     "time",
     "begin",
+    "look",
+    "settle",
     "carry_on",
     "challenge",
     "return",
     "try",
     "race",
     "repeat",
+    "asked",
+    "compare",
     "slower",
     "behind",
     "ahead",
@@ -30,10 +34,12 @@ DecisionKind = Literal[
 class Decision:
     """One decision of a race of batch sizes, or what became of a run.
 
-    What is asked for: "time" a step; "begin" with the size that looks cheapest; "carry_on" with a
-    run on its way; "challenge" a run that stalled with a smaller size; "return" to a run once all
-    have stalled; "try" another size after a run ended without the target; "race" a size against
-    the best; "repeat" a size with another seed.
+    What is asked for: "time" a step; "begin" with the size that looks cheapest; "look" for a short
+    time at another learning rate; "settle" on one of them; "carry_on" with a run on its way;
+    "challenge" a run that stalled with a smaller size; "return" to a run once all have stalled;
+    "try" another size after a run ended without the target; "race" a size or learning rate against
+    the best; "repeat" a size with another seed; a size that the user "asked" for; the user's
+    present settings, to "compare".
 
     What became of a run, next to the fastest that arrived: "slower" to the target; "behind" or
     "ahead" at the deepest level both reached, and given up; "overdue": ahead there, and too long

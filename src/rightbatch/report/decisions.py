@@ -6,6 +6,8 @@ from rightbatch.records import Decision, DecisionKind, RunSummary
 
 _SENTENCES: dict[DecisionKind, str] = {
     "begin": "began with {size}, the cheapest by its speed and what is usual",
+    "look": "a short look at {size}",
+    "settle": "settled on {size} by those looks",
     "carry_on": "{size} was on its way to the target",
     "challenge": "{against} had stalled: raced {size} against it",
     "return": "every run had stalled: went on with {size}",
@@ -24,6 +26,8 @@ _SENTENCES: dict[DecisionKind, str] = {
     "time": "timed steps at {size}",
     "race": "raced {size} against {against}",
     "repeat": "ran another seed of {size}",
+    "asked": "{size} was asked for",
+    "compare": "ran {size}, your present settings, to compare with",
 }
 
 

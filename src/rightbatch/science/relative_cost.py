@@ -1,4 +1,4 @@
-"""What runs at some batch sizes tell of the cost at all of them."""
+"""What runs at some batch sizes and learning rates tell of the cost at all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +29,11 @@ class CostPrior:
         wiggle_sds: Possible standard deviations of log examples about the curve, alike likely.
         wiggle_octaves: Octaves over which that varies.
         seed_sd: Standard deviation of log examples between seeds.
+        rate_means: Log examples that an octave of learning rate from the scaling rule's adds, and
+            its square: users' rates are low more often than high.
+        rate_sds: Standard deviations of these, and of what the octave adds for each octave of batch
+            size from the present one.
+        rate_wiggle_octaves: Octaves of learning rate over which deviations from the curve vary.
     """
 
     flat: float = 0.3
@@ -39,6 +44,9 @@ class CostPrior:
     wiggle_sds: tuple[float, ...] = (0.05, 0.15, 0.45)
     wiggle_octaves: float = 1.5
     seed_sd: float = 0.12
+    rate_means: tuple[float, float] = (-0.1, 0.12)
+    rate_sds: tuple[float, float, float] = (0.35, 0.06, 0.1)
+    rate_wiggle_octaves: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class CostSeen:
     """What one run lets one guess of the examples to the target at its batch size.
 
     Attributes:
-        index: Place of its batch size among the candidates.
+        index: Its place among the candidates.
         log_examples: Natural logarithm of the examples to the target, or a guess of it.
         extra_sd: Standard deviation of that guess beyond seed noise; 0 for a run that arrived.
     """
@@ -57,19 +65,23 @@ class CostSeen:
 
 
 class CostPosterior:
-    """Posterior of log examples to the target at each batch size.
+    """Posterior of log examples to the target for each candidate.
 
-    log E(B) = c + log(1 + B/B_crit) + f(log2 B): the curve of McCandlish et al. (2018), whose
-    critical batch size is unknown, or without end (E flat), and a smooth Gaussian process f for
-    what the curve misses. The level c is unknown. A sum over values of B_crit and of the size of
-    f, each a linear Gaussian model (Rasmussen and Williams 2006, eqs. 2.25, 2.26 and 2.30).
+    log E(B, v) = c + log(1 + B/B_crit) + a·v + b·v² + d·u·v + f(log2 B, v): the curve of
+    McCandlish et al. (2018), whose critical batch size is unknown, or without end (E flat), a
+    quadratic in the octaves v of learning rate from the scaling rule's, at u octaves of batch size
+    from the present one, and a smooth Gaussian process f for what these miss. The level c is
+    unknown. A sum over values of B_crit and of the size of f, each a linear Gaussian model
+    (Rasmussen and Williams 2006, eqs. 2.25, 2.26, 2.30 and 2.41).
 
     Args:
-        batch_sizes: The candidates, ascending.
+        batch_sizes: Of the candidates, ascending.
         seen: What the runs told.
         examples_per_epoch: Training examples in an epoch.
         noise_scale: Gradient noise scale in examples, a first guide to B_crit; None if unknown.
         prior: What is believed before.
+        rates: Octaves of the candidates' learning rates from the scaling rule's; None for 0.
+        present: The batch size that the rule starts from; None for the smallest.
     """
 
     def __init__(
@@ -79,21 +91,28 @@ class CostPosterior:
         examples_per_epoch: int,
         noise_scale: float | None,
         prior: CostPrior,
+        rates: Sequence[float] | None = None,
+        present: int | None = None,
     ) -> None:
         octaves = np.log2(np.asarray(batch_sizes, dtype=np.float64))
+        shifts = np.zeros_like(octaves) if rates is None else np.asarray(rates, dtype=np.float64)
+        u = octaves - np.log2(present or batch_sizes[0])
         critical, prior_weights = _critical_batch_sizes(
             octaves, examples_per_epoch, noise_scale, prior
         )
+        basis = np.stack([shifts, shifts**2, u * shifts], axis=1)
         means = np.logaddexp(0.0, (octaves - critical[:, None]) * np.log(2)) + np.log1p(
             prior.small * 2 ** (octaves[0] - octaves)
         )
+        means = means + basis[:, :2] @ np.array(prior.rate_means)
         at = np.array([s.index for s in seen], dtype=np.intp)
         misses = np.array([s.log_examples for s in seen]) - means[:, at]
         noise = np.diag([prior.seed_sd**2 + s.extra_sd**2 for s in seen])
-        distance = (octaves[:, None] - octaves) / prior.wiggle_octaves
+        trend = _LEVEL_SD**2 + (basis * np.array(prior.rate_sds) ** 2) @ basis.T
+        near = np.exp(-0.5 * _square_distances(octaves, shifts, prior))
         log_weights, posteriors, within = [], [], []
         for wiggle_sd in prior.wiggle_sds:
-            kernel = _LEVEL_SD**2 + wiggle_sd**2 * np.exp(-0.5 * distance**2)
+            kernel = trend + wiggle_sd**2 * near
             cross = kernel[:, at]
             observed = kernel[np.ix_(at, at)] + noise
             gain = np.linalg.solve(observed, cross.T).T
@@ -106,10 +125,18 @@ class CostPosterior:
         centres = np.array(posteriors)
         self.mean: _Array = np.einsum("wk,wkn->n", joint, centres)
         """Posterior mean, shape (candidates,)."""
-        spread = centres - self.mean
+        spread = (centres - self.mean).reshape(-1, len(octaves))
         self.covariance: _Array = np.einsum("w,wij->ij", joint.sum(axis=1), np.array(within))
         """Posterior covariance, seed noise left out, shape (candidates, candidates)."""
-        self.covariance += np.einsum("wk,wki,wkj->ij", joint, spread, spread)
+        self.covariance += (joint.reshape(-1, 1) * spread).T @ spread
+
+
+def _square_distances(octaves: _Array, shifts: _Array, prior: CostPrior) -> _Array:
+    """Between candidates, shape (n, n), in the lengths over which deviations vary."""
+    sizes = (octaves[:, None] - octaves) / prior.wiggle_octaves
+    rates = (shifts[:, None] - shifts) / prior.rate_wiggle_octaves
+    distances: _Array = sizes**2 + rates**2
+    return distances
 
 
 def _critical_batch_sizes(

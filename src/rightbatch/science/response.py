@@ -63,7 +63,6 @@ class ResponseSurface:
 
     def __init__(self, observations: Sequence[Observation], noise_sd: float | None = None) -> None:
         self.noise_sd = seed_noise(observations) if noise_sd is None else noise_sd
-        self._observations = tuple(observations)
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
         excess = np.array([o.excess for o in observations])
         noise = np.array([self.noise_sd**2 + o.extra_sd**2 for o in observations])
@@ -86,19 +85,6 @@ class ResponseSurface:
         prior = np.einsum("ij,j,ij->i", _basis(at), _TREND_SD**2, _basis(at)) + _WIGGLE_SD**2
         variance = prior - np.einsum("ij,jk,ik->i", cross, self._inverse, cross)
         return mean, np.sqrt(np.maximum(variance, 1e-12))
-
-    def believing(self, points: Sequence[tuple[float, float]]) -> "ResponseSurface":
-        """The surface once runs that are under way have arrived, each as is now predicted.
-
-        The kriging believer (Ginsbourger, Le Riche and Carraro 2010): the means stay,
-        and what such runs will tell is not looked for again.
-
-        Args:
-            points: (u, v) pairs of the runs, shape (n, 2).
-        """
-        means, _ = self.predict(points)
-        believed = [Observation(u, v, float(m)) for (u, v), m in zip(points, means, strict=True)]
-        return ResponseSurface((*self._observations, *believed), self.noise_sd)
 
 
 def expected_improvement(gap: float, sd: float) -> float:

@@ -13,7 +13,7 @@ from rightbatch.decide.advice.progress import (
     summarize,
     target_level,
 )
-from rightbatch.records import Goal, OptimizerFacts, RunSummary, Status, TrainingProbe
+from rightbatch.records import Goal, OptimizerFacts, RunSummary, TrainingProbe
 from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
 
@@ -54,24 +54,14 @@ class LearningModel:
         self._reference = reference_batch
         self.critical_guess = _CRITICAL_OVER_NOISE * noise_scale if noise_scale else None
         """Critical batch size by the noise scale, in examples; None if unknown."""
-        self._critical = self.critical_guess or _UNKNOWN_CRITICAL
+        self.critical = self.critical_guess or _UNKNOWN_CRITICAL
+        """The same, or what is taken where it is unknown."""
         self.level = target_level(goal, runs)
 
     @cached_property
     def summaries(self) -> tuple[RunSummary, ...]:
         """Every run, reduced."""
         return tuple(summarize(run, self.level, self.goal) for run in self.runs)
-
-    @property
-    def begun(self) -> list[tuple[int, float]]:
-        """Batch size and learning rate of every run, those under way last."""
-        known = [(run.batch_size, run.learning_rate) for run in self.summaries]
-        return known + [(probe.batch_size, probe.learning_rate) for probe in self.under_way]
-
-    @property
-    def alive(self) -> list[RunSummary]:
-        """The runs that did not diverge."""
-        return [run for run in self.summaries if run.status != Status.DIVERGED.value]
 
     @cached_property
     def best(self) -> tuple[RunSummary, Curve] | None:
@@ -93,16 +83,6 @@ class LearningModel:
             [self._observe(s, r) for s, r in zip(self.summaries, self.runs, strict=True)]
         )
 
-    @cached_property
-    def _believed(self) -> ResponseSurface:
-        """The posterior, runs under way taken to arrive as predicted."""
-        if not self.under_way:
-            return self.surface
-        pairs = [(probe.batch_size, probe.learning_rate) for probe in self.under_way]
-        return self.surface.believing(
-            [(self._octaves(b), self.rate_octaves(b, r)) for b, r in pairs]
-        )
-
     def rule(self, batch_size: int) -> float:
         """Learning rate that the optimizer's scaling rule proposes.
 
@@ -110,7 +90,7 @@ class LearningModel:
         """
         reference, rate = self._reference, self.optimizer.learning_rate
         if self.optimizer.rule == "linear" and self.critical_guess is not None:
-            return scale_saturating(rate, reference, batch_size, self._critical)
+            return scale_saturating(rate, reference, batch_size, self.critical)
         return scale(rate, reference, batch_size, self.optimizer.rule)
 
     def rate_octaves(self, batch_size: int, learning_rate: float) -> float:
@@ -120,19 +100,11 @@ class LearningModel:
 
     def prior(self, batch_size: int) -> float:
         """Log cost up to a constant, from step cost and S(B) ∝ 1 + B_crit/B."""
-        return math.log(self.cost_per_step(batch_size) * (1 + self._critical / batch_size))
+        return math.log(self.cost_per_step(batch_size) * (1 + self.critical / batch_size))
 
-    def predict(
-        self, points: Sequence[tuple[int, float]], believing: bool = False
-    ) -> list[tuple[float, float]]:
-        """(mean, standard deviation) of log cost at (batch size, learning rate) pairs.
-
-        Args:
-            points: The pairs.
-            believing: Whether runs under way are taken to arrive as predicted.
-        """
-        surface = self._believed if believing else self.surface
-        mean, sd = surface.predict(
+    def predict(self, points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+        """(mean, standard deviation) of log cost at (batch size, learning rate) pairs."""
+        mean, sd = self.surface.predict(
             [(self._octaves(b), self.rate_octaves(b, rate)) for b, rate in points]
         )
         return [

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.arms import Arm, Situation, make_arms, micro_batch_limit, stage_fits
-from rightbatch.decide.planning.learning import next_training_probe
 from rightbatch.decide.planning.limits import TimeLeft
 from rightbatch.decide.planning.memory import next_memory_probe
 from rightbatch.decide.planning.noise import next_noise_probe
-from rightbatch.decide.planning.racing import next_racing_probe
+from rightbatch.decide.planning.racing import next_training_probe
 from rightbatch.decide.planning.side_by_side import promised_seconds, side_by_side
 from rightbatch.decide.planning.speed import next_speed_probe
 from rightbatch.records import (
@@ -157,11 +156,9 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     arms = make_arms(now, fits, now.settings.objective)
     micro = micro_batch_limit(replace(fits, memory=memory), now.facts)
     share = 1 / max(1, len(arms))
-    raced = now.settings.learning_rate == "rule"
-    next_probe = next_racing_probe if raced else next_training_probe
     for arm in sorted(arms, key=_trained):
         time_left = _time_left(now, arm, left, share, free)
-        probe = next_probe(now, arm, micro, time_left, deadline)
+        probe = next_training_probe(now, arm, micro, time_left, deadline)
         if probe is not None:
             asked = probe.max_seconds + time_left.overhead
             patience = _patience(left, _RUN_PATIENCE * asked, deadline)

@@ -2,22 +2,24 @@
 
 `next_move` is a pure function of what is known. Step times come first, from the cheap end. The
 batch size that looks cheapest is trained until it arrives; if it stalls, one at a quarter of its
-size is raced against it. A single model is then there, and all that a `one-off` wants. A
-`recurring` workload goes on with the batch sizes next to the best: a run goes on for as long as
-the knowledge gradient of its arrival is worth the time still to go, compared with the fastest run
-at the deepest level both reached; a winner that one lucky seed may have put ahead is run once
+size is raced against it. Where learning rates are to be found too, short looks at some come before.
+A single model is then there, and all that a `one-off` wants. A `recurring` workload goes on with
+the batch sizes next to the best, and with learning rates beside its own: a run goes on for as long
+as the knowledge gradient of its arrival is worth the time still to go, compared with the fastest
+run at the deepest level both reached; a winner that one lucky seed may have put ahead is run once
 more. Step times are those of runs just begun, which may go on. Runs pause and go on at no cost, as
 in freeze-thaw Bayesian optimisation (Swersky, Snoek and Adams 2014).
 """
 
 import math
 import sys
-from collections.abc import Sequence
 from typing import Literal
 
 from rightbatch.decide.planning.race_belief import Belief
+from rightbatch.decide.planning.race_looks import leading_octaves, next_look
 from rightbatch.decide.planning.race_state import (
     FIRST_STEPS,
+    Candidate,
     Choose,
     Move,
     Race,
@@ -31,12 +33,14 @@ from rightbatch.records import Decision, DecisionKind
 
 Mode = Literal["recurring", "one-off"]
 
-_CHUNK = 0.1
-"""A run goes on by a tenth: of its own time before any arrived, of the best time after."""
 _STRIDE = 4.1
 """Batch sizes are timed two octaves apart."""
-_NEIGHBOUR = 2.1
-"""Batch sizes up to one octave from the best, and those next to it, are raced against it."""
+_OCTAVE = math.log2(2.1)
+"""Batch sizes and learning rates up to one octave from the best, and the batch sizes next to it,
+are raced against it."""
+_IN_TIME = 0.5
+"""A run goes on only where there is time for this share of what it should still take: one that gets
+half the way can be compared."""
 
 
 def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
@@ -56,10 +60,22 @@ def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
         return _choose("choose_untrained", race.batch_sizes[0])
     belief = Belief(race, tuning)
     if belief.reference is None:
-        return _towards_the_first(race, belief, tuning)
+        return _first(race, belief, tuning)
     if mode == "one-off":
-        return _choose("choose_first", belief.best, verdicts(race, belief))
+        return _choose("choose_first", belief.best.batch_size, verdicts(race, belief))
     return _race_on(race, belief, belief.reference, tuning)
+
+
+def _first(race: Race, belief: Belief, tuning: Tuning) -> Move:
+    """Before any run has arrived: which learning rate, then which batch size."""
+    if len(race.octaves) == 1:
+        return _towards_the_first(race, belief, race.octaves[0], tuning)
+    ruled = [Candidate(size) for size in race.batch_sizes]
+    size = race.runs[0].batch_size if race.runs else min(ruled, key=belief.log_seconds).batch_size
+    look = next_look(race, size, tuning)
+    if look is not None:
+        return look
+    return _towards_the_first(race, belief, leading_octaves(race, size, tuning), tuning)
 
 
 def _next_to_time(race: Race, tuning: Tuning) -> int | None:
@@ -80,98 +96,146 @@ def _next_to_time(race: Race, tuning: Tuning) -> int | None:
     return near[-1] if near else next(iter(larger), None)
 
 
-def _towards_the_first(race: Race, belief: Belief, tuning: Tuning) -> Move:
+def _towards_the_first(race: Race, belief: Belief, octaves: float, tuning: Tuning) -> Move:
     """Before any run has arrived: the cheapest by what is known, and what to do if it stalls."""
-    begun = [run for run in race.runs if run.steps > FIRST_STEPS]
+    alike = [run for run in race.runs if run.octaves == octaves and not run.going]
+    begun = [run for run in alike if run.steps > FIRST_STEPS and not run.diverged]
     raced = sorted(begun, key=lambda run: -run.batch_size)
     if not raced:
-        return _train(race, FIRST_STEPS, Decision("begin", belief.best))
+        return _begin(race, belief, octaves)
     leader = raced[0]
     for run in raced[1:]:
         if _level(run, race) is not None and not _ahead(leader, run, race):
             leader = run
     last = raced[-1]
     if last is not leader and not last.ended and last.seconds < leader.seconds:
-        return _train(
-            race, _longer(last), Decision("challenge", last.batch_size, leader.batch_size)
-        )
+        return _train(race, last.candidate, _longer(last, tuning), "challenge", leader.candidate)
     factor = tuning.stall * 2 ** (len(raced) - 1)
     stalls_at = _stalls_at(leader, race, factor)
     if not leader.ended and leader.steps < stalls_at:
         steady = leader is last and _level(leader, race) is not None  # no other goes on before
-        limit = stalls_at if steady else min(_longer(leader), stalls_at)
-        return _train(race, limit, Decision("carry_on", leader.batch_size))
-    return _instead_of(leader, raced, race, belief)
+        limit = stalls_at if steady else min(_longer(leader, tuning), stalls_at)
+        return _train(race, leader.candidate, limit, "carry_on")
+    return _instead_of(leader, raced, race, belief, tuning)
 
 
-def _instead_of(leader: RaceRun, raced: list[RaceRun], race: Race, belief: Belief) -> Move:
+def _begin(race: Race, belief: Belief, octaves: float) -> Move:
+    """The first run at a learning rate, at the batch size that is cheapest by what is known."""
+    alike = [each for each in belief.candidates if each.octaves == octaves]
+    able = [each for each in alike if _can_train(race, each)]
+    if not able:
+        return _choose("choose_untrained", belief.best.batch_size)
+    chosen = min(able, key=belief.log_seconds)
+    if octaves == 0.0:
+        return _train(race, chosen, FIRST_STEPS, "begin")
+    return _train(race, chosen, FIRST_STEPS, "settle", Candidate(chosen.batch_size))
+
+
+def _instead_of(
+    leader: RaceRun, raced: list[RaceRun], race: Race, belief: Belief, tuning: Tuning
+) -> Move:
     """A batch size to try in place of one that stalled or was given up at its longest."""
     tried = {run.batch_size for run in raced}
-    untried = [size for size in race.batch_sizes if size not in tried]
-    smaller = [size for size in untried if size <= min(tried) / 2]
+    untried = [
+        candidate
+        for size in race.batch_sizes
+        if size not in tried and _can_train(race, candidate := Candidate(size, leader.octaves))
+    ]
+    smaller = [each for each in untried if each.batch_size <= min(tried) / 2]
     if smaller:
-        quarter = [size for size in smaller if size <= min(tried) / 3.9]
-        size = smaller[-1] if leader.ended or not quarter else quarter[-1]
-        return _train(race, FIRST_STEPS + 1, Decision("challenge", size, leader.batch_size))
+        quarter = [each for each in smaller if each.batch_size <= min(tried) / 3.9]
+        chosen = smaller[-1] if leader.ended or not quarter else quarter[-1]
+        return _train(race, chosen, FIRST_STEPS + 1, "challenge", leader.candidate)
     going = [run for run in raced if not run.ended]
     if going:
         run = min(going, key=lambda run: run.seconds)
-        return _train(race, _longer(run), Decision("return", run.batch_size))
+        return _train(race, run.candidate, _longer(run, tuning), "return")
     if untried:
-        size = min(untried, key=belief.log_seconds)
-        return _train(race, FIRST_STEPS + 1, Decision("try", size, leader.batch_size))
-    return _choose("choose_untrained", belief.best)
+        chosen = min(untried, key=belief.log_seconds)
+        return _train(race, chosen, FIRST_STEPS + 1, "try", leader.candidate)
+    return _choose("choose_untrained", belief.best.batch_size)
 
 
 def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> Move:
-    """After a first arrival: the batch size whose arrival is worth most for its time."""
+    """After a first arrival: the candidate whose arrival is worth most for its time."""
     best = belief.best
-    near = _neighbours(best, race.batch_sizes)
-    worth: dict[int, float] = {}
-    for size in race.batch_sizes:
-        run = _open(race, size)
-        done = 0.0 if run is None else run.seconds / reference.seconds
+    worth: dict[Candidate, float] = {}
+    for candidate in _neighbours(best, race):
+        run = _open(race, candidate)
         given_up = run is not None and belief.given_up(run)
-        if size not in near or given_up or (run is None and size in race.exhausted):
+        if given_up or (run is None and not race.may_begin(candidate)):
             continue
-        expected = math.exp(min(0.0, belief.log_seconds(size) - belief.log_seconds(best)))
-        worth[size] = belief.gain(size) / max(expected - done, _CHUNK)
-    size = max(worth, key=worth.__getitem__, default=best)
-    if worth.get(size, 0.0) < tuning.worth:
-        return _choose("choose", best, verdicts(race, belief))
-    run = _open(race, size)
-    chunk = math.ceil(_CHUNK * reference.seconds / belief.step_seconds[size])
+        done = 0.0 if run is None else run.seconds / reference.seconds
+        expected = math.exp(min(0.0, belief.log_seconds(candidate) - belief.log_seconds(best)))
+        to_go = max(expected - done, tuning.chunk)
+        if _in_time(race, candidate, to_go * reference.seconds):
+            worth[candidate] = belief.gain(candidate) / to_go
+    going = {run.candidate for run in race.runs if run.going}
+    others = [each for each in worth if each not in going and worth[each] >= tuning.worth]
+    chosen = max(others or worth, key=worth.__getitem__, default=best)
+    if worth.get(chosen, 0.0) < tuning.worth:
+        return _choose("choose", best.batch_size, verdicts(race, belief))
+    run = _open(race, chosen)
+    chunk = math.ceil(tuning.chunk * reference.seconds / belief.step_seconds[chosen.batch_size])
     limit = max(FIRST_STEPS, chunk + (0 if run is None else run.steps))
-    return _train(race, limit, Decision("race" if size != best else "repeat", size, best))
+    return _train(race, chosen, limit, "race" if chosen != best else "repeat", best)
 
 
-def _neighbours(best: int, sizes: Sequence[int]) -> set[int]:
-    """The best batch size, those next to it, and all within one octave."""
-    at = sizes.index(best)
-    octave = {size for size in sizes if max(size / best, best / size) <= _NEIGHBOUR}
-    return octave | set(sizes[max(0, at - 1) : at + 2])
+def _in_time(race: Race, candidate: Candidate, seconds: float) -> bool:
+    """Whether there is time for a good part of what a run still takes."""
+    if race.steps_left is None:
+        return True
+    size = candidate.batch_size
+    return race.steps_left[size] >= _IN_TIME * seconds / race.step_seconds[size]
 
 
-def _train(race: Race, limit: int, decision: Decision) -> Train:
-    """Go on with the open run at the decision's batch size, else begin one."""
-    size = decision.batch_size
-    run = _open(race, size)
-    if run is None:
-        return Train(size, None, limit, decision)
-    return Train(size, run.number, max(limit, run.steps + 1), decision)
+def _neighbours(best: Candidate, race: Race) -> list[Candidate]:
+    """The best, the batch sizes next to it and all within one octave, and its learning rates so."""
+    at, sizes = race.batch_sizes.index(best.batch_size), race.batch_sizes
+    near = {size for size in sizes if Candidate(size).apart(Candidate(best.batch_size)) <= _OCTAVE}
+    near |= set(sizes[max(0, at - 1) : at + 2])
+    beside = {Candidate(size, best.octaves) for size in near}
+    rates = [each for each in race.octaves if abs(each - best.octaves) <= _OCTAVE]
+    return sorted(beside.union(Candidate(best.batch_size, each) for each in rates))
+
+
+def _train(
+    race: Race,
+    candidate: Candidate,
+    limit: int,
+    kind: DecisionKind,
+    against: Candidate | None = None,
+) -> Train:
+    """Go on with the open run of a candidate, else begin one."""
+    run = _open(race, candidate)
+    other = None if against is None else against.batch_size
+    return Train(
+        candidate.batch_size,
+        None if run is None else run.number,
+        limit if run is None else max(limit, run.steps + 1),
+        Decision(kind, candidate.batch_size, other),
+        candidate.octaves,
+        0.0 if against is None else against.octaves,
+    )
 
 
 def _choose(kind: DecisionKind, size: int, told: tuple[Decision, ...] = ()) -> Choose:
     return Choose(size, (*told, Decision(kind, size)))
 
 
-def _open(race: Race, size: int) -> RaceRun | None:
-    """The run at a batch size that can go on."""
-    return next((run for run in race.runs if run.batch_size == size and not run.ended), None)
+def _open(race: Race, candidate: Candidate) -> RaceRun | None:
+    """The run of a candidate that can go on."""
+    alike = (run for run in race.runs if run.candidate == candidate)
+    return next((run for run in alike if not run.ended and not run.going), None)
 
 
-def _longer(run: RaceRun) -> int:
-    return math.ceil(run.steps * (1 + _CHUNK))
+def _can_train(race: Race, candidate: Candidate) -> bool:
+    """Whether a run of a candidate can go on or begin."""
+    return _open(race, candidate) is not None or race.may_begin(candidate)
+
+
+def _longer(run: RaceRun, tuning: Tuning) -> int:
+    return math.ceil(run.steps * (1 + tuning.chunk))
 
 
 def _level(run: RaceRun, race: Race) -> float | None:

@@ -6,7 +6,14 @@ from functools import cached_property
 from itertools import pairwise
 from statistics import fmean, median
 
-from rightbatch.decide.planning.race_state import Race, RaceRun, Tuning, improvements, step_at
+from rightbatch.decide.planning.race_state import (
+    Candidate,
+    Race,
+    RaceRun,
+    Tuning,
+    improvements,
+    step_at,
+)
 from rightbatch.science.relative_cost import CostPosterior, CostSeen
 from rightbatch.science.response import expected_improvement, truncated_normal
 
@@ -15,6 +22,8 @@ _APART = 0.2
 _ALMOST_THERE = 0.999
 _NEAR = 0.9
 """The last tenth of the progress shows how flat a curve ends."""
+_DIVERGED = 0.7
+"""A run that diverges counts as one twice as long as the fastest, give or take a factor two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +53,51 @@ class Belief:
         self._race = race
         self._tuning = tuning
         self._arrived = [run for run in race.runs if run.arrived]
+        self._paths = {run.number: improvements(run.levels, race.goal) for run in race.runs}
+        self._compared: dict[int, list[Comparison]] = {}
         self.reference = min(self._arrived, key=lambda run: run.seconds, default=None)
         self.step_seconds = _step_seconds(race)
+        self.candidates = race.candidates
+        self._index = {candidate: i for i, candidate in enumerate(self.candidates)}
         seen = [told for run in race.runs if (told := self._seen(run)) is not None]
+        posterior = self._posterior(seen)
+        self._log_seconds = {
+            candidate: float(posterior.mean[i])
+            + math.log(self.step_seconds[candidate.batch_size] / candidate.batch_size)
+            for i, candidate in enumerate(self.candidates)
+        }
+        going = {self._index[run.candidate] for run in race.runs if run.going}
+        if going:
+            seen += [CostSeen(i, float(posterior.mean[i])) for i in going]
+            posterior = self._posterior(seen)
+        self._covariance = posterior.covariance
+        """Runs under way are believed to arrive as predicted: what they will tell is not looked for
+        again (the kriging believer; Ginsbourger, Le Riche and Carraro 2010)."""
+
+    def _posterior(self, seen: list[CostSeen]) -> CostPosterior:
+        race = self._race
         scales = [level.noise_scale for run in race.runs for level in run.levels]
         known = [scale for scale in scales if scale]
-        self._posterior = CostPosterior(
-            race.batch_sizes,
+        return CostPosterior(
+            [candidate.batch_size for candidate in self.candidates],
             seen,
             race.examples_per_epoch,
             median(known) if known else race.noise_scale,
-            tuning.prior,
+            self._tuning.prior,
+            [candidate.octaves for candidate in self.candidates],
+            race.present,
         )
-        self._log_seconds = {
-            size: float(self._posterior.mean[i]) + math.log(self.step_seconds[size] / size)
-            for i, size in enumerate(race.batch_sizes)
-        }
 
     @property
-    def best(self) -> int:
-        """The batch size with the least expected log time; of those that arrived, if any did."""
-        return min(self._sure or self._race.batch_sizes, key=self.log_seconds)
+    def best(self) -> Candidate:
+        """The candidate with the least expected log time; of those that arrived, if any did."""
+        return min(sorted(self._sure) or self.candidates, key=self.log_seconds)
 
     @cached_property
-    def _sure(self) -> set[int]:
-        """The sizes that arrived; only those no other seed of which was given up, if any."""
-        there = {run.batch_size for run in self._arrived}
-        doubtful = {run.batch_size for run in self._race.runs if self.given_up(run)}
+    def _sure(self) -> set[Candidate]:
+        """Those that arrived; only those no other seed of which was given up, if any."""
+        there = {run.candidate for run in self._arrived}
+        doubtful = {run.candidate for run in self._race.runs if self.given_up(run)}
         return there - doubtful or there
 
     def given_up(self, run: RaceRun) -> bool:
@@ -85,31 +112,31 @@ class Belief:
         late = self._late(run)
         return bool(told) and late is not None and late.log_steps > told[-1].log_steps
 
-    def log_seconds(self, size: int) -> float:
+    def log_seconds(self, candidate: Candidate) -> float:
         """Expected log time to the target, up to a constant before any run arrived."""
-        return self._log_seconds[size]
+        return self._log_seconds[candidate]
 
-    def gain(self, size: int) -> float:
-        """Knowledge gradient of one more arrival at a size: expected fall of the least log time.
+    def gain(self, candidate: Candidate) -> float:
+        """Knowledge gradient of one more arrival: expected fall of the least log time.
 
-        Frazier, Powell and Dayanik 2009, with only the best size and the one asked about.
+        Frazier, Powell and Dayanik 2009, with only the best candidate and the one asked about.
         """
         rivals = self._sure - {self.best}
-        if size == self.best and not rivals:
+        if candidate == self.best and not rivals:
             return 0.0
-        other = min(rivals, key=self.log_seconds) if size == self.best else size
-        i, j, b = (self._race.batch_sizes.index(s) for s in (size, other, self.best))
-        cov = self._posterior.covariance
+        other = min(sorted(rivals), key=self.log_seconds) if candidate == self.best else candidate
+        i, j, b = (self._index[each] for each in (candidate, other, self.best))
+        cov = self._covariance
         sd = abs(cov[i, j] - cov[i, b]) / math.sqrt(cov[i, i] + self._tuning.prior.seed_sd**2)
         gap = self.log_seconds(self.best) - self.log_seconds(other)
         gain = expected_improvement(gap, float(sd))
-        return max(gain, self._confirmation(other)) if size == self.best else gain
+        return max(gain, self._confirmation(other)) if candidate == self.best else gain
 
-    def _confirmation(self, other: int) -> float:
-        """What another seed of the best size is worth where one lucky run put it ahead."""
+    def _confirmation(self, other: Candidate) -> float:
+        """What another seed of the best is worth where one lucky run put it ahead."""
         times = {
-            size: [run.seconds for run in self._arrived if run.batch_size == size]
-            for size in (self.best, other)
+            each: [run.seconds for run in self._arrived if run.candidate == each]
+            for each in (self.best, other)
         }
         if len(times[self.best]) > 1:
             return 0.0
@@ -120,14 +147,18 @@ class Belief:
         """The run next to the reference at levels well apart, from the first to the deepest."""
         if self.reference is None:
             return []
-        goal = self._race.goal
-        path = improvements(self.reference.levels, goal)
+        if run.number not in self._compared:
+            self._compared[run.number] = self._compare(run, self.reference)
+        return self._compared[run.number]
+
+    def _compare(self, run: RaceRun, reference: RaceRun) -> list[Comparison]:
+        path = self._paths[reference.number]
         told: list[Comparison] = []
-        for level, step in improvements(run.levels, goal):
-            at = step_at(path, level, goal)
+        for level, step in self._paths[run.number]:
+            at = step_at(path, level, self._race.goal)
             if at is None:
                 break
-            told.append(Comparison(level, at / self.reference.steps, math.log(step / at)))
+            told.append(Comparison(level, at / reference.steps, math.log(step / at)))
         apart = told[:1]
         for comparison in told[1:]:
             if math.log(comparison.way / apart[-1].way) > _APART:
@@ -140,9 +171,9 @@ class Belief:
         total = self._tuning.drift_weight * self._tuning.drift_sd**2
         count = self._tuning.drift_weight
         for run in self._race.runs:
-            if self.reference is None or run.batch_size == self.reference.batch_size:
+            if self.reference is None or run.candidate == self.reference.candidate:
                 continue
-            octaves = math.log2(run.batch_size / self.reference.batch_size)
+            octaves = run.candidate.apart(self.reference.candidate)
             told = self.comparisons(run)
             for before, after in pairwise(told):
                 if after.way > before.way:
@@ -152,14 +183,17 @@ class Belief:
         return math.sqrt(total / count)
 
     def _seen(self, run: RaceRun) -> CostSeen | None:
-        """What a run tells of the examples to the target at its batch size."""
-        index = self._race.batch_sizes.index(run.batch_size)
+        """What a run tells of the examples to the target of its candidate."""
+        index = self._index[run.candidate]
         if run.arrived:
             return CostSeen(index, math.log(run.steps * run.batch_size))
+        if run.diverged and self.reference is not None:
+            examples = self.reference.seconds / run.step_seconds * run.batch_size
+            return CostSeen(index, math.log(examples) + _DIVERGED, _DIVERGED)
         told = self.comparisons(run)
         if self.reference is None or not told:
             return None
-        octaves = abs(math.log2(run.batch_size / self.reference.batch_size))
+        octaves = run.candidate.apart(self.reference.candidate)
         drift_sd = self._drift_sd * octaves
         log_steps, way, variance = told[-1].log_steps, min(told[-1].way, _ALMOST_THERE), 0.0
         late = self._late(run)
@@ -178,7 +212,7 @@ class Belief:
         """
         if self.reference is None:
             return 0.0
-        path = improvements(self.reference.levels, self._race.goal)
+        path = self._paths[self.reference.number]
         (first, _), (last, end) = path[0], path[-1]
         near = step_at(path, first + _NEAR * (last - first), self._race.goal)
         return self._tuning.flat_sd * math.log(end / near) if near else 0.0
@@ -189,12 +223,12 @@ class Belief:
         A run is evaluated now and then only, so one mean time between its levels is allowed for.
         """
         goal = self._race.goal
-        path = improvements(run.levels, goal)
+        path = self._paths[run.number]
         if self.reference is None or not path:
             return None
         best, step = path[-1]
         steps = run.steps - step / len(path)
-        for level, at in improvements(self.reference.levels, goal):
+        for level, at in self._paths[self.reference.number]:
             if goal.better(level, best):
                 way = at / self.reference.steps
                 return Comparison(level, way, math.log(steps / at)) if steps > 0 else None

@@ -1,15 +1,33 @@
 """What the planner of a race is told, and what it asks for."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rightbatch.records import Decision, Goal, RecordedLevel
-from rightbatch.science.convergence import steps_to_target
 from rightbatch.science.relative_cost import CostPrior
 
 FIRST_STEPS = 20
 """Steps of a run that is begun only to see how long they take."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Candidate:
+    """A batch size and its learning rate.
+
+    Attributes:
+        batch_size: Examples per update.
+        octaves: Octaves of the learning rate from what the scaling rule proposes.
+    """
+
+    batch_size: int
+    octaves: float = 0.0
+
+    def apart(self, other: "Candidate") -> float:
+        """Octaves from another candidate, batch size and learning rate taken together."""
+        sizes = abs(math.log2(self.batch_size / other.batch_size))
+        return sizes + abs(self.octaves - other.octaves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +42,9 @@ class RaceRun:
         levels: Its evaluations so far.
         arrived: Whether it reached the target, where it stops.
         ended: Whether it stopped for good: at the target, or after the longest run allowed.
+        octaves: Octaves of its learning rate from what the scaling rule proposes.
+        diverged: Whether its training diverged.
+        going: Whether it is under way.
     """
 
     number: int
@@ -33,6 +54,14 @@ class RaceRun:
     levels: tuple[RecordedLevel, ...]
     arrived: bool
     ended: bool
+    octaves: float = 0.0
+    diverged: bool = False
+    going: bool = False
+
+    @property
+    def candidate(self) -> Candidate:
+        """What it trains with."""
+        return Candidate(self.batch_size, self.octaves)
 
     @property
     def seconds(self) -> float:
@@ -53,6 +82,10 @@ class Race:
         exhausted: Batch sizes at which no other run can be had.
         noise_scale: Gradient noise scale to expect on the way, in examples, where the runs do not
             record it; None if unknown.
+        octaves: Learning rates to consider, in octaves from what the scaling rule proposes.
+        ceilings: Octaves at and above which training diverges, by batch size.
+        present: The batch size that the scaling rule starts from; None where that is of no use.
+        steps_left: Steps for which there is time, by batch size; None where time is no matter.
     """
 
     goal: Goal
@@ -62,6 +95,29 @@ class Race:
     runs: tuple[RaceRun, ...] = ()
     exhausted: frozenset[int] = frozenset()
     noise_scale: float | None = None
+    octaves: tuple[float, ...] = (0.0,)
+    ceilings: dict[int, float] = field(default_factory=dict)
+    present: int | None = None
+    steps_left: dict[int, float] | None = None
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Ascending: all batch sizes at a learning rate tried, all learning rates at a size tried.
+
+        The rule's own learning rate counts as tried.
+        """
+        sizes = {run.batch_size for run in self.runs}
+        octaves = {0.0, *(run.octaves for run in self.runs)}
+        return [
+            Candidate(size, each)
+            for size in self.batch_sizes
+            for each in sorted(octaves.union(self.octaves if size in sizes else ()))
+        ]
+
+    def may_begin(self, candidate: Candidate) -> bool:
+        """Whether another run of a candidate can be had."""
+        size = candidate.batch_size
+        return size not in self.exhausted and candidate.octaves < self.ceilings.get(size, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +130,8 @@ class Tuning:
         drift_sd: Standard deviation, one octave of batch size apart, of the log ratio of two runs
             at 1/e of the way about that at its end; it goes with √(-log way).
         drift_weight: Comparisons that this is worth before any is made.
+        chunk: A run goes on by so much of its own time before any arrived, of the best time after.
+        look: Share of the time that a first look at a learning rate may take.
         stall: A run stalls when it is so many times as long as at its last improvement.
         patience: A raced run is given up at so many times the best known time.
         knee: Log throughput that an octave of batch size must add for larger ones to be timed.
@@ -85,6 +143,8 @@ class Tuning:
     worth: float = 0.022
     drift_sd: float = 0.1
     drift_weight: float = 1.0
+    chunk: float = 0.1
+    look: float = 0.07
     stall: float = 2.5
     patience: float = 1.2
     knee: float = 0.025
@@ -94,12 +154,18 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Train up to `limit` steps: the run of that number, or a new one where it is None."""
+    """Train up to `limit` steps: the run of that number, or a new one where it is None.
+
+    The learning rate is so many octaves from the scaling rule's, and that of the run it is raced
+    against `against_octaves`.
+    """
 
     batch_size: int
     run: int | None
     limit: int
     decision: Decision
+    octaves: float = 0.0
+    against_octaves: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +197,12 @@ def improvements(levels: Sequence[RecordedLevel], goal: Goal) -> list[tuple[floa
 
 def step_at(path: Sequence[tuple[float, int]], metric: float, goal: Goal) -> float | None:
     """Steps after which a path of improvements first met a metric, interpolated; None if never."""
-    return steps_to_target(
-        [step for _, step in path], [level for level, _ in path], metric, goal.direction
-    )
+    sign = 1.0 if goal.direction == "max" else -1.0
+    at = bisect_left(path, sign * metric, key=lambda point: sign * point[0])
+    if at == len(path):
+        return None
+    level, step = path[at]
+    before, earlier = path[max(0, at - 1)]
+    if at == 0 or not math.isfinite(before):
+        return float(step)
+    return earlier + (metric - before) / (level - before) * (step - earlier)

@@ -1,130 +1,150 @@
-"""The learning stage as a race: learning rates go with the batch size, so only sizes are raced.
+"""The learning stage: the race that replays play, over a study's own trials.
 
-The race is the one that replays play (`race.next_move`). A study's trials are told to it as runs,
-and what it asks for becomes a probe.
+`race.next_move` says what to train; this makes a probe of it.
 """
 
-from collections.abc import Sequence
+import math
+from dataclasses import replace
+from itertools import count
 
 from rightbatch.decide.advice.arms import Arm, Situation
-from rightbatch.decide.advice.evidence import Run, of_kind
-from rightbatch.decide.planning.going_on import unused_seed
-from rightbatch.decide.planning.limits import TimeLeft
-from rightbatch.decide.planning.race import next_move
-from rightbatch.decide.planning.race_state import Choose, Race, RaceRun, Train, Tuning
-from rightbatch.records import (
-    Goal,
-    RecordedLevel,
-    Status,
-    TrainingProbe,
-    TrainingResult,
-    Trial,
+from rightbatch.decide.advice.evidence import of_kind
+from rightbatch.decide.planning.asked import AMPLE, asked_for, runs_left
+from rightbatch.decide.planning.limits import (
+    FIRST_SHARE,
+    TimeLeft,
+    allowed,
+    milestones,
+    whole_run,
 )
+from rightbatch.decide.planning.race import Mode, next_move
+from rightbatch.decide.planning.race_state import Choose, Move, Race, Train, Tuning
+from rightbatch.decide.planning.telling import race_of
+from rightbatch.records import Decision, TrainingProbe
 from rightbatch.science.evaluations import evaluated_step
+from rightbatch.science.relative_cost import CostPrior
 
-_IN_TIME = 0.5
-"""Once a run arrived, another goes on only where the time left holds this share of what it would
-still take to be as long: one that gets half the way can be compared."""
 _SLOWER = 4.0
 """A trial may take so many times what its run's steps, all of them since a process that is gone
 starts anew, should take as they were timed."""
+_WORTH = 0.05
+_WORTH_AT_MOST = 0.0005
+"""Where learning rates are searched the time given is used: all that is left of it is worth 5% of
+the cost, and a run the share of that which it takes; 0.05% for one run is always worth its time."""
+_PATIENCE_WHEN_AMPLE = 2.5
+"""Patience where runs are cheap: those given up make seeds look more alike than they are."""
+_PRIOR = CostPrior(critical_sd=2.0)
+"""The noise scale of the study tells more of its critical batch size than examples per epoch do."""
+_PIECE = 0.2
+"""A run goes on by this share of the best time, or by what a trial takes beside training."""
 
 
-def next_racing_probe(
+def next_training_probe(
     now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
 ) -> TrainingProbe | None:
     """What the race asks for; None once it has chosen, or where the time left is too short."""
     if left.for_one_run <= 0:
         return None
-    race, runs = _race(now, arm)
+    race, probes = race_of(now, arm, left)
     if not race.batch_sizes:
         return None
-    move = next_move(race, "one-off" if now.settings.one_off else "recurring", Tuning())
-    if isinstance(move, Choose) or not _in_time(race, move, arm, left):
+    move = _move(now, arm, race, left)
+    if isinstance(move, Choose):
         return None
-    size, rate = move.batch_size, arm.model.rule(move.batch_size)
-    seed = unused_seed(now.trials, arm.model, (size, rate), now.settings.seed)
-    if move.run is not None:
-        rate, seed = runs[move.run].probe.learning_rate, runs[move.run].probe.seed
-    limit = evaluated_step(move.limit, size, now.facts.train_examples)
-    return TrainingProbe(
+    size = move.batch_size
+    rate = arm.model.rule(size) * 2**move.octaves
+    if move.run is None:
+        seed = _unused_seed(now, arm, size, rate)
+    else:
+        rate, seed = probes[move.run].learning_rate, probes[move.run].seed
+    probe = TrainingProbe(
         optimizer=arm.optimizer.name,
         batch_size=size,
         micro_batch_size=min(size, micro_batch_size),
         learning_rate=rate,
         seed=seed,
-        max_steps=limit,
-        max_seconds=min(left.for_one_run, _SLOWER * limit * arm.seconds(size)),
+        max_steps=evaluated_step(move.limit, size, now.facts.train_examples),
+        max_seconds=left.for_one_run,
         seconds_limit=deadline,
-        pause=True,
-        decision=move.decision,
+        pause=arm.model.goal.target is not None,
+        decision=_with_rates(move, arm, rate, len(race.octaves) > 1),
+    )
+    return _limited(probe, arm, now.facts.train_examples)
+
+
+def _move(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Move:
+    """What the race asks for, or the user; where rates are searched, for the time that is given."""
+    mode: Mode = "one-off" if now.settings.one_off else "recurring"
+    if now.settings.learning_rate == "rule":
+        return next_move(race, mode, Tuning())
+    asked = asked_for(now, arm, race)
+    if asked is not None:
+        return asked
+    tuning = _tuning(arm, race, left)
+    fastest = min((run.seconds for run in race.runs if run.arrived), default=math.inf)
+    runs = tuple(
+        replace(run, ended=run.ended or run.seconds > tuning.patience * fastest)
+        for run in race.runs
+    )
+    return next_move(replace(race, runs=runs), mode, tuning)
+
+
+def _tuning(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
+    """The race's constants for a study: how much a run is worth, and in what pieces it goes on."""
+    patience = allowed(arm.model)
+    reference = min(
+        (run for run in race.runs if run.arrived), key=lambda run: run.seconds, default=None
+    )
+    if reference is None:
+        return Tuning(patience=patience, prior=_PRIOR)
+    runs = runs_left(race, reference)
+    if runs > AMPLE:
+        patience = _PATIENCE_WHEN_AMPLE
+    if arm.model.goal.target is None:
+        piece = patience
+    else:
+        seconds = reference.steps * arm.seconds(reference.batch_size)
+        piece = min(patience, max(_PIECE, left.overhead / seconds))
+    worth = min(_WORTH_AT_MOST, _WORTH / runs)
+    return Tuning(worth=worth, patience=patience, chunk=piece, prior=_PRIOR)
+
+
+def _with_rates(move: Train, arm: Arm, rate: float, searched: bool) -> Decision:
+    """The decision with learning rates, where the race looks for them."""
+    told = move.decision
+    against = told.against
+    if math.isnan(rate) or not searched:
+        return told
+    return replace(
+        told,
+        learning_rate=rate,
+        against_rate=None if against is None else arm.model.rule(against) * 2**move.against_octaves,
     )
 
 
-def _race(now: Situation, arm: Arm) -> tuple[Race, list[Run]]:
-    """The race so far, and its runs in order.
-
-    A batch size at which a run was lost (out of memory, killed) or diverged is asked for no more;
-    where none arrived there either, it is no candidate.
-    """
-    failed = _failed(now.trials, arm.optimizer.name)
-    arrived = {run.probe.batch_size for run in arm.model.runs if _arrived(run, arm.model.goal)}
-    sizes = tuple(size for size in now.sizes if size in arrived or size not in failed)
-    runs = [run for run in arm.model.runs if run.probe.batch_size in sizes]
-    cost = arm.model.cost_per_step
-    race = Race(
-        goal=arm.model.goal,
-        batch_sizes=sizes,
-        examples_per_epoch=now.facts.train_examples,
-        step_seconds={size: cost(size) for size in sizes},
-        runs=tuple(
-            _told(number, run, arm, failed, now.facts.train_examples)
-            for number, run in enumerate(runs)
-        ),
-        exhausted=frozenset(failed & set(sizes)),
-        noise_scale=arm.model.critical_guess,
-    )
-    return race, runs
-
-
-def _told(number: int, run: Run, arm: Arm, failed: set[int], train_examples: int) -> RaceRun:
-    """A training run as the race sees it: its steps cost what the study's objective says."""
-    size, arrived = run.probe.batch_size, _arrived(run, arm.model.goal)
-    return RaceRun(
-        number=number,
-        batch_size=size,
-        step_seconds=arm.model.cost_per_step(size),
-        steps=run.result.points[-1].step,
-        levels=tuple(
-            RecordedLevel(point.step, point.examples / train_examples, point.metric)
-            for point in run.result.points
-        ),
-        arrived=arrived,
-        ended=arrived or size in failed,
+def _limited(probe: TrainingProbe, arm: Arm, train_examples: int) -> TrainingProbe:
+    """A probe with what it may take; a run that will not wait has all its steps, and milestones."""
+    model, size = arm.model, probe.batch_size
+    if probe.pause:
+        expected = _SLOWER * probe.max_steps * arm.seconds(size)
+        return replace(probe, max_seconds=min(probe.max_seconds, expected))
+    seconds = probe.max_seconds * (1.0 if model.best is not None else FIRST_SHARE)
+    raced = probe.decision is not None and probe.decision.kind in ("race", "repeat")
+    return replace(
+        probe,
+        max_steps=whole_run(arm, size, train_examples),
+        max_seconds=seconds,
+        milestones=milestones(model, size) if raced else (),
     )
 
 
-def _arrived(run: Run, goal: Goal) -> bool:
-    return goal.reached_by(run.result.points[-1].metric)
-
-
-def _failed(trials: Sequence[Trial], optimizer: str) -> set[int]:
-    """Batch sizes with a run that was lost or diverged."""
-    return {
-        probe.batch_size
-        for trial, probe in of_kind(trials, TrainingProbe)
-        if probe.optimizer == optimizer
-        and (
-            trial.outcome.status is Status.DIVERGED
-            or not isinstance(trial.result, TrainingResult)
-            or not trial.result.points
-        )
+def _unused_seed(now: Situation, arm: Arm, size: int, rate: float) -> int:
+    """The first seed that a setting was not trained with, and is not under way with."""
+    probes = [probe for _, probe in of_kind(now.trials, TrainingProbe)]
+    used = {
+        probe.seed
+        for probe in (*probes, *arm.model.under_way)
+        if (probe.optimizer, probe.batch_size, probe.learning_rate)
+        == (arm.optimizer.name, size, rate)
     }
-
-
-def _in_time(race: Race, move: Train, arm: Arm, left: TimeLeft) -> bool:
-    """Whether the run asked for may still tell something."""
-    cheapest = min((run.seconds for run in race.runs if run.arrived), default=0.0)
-    done = 0.0 if move.run is None else race.runs[move.run].seconds
-    steps = (cheapest - done) / race.step_seconds[move.batch_size]
-    return left.for_one_run >= _IN_TIME * steps * arm.seconds(move.batch_size)
+    return next(seed for seed in count(now.settings.seed) if seed not in used)

@@ -1,0 +1,96 @@
+"""Runs that a race would not make: batch sizes that the user named, and the present settings."""
+
+import math
+
+from rightbatch.decide.advice.arms import Arm, Situation
+from rightbatch.decide.planning.limits import FIRST_SHARE
+from rightbatch.decide.planning.race_looks import LOOKS
+from rightbatch.decide.planning.race_state import Candidate, Race, RaceRun, Train
+from rightbatch.records import Decision, DecisionKind
+
+AMPLE = 30
+"""Where the time left holds this many of the best run, runs are also made for the picture: the
+present settings and batch sizes near the best, to their end."""
+_PATIENCE_FOR_THE_PICTURE = 4.0
+"""Times the best run's cost after which such a run is given up."""
+_PATIENCE_FOR_THE_ASKED = 25.0
+"""The same for batch sizes that the user named: their regime is to be seen, not only beaten."""
+_PRESENT_AFFORDED = 10
+"""Elsewhere the present settings are run only where the time left holds so many of the best run."""
+_PRESENT_AT_MOST = math.log(4)
+"""And where they are not expected to cost more than four times the best of those tried."""
+_REACH = 3
+"""Octaves of batch size about the best that the picture shows."""
+
+
+def runs_left(race: Race, reference: RaceRun) -> float:
+    """How often the time left holds a run as long as the fastest that arrived."""
+    left = (race.steps_left or {}).get(reference.batch_size, math.inf)
+    return left / reference.steps
+
+
+def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
+    """The next run for the picture; None where nothing is left to show or time is short."""
+    reference = min(
+        (run for run in race.runs if run.arrived), key=lambda run: run.seconds, default=None
+    )
+    if reference is None and sum(not run.diverged for run in race.runs) < LOOKS:
+        return None
+    tried = {run.batch_size for run in race.runs}
+    untried = [size for size in race.batch_sizes if size not in tried]
+    if now.settings.batch_sizes:
+        return _named(arm, race, untried, reference) if untried else None
+    if reference is None:
+        return None
+    ample = runs_left(race, reference) > AMPLE
+    return _present(now, arm, race, reference, ample) or (
+        _nearby(arm, race, untried, reference) if ample else None
+    )
+
+
+def _named(arm: Arm, race: Race, untried: list[int], reference: RaceRun | None) -> Train:
+    """A batch size that the user named and that no run has tried."""
+    size = min(untried, key=arm.model.prior)
+    left = (race.steps_left or {}).get(size, math.inf)
+    limit = min(FIRST_SHARE, 1 / len(untried)) * left
+    if reference is not None:
+        limit = min(limit, _steps(reference, _PATIENCE_FOR_THE_ASKED, race, size))
+    octaves = 0.0 if reference is None else reference.octaves
+    return _whole("asked", Candidate(size, octaves), limit)
+
+
+def _present(now: Situation, arm: Arm, race: Race, reference: RaceRun, ample: bool) -> Train | None:
+    """The user's present settings, unless tried, ruled out, or likely to be dear."""
+    present = Candidate(now.facts.batch_size)
+    tried = {run.candidate for run in race.runs}
+    if present in tried or present.batch_size not in race.batch_sizes:
+        return None
+    least = min(arm.model.prior(each.batch_size) for each in tried)
+    dear = arm.model.prior(present.batch_size) - least > _PRESENT_AT_MOST
+    short = runs_left(race, reference) < _PRESENT_AFFORDED
+    if not race.may_begin(present) or (not ample and (dear or short)):
+        return None
+    times = _PATIENCE_FOR_THE_PICTURE if ample else 1.0
+    return _whole("compare", present, _steps(reference, times, race, present.batch_size))
+
+
+def _nearby(arm: Arm, race: Race, untried: list[int], reference: RaceRun) -> Train | None:
+    """An untried batch size near the best, at the same distance from the rule's learning rate."""
+    best = Candidate(reference.batch_size)
+    near = [size for size in untried if Candidate(size).apart(best) <= _REACH]
+    if not near:
+        return None
+    size = min(near, key=arm.model.prior)
+    limit = _steps(reference, _PATIENCE_FOR_THE_PICTURE, race, size)
+    told = Decision("race", size, best.batch_size)
+    return Train(size, None, math.ceil(limit), told, reference.octaves, reference.octaves)
+
+
+def _steps(reference: RaceRun, times: float, race: Race, size: int) -> float:
+    """Steps at a batch size that cost so many times the fastest run."""
+    return times * reference.seconds / race.step_seconds[size]
+
+
+def _whole(kind: DecisionKind, candidate: Candidate, limit: float) -> Train:
+    size = candidate.batch_size
+    return Train(size, None, max(1, math.ceil(limit)), Decision(kind, size), candidate.octaves)
