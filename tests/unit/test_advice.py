@@ -232,7 +232,9 @@ def test_time_spent_adds_up(recording):
     assert told.training + told.measuring + told.around == pytest.approx(wall)
     assert told.training == pytest.approx(
         sum(
-            t.result.train_seconds for t in recording.trials if isinstance(t.result, TrainingResult)
+            t.result.train_seconds - t.result.earlier_seconds
+            for t in recording.trials
+            if isinstance(t.result, TrainingResult)
         )
     )
 

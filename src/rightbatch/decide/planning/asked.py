@@ -17,6 +17,8 @@ _PATIENCE_FOR_THE_ASKED = 25.0
 """The same for batch sizes that the user named: their regime is to be seen, not only beaten."""
 _PRESENT_AFFORDED = 10
 """Elsewhere the present settings are run only where the time left holds so many of the best run."""
+_AT_THE_END, _IN_PART = 1.6, 0.5
+"""Or for half the time of the best run when the time left holds no more than so many."""
 _PRESENT_AT_MOST = math.log(4)
 """And where they are not expected to cost more than four times the best of those tried."""
 _REACH = 3
@@ -31,9 +33,7 @@ def runs_left(race: Race, reference: RaceRun) -> float:
 
 def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
     """The next run for the picture; None where nothing is left to show or time is short."""
-    reference = min(
-        (run for run in race.runs if run.arrived), key=lambda run: run.seconds, default=None
-    )
+    reference = _reference(race)
     if reference is None and sum(not run.diverged for run in race.runs) < LOOKS:
         return None
     tried = {run.batch_size for run in race.runs}
@@ -42,10 +42,22 @@ def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
         return _named(arm, race, untried, reference) if untried else None
     if reference is None:
         return None
-    ample = runs_left(race, reference) > AMPLE
-    return _present(now, arm, race, reference, ample) or (
-        _nearby(arm, race, untried, reference) if ample else None
-    )
+    left = runs_left(race, reference)
+    if left > AMPLE:
+        present = _present(now, race, reference, _PATIENCE_FOR_THE_PICTURE)
+        return present or _nearby(arm, race, untried, reference)
+    least = min(arm.model.prior(size) for size in tried)
+    dear = arm.model.prior(now.facts.batch_size) - least > _PRESENT_AT_MOST
+    if dear or _AT_THE_END < left < _PRESENT_AFFORDED:
+        return None
+    times = 1.0 if left >= _PRESENT_AFFORDED else _IN_PART
+    return _present(now, race, reference, min(times, left))
+
+
+def _reference(race: Race) -> RaceRun | None:
+    """The fastest run that arrived."""
+    arrived = (run for run in race.runs if run.arrived)
+    return min(arrived, key=lambda run: run.seconds, default=None)
 
 
 def _named(arm: Arm, race: Race, untried: list[int], reference: RaceRun | None) -> Train:
@@ -59,18 +71,13 @@ def _named(arm: Arm, race: Race, untried: list[int], reference: RaceRun | None) 
     return _whole("asked", Candidate(size, octaves), limit)
 
 
-def _present(now: Situation, arm: Arm, race: Race, reference: RaceRun, ample: bool) -> Train | None:
-    """The user's present settings, unless tried, ruled out, or likely to be dear."""
+def _present(now: Situation, race: Race, reference: RaceRun, times: float) -> Train | None:
+    """The user's present settings for so many times the fastest run, unless tried or ruled out."""
     present = Candidate(now.facts.batch_size)
     tried = {run.candidate for run in race.runs}
-    if present in tried or present.batch_size not in race.batch_sizes:
+    known = present.batch_size in race.batch_sizes
+    if present in tried or not known or not race.may_begin(present):
         return None
-    least = min(arm.model.prior(each.batch_size) for each in tried)
-    dear = arm.model.prior(present.batch_size) - least > _PRESENT_AT_MOST
-    short = runs_left(race, reference) < _PRESENT_AFFORDED
-    if not race.may_begin(present) or (not ample and (dear or short)):
-        return None
-    times = _PATIENCE_FOR_THE_PICTURE if ample else 1.0
     return _whole("compare", present, _steps(reference, times, race, present.batch_size))
 
 

@@ -38,9 +38,6 @@ _STRIDE = 4.1
 _OCTAVE = math.log2(2.1)
 """Batch sizes and learning rates up to one octave from the best, and the batch sizes next to it,
 are raced against it."""
-_IN_TIME = 0.5
-"""A run goes on only where there is time for this share of what it should still take: one that gets
-half the way can be compared."""
 
 
 def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
@@ -168,7 +165,7 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
         done = 0.0 if run is None else run.seconds / reference.seconds
         expected = math.exp(min(0.0, belief.log_seconds(candidate) - belief.log_seconds(best)))
         to_go = max(expected - done, tuning.chunk)
-        if _in_time(race, candidate, to_go * reference.seconds):
+        if _in_time(race, candidate, tuning.in_time * to_go * reference.seconds):
             worth[candidate] = belief.gain(candidate) / to_go
     going = {run.candidate for run in race.runs if run.going}
     others = [each for each in worth if each not in going and worth[each] >= tuning.worth]
@@ -182,11 +179,11 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
 
 
 def _in_time(race: Race, candidate: Candidate, seconds: float) -> bool:
-    """Whether there is time for a good part of what a run still takes."""
+    """Whether there is so much time left."""
     if race.steps_left is None:
         return True
     size = candidate.batch_size
-    return race.steps_left[size] >= _IN_TIME * seconds / race.step_seconds[size]
+    return race.steps_left[size] * race.step_seconds[size] >= seconds
 
 
 def _neighbours(best: Candidate, race: Race) -> list[Candidate]:

@@ -132,6 +132,8 @@ class Tuning:
         drift_weight: Comparisons that this is worth before any is made.
         chunk: A run goes on by so much of its own time before any arrived, of the best time after.
         look: Share of the time that a first look at a learning rate may take.
+        in_time: A run goes on only where there is time for this share of what it should still take:
+            one that gets half the way can be compared.
         stall: A run stalls when it is so many times as long as at its last improvement.
         patience: A raced run is given up at so many times the best known time.
         knee: Log throughput that an octave of batch size must add for larger ones to be timed.
@@ -145,6 +147,7 @@ class Tuning:
     drift_weight: float = 1.0
     chunk: float = 0.1
     look: float = 0.07
+    in_time: float = 0.5
     stall: float = 2.5
     patience: float = 1.2
     knee: float = 0.025

@@ -35,6 +35,8 @@ _PATIENCE_WHEN_AMPLE = 2.5
 """Patience where runs are cheap: those given up make seeds look more alike than they are."""
 _PRIOR = CostPrior(critical_sd=2.0)
 """The noise scale of the study tells more of its critical batch size than examples per epoch do."""
+_IN_TIME = 0.9
+"""Where learning rates are searched, only what arrives is recommended."""
 _PIECE = 0.2
 """A run goes on by this share of the best time, or by what a trial takes beside training."""
 
@@ -106,7 +108,7 @@ def _tuning(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
         seconds = reference.steps * arm.seconds(reference.batch_size)
         piece = min(patience, max(_PIECE, left.overhead / seconds))
     worth = min(_WORTH_AT_MOST, _WORTH / runs)
-    return Tuning(worth=worth, patience=patience, chunk=piece, prior=_PRIOR)
+    return Tuning(worth=worth, patience=patience, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
 
 
 def _with_rates(move: Train, arm: Arm, rate: float, searched: bool) -> Decision:
