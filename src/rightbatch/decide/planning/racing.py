@@ -39,6 +39,9 @@ _IN_TIME = 0.9
 """Where learning rates are searched, only what arrives is recommended."""
 _PIECE = 0.2
 """A run goes on by this share of the best time, or by what a trial takes beside training."""
+_PIECE_ALONE = 1.0
+"""By as much on an accelerator, of its own time before any run arrived: there a paused run does not
+wait beside another trial, and starts anew when it is asked for again."""
 
 
 def next_training_probe(
@@ -77,12 +80,15 @@ def next_training_probe(
 def _move(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Move:
     """What the race asks for, or the user; where rates are searched, for the time that is given."""
     mode: Mode = "one-off" if now.settings.one_off else "recurring"
+    waits = now.hardware.device == "cpu"
     if now.settings.learning_rate == "rule":
-        return next_move(race, mode, Tuning())
+        return next_move(race, mode, Tuning() if waits else Tuning(chunk=_PIECE_ALONE))
     asked = asked_for(now, arm, race)
     if asked is not None:
         return asked
     tuning = _tuning(arm, race, left)
+    if not waits:
+        tuning = replace(tuning, chunk=max(tuning.chunk, _PIECE_ALONE))
     fastest = min((run.seconds for run in race.runs if run.arrived), default=math.inf)
     runs = tuple(
         replace(run, ended=run.ended or run.seconds > tuning.patience * fastest)
