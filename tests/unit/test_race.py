@@ -232,7 +232,14 @@ def test_the_rate_that_looked_best_is_gone_on_with():
     slower = replace(run(1, 64, [(7000, 0.1)]), octaves=-2.0)
     fast = replace(run(2, 64, [(700, 0.1), (2000, 0.3), (7000, 0.7)]), octaves=2.0)
     move = next_move(searching(slow, slower, fast), "recurring", TUNING)
-    assert move.octaves >= 2.0
+    assert 2.0 <= move.octaves <= 3.0
+
+
+def test_a_rate_far_beyond_those_looked_at_is_not_gone_on_with():
+    slow = run(0, 64, [(3000, 0.1), (7000, 0.3)])
+    slower = replace(run(1, 64, [(7000, 0.1)]), octaves=-2.0)
+    fast = replace(run(2, 64, [(300, 0.1), (700, 0.3), (7000, 0.31)]), octaves=2.0)
+    assert next_move(searching(slow, slower, fast), "recurring", TUNING).octaves <= 3.0
 
 
 def test_the_best_batch_size_is_raced_at_other_rates_and_its_neighbours_at_its_own():

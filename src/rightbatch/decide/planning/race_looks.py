@@ -13,6 +13,8 @@ _APART = 2.0
 """Octaves between them: a first learning rate far off would use up the time."""
 _LOWEST = -20.0
 """Octaves below which nothing is looked for: what diverges there would diverge at any."""
+_REACH = 1.0
+"""Octaves from those tried within which one that no run has tried is gone on with."""
 _CLEARLY = math.log(1.2)
 """Log time by which a learning rate that no run has tried is to be better than those tried."""
 
@@ -51,9 +53,11 @@ def leading_octaves(race: Race, size: int, tuning: Tuning) -> float:
     """
     alike = [run for run in race.runs if run.batch_size == size]
     going = {run.octaves for run in alike if run.going}
+    tried_at = {run.octaves for run in alike if not run.diverged}
+    near = {each for each in race.octaves for at in tried_at if abs(each - at) <= _REACH}
     free = [
         octaves
-        for octaves in sorted({*race.octaves, *(run.octaves for run in alike)})
+        for octaves in sorted(near.union(tried_at) or race.octaves)
         if octaves not in going and race.may_begin(Candidate(size, octaves))
     ]
     belief = _belief_so_far(race, tuning)
