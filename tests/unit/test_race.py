@@ -254,6 +254,21 @@ def test_the_best_batch_size_is_raced_at_other_rates_and_its_neighbours_at_its_o
     assert all(size == 32 or octaves == 1.0 for size, octaves in asked)
 
 
+@pytest.mark.parametrize(("reach", "raced"), [(1.0, {16, 32, 64}), (2.0, {8, 16, 32, 64, 128})])
+def test_batch_sizes_within_reach_are_raced(reach, raced):
+    open_minded = replace(TUNING.prior, wiggle_sds=(2.0,))
+    tuning = replace(TUNING, worth=1e-9, reach=reach, prior=open_minded)
+    alike = {size: size / 32 for size in SIZES}
+    runs, asked = [replace(run(0, 32, [(100, 0.5), (200, 1.0)]), step_seconds=1.0)], set()
+    for number in range(1, 20):
+        move = next_move(race(*runs, seconds=alike), "recurring", tuning)
+        asked.add(move.batch_size)
+        told = [(4000 // move.batch_size, 0.5), (8000 // move.batch_size, 1.0)]
+        made = run(number, move.batch_size, told)
+        runs.append(replace(made, step_seconds=alike[move.batch_size]))
+    assert asked == raced
+
+
 def test_learning_rates_by_the_rule_alone_change_nothing():
     told = [CostSeen(1, 7.0), CostSeen(3, 7.2, 0.3)]
     alone = CostPosterior(SIZES, told, 10_000, 50.0, PRIOR)

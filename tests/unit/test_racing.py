@@ -1,5 +1,6 @@
 """The race of batch sizes as the learning stage of a study, run through on simulated worlds."""
 
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -259,6 +260,16 @@ def test_a_study_that_searches_learning_rates_tells_its_race_and_the_rates():
     assert len(looks) == 3
     for trial in training(recording):
         assert trial.probe.decision.learning_rate == trial.probe.learning_rate
+
+
+def test_where_runs_are_cheap_settings_that_may_be_the_best_are_told_apart_by_several_seeds():
+    quick = World(alpha=1e-4, beta=5e-7, seed_noise=0.3, start_seconds=0.03)
+    recording = run_study(quick, Settings(budget_seconds=90.0, training_budget_seconds=30.0))
+    seeds = Counter((name[1], name[2]) for name in {t.probe.run for t in training(recording)})
+    assert sum(count >= 8 for count in seeds.values()) >= 3
+    advice = advise(recording)
+    _, best = quick.best()
+    assert quick.seconds(advice.batch_size, advice.learning_rate) < 1.1 * best
 
 
 def test_the_setting_is_one_of_two_words():

@@ -1,6 +1,7 @@
-"""Runs that a race would not make: batch sizes that the user named, and the present settings."""
+"""Runs that a race would not make: what the user named, the present settings, more seeds."""
 
 import math
+from collections import Counter
 
 from rightbatch.decide.advice.arms import Arm, Situation
 from rightbatch.decide.planning.limits import FIRST_SHARE
@@ -23,6 +24,10 @@ _PRESENT_AT_MOST = math.log(4)
 """And where they are not expected to cost more than four times the best of those tried."""
 _REACH = 3
 """Octaves of batch size about the best that the picture shows."""
+_SEEDS = 8
+"""Runs of a setting that may be the best, where runs are cheap: seeds differ by up to a third."""
+_CLOSE = math.log(1.2)
+"""Log cost within which of the least expected a setting may be the best."""
 
 
 def runs_left(race: Race, reference: RaceRun) -> float:
@@ -91,6 +96,30 @@ def _nearby(arm: Arm, race: Race, untried: list[int], reference: RaceRun) -> Tra
     limit = _steps(reference, _PATIENCE_FOR_THE_PICTURE, race, size)
     told = Decision("race", size, best.batch_size)
     return Train(size, None, math.ceil(limit), told, reference.octaves, reference.octaves)
+
+
+def another_seed(arm: Arm, race: Race) -> Train | None:
+    """Another run of a setting that may be the best one; None where they have enough, or are dear.
+
+    The race believes in its curve, and stops when one more run would tell little; where runs are
+    cheap the settings in question are told apart by their own means.
+    """
+    reference = _reference(race)
+    if reference is None or runs_left(race, reference) <= AMPLE:
+        return None
+    seeds = Counter(run.candidate for run in race.runs)
+    arrived = sorted({run.candidate for run in race.runs if run.arrived})
+    rates = [arm.model.rule(each.batch_size) * 2**each.octaves for each in arrived]
+    told = arm.model.predict([(e.batch_size, r) for e, r in zip(arrived, rates, strict=True)])
+    costs = {each: mean for each, (mean, _) in zip(arrived, told, strict=True)}
+    best = min(arrived, key=costs.__getitem__)
+    close = [e for e in arrived if costs[e] <= costs[best] + _CLOSE and seeds[e] < _SEEDS]
+    if not close:
+        return None
+    again = min(close, key=lambda each: (seeds[each], costs[each]))
+    limit = _steps(reference, _PATIENCE_FOR_THE_PICTURE, race, again.batch_size)
+    told_by = Decision("repeat", again.batch_size, best.batch_size)
+    return Train(again.batch_size, None, math.ceil(limit), told_by, again.octaves, best.octaves)
 
 
 def _steps(reference: RaceRun, times: float, race: Race, size: int) -> float:

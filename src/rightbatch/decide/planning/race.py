@@ -35,9 +35,8 @@ Mode = Literal["recurring", "one-off"]
 
 _STRIDE = 4.1
 """Batch sizes are timed two octaves apart."""
-_OCTAVE = math.log2(2.1)
-"""Batch sizes and learning rates up to one octave from the best, and the batch sizes next to it,
-are raced against it."""
+_SLACK = math.log2(2.1 / 2)
+"""The user's own batch size need not lie on the grid."""
 
 
 def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
@@ -157,7 +156,7 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     """After a first arrival: the candidate whose arrival is worth most for its time."""
     best = belief.best
     worth: dict[Candidate, float] = {}
-    for candidate in _neighbours(best, race):
+    for candidate in _neighbours(best, race, tuning.reach):
         run = _open(race, candidate)
         given_up = run is not None and belief.given_up(run)
         if given_up or (run is None and not race.may_begin(candidate)):
@@ -186,13 +185,14 @@ def _in_time(race: Race, candidate: Candidate, seconds: float) -> bool:
     return race.steps_left[size] * race.step_seconds[size] >= seconds
 
 
-def _neighbours(best: Candidate, race: Race) -> list[Candidate]:
-    """The best, the batch sizes next to it and all within one octave, and its learning rates so."""
+def _neighbours(best: Candidate, race: Race, reach: float) -> list[Candidate]:
+    """The best, batch sizes within reach and next to it, and learning rates within one octave."""
     at, sizes = race.batch_sizes.index(best.batch_size), race.batch_sizes
-    near = {size for size in sizes if Candidate(size).apart(Candidate(best.batch_size)) <= _OCTAVE}
+    middle = Candidate(best.batch_size)
+    near = {size for size in sizes if Candidate(size).apart(middle) <= reach + _SLACK}
     near |= set(sizes[max(0, at - 1) : at + 2])
     beside = {Candidate(size, best.octaves) for size in near}
-    rates = [each for each in race.octaves if abs(each - best.octaves) <= _OCTAVE]
+    rates = [each for each in race.octaves if abs(each - best.octaves) <= 1.0]
     return sorted(beside.union(Candidate(best.batch_size, each) for each in rates))
 
 

@@ -139,6 +139,7 @@ class Tuning:
         knee: Log throughput that an octave of batch size must add for larger ones to be timed.
         flat_sd: Standard deviation of log time between seeds for each e-fold of the way that the
             fastest run spent on its last tenth of progress.
+        reach: Octaves of batch size from the best within which others are raced against it.
         prior: What is believed of the cost before.
     """
 
@@ -152,6 +153,7 @@ class Tuning:
     patience: float = 1.2
     knee: float = 0.025
     flat_sd: float = 0.18
+    reach: float = 1.0
     prior: CostPrior = field(default_factory=CostPrior)
 
 

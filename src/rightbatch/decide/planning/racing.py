@@ -9,7 +9,7 @@ from itertools import count
 
 from rightbatch.decide.advice.arms import Arm, Situation
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.decide.planning.asked import AMPLE, asked_for, runs_left
+from rightbatch.decide.planning.asked import AMPLE, another_seed, asked_for, runs_left
 from rightbatch.decide.planning.limits import (
     FIRST_SHARE,
     TimeLeft,
@@ -33,6 +33,8 @@ _WORTH_AT_MOST = 0.0005
 the cost, and a run the share of that which it takes; 0.05% for one run is always worth its time."""
 _PATIENCE_WHEN_AMPLE = 2.5
 """Patience where runs are cheap: those given up make seeds look more alike than they are."""
+_REACH_WHEN_AMPLE = 3.0
+"""There batch sizes further off are raced too: neighbours alone can be a valley of their own."""
 _PRIOR = CostPrior(critical_sd=2.0)
 """The noise scale of the study tells more of its critical batch size than examples per epoch do."""
 _IN_TIME = 0.9
@@ -94,7 +96,10 @@ def _move(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Move:
         replace(run, ended=run.ended or run.seconds > tuning.patience * fastest)
         for run in race.runs
     )
-    return next_move(replace(race, runs=runs), mode, tuning)
+    move = next_move(replace(race, runs=runs), mode, tuning)
+    if isinstance(move, Choose) and mode == "recurring":
+        return another_seed(arm, race) or move
+    return move
 
 
 def _tuning(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
@@ -105,16 +110,19 @@ def _tuning(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
     )
     if reference is None:
         return Tuning(patience=patience, prior=_PRIOR)
-    runs = runs_left(race, reference)
+    runs, reach, prior = runs_left(race, reference), 1.0, _PRIOR
     if runs > AMPLE:
-        patience = _PATIENCE_WHEN_AMPLE
+        patience, reach = _PATIENCE_WHEN_AMPLE, _REACH_WHEN_AMPLE
+        prior = replace(_PRIOR, seed_sd=arm.model.surface.noise_sd)
     if arm.model.goal.target is None:
         piece = patience
     else:
         seconds = reference.steps * arm.seconds(reference.batch_size)
         piece = min(patience, max(_PIECE, left.overhead / seconds))
     worth = min(_WORTH_AT_MOST, _WORTH / runs)
-    return Tuning(worth=worth, patience=patience, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
+    return Tuning(
+        worth=worth, patience=patience, chunk=piece, in_time=_IN_TIME, reach=reach, prior=prior
+    )
 
 
 def _with_rates(move: Train, arm: Arm, rate: float, searched: bool) -> Decision:
