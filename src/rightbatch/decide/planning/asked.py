@@ -24,7 +24,7 @@ _PRESENT_AT_MOST = math.log(4)
 """And where they are not expected to cost more than four times the best of those tried."""
 _REACH = 3
 """Octaves of batch size about the best that the picture shows."""
-_SEEDS = 8
+SEEDS = 8
 """Runs of a setting that may be the best, where runs are cheap: seeds differ by up to a third."""
 _CLOSE = math.log(1.2)
 """Log cost within which of the least expected a setting may be the best."""
@@ -113,7 +113,7 @@ def another_seed(arm: Arm, race: Race) -> Train | None:
     told = arm.model.predict([(e.batch_size, r) for e, r in zip(arrived, rates, strict=True)])
     costs = {each: mean for each, (mean, _) in zip(arrived, told, strict=True)}
     best = min(arrived, key=costs.__getitem__)
-    close = [e for e in arrived if costs[e] <= costs[best] + _CLOSE and seeds[e] < _SEEDS]
+    close = [e for e in arrived if costs[e] <= costs[best] + _CLOSE and seeds[e] < SEEDS]
     if not close:
         return None
     again = min(close, key=lambda each: (seeds[each], costs[each]))

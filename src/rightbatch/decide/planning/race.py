@@ -13,6 +13,7 @@ in freeze-thaw Bayesian optimisation (Swersky, Snoek and Adams 2014).
 
 import math
 import sys
+from collections import Counter
 from typing import Literal
 
 from rightbatch.decide.planning.race_belief import Belief
@@ -156,10 +157,12 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     """After a first arrival: the candidate whose arrival is worth most for its time."""
     best = belief.best
     worth: dict[Candidate, float] = {}
+    runs = Counter(run.candidate for run in race.runs)
     for candidate in _neighbours(best, race, tuning.reach):
         run = _open(race, candidate)
         given_up = run is not None and belief.given_up(run)
-        if given_up or (run is None and not race.may_begin(candidate)):
+        enough = runs[candidate] >= tuning.seeds or not race.may_begin(candidate)
+        if given_up or (run is None and enough):
             continue
         done = 0.0 if run is None else run.seconds / reference.seconds
         expected = math.exp(min(0.0, belief.log_seconds(candidate) - belief.log_seconds(best)))

@@ -140,6 +140,7 @@ class Tuning:
         flat_sd: Standard deviation of log time between seeds for each e-fold of the way that the
             fastest run spent on its last tenth of progress.
         reach: Octaves of batch size from the best within which others are raced against it.
+        seeds: Most runs of one candidate.
         prior: What is believed of the cost before.
     """
 
@@ -154,6 +155,7 @@ class Tuning:
     knee: float = 0.025
     flat_sd: float = 0.18
     reach: float = 1.0
+    seeds: float = math.inf
     prior: CostPrior = field(default_factory=CostPrior)
 
 

@@ -9,7 +9,7 @@ from itertools import count
 
 from rightbatch.decide.advice.arms import Arm, Situation
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.decide.planning.asked import AMPLE, another_seed, asked_for, runs_left
+from rightbatch.decide.planning.asked import AMPLE, SEEDS, another_seed, asked_for, runs_left
 from rightbatch.decide.planning.limits import (
     FIRST_SHARE,
     TimeLeft,
@@ -110,18 +110,25 @@ def _tuning(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
     )
     if reference is None:
         return Tuning(patience=patience, prior=_PRIOR)
-    runs, reach, prior = runs_left(race, reference), 1.0, _PRIOR
-    if runs > AMPLE:
-        patience, reach = _PATIENCE_WHEN_AMPLE, _REACH_WHEN_AMPLE
-        prior = replace(_PRIOR, seed_sd=arm.model.surface.noise_sd)
+    runs = runs_left(race, reference)
+    seconds = reference.steps * arm.seconds(reference.batch_size)
+    piece = min(patience, max(_PIECE, left.overhead / seconds))
     if arm.model.goal.target is None:
         piece = patience
-    else:
-        seconds = reference.steps * arm.seconds(reference.batch_size)
-        piece = min(patience, max(_PIECE, left.overhead / seconds))
-    worth = min(_WORTH_AT_MOST, _WORTH / runs)
-    return Tuning(
-        worth=worth, patience=patience, chunk=piece, in_time=_IN_TIME, reach=reach, prior=prior
+    to_be_made = min(runs, left.wall / (seconds + left.overhead))
+    worth = min(_WORTH_AT_MOST, _WORTH / to_be_made)
+    tuning = Tuning(worth=worth, patience=patience, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
+    return _with_ample_time(tuning, arm.model.surface.noise_sd) if runs > AMPLE else tuning
+
+
+def _with_ample_time(tuning: Tuning, seed_sd: float) -> Tuning:
+    """Runs are cheap: more patience, a wider reach, and seed noise as replicates show it."""
+    return replace(
+        tuning,
+        patience=_PATIENCE_WHEN_AMPLE,
+        reach=_REACH_WHEN_AMPLE,
+        seeds=SEEDS,
+        prior=replace(tuning.prior, seed_sd=seed_sd),
     )
 
 
