@@ -39,15 +39,19 @@ class Observation:
     extra_sd: float = 0.0
 
 
-def seed_noise(observations: Sequence[Observation]) -> float:
-    """Standard deviation of log cost between seeds, from replicates and a prior guess."""
+def seed_noise(observations: Sequence[Observation]) -> tuple[float, float]:
+    """Standard deviation of log cost between seeds, from replicates and a prior guess.
+
+    Returns:
+        It, and the degrees of freedom that it has: those of the replicates and of the guess.
+    """
     groups: dict[tuple[float, float], list[float]] = {}
     for seen in observations:
         if seen.extra_sd == 0:
             groups.setdefault((seen.size, seen.rate), []).append(seen.excess)
     squares = sum(float(np.var(g)) * len(g) for g in groups.values())
-    freedom = sum(len(g) - 1 for g in groups.values())
-    return float(np.sqrt((_NOISE_WEIGHT * _NOISE_SD**2 + squares) / (_NOISE_WEIGHT + freedom)))
+    freedom = _NOISE_WEIGHT + sum(len(g) - 1 for g in groups.values())
+    return float(np.sqrt((_NOISE_WEIGHT * _NOISE_SD**2 + squares) / freedom)), freedom
 
 
 class ResponseSurface:
@@ -62,7 +66,10 @@ class ResponseSurface:
     """
 
     def __init__(self, observations: Sequence[Observation], noise_sd: float | None = None) -> None:
-        self.noise_sd = seed_noise(observations) if noise_sd is None else noise_sd
+        known = seed_noise(observations) if noise_sd is None else (noise_sd, np.inf)
+        self.noise_sd, freedom = known
+        self.half_width = float(stats.t.ppf(0.975, freedom))
+        """Standard deviations to either side that hold 95% (Student's t: seed noise is a guess)."""
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
         excess = np.array([o.excess for o in observations])
         noise = np.array([self.noise_sd**2 + o.extra_sd**2 for o in observations])

@@ -9,7 +9,6 @@ from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.verdicts import with_verdicts
 from rightbatch.records import BatchPrediction, Estimate, LearningFit
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
-from rightbatch.science.stats import Z95
 
 _CAUTION = 0.5
 """A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
@@ -67,14 +66,14 @@ def predict_pair(
     ((mean, sd),) = model.predict([(size, rate)])
     if sd > KNOWN_SD:
         return None
-    log_steps = mean - math.log(model.cost_per_step(size))
+    log_steps, half = mean - math.log(model.cost_per_step(size)), model.surface.half_width * sd
     runs = [s for s in model.summaries if s.batch_size == size]
     return BatchPrediction(
         batch_size=size,
         learning_rate=rate,
-        steps=_estimate(log_steps, sd, "steps"),
-        examples=_estimate(log_steps + math.log(size), sd, "examples"),
-        seconds=_estimate(log_steps + math.log(seconds(size)), sd, "s"),
+        steps=_estimate(log_steps, half, "steps"),
+        examples=_estimate(log_steps + math.log(size), half, "examples"),
+        seconds=_estimate(log_steps + math.log(seconds(size)), half, "s"),
         runs_reached=sum(s.steps is not None for s in runs),
         runs_censored=sum(s.steps is None for s in runs),
     )
@@ -99,14 +98,14 @@ def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPredic
     return min(arrived, key=lambda row: scores[row.batch_size])
 
 
-def _estimate(log_value: float, sd: float, unit: str) -> Estimate:
+def _estimate(log_value: float, half: float, unit: str) -> Estimate:
     return Estimate(
         math.exp(log_value),
-        math.exp(log_value - Z95 * sd),
-        math.exp(log_value + Z95 * sd),
+        math.exp(log_value - half),
+        math.exp(log_value + half),
         0.95,
         unit,
-        "response surface, seed noise of a single run left out",
+        "response surface, the mean over seeds, step time taken as known",
     )
 
 
