@@ -61,7 +61,8 @@ class SimulatedOptimizer:
     """What the user gave for one optimizer, and how it really fares.
 
     `best_rate` is η* at the user's batch size, `rate_scale` the batch size at which η*(B) bends:
-    η*(B) ∝ 1/(1 + rate_scale/B), or the root of that under the square-root rule.
+    η*(B) ∝ 1/(1 + rate_scale/B), or the root of that under the square-root rule. It keeps
+    `state_bytes`; `noise_scale` is that of gradients along its run, where not the world's.
     """
 
     name: str = "sgd"
@@ -70,6 +71,8 @@ class SimulatedOptimizer:
     best_rate: float = 0.1
     rate_scale: float = 200.0
     steps_min: float = 400.0
+    state_bytes: int = 0
+    noise_scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,13 @@ class World:
         """Median training seconds to the level over seeds."""
         return self.steps(batch_size, rate, optimizer) * self.step_seconds(batch_size, micro)
 
-    def peak_bytes(self, batch_size: int) -> int:
-        return BLOCK * math.ceil((self.fixed_bytes + self.bytes_per_example * batch_size) / BLOCK)
+    def peak_bytes(self, batch_size: int, optimizer: str = "sgd") -> int:
+        fixed = self.fixed_bytes + self.optimizer(optimizer).state_bytes
+        return BLOCK * math.ceil((fixed + self.bytes_per_example * batch_size) / BLOCK)
 
-    def largest_micro_batch(self) -> int:
-        return (self.limit_bytes - self.fixed_bytes) // self.bytes_per_example
+    def largest_micro_batch(self, optimizer: str = "sgd") -> int:
+        fixed = self.fixed_bytes + self.optimizer(optimizer).state_bytes
+        return (self.limit_bytes - fixed) // self.bytes_per_example
 
     def sizes(self) -> tuple[int, ...]:
         powers = {2**k for k in range(self.train_examples.bit_length())}
@@ -152,7 +157,7 @@ class World:
 
     def best(self, optimizer: str = "sgd") -> tuple[int, float]:
         """The fastest batch size at its best learning rate, and its seconds."""
-        micro = self.largest_micro_batch()
+        micro = self.largest_micro_batch(optimizer)
         times = {b: self.seconds(b, self.best_rate(b, optimizer), optimizer, micro)
                  for b in self.sizes()}  # fmt: skip
         size = min(times, key=times.__getitem__)
@@ -199,7 +204,7 @@ class World:
         wall = self.start_seconds + probe.steps * step + self.evaluation_seconds
         if probe.batch_size in self.hangs:
             return Outcome(Status.HUNG, "It hung; look into the loader."), None, probe.seconds_limit
-        peak = self.peak_bytes(probe.batch_size)
+        peak = self.peak_bytes(probe.batch_size, probe.optimizer)
         if peak > probe.limit_bytes:
             advice = f"A micro-batch of {probe.batch_size} does not fit; use a smaller one."
             return Outcome(Status.OUT_OF_MEMORY, advice), None, wall
@@ -242,8 +247,9 @@ class World:
         """Gaussian gradients with tr(Σ) = noise scale and |G|² = 1; |G|² = 0 where it is None."""
         random = self._random("noise")
         gradient = np.zeros(DIMENSIONS)
-        gradient[0] = 0.0 if self.noise_scale is None else 1.0
-        spread = math.sqrt((self.noise_scale or 100.0) / DIMENSIONS / probe.micro_batch_size)
+        scale = self.optimizer(probe.optimizer).noise_scale or self.noise_scale
+        gradient[0] = 0.0 if scale is None else 1.0
+        spread = math.sqrt((scale or 100.0) / DIMENSIONS / probe.micro_batch_size)
         step = self.step_seconds(probe.batch_size)
         large = probe.micro_batch_size * probe.micro_batches
         points, wall = [], self.start_seconds

@@ -470,7 +470,6 @@ def test_each_optimizer_asked_for_is_timed_and_judged_by_its_own_steps():
     pair = (SimulatedOptimizer(), SimulatedOptimizer("adam", "square_root", 1e-3, 1e-3))
     settings = replace(SETTINGS, optimizers=("sgd", "adam"))
     recording = run_study(World(optimizers=pair, beta=2e-5), settings)
-    assert {probe.optimizer for probe in probes(recording, MemoryProbe)} == {"adam"}
     timed = probes(recording, SpeedProbe)
     assert [probe.optimizer for probe in timed] == ["sgd", "adam"]
     assert sum(probe.seconds for probe in timed) <= 0.12 * settings.budget_seconds

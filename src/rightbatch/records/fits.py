@@ -50,6 +50,7 @@ class MemoryFit:
         accumulation: How to keep the batch size asked for; None where it fits as it is.
         predicted: What a prediction told before it was measured, or why there is none, in a
             sentence or two; empty where none was asked for.
+        optimizer: The optimizer whose state was counted.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -67,6 +68,7 @@ class MemoryFit:
     enforced_by: str = ""
     accumulation: Accumulation | None = None
     predicted: str = ""
+    optimizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,13 @@ class NoiseFit:
         points: One estimate per checkpoint.
         noise_scale: tr(Σ)/|G|² over the later half of the run, in examples; None if unknown.
         reason: Why it is unknown; empty where it is known.
+        optimizer: The optimizer of the run.
     """
 
     points: tuple[NoiseEstimate, ...]
     noise_scale: Estimate | None
     reason: str = ""
+    optimizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +244,13 @@ class Fits:
     """All fits of a study; None where a stage was not run or gave nothing.
 
     Attributes:
-        memory: Of the memory stage.
-        speed: Of the speed stage: of the recommended optimizer, else the first that was timed.
-        noise: Of the noise stage.
+        memory: Of the memory stage: of the recommended optimizer, else the first that was tried.
+        speed: Of the speed stage, likewise.
+        noise: Of the noise stage, likewise.
         learning: Of the learning stage, one per optimizer.
         speeds: Of the speed stage, one per optimizer that was timed.
+        memories: Of the memory stage, one per optimizer that was tried, in that order.
+        noises: Of the noise stage, likewise.
     """
 
     memory: MemoryFit | None = None
@@ -252,6 +258,18 @@ class Fits:
     noise: NoiseFit | None = None
     learning: tuple[LearningFit, ...] = ()
     speeds: tuple[SpeedFit, ...] = ()
+    memories: tuple[MemoryFit, ...] = ()
+    noises: tuple[NoiseFit, ...] = ()
+
+    def memory_of(self, optimizer: str) -> MemoryFit | None:
+        """Memory with an optimizer; with the first that was tried where it was not."""
+        first = self.memories[0] if self.memories else self.memory
+        return next((fit for fit in self.memories if fit.optimizer == optimizer), first)
+
+    def noise_of(self, optimizer: str) -> NoiseFit | None:
+        """Gradient noise with an optimizer; with the first that was tried where it was not."""
+        first = self.noises[0] if self.noises else self.noise
+        return next((fit for fit in self.noises if fit.optimizer == optimizer), first)
 
     def speed_of(self, optimizer: str) -> SpeedFit | None:
         """Step times of an optimizer; of another where it was not timed itself."""

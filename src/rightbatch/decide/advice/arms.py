@@ -1,20 +1,21 @@
 """One arm per optimizer: its model of learning, and what it would recommend."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.candidates import batch_sizes
 from rightbatch.decide.advice.costs import PerStep, cost_per_step, seconds_per_step
 from rightbatch.decide.advice.learning import choose, predictions
-from rightbatch.decide.advice.memory import fit_memory
+from rightbatch.decide.advice.memory import fit_memories
 from rightbatch.decide.advice.model import LearningModel
-from rightbatch.decide.advice.noise import fit_noise
+from rightbatch.decide.advice.noise import fit_noises
 from rightbatch.decide.advice.speed import fit_speeds
 from rightbatch.records import (
     BatchPrediction,
     Fits,
     Hardware,
+    MemoryFit,
     Objective,
     OptimizerFacts,
     Settings,
@@ -49,14 +50,22 @@ class Situation:
         return tuple(known[n] for n in self.settings.optimizers) or self.facts.optimizers[:1]
 
     @property
-    def memory_optimizer(self) -> OptimizerFacts:
-        """The one whose memory is measured: the first that is not SGD, which keeps least."""
-        return max(self.optimizers, key=lambda optimizer: optimizer.rule != "linear")
+    def by_memory(self) -> tuple[OptimizerFacts, ...]:
+        """The same in the order in which their memory is measured: SGD, which keeps least, last."""
+        return tuple(sorted(self.optimizers, key=lambda optimizer: optimizer.rule == "linear"))
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The batch sizes to consider, ascending."""
         return batch_sizes(self.facts, self.settings)
+
+    def alone(self, optimizer: OptimizerFacts) -> "Situation":
+        """What a study of one of the optimizers would be: of its trials alone."""
+        return replace(
+            self,
+            settings=replace(self.settings, optimizers=(optimizer.name,)),
+            trials=evidence.of_optimizer(self.trials, optimizer.name),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Arm:
 
     Attributes:
         optimizer: Its facts.
+        memory: What fits with it; None where no memory was measured.
         model: What is known of its learning.
         seconds: Step time at any batch size, in seconds.
         rows: What is known of each batch size, ascending.
@@ -72,6 +82,7 @@ class Arm:
     """
 
     optimizer: OptimizerFacts
+    memory: MemoryFit | None
     model: LearningModel
     seconds: PerStep
     rows: tuple[BatchPrediction, ...]
@@ -80,22 +91,28 @@ class Arm:
 
 def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
     """The fits of the memory, speed and noise stages."""
-    limit = memory_limit_bytes or now.hardware.memory_limit_bytes
-    speeds = fit_speeds(now.trials)
+    memories = memory_fits(now, memory_limit_bytes or now.hardware.memory_limit_bytes)
+    speeds, noises = fit_speeds(now.trials), fit_noises(now.trials)
     return Fits(
-        memory=fit_memory(now.trials, now.settings, now.facts, now.hardware, limit),
+        memory=memories[0] if memories else None,
         speed=speeds[0] if speeds else None,
-        noise=fit_noise(now.trials),
+        noise=noises[0] if noises else None,
         speeds=speeds,
+        memories=memories,
+        noises=noises,
     )
 
 
-def micro_batch_limit(fits: Fits, facts: WorkloadFacts) -> int:
-    """Largest micro-batch to use: what is safe, else what ran.
+def memory_fits(now: Situation, limit_bytes: int) -> tuple[MemoryFit, ...]:
+    """What fits in a limit, for each optimizer that was tried."""
+    return fit_memories(now.trials, now.settings, now.facts, now.hardware, limit_bytes)
+
+
+def micro_batch_limit(memory: MemoryFit | None, facts: WorkloadFacts) -> int:
+    """Largest micro-batch to use with an optimizer: what is safe, else what ran.
 
     Where nothing was tried, anything up to the data; where no trial told, what the user has today.
     """
-    memory = fits.memory
     if memory is None:
         return facts.train_examples
     unknown = 1 if memory.failed else facts.batch_size
@@ -103,7 +120,7 @@ def micro_batch_limit(fits: Fits, facts: WorkloadFacts) -> int:
 
 
 def make_arms(
-    now: Situation, fits: Fits, objective: Objective, micro_batch_size: int | None = None
+    now: Situation, fits: Fits, objective: Objective, other_limit: bool = False
 ) -> list[Arm]:
     """One arm per optimizer; none where nothing tells what a step takes.
 
@@ -111,18 +128,20 @@ def make_arms(
         now: The study so far.
         fits: Of the stages before learning.
         objective: What is minimised.
-        micro_batch_size: Largest micro-batch to use, where it is not the one that was timed.
+        other_limit: Whether they are for another memory limit than the one that was timed under.
     """
     arms = []
     for optimizer in now.optimizers:
         runs = evidence.runs(now.trials, optimizer.name)
-        seconds = seconds_per_step(fits.speed_of(optimizer.name), runs, micro_batch_size)
+        memory = fits.memory_of(optimizer.name)
+        micro = micro_batch_limit(memory, now.facts) if other_limit else None
+        seconds = seconds_per_step(fits.speed_of(optimizer.name), runs, micro)
         if seconds is None:
             continue
         model = learning_model(now, fits, optimizer, runs, cost_per_step(objective, seconds))
         rows = predictions(model, now.sizes, seconds)
         chosen = choose(model, rows) if arrived(model) else None
-        arms.append(Arm(optimizer, model, seconds, rows, chosen))
+        arms.append(Arm(optimizer, memory, model, seconds, rows, chosen))
     return arms
 
 
@@ -134,14 +153,15 @@ def learning_model(
     cost: PerStep,
 ) -> LearningModel:
     """What is known of one optimizer's learning."""
-    noise = fits.noise.noise_scale if fits.noise is not None else None
+    noise = fits.noise_of(optimizer.name)
+    scale = noise.noise_scale if noise is not None else None
     return LearningModel(
         now.facts.goal,
         optimizer,
         now.facts.batch_size,
         runs,
         cost,
-        noise.value if noise is not None else None,
+        scale.value if scale is not None else None,
         [probe for probe in now.under_way if probe.optimizer == optimizer.name],
     )
 

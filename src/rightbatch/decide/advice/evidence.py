@@ -64,6 +64,11 @@ def of_kind(trials: Iterable[Trial], kind: type[P]) -> Iterator[tuple[Trial, P]]
             yield trial, trial.probe
 
 
+def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
+    """Trials that measured with one optimizer, in order."""
+    return tuple(t for t in trials if getattr(t.probe, "optimizer", None) == optimizer)
+
+
 def description(trials: Iterable[Trial]) -> DescribeResult | None:
     """What the first look told; None before it."""
     for trial in trials:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rightbatch.decide.advice.accumulation import accumulation
 from rightbatch.decide.advice.candidates import largest_tried
-from rightbatch.decide.advice.evidence import of_kind
+from rightbatch.decide.advice.evidence import of_kind, of_optimizer
 from rightbatch.decide.advice.prediction import how_predicted
 from rightbatch.records import (
     Hardware,
@@ -79,12 +79,12 @@ def line(points: Sequence[tuple[int, int]]) -> MemoryLine | None:
 
 
 def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
-    """The memory trials of a study.
+    """The memory trials of an optimizer.
 
     A trial counts as failed under a smaller limit than its own where its peak passes it.
 
     Args:
-        trials: Trials of any kind.
+        trials: Its trials, of any kind.
         limit_bytes: Memory a trial may use.
         device: "cpu", "cuda:0" ...; on a GPU a step that is much slower than smaller ones says
             that its driver takes memory from elsewhere.
@@ -132,17 +132,28 @@ def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
     )
 
 
-def fit_memory(
+def fit_memories(
     trials: Sequence[Trial],
     settings: Settings,
     facts: WorkloadFacts,
     hardware: Hardware,
     limit_bytes: int,
-) -> MemoryFit | None:
-    """The memory line and the largest micro-batch that ran; None where nothing was tried."""
+) -> tuple[MemoryFit, ...]:
+    """The memory line and the largest micro-batch that ran, for each optimizer in order tried."""
+    names = dict.fromkeys(probe.optimizer for _, probe in of_kind(trials, MemoryProbe))
+    return tuple(_fit(trials, name, settings, facts, hardware, limit_bytes) for name in names)
+
+
+def _fit(
+    trials: Sequence[Trial],
+    optimizer: str,
+    settings: Settings,
+    facts: WorkloadFacts,
+    hardware: Hardware,
+    limit_bytes: int,
+) -> MemoryFit:
+    trials = of_optimizer(trials, optimizer)
     seen = tried(trials, limit_bytes, hardware.device)
-    if not seen.trials:
-        return None
     largest = max(seen.fitting, default=None)
     safe = safe_size(seen, limit_bytes, settings)
     fitted = line(seen.points)
@@ -167,6 +178,7 @@ def fit_memory(
         else accumulation(
             safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, facts
         ),
+        optimizer=optimizer,
     )
 
 

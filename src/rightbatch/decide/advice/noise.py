@@ -7,17 +7,19 @@ from rightbatch.records import NoiseEstimate, NoiseFit, NoiseProbe, NoiseResult,
 from rightbatch.science.noise import noise_scale, pooled_noise_scale
 
 
-def fit_noise(trials: Sequence[Trial], optimizer: str | None = None) -> NoiseFit | None:
-    """Noise scale at each checkpoint and over the later half of the run; None if not tried."""
+def fit_noises(trials: Sequence[Trial]) -> tuple[NoiseFit, ...]:
+    """Noise scale at each checkpoint and over the later half of the run of each optimizer."""
+    found: dict[str, NoiseFit] = {}
     for trial, probe in of_kind(trials, NoiseProbe):
-        if optimizer in (None, probe.optimizer):
-            if not isinstance(trial.result, NoiseResult) or not trial.result.points:
-                return NoiseFit((), None, trial.outcome.advice or "Nothing was measured.")
-            return _fit(trial.result)
-    return None
+        if probe.optimizer not in found:
+            found[probe.optimizer] = _fit(trial, probe.optimizer)
+    return tuple(found.values())
 
 
-def _fit(result: NoiseResult) -> NoiseFit:
+def _fit(trial: Trial, optimizer: str) -> NoiseFit:
+    result = trial.result
+    if not isinstance(result, NoiseResult) or not result.points:
+        return NoiseFit((), None, trial.outcome.advice or "Nothing was measured.", optimizer)
     points = tuple(
         NoiseEstimate(
             p.step,
@@ -35,4 +37,4 @@ def _fit(result: NoiseResult) -> NoiseFit:
         if pooled
         else ("Not enough data: the mean gradient cannot be told from zero against its noise.")
     )
-    return NoiseFit(points, pooled, reason)
+    return NoiseFit(points, pooled, reason, optimizer)

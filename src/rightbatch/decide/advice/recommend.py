@@ -23,6 +23,7 @@ from rightbatch.records import (
     Choice,
     Estimate,
     Fits,
+    MemoryFit,
     Objective,
     Recording,
     TimeSpent,
@@ -67,20 +68,18 @@ def advise(
     now = situation(recording)
     aim: Objective = objective or now.settings.objective
     measured = stage_fits(now, memory_limit_bytes)
-    micro = micro_batch_limit(measured, now.facts)
-    arms = make_arms(now, measured, aim, None if memory_limit_bytes is None else micro)
+    arms = make_arms(now, measured, aim, memory_limit_bytes is not None)
     learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
     ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
     best = ranked[0] if ranked else None
-    fits = replace(
-        measured,
-        learning=tuple(fit for fit in learned.values() if fit is not None),
-        speed=measured.speed_of(best.optimizer.name) if best else measured.speed,
-    )
     best_fit = learned[best.optimizer.name] if best else None
-    recommended = _recommended(best, arms, now, micro)
+    recommended = _recommended(best, arms, now)
+    fits = replace(
+        measured if recommended is None else _seen_from(measured, recommended.optimizer),
+        learning=tuple(fit for fit in learned.values() if fit is not None),
+    )
     optimal, binding = _verdict(best, now, fits)
-    reference = _reference(arms, now.facts, micro)
+    reference = _reference(arms, now.facts, measured)
     accumulates = recommended is not None and recommended.accumulation_steps > 1
     return Advice(
         study=recording.study.name,
@@ -96,10 +95,20 @@ def advise(
         missing=missing(fits, best_fit, recommended, now.settings),
         fits=fits,
         by_optimizer=tuple(
-            _choice(arm, arm.chosen, now.facts, micro) for arm in ranked if arm.chosen is not None
+            _choice(arm, arm.chosen, now.facts) for arm in ranked if arm.chosen is not None
         ),
-        regimes=_regimes(best, now, micro),
+        regimes=_regimes(best, now),
         time_spent=_time_spent(now),
+    )
+
+
+def _seen_from(measured: Fits, optimizer: str) -> Fits:
+    """The fits with those of one optimizer in front."""
+    return replace(
+        measured,
+        memory=measured.memory_of(optimizer),
+        speed=measured.speed_of(optimizer),
+        noise=measured.noise_of(optimizer),
     )
 
 
@@ -107,22 +116,30 @@ def _cost_of_choice(arm: Arm) -> float:
     return cost(arm.model, arm.chosen) if arm.chosen is not None else math.inf
 
 
-def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts, micro: int) -> Choice:
+def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts) -> Choice:
     """A prediction as settings to train with."""
     epochs = 1 / facts.train_examples
     return replace(
-        _settings(arm.optimizer.name, row.batch_size, row.learning_rate, facts, micro),
+        _settings(arm, row.batch_size, row.learning_rate, facts),
         epochs_to_goal=_scaled(row.examples, epochs, "epochs"),
         seconds_to_goal=row.seconds,
         steps_to_goal=row.steps,
     )
 
 
-def _settings(optimizer: str, size: int, rate: float, facts: WorkloadFacts, micro: int) -> Choice:
-    """A batch size as settings to train with, its cost unknown.
+def _settings(arm: Arm, size: int, rate: float, facts: WorkloadFacts) -> Choice:
+    """A batch size as settings to train with, its cost unknown."""
+    return _in_memory(arm.optimizer.name, size, rate, facts, arm.memory)
 
-    The micro-batch is the even share of the fewest accumulation steps that fit in memory.
+
+def _in_memory(
+    optimizer: str, size: int, rate: float, facts: WorkloadFacts, memory: MemoryFit | None
+) -> Choice:
+    """The same for any optimizer.
+
+    The micro-batch is the even share of the fewest accumulation steps that fit in memory with it.
     """
+    micro = micro_batch_limit(memory, facts)
     accumulation = math.ceil(size / micro)
     return Choice(
         optimizer=optimizer,
@@ -144,31 +161,32 @@ def _scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
     )
 
 
-def _recommended(best: Arm | None, arms: list[Arm], now: Situation, micro: int) -> Choice | None:
+def _recommended(best: Arm | None, arms: list[Arm], now: Situation) -> Choice | None:
     """The best arm's choice; while no run has arrived, a first guess, its cost unknown.
 
     The guess is what came nearest to the goal, or before any run the cheapest by the prior.
     """
     if best is not None and best.chosen is not None:
-        return _choice(best, best.chosen, now.facts, micro)
+        return _choice(best, best.chosen, now.facts)
     if not arms:
         return None
     arm = arms[0]
     row = choose(arm.model, arm.rows)
     size = min(now.sizes, key=arm.model.prior) if row is None else row.batch_size
     rate = arm.model.rule(size) if row is None else row.learning_rate
-    return _settings(arm.optimizer.name, size, rate, now.facts, micro)
+    return _settings(arm, size, rate, now.facts)
 
 
-def _reference(arms: list[Arm], facts: WorkloadFacts, micro: int) -> Choice | None:
+def _reference(arms: list[Arm], facts: WorkloadFacts, fits: Fits) -> Choice | None:
     """The user's present settings, with what they are predicted to cost where that is known."""
     own = facts.optimizers[0]
     for arm in arms:
         if arm.optimizer.name == own.name and arm.chosen is not None:
             row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.seconds)
             if row is not None:
-                return _choice(arm, row, facts, micro)
-    return _settings(own.name, facts.batch_size, own.learning_rate, facts, micro)
+                return _choice(arm, row, facts)
+    memory = fits.memory_of(own.name)
+    return _in_memory(own.name, facts.batch_size, own.learning_rate, facts, memory)
 
 
 def _verdict(
@@ -185,17 +203,16 @@ def _verdict(
     return optimal, binding_constraint(size, optimal, rows, fits, now.facts)
 
 
-def _regimes(best: Arm | None, now: Situation, micro: int) -> tuple[tuple[str, Choice], ...]:
+def _regimes(best: Arm | None, now: Situation) -> tuple[tuple[str, Choice], ...]:
     """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for."""
     if best is None or not now.settings.batch_sizes:
         return ()
     names = {1: "stochastic", now.facts.train_examples: "full batch"}
-    known = {row.batch_size: _choice(best, row, now.facts, micro) for row in best.rows}
+    known = {row.batch_size: _choice(best, row, now.facts) for row in best.rows}
     return tuple(
         (
             names.get(size, "mini-batch"),
-            known.get(size)
-            or _settings(best.optimizer.name, size, best.model.rule(size), now.facts, micro),
+            known.get(size) or _settings(best, size, best.model.rule(size), now.facts),
         )
         for size in now.sizes
     )

@@ -1,4 +1,8 @@
-"""The memory stage: few trials, a jump to the predicted limit, and a run that verifies it."""
+"""The memory stage: few trials, a jump to the predicted limit, and a run that verifies it.
+
+Optimizers have their turns one after the other. What an example takes is the same with each, so a
+later one jumps to where the sizes of the first, moved by what its state takes, meet the limit.
+"""
 
 import math
 
@@ -9,15 +13,23 @@ from rightbatch.decide.advice.accumulation import (
 )
 from rightbatch.decide.advice.arms import Situation
 from rightbatch.decide.advice.candidates import largest_tried
+from rightbatch.decide.advice.evidence import wall_seconds
 from rightbatch.decide.advice.memory import (
     CLOSE,
     LONG_STEPS,
     Tried,
     close_to_limit,
+    line,
     safe_size,
     tried,
 )
-from rightbatch.decide.planning.prediction import next_prediction, predicted_size, steepest
+from rightbatch.decide.planning.prediction import (
+    Points,
+    next_prediction,
+    predicted_size,
+    size_by_another,
+    steepest,
+)
 from rightbatch.records import MemoryProbe, PredictProbe
 from rightbatch.science.memory import largest_between
 
@@ -54,22 +66,54 @@ def next_memory_probe(
 ) -> MemoryProbe | PredictProbe | None:
     """The next micro-batch size to try, or a prediction first; None when the search is over.
 
+    Each optimizer has an equal part of the time that those before it left, and one trial at least;
+    one whose successor has begun is done with.
+
     Args:
         now: The study so far.
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    limit = now.hardware.memory_limit_bytes
-    seen = tried(now.trials, limit, now.hardware.device)
-    if seen.broken or seen.trials >= _MAX_TRIALS or (seen.step_seconds and seconds_left <= 0):
+    turns = [now.alone(optimizer) for optimizer in now.by_memory]
+    before: list[Tried] = []
+    for number, own in enumerate(turns):
+        later = turns[number + 1 :]
+        seen = tried(own.trials, now.hardware.memory_limit_bytes, now.hardware.device)
+        if not any(other.trials for other in later):
+            seconds = seconds_left + wall_seconds(own.trials)
+            kept_for_others = seconds * len(later) / (1 + len(later))
+            probe = _next_of_one(own, seen, before, seconds_left - kept_for_others, deadline)
+            if probe is not None:
+                return probe
+        before.append(seen)
+    return None
+
+
+def _next_of_one(
+    now: Situation, seen: Tried, before: list[Tried], seconds_left: float, deadline: float
+) -> MemoryProbe | PredictProbe | None:
+    """The same for a study of one optimizer.
+
+    Args:
+        now: The study of the one.
+        seen: Its memory trials.
+        before: Those of the optimizers that had their turns.
+        seconds_left: Time left for this one, in seconds.
+        deadline: Wall-clock limit of the trial, in seconds.
+    """
+    broken = seen.broken or (seen.trials > 0 and any(other.broken for other in before))
+    if broken or seen.trials >= _MAX_TRIALS or (seen.step_seconds and seconds_left <= 0):
         return None
-    ahead = next_prediction(now, seen, seconds_left, deadline)
+    another = next((other.points for other in before if line(other.points) is not None), ())
+    ahead = None if another else next_prediction(now, seen, seconds_left, deadline)
     if ahead is not None:
         return ahead
     alone = now.settings.stages == ("memory",)
     steps = _STEPS_ALONE if alone else _STEPS_AMONG_OTHERS
     size = (
-        None if seen.accumulated else _affordable(_next_size(now, seen), seen, seconds_left, steps)
+        None
+        if seen.accumulated
+        else _affordable(_next_size(now, seen, another), seen, seconds_left, steps)
     )
     if size is not None:
         return _probe(now, size, steps, deadline)
@@ -84,7 +128,7 @@ def _probe(
     now: Situation, size: int, steps: int, deadline: float, accumulation_steps: int = 1
 ) -> MemoryProbe:
     return MemoryProbe(
-        optimizer=now.memory_optimizer.name,
+        optimizer=now.optimizers[0].name,
         batch_size=size,
         limit_bytes=now.hardware.memory_limit_bytes,
         steps=steps,
@@ -106,7 +150,7 @@ def _affordable(size: int | None, seen: Tried, seconds_left: float, steps: int) 
     return affordable if affordable >= 1.5 * slowest else None
 
 
-def _next_size(now: Situation, seen: Tried) -> int | None:
+def _next_size(now: Situation, seen: Tried, another: Points) -> int | None:
     """Where memory alone says to look next, on the grid of sizes asked for."""
     unit = now.settings.multiple_of
     cap, _ = largest_tried(now.facts, now.settings)
@@ -121,7 +165,11 @@ def _next_size(now: Situation, seen: Tried) -> int | None:
     bracketed = fails <= max(ran + unit, CLOSE * ran)
     if ran >= cap or bracketed or close_to_limit(seen.points, ran, limit):
         return _below(now, seen, ran, unit)
-    guess = predicted_size(now, seen, ran, cap) or _guess(now, seen, ran, cap)
+    guess = (
+        predicted_size(now, seen, ran, cap)
+        or size_by_another(now, seen, another, ran, cap)
+        or _guess(now, seen, ran, cap)
+    )
     if guess >= fails:
         guess = _below_failure(seen, ran, fails) if fails <= cap else cap
     size = min(guess, cap, fails - unit) // unit * unit

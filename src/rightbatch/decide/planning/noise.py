@@ -1,8 +1,8 @@
-"""The noise stage: one short run at the reference settings."""
+"""The noise stage: a short run per optimizer at the reference settings."""
 
-from rightbatch.decide.advice.arms import Situation
+from rightbatch.decide.advice.arms import Situation, micro_batch_limit
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.records import NoiseProbe
+from rightbatch.records import Fits, NoiseProbe
 
 _CHECKPOINTS = (0, 10, 30, 100, 300)
 _MAX_EPOCHS = 8
@@ -11,20 +11,24 @@ _GROUPS = 12
 
 
 def next_noise_probe(
-    now: Situation, micro_batch_size: int, seconds: float, deadline: float
+    now: Situation, fits: Fits, seconds: float, deadline: float
 ) -> NoiseProbe | None:
-    """Measure along the run the user makes today; None when that was tried.
+    """Measure along the run the user makes today; None when each optimizer has had its turn.
 
     Args:
         now: The study so far.
-        micro_batch_size: Largest number of examples per forward and backward pass.
-        seconds: Time to spend measuring, in seconds.
+        fits: Of the stages before, which tell the largest micro-batch of each optimizer.
+        seconds: Time to spend measuring, in seconds; shared by optimizers without such a run.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    facts, optimizer = now.facts, now.optimizers[0]
-    if facts.train_examples < 4 or any(True for _ in of_kind(now.trials, NoiseProbe)):
+    facts = now.facts
+    tried = {probe.optimizer for _, probe in of_kind(now.trials, NoiseProbe)}
+    due = [optimizer for optimizer in now.optimizers if optimizer.name not in tried]
+    if facts.train_examples < 4 or not due:
         return None
-    batch_size = min(facts.batch_size, micro_batch_size)
+    optimizer = due[0]
+    micro = micro_batch_limit(fits.memory_of(optimizer.name), facts)
+    batch_size = min(facts.batch_size, micro)
     micro_batches = min(_MICRO_BATCHES, facts.train_examples // 2)
     small = max(1, min(batch_size // 4, facts.train_examples // (2 * micro_batches)))
     most = _MAX_EPOCHS * facts.train_examples // batch_size
@@ -37,6 +41,6 @@ def next_noise_probe(
         groups=_GROUPS,
         checkpoints=tuple(step for step in _CHECKPOINTS if step <= most),
         seed=now.settings.seed,
-        seconds=seconds,
+        seconds=seconds / len(due),
         seconds_limit=deadline,
     )

@@ -112,11 +112,10 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
     seconds = max(min(share * budget - _used(stage, now), left), 0.0)
     if stage == "memory":
         return next_memory_probe(now, seconds, deadline)
-    micro = micro_batch_limit(stage_fits(now), now.facts)
-    seconds = max(seconds, _LEAST_SECONDS)
+    fits, seconds = stage_fits(now), max(seconds, _LEAST_SECONDS)
     if stage == "speed":
-        return next_speed_probe(now, micro, seconds, deadline)
-    return next_noise_probe(now, micro, seconds, deadline)
+        return next_speed_probe(now, fits, seconds, deadline)
+    return next_noise_probe(now, fits, seconds, deadline)
 
 
 def _share(stage: Stage, settings: Settings) -> float:
@@ -149,15 +148,16 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     way as may be.
     """
     fits = stage_fits(now)
-    at_once, memory = side_by_side(now, fits.memory)
+    at_once, memories = side_by_side(now, fits.memories)
     free = at_once - len(now.under_way)
     if free < 1 or is_over(now.settings, now.trials):
         return None
     arms = make_arms(now, fits, now.settings.objective)
-    micro = micro_batch_limit(replace(fits, memory=memory), now.facts)
+    of_each = replace(fits, memories=memories)
     share = 1 / max(1, len(arms))
     for arm in sorted(arms, key=_trained):
         time_left = _time_left(now, arm, left, share, free)
+        micro = micro_batch_limit(of_each.memory_of(arm.optimizer.name), now.facts)
         probe = next_training_probe(now, arm, micro, time_left, deadline)
         if probe is not None:
             asked = probe.max_seconds + time_left.overhead

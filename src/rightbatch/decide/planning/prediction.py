@@ -1,5 +1,6 @@
 """A prediction that tells the memory stage where to look: whether it pays, and what it says."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rightbatch.decide.advice.arms import Situation
@@ -8,6 +9,10 @@ from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.memory import Tried
 from rightbatch.decide.advice.prediction import predicted_line, prediction
 from rightbatch.records import MemoryTarget, PredictProbe
+from rightbatch.science.memory import largest_between, peak_between
+
+Points = Sequence[tuple[int, int]]
+"""(micro-batch size, peak bytes) pairs."""
 
 _FOLLOWED = ("torch",)
 """Frameworks whose steps can be followed without data."""
@@ -16,6 +21,8 @@ _LEAST_SECONDS = 20.0
 _TIMES_A_TRIAL = 5
 _AIM = {"cpu": 0.85, "cuda": 0.95}
 """Of the predicted size: resident memory has holes that no tensor fills."""
+_AIM_BY_ANOTHER = 0.97
+"""Of what another optimizer's sizes foretell, which were measured."""
 _FAR = 1.5
 _STEP_DOWN = 0.8
 """Below a size that was predicted to fit and did not."""
@@ -45,7 +52,7 @@ def next_prediction(
     if seconds_left < max(_LEAST_SECONDS, _TIMES_A_TRIAL * seen.seconds):
         return None
     return PredictProbe(
-        optimizer=now.memory_optimizer.name,
+        optimizer=now.optimizers[0].name,
         target=MemoryTarget(now.hardware.device_name, _kind(now), limit),
         margin=now.settings.margin,
         max_batch_size=cap,
@@ -71,8 +78,35 @@ def predicted_size(now: Situation, seen: Tried, ran: int, cap: int) -> int | Non
     aim, most = _AIM[_kind(now)], found.largest_batch_size or 0
     roomy = predicted_line(found).at(cap) <= aim * found.limit_bytes
     size = cap if roomy else int(aim * most)
-    size = min([size, *(int(_STEP_DOWN * failed) for failed in seen.failed if failed > ran)])
+    size = _below_failures(size, seen, ran)
     return size if size > _FAR * ran else None
+
+
+def size_by_another(now: Situation, seen: Tried, another: Points, ran: int, cap: int) -> int | None:
+    """Where another optimizer's sizes say to try next; None where this one's own tell more.
+
+    Its peaks count as moved by what one size takes more or less with this optimizer.
+
+    Args:
+        now: The study of this optimizer.
+        seen: Its memory trials.
+        another: What was measured with the other, at two sizes at least; none without another.
+        ran: The largest size that ran.
+        cap: The largest size to try.
+    """
+    own = {size for size, _ in seen.points}
+    if not another or len(own) > 1:
+        return None
+    size, peak = seen.points[0]
+    more = round(peak - peak_between(another, size))
+    moved = [(size, peak + more) for size, peak in another]
+    most = largest_between(moved, now.hardware.memory_limit_bytes)
+    return _below_failures(cap if most is None else int(_AIM_BY_ANOTHER * most), seen, ran)
+
+
+def _below_failures(size: int, seen: Tried, ran: int) -> int:
+    """A size, lowered below those that failed."""
+    return min([size, *(int(_STEP_DOWN * failed) for failed in seen.failed if failed > ran)])
 
 
 def steepest(seen: Tried) -> float:

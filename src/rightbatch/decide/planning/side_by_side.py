@@ -2,27 +2,28 @@
 
 from collections.abc import Iterable
 
-from rightbatch.decide.advice.arms import Situation
-from rightbatch.decide.advice.memory import fit_memory
+from rightbatch.decide.advice.arms import Situation, memory_fits
 from rightbatch.records import MemoryFit, TrainingProbe
 
 
-def side_by_side(now: Situation, memory: MemoryFit | None) -> tuple[int, MemoryFit | None]:
+def side_by_side(
+    now: Situation, memories: tuple[MemoryFit, ...]
+) -> tuple[int, tuple[MemoryFit, ...]]:
     """How many runs may be under way at once, and what is known of the memory that each has.
 
     They are as many as the user asked for, or fewer: each has an equal part of the memory limit,
-    and one example must fit in that with the margin kept free.
+    and one example must fit in that with each optimizer and the margin kept free.
 
     Args:
         now: The study so far.
-        memory: What is known of the whole limit.
+        memories: What is known of the whole limit, for each optimizer.
     """
     for parts in range(now.settings.workers, 1, -1):
         limit = now.hardware.memory_limit_bytes // parts
-        of_a_part = fit_memory(now.trials, now.settings, now.facts, now.hardware, limit)
-        if of_a_part is None or of_a_part.safe_batch_size:
+        of_a_part = memory_fits(now, limit)
+        if all(fit.safe_batch_size for fit in of_a_part):
             return parts, of_a_part
-    return 1, memory
+    return 1, memories
 
 
 def promised_seconds(under_way: Iterable[TrainingProbe]) -> float:

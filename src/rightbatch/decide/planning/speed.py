@@ -1,18 +1,18 @@
 """The speed stage: a probe per optimizer over all sizes that fit, again over fewer if it failed."""
 
-from rightbatch.decide.advice.arms import Situation
+from rightbatch.decide.advice.arms import Situation, micro_batch_limit
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.records import SpeedProbe, Trial
+from rightbatch.records import Fits, SpeedProbe, Trial
 
 
 def next_speed_probe(
-    now: Situation, micro_batch_size: int, seconds: float, deadline: float
+    now: Situation, fits: Fits, seconds: float, deadline: float
 ) -> SpeedProbe | None:
     """Time every size that needs no accumulation; None when each optimizer has had its turn.
 
     Args:
         now: The study so far.
-        micro_batch_size: Largest number of examples per forward and backward pass.
+        fits: Of the stages before, which tell the largest micro-batch of each optimizer.
         seconds: Time to spend measuring, in seconds; shared by optimizers that were not timed yet.
         deadline: Wall-clock limit of the trial, in seconds.
     """
@@ -23,9 +23,10 @@ def next_speed_probe(
     if not due:
         return None
     name = due[0]
-    largest = max(1, _last_size(before[name]) // 4) if before[name] else micro_batch_size
+    micro = micro_batch_limit(fits.memory_of(name), now.facts)
+    largest = max(1, _last_size(before[name]) // 4) if before[name] else micro
     sizes = tuple(size for size in now.sizes if size <= largest) or (min(largest, now.sizes[0]),)
-    return SpeedProbe(name, sizes, micro_batch_size, seconds / len(due), seconds_limit=deadline)
+    return SpeedProbe(name, sizes, micro, seconds / len(due), seconds_limit=deadline)
 
 
 def _over(before: list[tuple[Trial, SpeedProbe]]) -> bool:
