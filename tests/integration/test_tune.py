@@ -9,7 +9,7 @@ import pytest
 from browser import check_report, open_report
 from command_line import rightbatch
 
-from rightbatch.records import TrainingProbe
+from rightbatch.records import MemoryProbe, NoiseProbe, TrainingProbe
 from rightbatch.store import open_store
 
 pytestmark = pytest.mark.slow
@@ -224,6 +224,29 @@ def test_optimizers_are_compared(tmp_path):
     compared = [row["optimizer"] for row in done.json["optimizers"]]
     assert sorted(compared) == ["adam", "rmsprop", "sgd"]
     assert done.json["optimizer"] == compared[0]
+
+
+def test_each_optimizer_has_its_own_memory_trials_and_noise_run(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--optimizers", "sgd,adam", "--budget", "60s", "--threads", "1",
+        "--store", "studies.db", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    with open_store(tmp_path / "studies.db") as store:
+        probes = [trial.probe for trial in store.trials(done.json["study"])]
+    for kind, rates in ((MemoryProbe, None), (NoiseProbe, {"sgd": 0.05, "adam": 0.001})):
+        asked = [probe for probe in probes if isinstance(probe, kind)]
+        assert {probe.optimizer for probe in asked} == {"sgd", "adam"}
+        if rates:
+            assert {probe.optimizer: probe.learning_rate for probe in asked} == rates
+    rows = {row["optimizer"]: row for row in done.json["optimizers"]}
+    assert rows
+    for row in rows.values():
+        assert row["micro_batch_size"] <= row["largest_batch_size"] == 1437
+        assert row["noise_scale"] is not None or row["noise_scale_reason"]
+    best = rows[done.json["optimizer"]]
+    for name in ("largest_batch_size", "safe_batch_size", "noise_scale"):
+        assert done.json[name] == best[name]
 
 
 def test_goals_of_the_best_metric_within_a_limit(tmp_path):

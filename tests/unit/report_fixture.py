@@ -155,6 +155,7 @@ def memory_fit() -> MemoryFit:
         trials=len(points),
         seconds=9.5,
         enforced_by="data_segment",
+        optimizer="sgd",
     )
 
 
@@ -203,6 +204,7 @@ def noise_fit() -> NoiseFit:
             for step, scale in values
         ),
         around(95.0, 0.4, "examples", "later half of one run"),
+        optimizer="sgd",
     )
 
 
@@ -285,7 +287,8 @@ def recording(fits: Fits, title: str = "digits", settings: Settings | None = Non
 def digits() -> tuple[Recording, Advice]:
     """The whole study: U-shaped time to goal, best at 128, the user at 32."""
     sgd = learning_fit("sgd", 0.9, "linear", 7)
-    fits = Fits(memory_fit(), speed_fit(), noise_fit(), (sgd,), (speed_fit(),))
+    memory, speed, noise = memory_fit(), speed_fit(), noise_fit()
+    fits = Fits(memory, speed, noise, (sgd,), (speed,), (memory,), (noise,))
     best, reference = choice(sgd, 128), choice(sgd, 32)
     lowest = best.seconds_to_goal.value
     near = tuple(row.batch_size for row in sgd.predictions if row.seconds.value <= 1.1 * lowest)
@@ -319,7 +322,18 @@ def two_optimizers() -> tuple[Recording, Advice]:
     """The same study with Adam beside SGD and the three regimes asked for."""
     _, advice = digits()
     adam = learning_fit("adam", 0.02, "square_root", 9, 1.25, 100)
-    fits = replace(advice.fits, learning=(*advice.fits.learning, adam))
+    noise = replace(noise_fit(), noise_scale=around(60.0, 0.4, "examples"), optimizer="adam")
+    points = tuple((size, peak + 2**26) for size, peak in memory_fit().points[:-1:2])
+    memory = replace(
+        memory_fit(), points=points, failed=(1437,), largest_batch_size=512, safe_batch_size=500,
+        capped_by="memory", optimizer="adam",
+    )  # fmt: skip
+    fits = replace(
+        advice.fits,
+        learning=(*advice.fits.learning, adam),
+        memories=(*advice.fits.memories, memory),
+        noises=(*advice.fits.noises, noise),
+    )
     sgd = fits.learning[0]
     regimes = (("stochastic", choice(sgd, 8)), ("mini-batch", choice(sgd, 128)))
     full = choice(sgd, 1437)
@@ -334,7 +348,8 @@ def two_optimizers() -> tuple[Recording, Advice]:
 def memory_only() -> tuple[Recording, Advice]:
     """A study of the memory stage alone: nothing to recommend."""
     kept = Accumulation(4096, 1024, 4, ran=True, caveats=("Weight the last one by its share.",))
-    fits = Fits(memory=replace(memory_fit(), accumulation=kept))
+    memory = replace(memory_fit(), accumulation=kept)
+    fits = Fits(memory=memory, memories=(memory,))
     return recording(fits, settings=Settings(stages=("memory",))), nothing_known(fits)
 
 
@@ -354,9 +369,10 @@ def too_little() -> tuple[Recording, Advice]:
         lack_of_fit=None,
     )
     unknown = NoiseFit(
-        (NoiseEstimate(0, 0, None),), None, "The gradient cannot be told from its noise."
+        (NoiseEstimate(0, 0, None),), None, "The gradient cannot be told from its noise.", "sgd"
     )
-    fits = Fits(memory_fit(), speed_fit(), unknown, (empty,), (speed_fit(),))
+    memory, speed = memory_fit(), speed_fit()
+    fits = Fits(memory, speed, unknown, (empty,), (speed,), (memory,), (unknown,))
     return recording(fits), nothing_known(fits)
 
 

@@ -147,6 +147,21 @@ def test_the_advice_in_json_is_the_advice():
     assert told["time_spent"]["training_seconds"] == 112.0
 
 
+def test_each_optimizer_compared_has_its_own_figures():
+    recording, advice = two_optimizers()
+    told = strict(advice_json(advice))
+    sgd, adam = told["optimizers"]
+    assert (sgd["largest_batch_size"], adam["largest_batch_size"]) == (1437, 512)
+    assert (sgd["noise_scale"]["value"], adam["noise_scale"]["value"]) == (95.0, 60.0)
+    for name in ("largest_batch_size", "safe_batch_size", "noise_scale", "critical_batch_size"):
+        assert told[name] == sgd[name]
+    memory = strict(stage_json("memory", advice.fits, recording))
+    assert [row["optimizer"] for row in memory["optimizers"]] == ["sgd", "adam"]
+    assert [row["capped_by"] for row in memory["optimizers"]] == ["data_set_size", "memory"]
+    noise = strict(stage_json("noise", advice.fits, recording))
+    assert {row["optimizer"] for row in noise["results"]} == {"sgd", "adam"}
+
+
 def test_the_reason_that_the_advice_gives_wins():
     advice = too_little()[1]
     told = advice_json(replace(advice, missing={"noise_scale": "Two seeds disagree."}))

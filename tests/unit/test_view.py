@@ -190,6 +190,38 @@ def test_every_run_is_in_the_picture_and_censored_ones_are_open_triangles():
     assert all("more than" in text and "seed" in text for text in censored.text)
 
 
+def test_optimizers_are_compared_by_what_fits_and_by_their_noise_scales():
+    table = make_view(*two_optimizers()).optimizers
+    assert [row[0] for row in table.rows] == ["sgd", "adam"]
+    assert table.head[-2:] == ("Largest micro-batch", "Noise scale")
+    assert [row[-2] for row in table.rows] == ["1,437", "512"]
+    assert [row[-1].split()[0] for row in table.rows] == ["95", "60"]
+
+
+def test_figures_of_memory_and_noise_say_which_optimizer_they_are_about():
+    recording, advice = two_optimizers()
+    view = make_view(recording, advice)
+    found = {finding.key: finding for finding in view.findings}
+    figures = make_figures(view)
+    for key, rows in (("memory", 9 + 4 + 1), ("noise", 6 + 6)):
+        assert " with sgd " in found[key].heading
+        assert found[key].table.head[0] == "Optimizer"
+        assert {row[0] for row in found[key].table.rows} == {"sgd", "adam"}
+        assert len(found[key].table.rows) == rows
+        names = " ".join(trace.name or "" for trace in figures[key].data)
+        assert ", sgd" in names
+        assert ", adam" in names
+
+
+def test_a_study_of_one_optimizer_does_not_name_it_in_every_figure():
+    view = make_view(*digits())
+    assert view.optimizers is None
+    for finding in view.findings:
+        if finding.key in ("memory", "noise"):
+            assert "sgd" not in finding.heading
+            assert "Optimizer" not in finding.table.head
+
+
 def test_a_small_memory_limit_is_drawn_and_a_distant_one_is_told():
     recording, advice = digits()
     limit = 500 * 2**20

@@ -6,7 +6,7 @@ today, purple the critical batch size and the noise scale, red a limit or a fail
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from html import escape
 from itertools import pairwise
 from typing import NoReturn
@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from rightbatch.records import BatchPrediction, Estimate, LearningFit, MemoryFit, NoiseFit, SpeedFit
 from rightbatch.report import words
 from rightbatch.report.canvas import Canvas
-from rightbatch.report.findings import pick_fit
+from rightbatch.report.findings import pick_fit, with_others
 from rightbatch.report.runs import Run
 from rightbatch.report.view import View
 
@@ -156,37 +156,44 @@ def _speed_curve(fit: SpeedFit) -> tuple[list[float], list[float]]:
 
 def _memory(view: View) -> go.Figure:
     fit = view.fits.memory or _nothing("memory")
+    every = with_others(fit, view.fits.memories)
     canvas = Canvas("micro-batch size (examples per pass)", "peak memory")
-    points = sorted(fit.points)
-    sizes = [size for size, _ in points] + list(fit.failed)
+    sizes = [size for one in every for size in (*(size for size, _ in one.points), *one.failed)]
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
         ends = [0.0, float(max(sizes))]
         line = [fit.bytes_fixed.value + fit.bytes_per_example.value * end for end in ends]
         canvas.line(ends, line, "fit", "var(--blue)")
-    canvas.points(
-        [size for size, _ in points],
-        [peak for _, peak in points],
-        "peak of a trial",
-        "var(--blue)",
-        [f"batch size {words.count(size)}<br>{words.size(peak)}" for size, peak in points],
-        size=9,
-    )
-    _memory_limit(canvas, fit, max((peak for _, peak in points), default=fit.limit_bytes))
+    for one, color in zip(every, _colors("var(--blue)", every), strict=True):
+        points = sorted(one.points)
+        canvas.points(
+            [size for size, _ in points],
+            [peak for _, peak in points],
+            f"peak of a trial{_whose(one.optimizer, every)}",
+            color,
+            [f"batch size {words.count(size)}<br>{words.size(peak)}" for size, peak in points],
+            size=9,
+        )
+    peaks = [peak for one in every for _, peak in one.points]
+    _memory_limit(canvas, fit, every, max(peaks, default=fit.limit_bytes))
     canvas.linear_x(max(sizes))
     canvas.linear_y(words.size, binary=True)
     return canvas.figure()
 
 
-def _memory_limit(canvas: Canvas, fit: MemoryFit, highest: int) -> None:
+def _memory_limit(canvas: Canvas, fit: MemoryFit, every: Sequence[MemoryFit], highest: int) -> None:
     limit = words.size(fit.limit_bytes)
-    if fit.limit_bytes <= 4 * highest or fit.failed:
+    failed = [(one.optimizer, size) for one in every for size in one.failed]
+    if fit.limit_bytes <= 4 * highest or failed:
         canvas.level(fit.limit_bytes, f"limit {limit}", "var(--red)")
         canvas.points(
-            list(fit.failed),
-            [fit.limit_bytes] * len(fit.failed),
+            [size for _, size in failed],
+            [fit.limit_bytes] * len(failed),
             "out of memory",
             "var(--red)",
-            [f"batch size {words.count(size)}<br>out of memory" for size in fit.failed],
+            [
+                f"batch size {words.count(size)}<br>out of memory{_whose(name, every)}"
+                for name, size in failed
+            ],
             symbol="x",
             size=10,
         )
@@ -200,12 +207,19 @@ def _memory_limit(canvas: Canvas, fit: MemoryFit, highest: int) -> None:
 def _noise(view: View) -> go.Figure:
     fit = view.fits.noise or _nothing("noise")
     canvas = Canvas("steps before the measurement", "noise scale, examples")
-    known = [(p.step, p.noise_scale) for p in fit.points if p.noise_scale is not None]
-    steps = [step for step, _ in known]
-    _noise_level(canvas, fit, [0.0, float(max(steps) or 1)])
-    canvas.line(steps, [scale.value for _, scale in known], "", "var(--purple)", dash="dot")
-    canvas.estimates(steps, [scale for _, scale in known], "at a checkpoint", "var(--purple)")
-    canvas.linear_x(max(steps))
+    known = {
+        one.optimizer: {p.step: p.noise_scale for p in one.points if p.noise_scale is not None}
+        for one in with_others(fit, view.fits.noises)
+    }
+    far = max(step for scales in known.values() for step in scales)
+    _noise_level(canvas, fit, [0.0, float(far or 1)])
+    for (name, scales), color in zip(known.items(), _colors("var(--purple)", known), strict=True):
+        steps = list(scales)
+        canvas.line(steps, [scale.value for scale in scales.values()], "", color, dash="dot")
+        canvas.estimates(
+            steps, list(scales.values()), f"at a checkpoint{_whose(name, known)}", color
+        )
+    canvas.linear_x(far)
     canvas.log_y(words.whole)
     return canvas.figure()
 
@@ -290,6 +304,16 @@ def _other_optimizers(
             ],
             markers=True,
         )
+
+
+def _colors(first: str, fits: Collection[object]) -> tuple[str, ...]:
+    """A colour for the fit that a figure is about, and one for that of each other optimizer."""
+    return (first, *_OTHERS * len(fits))[: len(fits)]
+
+
+def _whose(optimizer: str, fits: Collection[object]) -> str:
+    """The optimizer of a point, where there are several."""
+    return f", {escape(optimizer)}" if len(fits) > 1 else ""
 
 
 def _choices(canvas: Canvas, view: View) -> None:

@@ -1,6 +1,8 @@
 """What each figure says, in words: its heading, its finding and its numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rightbatch.decide.advice.capped import why_no_larger
 from rightbatch.records import (
@@ -17,6 +19,8 @@ from rightbatch.records import (
 from rightbatch.report import words
 from rightbatch.report.runs import Run
 from rightbatch.report.table import Table
+
+_OfOne = TypeVar("_OfOne", bound=MemoryFit | NoiseFit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,10 @@ def make_findings(study: Study, advice: Advice, runs: tuple[Run, ...]) -> tuple[
     return (
         _time(study, advice, runs),
         _throughput(study, fits.speed),
-        _memory(study, fits.memory),
+        _memory(study, fits),
         _steps(study, learning, runs),
         _examples(study, learning, runs),
-        _noise(study, fits.noise),
+        _noise(study, fits),
     )
 
 
@@ -58,6 +62,11 @@ def pick_fit(fits: Fits, recommended: Choice | None) -> LearningFit | None:
     if recommended is None:
         return first
     return next((fit for fit in fits.learning if fit.optimizer == recommended.optimizer), first)
+
+
+def with_others(fit: _OfOne, fits: Sequence[_OfOne]) -> tuple[_OfOne, ...]:
+    """The fit that a figure is about, then those of the other optimizers."""
+    return (fit, *(other for other in fits if other.optimizer != fit.optimizer))
 
 
 def _absent(study: Study, stage: Stage, name: str) -> str:
@@ -128,31 +137,56 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
     return Finding("throughput", heading, reading, "", Table(head, rows))
 
 
-def _memory(study: Study, fit: MemoryFit | None) -> Finding:
+def _with(study: Study, optimizer: str) -> str:
+    """Which optimizer a figure is of, where several were asked for."""
+    return f" with {optimizer}" if len(study.settings.optimizers) > 1 else ""
+
+
+def _memory(study: Study, fits: Fits) -> Finding:
     reading = (
         "Peak memory of a fresh process at each micro-batch size: real training steps on the "
         "longest examples with the real optimizer, and a validation pass. The line is the fit."
     )
+    fit = fits.memory
     if fit is None or not (fit.points or fit.failed):
         return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
     limit = words.size(fit.limit_bytes)
     if fit.largest_batch_size is None:
-        heading = f"No batch size fitted in {limit}"
+        heading = f"No batch size fitted in {limit}{_with(study, fit.optimizer)}"
     else:
         largest = words.count(fit.largest_batch_size)
-        heading = f"The largest batch that ran in {limit} is {largest}: {why_no_larger(fit)}"
-    rows = [
-        (words.count(size), words.size(peak), words.share(peak / fit.limit_bytes))
-        for size, peak in sorted(fit.points)
-    ]
-    measured = {size for size, _ in fit.points}
-    rows += [
-        (words.count(size), "out of memory", "")
-        for size in sorted(fit.failed)
-        if size not in measured
-    ]
+        where = f"{limit}{_with(study, fit.optimizer)}"
+        heading = f"The largest batch that ran in {where} is {largest}: {why_no_larger(fit)}"
     head = ("Micro-batch size", "Peak memory", "Share of the limit")
-    return Finding("memory", heading, reading, "", Table(head, tuple(rows)))
+    of_each = [
+        (of_one.optimizer, _memory_rows(of_one)) for of_one in with_others(fit, fits.memories)
+    ]
+    return Finding("memory", heading, reading, "", _by_optimizer(head, of_each))
+
+
+def _memory_rows(fit: MemoryFit) -> list[tuple[str, ...]]:
+    measured = {size for size, _ in fit.points}
+    return [
+        *(
+            (words.count(size), words.size(peak), words.share(peak / fit.limit_bytes))
+            for size, peak in sorted(fit.points)
+        ),
+        *(
+            (words.count(size), "out of memory", "")
+            for size in sorted(fit.failed)
+            if size not in measured
+        ),
+    ]
+
+
+def _by_optimizer(
+    head: tuple[str, ...], of_each: Sequence[tuple[str, Sequence[tuple[str, ...]]]]
+) -> Table:
+    """The rows of every optimizer, named where there are several."""
+    if len(of_each) == 1:
+        return Table(head, tuple(of_each[0][1]))
+    rows = tuple((name, *row) for name, rows in of_each for row in rows)
+    return Table(("Optimizer", *head), rows)
 
 
 def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
@@ -206,24 +240,30 @@ def _predictions(fit: LearningFit, unit: str) -> Table | None:
     return Table(head, rows) if rows else None
 
 
-def _noise(study: Study, fit: NoiseFit | None) -> Finding:
+def _noise(study: Study, fits: Fits) -> Finding:
     reading = (
         "The gradient noise scale along a short run at your present settings: the batch size at "
         "which noise and signal in the gradient are equal. It usually grows during training and "
         "is a first, cautious guide to the critical batch size."
     )
+    fit = fits.noise
     if fit is None:
         missing = _absent(study, "noise", "gradient noise")
         return Finding("noise", "Gradient noise scale", reading, missing)
     if not any(point.noise_scale for point in fit.points):
         missing = fit.reason or "The gradient could not be told from its noise."
         return Finding("noise", "Gradient noise scale", reading, missing)
-    heading = "Gradient noise scale along training"
+    heading = f"Gradient noise scale along training{_with(study, fit.optimizer)}"
     if fit.noise_scale is not None:
-        heading = f"The gradient noise scale is about {words.estimate(fit.noise_scale)}"
-    rows = tuple(
+        found = words.estimate(fit.noise_scale)
+        heading = f"The gradient noise scale{_with(study, fit.optimizer)} is about {found}"
+    head = ("Steps before", "Examples before", "Noise scale, examples")
+    of_each = [(of_one.optimizer, _noise_rows(of_one)) for of_one in with_others(fit, fits.noises)]
+    return Finding("noise", heading, reading, "", _by_optimizer(head, of_each))
+
+
+def _noise_rows(fit: NoiseFit) -> list[tuple[str, ...]]:
+    return [
         (words.count(point.step), words.count(point.examples), words.bare(point.noise_scale))
         for point in fit.points
-    )
-    head = ("Steps before", "Examples before", "Noise scale, examples")
-    return Finding("noise", heading, reading, "", Table(head, rows))
+    ]

@@ -22,6 +22,7 @@ from rightbatch.records import (
     MemoryResult,
     NoiseFit,
     Recording,
+    SpeedFit,
     Stage,
     Trial,
 )
@@ -43,14 +44,9 @@ _DEFAULT_REASON = "There is not enough data for it."
 
 def advice_json(advice: Advice) -> Json:
     """The advice as one JSON object, schema "rightbatch/advice/1"."""
-    fits, learning = advice.fits, pick_fit(advice.fits, advice.recommended)
-    why = {name: f"The {stage} stage was not run." for name, stage in _BY_STAGE.items()}
-    if fits.noise is not None:
-        why["noise_scale"] = fits.noise.reason
-    if learning is not None:
-        why["critical_batch_size"] = learning.critical_reason
-    if fits.memory is not None:
-        why |= dict.fromkeys(_SIZES_THAT_FIT, why_none(fits.memory))
+    fits = advice.fits
+    learning = pick_fit(fits, advice.recommended)
+    figures, why = _figures(fits.memory, fits.speed, fits.noise, learning)
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
     spent = advice.time_spent
@@ -63,11 +59,7 @@ def advice_json(advice: Advice) -> Json:
         **_choice(advice.recommended),
         "near_optimal": list(advice.near_optimal),
         "binding_constraint": advice.binding_constraint,
-        "largest_batch_size": fits.memory.largest_batch_size if fits.memory else None,
-        "safe_batch_size": fits.memory.safe_batch_size if fits.memory else None,
-        "knee_batch_size": _estimate(fits.speed.knee_batch_size if fits.speed else None),
-        "critical_batch_size": _estimate(learning.critical_batch_size if learning else None),
-        "noise_scale": _estimate(fits.noise.noise_scale if fits.noise else None),
+        **figures,
         "reference": None if advice.reference is None else with_reasons(_choice(advice.reference)),
         "reasons": list(advice.reasons),
         "warnings": list(advice.warnings),
@@ -76,7 +68,7 @@ def advice_json(advice: Advice) -> Json:
             for fit in fits.learning
             for row in fit.predictions
         ],
-        "optimizers": [with_reasons(_choice(choice)) for choice in advice.by_optimizer],
+        "optimizers": [_compared(choice, fits) for choice in advice.by_optimizer],
         "regimes": [
             {"regime": regime, **with_reasons(_choice(choice))} for regime, choice in advice.regimes
         ],
@@ -98,6 +90,39 @@ def advice_json(advice: Advice) -> Json:
     return with_reasons(told, why | advice.missing)
 
 
+def _figures(
+    memory: MemoryFit | None,
+    speed: SpeedFit | None,
+    noise: NoiseFit | None,
+    learning: LearningFit | None,
+) -> tuple[Json, dict[str, str]]:
+    """What each stage found with an optimizer, and why a figure would be missing."""
+    why = {name: f"The {stage} stage was not run." for name, stage in _BY_STAGE.items()}
+    if noise is not None:
+        why["noise_scale"] = noise.reason
+    if learning is not None:
+        why["critical_batch_size"] = learning.critical_reason
+    if memory is not None:
+        why |= dict.fromkeys(_SIZES_THAT_FIT, why_none(memory))
+    figures = {
+        "largest_batch_size": memory.largest_batch_size if memory else None,
+        "safe_batch_size": memory.safe_batch_size if memory else None,
+        "knee_batch_size": _estimate(speed.knee_batch_size if speed else None),
+        "critical_batch_size": _estimate(learning.critical_batch_size if learning else None),
+        "noise_scale": _estimate(noise.noise_scale if noise else None),
+    }
+    return figures, why
+
+
+def _compared(choice: Choice, fits: Fits) -> Json:
+    """The best choice of an optimizer, and what each stage found with it."""
+    name = choice.optimizer
+    figures, why = _figures(
+        fits.memory_of(name), fits.speed_of(name), fits.noise_of(name), pick_fit(fits, choice)
+    )
+    return with_reasons(_choice(choice) | figures, why)
+
+
 def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
     """One stage's fit and its raw results as one JSON object.
 
@@ -108,11 +133,11 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
     """
     told: Json = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
     if stage == "memory":
-        body = _memory(fits.memory, recording)
+        body = _memory(fits, recording)
     elif stage == "speed":
         body = _speed(fits)
     elif stage == "noise":
-        body = _noise(fits.noise)
+        body = _noise(fits)
     else:
         facts = recording.study.facts
         body = _learning(fits.learning, facts.goal.metric if facts else "metric")
@@ -153,36 +178,50 @@ def _prediction(row: BatchPrediction) -> Json:
     )
 
 
-def _memory(fit: MemoryFit | None, recording: Recording) -> Json:
+def _memory(fits: Fits, recording: Recording) -> Json:
+    """The first optimizer's fit at the top; every optimizer's answer and trials under it."""
+    fit = fits.memory
     rows = [
         _memory_row(trial, trial.probe)
         for trial in recording.trials
         if isinstance(trial.probe, MemoryProbe)
     ]
-    no_size = {} if fit is None else dict.fromkeys(_SIZES_THAT_FIT, why_none(fit))
     return {
+        **_memory_figures(fit),
+        "memory_limit_bytes": fit.limit_bytes if fit else None,
+        "margin": fit.margin if fit else None,
+        "mode": "inference" if recording.study.settings.inference else "training",
+        "trials": sum(of_one.trials for of_one in fits.memories),
+        "seconds": sum((of_one.seconds for of_one in fits.memories), 0.0),
+        "prediction": fit.predicted or None if fit else None,
+        "enforced_by": fit.enforced_by or None if fit else None,
+        "devices": [memory_of_device(recording, fit)],
+        "optimizers": [
+            with_reasons(_memory_figures(of_one), _why_no_memory(of_one))
+            for of_one in fits.memories
+        ],
+        "results": rows,
+        "why": {"prediction": "None was made.", **_why_no_memory(fit)},
+    }
+
+
+def _memory_figures(fit: MemoryFit | None) -> Json:
+    """What fits with an optimizer."""
+    return {
+        "optimizer": fit.optimizer if fit else None,
         "largest_batch_size": fit.largest_batch_size if fit else None,
         "safe_batch_size": fit.safe_batch_size if fit else None,
-        "memory_limit_bytes": fit.limit_bytes if fit else None,
         "bytes_fixed": _estimate(fit.bytes_fixed if fit else None),
         "bytes_per_example": _estimate(fit.bytes_per_example if fit else None),
         "lack_of_fit": fit.lack_of_fit if fit else None,
         "capped_by": fit.capped_by if fit else None,
-        "margin": fit.margin if fit else None,
-        "mode": "inference" if recording.study.settings.inference else "training",
-        "trials": fit.trials if fit else 0,
-        "seconds": fit.seconds if fit else 0.0,
-        "prediction": fit.predicted or None if fit else None,
-        "enforced_by": fit.enforced_by or None if fit else None,
         "accumulation": _accumulation(fit.accumulation if fit else None),
-        "devices": [memory_of_device(recording, fit)],
-        "results": rows,
-        "why": {
-            "accumulation": "The batch size fits without it, or nothing fits.",
-            "prediction": "None was made.",
-            **no_size,
-        },
     }
+
+
+def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
+    no_size = {} if fit is None else dict.fromkeys(_SIZES_THAT_FIT, why_none(fit))
+    return {"accumulation": "The batch size fits without it, or nothing fits.", **no_size}
 
 
 def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
@@ -263,20 +302,24 @@ def _speed(fits: Fits) -> Json:
     }
 
 
-def _noise(fit: NoiseFit | None) -> Json:
-    unclear = "The gradient cannot be told from its noise here."
+def _noise(fits: Fits) -> Json:
+    """The first optimizer's scale at the top; every optimizer's rows under it."""
+    fit, unclear = fits.noise, "The gradient cannot be told from its noise here."
     return {
+        "optimizer": fit.optimizer if fit else None,
         "noise_scale": _estimate(fit.noise_scale if fit else None),
         "results": [
             with_reasons(
                 {
+                    "optimizer": of_one.optimizer,
                     "step": point.step,
                     "examples": point.examples,
                     "noise_scale": _estimate(point.noise_scale),
                 },
                 default=unclear,
             )
-            for point in (fit.points if fit else ())
+            for of_one in fits.noises
+            for point in of_one.points
         ],
         "why": {"noise_scale": fit.reason} if fit else {},
     }

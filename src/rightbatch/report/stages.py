@@ -36,12 +36,15 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     fits = advice.fits
     match stage:
         case "memory":
-            lines = _memory(fits.memory, recording.study.hardware)
+            hardware, several = recording.study.hardware, len(fits.memories) > 1
+            lines = [line for fit in fits.memories for line in _memory(fit, hardware, several)]
+            lines = lines or [_NOTHING]
         case "speed":
             lines = [line for fit in fits.speeds for line in _speed(fit, len(fits.speeds) > 1)]
             lines = lines or [_NOTHING]
         case "noise":
-            lines = _noise(fits.noise)
+            lines = [line for fit in fits.noises for line in _noise(fit, len(fits.noises) > 1)]
+            lines = lines or [_NOTHING]
         case "learning":
             lines = _learning(advice)
     told = [trial.outcome.advice for trial in recording.trials if trial.outcome.advice]
@@ -50,12 +53,11 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     return [*lines, f"Study {recording.study.name}."]
 
 
-def _memory(fit: MemoryFit | None, hardware: Hardware | None) -> list[str]:
-    if fit is None:
-        return [_NOTHING]
+def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> list[str]:
+    lines = [f"Memory with {fit.optimizer}:"] if one_of_several else []
     if fit.largest_batch_size is None:
-        return [f"{why_none(fit)} The limit is {words.size(fit.limit_bytes)}."]
-    lines = [
+        return [*lines, f"{why_none(fit)} The limit is {words.size(fit.limit_bytes)}."]
+    lines += [
         f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({why_no_larger(fit)}).",
         f"Safe micro-batch, {fit.margin:.0%} of {words.size(fit.limit_bytes)} kept free: "
         f"{fit.safe_batch_size:,}." if fit.safe_batch_size else "No micro-batch keeps the margin.",
@@ -127,10 +129,9 @@ def _where_a_step_goes(fit: SpeedFit) -> list[str]:
     return told
 
 
-def _noise(fit: NoiseFit | None) -> list[str]:
-    if fit is None:
-        return [_NOTHING]
-    lines = [
+def _noise(fit: NoiseFit, one_of_several: bool) -> list[str]:
+    lines = [f"Noise with {fit.optimizer}:"] if one_of_several else []
+    lines += [
         f"step {point.step:>6,}  "
         + ("cannot be told" if point.noise_scale is None else words.estimate(point.noise_scale))
         for point in fit.points

@@ -12,6 +12,7 @@ from rightbatch.records import (
     Study,
 )
 from rightbatch.report import words
+from rightbatch.report.comparison import optimizers, regimes
 from rightbatch.report.decisions import race_told, sentence, why
 from rightbatch.report.findings import Finding, make_findings, pick_fit
 from rightbatch.report.runs import Run, all_runs
@@ -121,10 +122,8 @@ def make_view(recording: Recording, advice: Advice) -> View:
         reasons=advice.reasons,
         warnings=advice.warnings,
         sizes=_sizes(advice),
-        optimizers=_choices(tuple((choice.optimizer, choice) for choice in advice.by_optimizer))
-        if len(advice.by_optimizer) > 1
-        else None,
-        regimes=_choices(advice.regimes, "regime"),
+        optimizers=optimizers(advice),
+        regimes=regimes(advice),
         time_spent=spent,
         time_words=_time_words(advice),
         machine=_machine(study),
@@ -320,23 +319,6 @@ def _decisions(study: Study, advice: Advice) -> Table | None:
     )
     head = ("Trial", "Batch size", "Learning rate", "Why", "What became of it")
     return Table(head, rows) if rows else None
-
-
-def _choices(rows: tuple[tuple[str, Choice], ...], first: str = "optimizer") -> Table | None:
-    settings = ("Batch size", "Learning rate", "Steps per epoch")
-    head = (first.capitalize(), *settings, "Epochs to goal", "Time to goal")
-    lines = tuple(
-        (
-            name,
-            words.count(choice.batch_size),
-            words.learning_rate(choice.learning_rate),
-            words.count(choice.steps_per_epoch),
-            words.bare(choice.epochs_to_goal),
-            words.estimate(choice.seconds_to_goal),
-        )
-        for name, choice in rows
-    )
-    return Table(head, lines) if lines else None
 
 
 def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:

@@ -20,6 +20,7 @@ from rightbatch.records import (
 def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -> tuple[str, ...]:
     """The three or four numbers behind the recommendation."""
     told = []
+    several = len(fits.memories) > 1 or len(fits.noises) > 1
     if fits.speed is not None:
         best, at = fits.speed.best_examples_per_second.value, fits.speed.knee_batch_size.value
         told.append(
@@ -33,14 +34,15 @@ def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -
         )
     if fits.noise is not None and fits.noise.noise_scale is not None:
         told.append(
-            f"The gradient noise scale at your settings is {_interval(fits.noise.noise_scale)} "
+            f"The gradient noise scale at your settings{_with(fits.noise.optimizer, several)} is "
+            f"{_interval(fits.noise.noise_scale)} "
             "examples, a first guide to the critical batch size."
         )
     if fits.memory is not None and fits.memory.largest_batch_size is not None:
         told.append(
-            f"The largest micro-batch that ran is {fits.memory.largest_batch_size:,} "
-            f"({why_no_larger(fits.memory)}), under a limit of "
-            f"{fits.memory.limit_bytes / 2**30:.1f} GiB."
+            f"The largest micro-batch that ran{_with(fits.memory.optimizer, several)} is "
+            f"{fits.memory.largest_batch_size:,} ({why_no_larger(fits.memory)}), under a limit "
+            f"of {fits.memory.limit_bytes / 2**30:.1f} GiB."
         )
         if fits.memory.predicted:
             told.append(fits.memory.predicted)
@@ -73,8 +75,10 @@ def warnings(
             f"Loading data takes {fits.speed.load_share:.0%} of a step: more loader workers may "
             "help more than another batch size."
         )
-    if fits.memory is not None and fits.memory.largest_batch_size is None:
-        told.append(f"{why_none(fits.memory)} What is told here may not run within it.")
+    for fit in fits.memories:
+        if fit.largest_batch_size is None:
+            whose = f"With {fit.optimizer}: " if len(fits.memories) > 1 else ""
+            told.append(f"{whose}{why_none(fit)} What is told here may not run within it.")
     if accumulates and facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
     if 0 < _at_once(trials) < settings.workers:
@@ -99,6 +103,11 @@ def warnings(
             "soon they reach the best level that any run reached."
         )
     return tuple(told)
+
+
+def _with(optimizer: str, several: bool) -> str:
+    """Which optimizer a figure is of, where there is more than one."""
+    return f" with {optimizer}" if several else ""
 
 
 def _at_once(trials: Sequence[Trial]) -> int:
