@@ -7,6 +7,9 @@ import sys
 import pytest
 from command_line import rightbatch
 
+from rightbatch.records import Status
+from rightbatch.store import open_store
+
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -44,6 +47,24 @@ def test_an_unknown_command_exits_with_2(tmp_path):
     done = rightbatch("tone", folder=tmp_path)
     assert done.code == 2
     assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_a_workload_that_takes_longer_to_load_than_the_budget(tmp_path):
+    source = "import time\n\n\ndef workload():\n    time.sleep(300)\n"
+    (tmp_path / "slow.py").write_text(source)
+    done = rightbatch(
+        "tune", "slow.py:workload", "--budget", "20s", "--store", "studies.db", folder=tmp_path
+    )
+    assert done.code == 1
+    assert "took longer than the budget of 20 s" in done.err
+    assert "--budget 4m" in done.err
+    assert "Traceback" not in done.err
+    assert done.err.count("\n") == 1
+    with open_store(tmp_path / "studies.db") as store:
+        (study,) = store.studies()
+        (trial,) = store.trials(study.name)
+    assert trial.outcome.status is Status.HUNG
 
 
 @pytest.mark.slow

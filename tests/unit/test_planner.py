@@ -183,6 +183,13 @@ def test_a_first_look_that_failed_ends_the_study():
     assert ask(Settings(), (trial,), 60.0) is None
 
 
+@pytest.mark.parametrize("budget", [3.0, 30.0, 180.0])
+def test_a_first_look_may_take_all_of_the_budget_and_hardly_more(budget):
+    probe = ask(Settings(budget_seconds=budget), (), 0.0).probe
+    assert isinstance(probe, DescribeProbe)
+    assert budget < probe.seconds_limit < 1.1 * budget
+
+
 def test_progress_is_a_share_that_never_passes_one(recording):
     for count in range(1, len(recording.trials)):
         asked = next_ask(SETTINGS, recording.trials[:count])

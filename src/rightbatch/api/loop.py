@@ -1,5 +1,6 @@
 """The loop: ask, run, store, tell."""
 
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,9 @@ from rightbatch.records import (
     Trial,
 )
 from rightbatch.store import Store
+
+_ENOUGH_MINUTES, _TIMES_THE_BUDGET = 3, 10
+"""The least budget to propose, and by how many times the one that did not hold a first look."""
 
 
 class Observer(Protocol):
@@ -106,10 +110,21 @@ def _next_ended(
         return probe, outcome, None
 
 
+def _why_not_looked_at(outcome: Outcome, budget: float) -> str:
+    """Why a first look brought nothing, and what to do."""
+    if outcome.status is not Status.HUNG:
+        return f"The workload could not be looked at. {outcome.advice}"
+    enough = max(_ENOUGH_MINUTES, math.ceil(_TIMES_THE_BUDGET * budget / 60))
+    return (
+        "Loading the workload and its framework alone took longer than the budget of "
+        f"{budget:g} s; give it a larger one, such as --budget {enough}m. {outcome.advice}"
+    )
+
+
 def _described(store: Store, study: Study, trial: Trial) -> Study:
     """The study with its workload's facts, checked against what was asked."""
     if not isinstance(trial.result, DescribeResult):
-        raise RunnerError(f"The workload could not be looked at. {trial.outcome.advice}")
+        raise RunnerError(_why_not_looked_at(trial.outcome, study.settings.budget_seconds))
     facts = trial.result.facts
     known = [optimizer.name for optimizer in facts.optimizers]
     for name in study.settings.optimizers:

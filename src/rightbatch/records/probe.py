@@ -8,7 +8,11 @@ from rightbatch.records.prediction import MemoryTarget
 
 @dataclass(frozen=True, slots=True)
 class DescribeProbe:
-    """Build the workload once and tell its plain facts."""
+    """Build the workload once and tell its plain facts.
+
+    Attributes:
+        seconds_limit: Wall-clock deadline, in seconds; importing the framework counts.
+    """
 
     seconds_limit: float = 120.0
 

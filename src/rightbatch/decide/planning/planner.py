@@ -89,7 +89,8 @@ def ask(
     if described is None:
         if trials:
             return None  # the first look failed, and would again
-        return Ask(None, DescribeProbe(seconds_limit=max(60.0, settings.budget_seconds)))
+        deadline = max(_LEAST_SECONDS, _GRACE * settings.budget_seconds - spent_seconds)
+        return Ask(None, DescribeProbe(seconds_limit=deadline))
     now = Situation(described.facts, described.hardware, settings, trials, runs)
     for stage in settings.stages:
         probe = _next_of(stage, now, spent_seconds)

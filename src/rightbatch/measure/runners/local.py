@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
@@ -113,6 +114,7 @@ class LocalRunner:
         Raises:
             RunnerError: The process could not be started.
         """
+        begun = time.monotonic()
         whole, parts = self._limit_bytes(probe), _at_once(probe)
         limit = None if whole is None else whole // parts
         job = replace(self._job, probe=probe, threads=self._threads(parts))
@@ -121,7 +123,9 @@ class LocalRunner:
         call = waited or self._server(job.threads).start(limit)
         self._under_way.append(_UnderWay(probe, call, limit))
         if waited is None:
-            call.begin(self._entry, job, probe.seconds_limit, progress)
+            first = isinstance(probe, DescribeProbe)  # what comes before it takes of its time
+            passed = time.monotonic() - begun if first else 0.0
+            call.begin(self._entry, job, probe.seconds_limit - passed, progress)
         else:
             call.go_on(job, probe.seconds_limit, progress)
 
