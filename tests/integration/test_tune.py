@@ -315,6 +315,36 @@ def test_a_memory_limit_is_found_on_the_trial_process(tmp_path):
     assert found["largest_batch_size"] > 0.85 * room / per_example
 
 
+def test_the_state_of_an_optimizer_makes_its_largest_batch_smaller(tmp_path):
+    layers = "nn.Sequential(nn.Linear(16, 16384), nn.ReLU(), nn.Linear(16384, 1))"
+    source = WIDE.replace(layers, f"nn.Sequential({layers}, Table())") + TABLE
+    assert "Table())" in source
+    (tmp_path / "wide.py").write_text(source)
+    done = rightbatch(
+        "memory", "wide.py:workload", "--optimizers", "sgd,adam", "--memory-limit", "1GiB",
+        "--threads", "1", "--budget", "5m", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = {row["optimizer"]: row for row in done.json["optimizers"]}
+    assert {row["capped_by"] for row in found.values()} == {"memory"}
+    adam, sgd = found["adam"], found["sgd"]
+    more = 2 * 4 * 15_000_000 / sgd["bytes_per_example"]["value"]  # two moments of each parameter
+    assert 0.4 * more < sgd["largest_batch_size"] - adam["largest_batch_size"] < 1.8 * more
+    trials = [row["optimizer"] for row in done.json["results"]]
+    assert trials.count("sgd") <= trials.count("adam")
+
+
+TABLE = """
+
+class Table(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rows = nn.Parameter(torch.zeros(15_000_000))
+
+    def forward(self, x):
+        return x + self.rows.mean()
+"""
+
 WIDE = """
 import torch
 from torch import nn

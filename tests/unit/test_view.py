@@ -193,7 +193,7 @@ def test_every_run_is_in_the_picture_and_censored_ones_are_open_triangles():
 def test_optimizers_are_compared_by_what_fits_and_by_their_noise_scales():
     table = make_view(*two_optimizers()).optimizers
     assert [row[0] for row in table.rows] == ["sgd", "adam"]
-    assert table.head[-2:] == ("Largest micro-batch", "Noise scale")
+    assert table.head[-2:] == ("Largest that ran", "Noise scale")
     assert [row[-2] for row in table.rows] == ["1,437", "512"]
     assert [row[-1].split()[0] for row in table.rows] == ["95", "60"]
 

@@ -16,7 +16,7 @@ def optimizers(advice: Advice) -> Table | None:
         return None
     head, rows = table.head, table.rows
     if fits.memory is not None:
-        head = (*head, "Largest micro-batch")
+        head = (*head, "Largest that ran")
         rows = tuple((*row, _largest(fits.memory_of(row[0]))) for row in rows)
     if any(noise is not None and noise.noise_scale for noise in map(fits.noise_of, names)):
         head = (*head, "Noise scale")
