@@ -82,6 +82,19 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
         assert done.code == 2
         assert said in done.err
         assert "Traceback" not in done.err
+    described = folder / "study.json"
+    text = described.read_text()
+    for before, after, field in (
+        ('"max"', '["max"]', "the direction"),
+        ("1000,", "Infinity,", "'examples_per_epoch'"),
+        ("100.0,", "1e308,", "'longest_run_epochs'"),
+        ("[0.5, 1.0]", "[NaN]", "'targets'"),
+    ):
+        assert before in text
+        described.write_text(text.replace(before, after))
+        done = rightbatch("replay", folder, "--json", folder=tmp_path)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert f"study.json: the field {field}" in done.err or f"study.json: {field}" in done.err
     (tmp_path / "empty").mkdir()
     done = rightbatch("replay", tmp_path / "empty", folder=tmp_path)
     assert (done.code, "holds no study.json" in done.err) == (2, True)

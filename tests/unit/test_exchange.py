@@ -262,11 +262,19 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
         ),
         ("trials.jsonl", lambda text: text.split("\n", 1)[1], "line 1: this is not the study"),
         ("trials.jsonl", lambda _: "", "line 1: this is no JSON"),
+        ("trials.jsonl", lambda text: text + "[" * 100_000, "line 10: this is no trial"),
         ("study.json", lambda text: text[:50], "study.json, line 4: Expecting value"),
         ("study.json", lambda _: "[]", "study.json: this is no JSON object"),
         ("study.json", lambda text: text.replace('"targets"', '"goals"'), "'targets' is missing"),
         ("study.json", lambda text: text.replace('"max"', '"up"'), 'neither "max" nor'),
+        ("study.json", lambda text: text.replace('"max"', '["max"]'), 'neither "max" nor'),
         ("study.json", lambda text: text.replace("1000,", "-3,"), "'examples_per_epoch' is"),
+        ("study.json", lambda text: text.replace("1000,", "Infinity,"), "'examples_per_epoch' is"),
+        ("study.json", lambda text: text.replace(": 4.0", ": 1e308"), "'longest_run_epochs' is"),
+        ("study.json", lambda text: text.replace("0.9\n", "NaN\n"), "'targets' is"),
+        ("study.json", lambda text: text.replace("0.9\n", "Infinity\n"), "'targets' is"),
+        ("study.json", lambda _: "[" * 100_000, "study.json: this is no description"),
+        ("study.json", lambda text: text.replace("1000,", "1" * 5000), "no description of a study"),
         (
             "study.json",
             lambda text: text.replace("[\n    10,", "[\n    11,"),
@@ -283,6 +291,16 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
             "training.csv",
             lambda text: text.replace("150", "70"),
             "line 8: the steps of a run go back",
+        ),
+        (
+            "training.csv",
+            lambda text: text.replace("150", "1" * 400),
+            "line 8: '1+...1+' is no step",
+        ),
+        (
+            "training.csv",
+            lambda text: text.replace("20,2,0.2,100", '"20,2,0.2,100'),
+            "line 7: this",
         ),
         ("training.csv", lambda _: "", "line 1: there is no table"),
         (
@@ -307,6 +325,14 @@ def test_bad_input_is_named_by_file_and_line(exported, file, change, message):
     with pytest.raises(StoreError, match=message) as caught:
         import_study(exported)
     assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_study(exported):
+    (exported / "trials.jsonl").unlink()
+    plain = import_study(exported)
+    for path in exported.iterdir():
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert same(import_study(exported), plain)
 
 
 @pytest.mark.parametrize("file", ["study.json", "training.csv", "speed.csv"])

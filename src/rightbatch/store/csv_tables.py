@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,9 @@ from rightbatch.errors import StoreError
 from rightbatch.store.text_files import read_text
 
 Value = TypeVar("Value")
+
+_MOST = 10**15
+"""Larger counts, times and their inverses are taken for slips: they would not stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,9 @@ class CsvRow:
         try:
             return convert(text)
         except (ValueError, OverflowError):
-            raise StoreError(f"{self.where}: {text!r} is no {column.replace('_', ' ')}.") from None
+            raise StoreError(
+                f"{self.where}: {reprlib.repr(text)} is no {column.replace('_', ' ')}."
+            ) from None
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[CsvRow]:
@@ -43,16 +49,15 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[CsvRow]:
     Raises:
         StoreError: The file is missing or no such table.
     """
-    lines = read_text(path).splitlines()
-    try:
-        header, *body = csv.reader(lines, strict=True)
-    except (csv.Error, ValueError):
-        raise StoreError(f"{path}, line 1: there is no table in the file.") from None
+    body = _numbered(path)
+    _, header = next(body, (1, []))
+    if not header:
+        raise StoreError(f"{path}, line 1: there is no table in the file.")
     for column in columns:
         if column not in header:
             raise StoreError(f"{path}, line 1: the column {column!r} is missing.")
     rows = []
-    for line, cells in enumerate(body, start=2):
+    for line, cells in body:
         if not cells:
             continue
         where = f"{path}, line {line}"
@@ -62,12 +67,37 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[CsvRow]:
     return rows
 
 
+def _numbered(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The cells of every row of a CSV file, and the line that it begins on."""
+    reader = csv.reader(read_text(path).splitlines(), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise StoreError(f"{path}, line {line}: this is no row of a table ({error}).") from None
+        if cells is None:
+            return
+        yield line, cells
+
+
 def positive(value: Value) -> Value:
-    """The value, if it is above 0 and finite.
+    """The value, if it is above 0 and no smaller or larger than training can make it.
 
     Raises:
         ValueError: It is not.
     """
-    if not 0 < value < math.inf:  # type: ignore[operator]
+    if not 1 / _MOST <= value <= _MOST:  # type: ignore[operator]
+        raise ValueError
+    return value
+
+
+def finite(value: float) -> float:
+    """The value, if it is a finite number.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not math.isfinite(value):
         raise ValueError
     return value

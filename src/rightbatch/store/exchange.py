@@ -118,3 +118,5 @@ def _parse(path: Path, line: int, text: str) -> object:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}, line {line}: this is no JSON ({error.msg}).") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise StoreError(f"{path}, line {line}: this is no trial.") from None

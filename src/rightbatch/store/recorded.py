@@ -16,7 +16,7 @@ from rightbatch.records import (
     RecordedStudy,
 )
 from rightbatch.store.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
-from rightbatch.store.csv_tables import CsvRow, Value, positive, read_csv
+from rightbatch.store.csv_tables import CsvRow, Value, finite, positive, read_csv
 from rightbatch.store.text_files import read_text
 
 
@@ -58,17 +58,19 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
         data = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}, line {error.lineno}: {error.msg}.") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise StoreError(f"{path}: this is no description of a study.") from None
 
     def field(name: str, convert: Callable[[Any], Value]) -> Value:
         try:
             return convert(data[name])
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
             raise StoreError(f"{path}: the field {name!r} is missing or malformed.") from None
 
     if not isinstance(data, dict):
         raise StoreError(f"{path}: this is no JSON object.")
     metric, direction = field("metric", lambda metric: (str(metric["name"]), metric["direction"]))
-    if direction not in {"max", "min"}:
+    if direction not in ("max", "min"):
         raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
     data.setdefault("runs_per_batch_size", {})
     data.setdefault("dataset", data.get("name"))
@@ -159,7 +161,7 @@ def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> l
 
 def _targets(levels: Sequence[float]) -> tuple[float, ...]:
     positive(len(levels))
-    return tuple(float(level) for level in levels)
+    return tuple(finite(float(level)) for level in levels)
 
 
 def _candidates(sizes: Sequence[object]) -> tuple[int, ...]:
