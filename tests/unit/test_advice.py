@@ -23,6 +23,9 @@ from rightbatch.records import (
     Trial,
 )
 from rightbatch.report.decisions import sentence
+from rightbatch.report.figures import make_figures
+from rightbatch.report.json import advice_json
+from rightbatch.report.view import make_view
 from rightbatch.store import import_study
 
 SETTINGS = Settings(training_budget_seconds=20.0)
@@ -416,6 +419,50 @@ def true_seconds(recording: Recording) -> dict[int, float]:
                 min(there, default=trial.result.train_seconds)
             )
     return {size: sum(times) / len(times) for size, times in by_size.items()}
+
+
+def stopped_early(goal: str) -> Recording:
+    """The measuring stages, then three training runs that end before accuracy 0.9."""
+    world = replace(WORLD, goal=goal)
+    trials = run_study(world, replace(SETTINGS, stages=("memory", "speed", "noise"))).trials
+    for size, steps in ((16, 40), (16, 20), (64, 30)):
+        rate = world.best_rate(size)
+        probe = TrainingProbe("sgd", size, size, rate, steps, steps, 1e4, 1e4, reason="by hand")
+        trials = (*trials, carry_out(world, probe, len(trials) + 1))
+    return Recording(study_of(world, SETTINGS), trials)
+
+
+def test_no_cost_to_the_goal_is_told_while_no_run_has_reached_it():
+    recording = stopped_early("accuracy >= 0.9")
+    advice = advise(recording)
+    told = advice_json(advice)
+    assert "no run reached accuracy >= 0.9" in told["headline"]
+    assert {row["batch_size"] for row in told["results"]} == {16, 64}
+    for row in told["results"]:
+        assert (row["runs_reached"], row["runs_censored"]) == (
+            0,
+            2 if row["batch_size"] == 16 else 1,
+        )
+        for figure in ("steps", "examples", "seconds"):
+            assert row[f"predicted_{figure}_to_goal"] is None
+            assert "No training run" in row[f"predicted_{figure}_to_goal_reason"]
+    (fit,) = advice.fits.learning
+    assert fit.target == 0.9
+    assert fit.critical_batch_size is None
+    assert all(run.steps is None for run in fit.runs)
+    assert {run.verdict.kind for run in fit.runs} <= {"unrivalled", "behind", "ahead"}
+    page = make_view(recording, advice)
+    assert {row[4] for row in page.sizes.rows} == {"not known"}
+    assert {row[5] for row in page.sizes.rows} == {"0 of 1", "0 of 2"}
+    assert "time" in make_figures(page)
+
+
+def test_the_best_level_within_a_limit_counts_as_reached():
+    advice = advise(stopped_early("best accuracy within 60s"))
+    (fit,) = advice.fits.learning
+    assert sum(row.runs_reached for row in fit.predictions) == 1
+    assert any(math.isfinite(row.seconds.value) for row in fit.known)
+    assert advice.recommended.seconds_to_goal is not None
 
 
 def test_what_differs_from_the_users_own_training_is_told(recording):

@@ -1,5 +1,6 @@
 """Small models of what was measured, each with an interval and a lack-of-fit figure."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -195,9 +196,9 @@ class BatchPrediction:
     Attributes:
         batch_size: Examples per update.
         learning_rate: The best learning rate found or predicted for it.
-        steps: Updates to the goal.
-        examples: Examples to the goal.
-        seconds: Training time to the goal.
+        steps: Updates to the goal; its value is NaN while no run has reached that.
+        examples: Examples to the goal, likewise.
+        seconds: Training time to the goal, likewise.
         runs_reached: Runs at this batch size that reached the goal.
         runs_censored: Runs at this batch size that did not, at any learning rate.
     """
@@ -221,7 +222,8 @@ class LearningFit:
         target: Level of the metric that counts as the goal (for "best within" goals: the best
             level any run reached within the limit).
         runs: Every training run.
-        predictions: One row per batch size considered, ascending.
+        predictions: One row per batch size considered, ascending; while no run has reached the
+            goal, one per batch size tried, without its cost.
         steps_min: S_min of S(B) = S_min·(1 + B_crit/B); None if it could not be fitted.
         critical_batch_size: B_crit of the same fit, in examples; None if it could not be fitted.
         critical_reason: Why it could not; empty where it could.
@@ -237,6 +239,11 @@ class LearningFit:
     critical_batch_size: Estimate | None
     critical_reason: str
     lack_of_fit: float | None
+
+    @property
+    def known(self) -> tuple[BatchPrediction, ...]:
+        """The rows whose cost is known; none while no run has reached the goal."""
+        return tuple(row for row in self.predictions if math.isfinite(row.steps.value))
 
 
 @dataclass(frozen=True, slots=True)

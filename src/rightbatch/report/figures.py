@@ -58,8 +58,8 @@ def _time(view: View) -> go.Figure:
     canvas = Canvas("batch size (examples per update)", "time to goal")
     _runs(canvas, view, lambda run: run.seconds, words.duration)
     main = _main(view)
-    if main is not None and main.predictions:
-        rows = main.predictions
+    if main is not None and main.known:
+        rows = main.known
         sizes = [row.batch_size for row in rows]
         canvas.band(
             sizes,
@@ -89,14 +89,14 @@ def _steps(view: View) -> go.Figure:
     canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
     _runs(canvas, view, lambda run: run.steps, words.count)
     main = _main(view)
-    if main is not None and main.predictions:
-        first = main.predictions[0]
+    if main is not None and main.known:
+        first = main.known[0]
         work = first.steps.value * first.batch_size
         grid = _grid(_sizes(main))
         ideal = [work / size for size in grid]
         canvas.line(grid, ideal, "half the steps for twice the batch", "var(--muted)", dash="dot")
-        canvas.ignore_below(0.7 * min(row.steps.value for row in main.predictions))
-        _fitted(canvas, main, 0, [row.steps for row in main.predictions])
+        canvas.ignore_below(0.7 * min(row.steps.value for row in main.known))
+        _fitted(canvas, main, 0, [row.steps for row in main.known])
     _other_optimizers(canvas, view, lambda row: row.steps, words.estimate)
     canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.number)
     return canvas.figure()
@@ -107,8 +107,8 @@ def _examples(view: View) -> go.Figure:
     canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
     _runs(canvas, view, lambda run: run.examples, words.number)
     main = _main(view)
-    if main is not None and main.predictions:
-        _fitted(canvas, main, 1, [row.examples for row in main.predictions])
+    if main is not None and main.known:
+        _fitted(canvas, main, 1, [row.examples for row in main.known])
     _other_optimizers(canvas, view, lambda row: row.examples, words.estimate)
     canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.number)
     return canvas.figure()
@@ -290,7 +290,7 @@ def _other_optimizers(
     tell: Callable[[Estimate], str],
 ) -> None:
     main = _main(view)
-    others = [fit for fit in view.fits.learning if fit is not main and fit.predictions]
+    others = [fit for fit in view.fits.learning if fit is not main and fit.known]
     for fit, color in zip(others, _OTHERS * len(others), strict=False):
         canvas.line(
             _sizes(fit),

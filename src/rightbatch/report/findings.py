@@ -217,8 +217,8 @@ def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> F
         missing = _absent(study, "learning", "examples to goal")
         return Finding("examples", "Examples to goal", reading, missing)
     heading = "Examples to goal"
-    if len(fit.predictions) > 1:
-        first, last = fit.predictions[0], fit.predictions[-1]
+    if len(fit.known) > 1:
+        first, last = fit.known[0], fit.known[-1]
         ratio = last.examples.value / first.examples.value
         heading = (
             f"Batch size {words.count(last.batch_size)} needs {words.number(ratio, 2)} times "

@@ -174,7 +174,11 @@ def _prediction(row: BatchPrediction) -> Json:
             "predicted_seconds_to_goal": _estimate(row.seconds),
             "runs_reached": row.runs_reached,
             "runs_censored": row.runs_censored,
-        }
+        },
+        {
+            f"predicted_{figure}_to_goal": "No training run reached the goal."
+            for figure in ("steps", "examples", "seconds")
+        },
     )
 
 

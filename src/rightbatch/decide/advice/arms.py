@@ -140,7 +140,7 @@ def make_arms(
             continue
         model = learning_model(now, fits, optimizer, runs, cost_per_step(objective, seconds))
         rows = predictions(model, now.sizes, seconds)
-        chosen = choose(model, rows) if arrived(model) else None
+        chosen = choose(model, rows) if model.arrived else None
         arms.append(Arm(optimizer, memory, model, seconds, rows, chosen))
     return arms
 
@@ -164,9 +164,3 @@ def learning_model(
         scale.value if scale is not None else None,
         [probe for probe in now.under_way if probe.optimizer == optimizer.name],
     )
-
-
-def arrived(model: LearningModel) -> bool:
-    """Whether any run reached the goal ("best within" goals count as reached by their best run)."""
-    target = model.goal.target
-    return target is None or (model.level is not None and model.goal.reached_by(model.level))

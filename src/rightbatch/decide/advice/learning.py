@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
 from rightbatch.decide.advice.costs import PerStep
@@ -32,6 +33,9 @@ def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> Learn
     """The predictions and the hyperbola through the runs; None without runs."""
     if not model.runs or model.level is None:
         return None
+    target = model.goal.target
+    if target is not None and not model.arrived:
+        return _unreached(model, rows, target)
     hyperbola = _hyperbola(model, rows)
     return LearningFit(
         optimizer=model.optimizer.name,
@@ -43,6 +47,33 @@ def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> Learn
         critical_batch_size=hyperbola.critical_batch_size,
         critical_reason=hyperbola.reason,
         lack_of_fit=hyperbola.lack_of_fit,
+    )
+
+
+def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: float) -> LearningFit:
+    """What is told while no run has reached the goal: which runs there were, and no cost."""
+    unknown = Estimate(math.nan)
+    tried = (row for row in rows if row.runs_reached + row.runs_censored)
+    return LearningFit(
+        optimizer=model.optimizer.name,
+        rule=model.optimizer.rule,
+        target=target,
+        runs=tuple(replace(run, steps=None) for run in with_verdicts(model)),
+        predictions=tuple(
+            replace(
+                row,
+                steps=unknown,
+                examples=unknown,
+                seconds=unknown,
+                runs_reached=0,
+                runs_censored=row.runs_reached + row.runs_censored,
+            )
+            for row in tried
+        ),
+        steps_min=None,
+        critical_batch_size=None,
+        critical_reason="No training run reached the goal.",
+        lack_of_fit=None,
     )
 
 

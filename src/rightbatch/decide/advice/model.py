@@ -58,6 +58,12 @@ class LearningModel:
         """The same, or what is taken where it is unknown."""
         self.level = target_level(goal, runs)
 
+    @property
+    def arrived(self) -> bool:
+        """Whether any run reached the goal ("best within" goals count as reached by their best)."""
+        target = self.goal.target
+        return target is None or (self.level is not None and self.goal.reached_by(self.level))
+
     @cached_property
     def summaries(self) -> tuple[RunSummary, ...]:
         """Every run, reduced."""

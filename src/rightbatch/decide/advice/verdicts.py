@@ -21,7 +21,7 @@ def _verdict(model: LearningModel, summary: RunSummary, run: Run) -> Decision:
     told = Decision("unrivalled", summary.batch_size, learning_rate=_known(summary.learning_rate))
     if summary.status == Status.DIVERGED.value:
         return replace(told, kind="diverged")
-    if model.best is None:
+    if model.best is None or (summary.steps is not None and not model.arrived):
         return told
     winner, path = model.best
     if summary.trial == winner.trial:
