@@ -8,6 +8,7 @@ from rightbatch.decide.replay.figures import Policy
 from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
 from rightbatch.science.convergence import fit_hyperbola
 
+_KNEE = "the usual knee rule: smallest size with at least {}% of the highest throughput"
 _ZEUS_ROUNDS = 2
 _ZEUS_PATIENCE = 2.0
 
@@ -118,11 +119,11 @@ def _pollux(oracle: Oracle, repeat: int) -> int:
 RIVALS = (
     Policy("largest-that-fits", "Lightning's BatchSizeFinder", _largest_that_fits),
     Policy("highest-throughput", "DeepSpeed's autotuning, Ludwig", _by_throughput(1.0)),
-    Policy("throughput-95", "knee of throughput, 95%", _by_throughput(0.95)),
-    Policy("throughput-90", "knee of throughput, 90%", _by_throughput(0.90)),
-    Policy("throughput-80", "knee of throughput, 80%", _by_throughput(0.80)),
+    Policy("throughput-95", _KNEE.format(95), _by_throughput(0.95)),
+    Policy("throughput-90", _KNEE.format(90), _by_throughput(0.90)),
+    Policy("throughput-80", _KNEE.format(80), _by_throughput(0.80)),
     Policy("nearest-to-32", "Masters and Luschi 2018", _nearest_to_32),
-    Policy("exhaustive", "one full run per candidate", _exhaustive),
+    Policy("exhaustive", "no tool: a full run of every candidate", _exhaustive),
     Policy("hyperbola", "McCandlish et al. 2018, three full runs", _hyperbola),
     Policy("zeus", "You et al. 2023, section 4.4", _zeus),
     Policy("pollux", "Qiao et al. 2021, eq. 7", _pollux, needs_noise_scales=True),
