@@ -95,6 +95,10 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
         done = rightbatch("replay", folder, "--json", folder=tmp_path)
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
         assert f"study.json: the field {field}" in done.err or f"study.json: {field}" in done.err
+    described.write_text(text.replace("[0.5, 1.0]", "[1.5]"))
+    done = rightbatch("replay", folder, "--json", folder=tmp_path)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "no run reached accuracy >= 1.5, so that there is nothing to replay" in done.err
     (tmp_path / "empty").mkdir()
     done = rightbatch("replay", tmp_path / "empty", folder=tmp_path)
     assert (done.code, "holds no study.json" in done.err) == (2, True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rightbatch.decide.replay.question import questions
 from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.records import (
     Goal,
@@ -30,7 +31,7 @@ from rightbatch.records import (
     WorkloadFacts,
     WorkloadReference,
 )
-from rightbatch.store import export_study, import_study
+from rightbatch.store import export_study, import_study, read_recorded
 
 EXAMPLES = 1000
 FACTS = WorkloadFacts(
@@ -158,7 +159,8 @@ def test_study_json_has_the_fields_of_a_published_study(exported):
     assert data["metric"] == {"name": "accuracy", "direction": "max"}
     assert data["targets"] == [0.9]
     assert data["examples_per_epoch"] == EXAMPLES
-    assert data["longest_run_epochs"] == 4.0
+    # Size 10 arrives after 2 s, in which size 80, stopped sooner, trains 16 epochs.
+    assert data["longest_run_epochs"] == pytest.approx(16.0)
     assert data["batch_sizes"] == [10, 20, 80]
     assert data["runs_per_batch_size"] == {"10": 1, "20": 2, "80": 1}
     assert "optimizer sgd only; those of adam are in trials.jsonl" in data["reading"]
@@ -169,6 +171,23 @@ def test_a_goal_without_a_target_is_given_the_best_level_reached(tmp_path):
     facts = replace(FACTS, goal=Goal("loss", "min", within_epochs=3))
     export_study(replace(RECORDING, study=replace(STUDY, facts=facts)), tmp_path)
     assert json.loads((tmp_path / "study.json").read_text())["targets"] == [0.4]
+
+
+def test_where_no_run_reached_the_goal_the_target_is_the_best_level_reached(tmp_path):
+    alone = Recording(STUDY, (RECORDING.trials[0], training(2, 10, [0.5, 0.7, 0.6])))
+    export_study(alone, tmp_path)
+    told = json.loads((tmp_path / "study.json").read_text())
+    assert (told["targets"], told["longest_run_epochs"]) == ([0.7], 1.5)
+    assert "no run reached accuracy >= 0.9: the target is the best level" in told["reading"]
+    (asked,) = questions(read_recorded(tmp_path))
+    assert asked.seconds_to_target == {10: pytest.approx(100 * 0.02)}
+    assert import_study(tmp_path).study.facts.goal.target == 0.9
+
+
+def test_a_run_that_stopped_short_never_looks_faster_than_the_fastest(exported):
+    (asked,) = questions(read_recorded(exported))
+    assert asked.seconds_to_target[10] == asked.best_seconds == pytest.approx(2.0)
+    assert asked.seconds_to_target[80] >= 2.0
 
 
 def test_the_plain_files_alone_tell_the_same_runs(exported):
@@ -190,8 +209,8 @@ def test_the_plain_files_alone_tell_the_same_runs(exported):
     ]
     assert [p.metric for p in runs[2].result.points] == [0.4, 0.6, 0.95]
     assert [p.examples for p in runs[2].result.points] == [1000, 2000, 3000]
-    assert runs[1].probe.max_steps == 4 * EXAMPLES / 20
-    assert runs[1].result.train_seconds == pytest.approx(200 * 0.04)
+    assert runs[1].probe.max_steps == 16 * EXAMPLES / 20
+    assert runs[1].result.train_seconds == pytest.approx(800 * 0.04)
 
 
 def test_a_run_without_rows_never_reached_any_level(exported):
@@ -270,7 +289,7 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
         ("study.json", lambda text: text.replace('"max"', '["max"]'), 'neither "max" nor'),
         ("study.json", lambda text: text.replace("1000,", "-3,"), "'examples_per_epoch' is"),
         ("study.json", lambda text: text.replace("1000,", "Infinity,"), "'examples_per_epoch' is"),
-        ("study.json", lambda text: text.replace(": 4.0", ": 1e308"), "'longest_run_epochs' is"),
+        ("study.json", lambda text: text.replace(": 16.0", ": 1e308"), "'longest_run_epochs' is"),
         ("study.json", lambda text: text.replace("0.9\n", "NaN\n"), "'targets' is"),
         ("study.json", lambda text: text.replace("0.9\n", "Infinity\n"), "'targets' is"),
         ("study.json", lambda _: "[" * 100_000, "study.json: this is no description"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
 from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
-from rightbatch.decide.replay.question import Question, questions
+from rightbatch.decide.replay.question import Question, arrival, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.errors import StoreError, UsageError
 from rightbatch.store import read_recorded
@@ -29,7 +29,7 @@ def replay_studies(
         One row for each study, target, policy and repeat.
 
     Raises:
-        StoreError: A study cannot be read.
+        StoreError: A study cannot be read, or none of its runs reached a target.
         UsageError: There is nothing to repeat.
     """
     if repeats < 1:
@@ -47,7 +47,7 @@ def explain_races(
         policies: Those among them that are the planner's modes are told.
 
     Raises:
-        StoreError: A study cannot be read.
+        StoreError: A study cannot be read, or none of its runs reached a target.
         UsageError: None of the policies is the planner.
     """
     names = [policy.name for policy in policies if policy.name in MODES]
@@ -58,8 +58,24 @@ def explain_races(
 
 def _questions(directories: Sequence[str | Path]) -> list[Question]:
     """The targets of all studies."""
-    studies = [folder for directory in directories for folder in _studies(Path(directory))]
-    return [each for folder in studies for each in questions(read_recorded(folder))]
+    folders = [folder for directory in directories for folder in _studies(Path(directory))]
+    return [each for folder in folders for each in _questions_of(folder)]
+
+
+def _questions_of(folder: Path) -> list[Question]:
+    """The targets of a study, one of which at least some run reached."""
+    asked = questions(read_recorded(folder))
+    if not any(
+        arrival(run, each.goal) is not None
+        for each in asked
+        for runs in each.runs.values()
+        for run in runs
+    ):
+        raise StoreError(
+            f"{folder}: no run reached {asked[0].goal}, so that there is nothing to replay; record "
+            "a run that reaches a target."
+        )
+    return asked
 
 
 def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:

@@ -6,11 +6,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any, NamedTuple
 
 from rightbatch.errors import StoreError
 from rightbatch.records import (
+    Goal,
     Recording,
     SpeedProbe,
     SpeedResult,
@@ -113,7 +115,7 @@ def _summary(
     study, goal = recording.study, facts.goal
     count = Counter(run.probe.batch_size for run in runs)
     candidates = sorted(count.keys() & seconds.keys())
-    epochs = [p.examples / facts.train_examples for run in runs for p in run.result.points]
+    targets = _targets(facts.goal, runs)
     return {
         "name": study.name,
         "task": "",
@@ -123,25 +125,47 @@ def _summary(
         "hardware": study.hardware.device_name if study.hardware else "",
         "devices": 1,
         "metric": {"name": goal.metric, "direction": goal.direction},
-        "targets": _targets(facts, runs),
+        "targets": targets,
         "examples_per_epoch": facts.train_examples,
-        "longest_run_epochs": max(epochs, default=0.0),
+        "longest_run_epochs": _longest_epochs(facts, runs, seconds, targets),
         "batch_sizes": candidates,
         "runs_per_batch_size": {str(size): count[size] for size in candidates},
         "source": f"study {study.name} of rightbatch {study.rightbatch_version}".strip(),
-        "reading": _reading(optimizer, _others(recording, optimizer)),
+        "reading": _reading(optimizer, _others(recording, optimizer), targets, goal),
     }
 
 
-def _targets(facts: WorkloadFacts, runs: Sequence[_Run]) -> list[float]:
-    """The goal's target; for a "best within" goal the best level that any run reached."""
-    goal = facts.goal
-    if goal.target is not None:
-        return [goal.target]
+def _targets(goal: Goal, runs: Sequence[_Run]) -> list[float]:
+    """The goal's target; the best level of any run where none reached that, or there is none."""
     levels = [p.metric for run in runs for p in run.result.points if math.isfinite(p.metric)]
     if not levels:
-        return []
-    return [max(levels) if goal.direction == "max" else min(levels)]
+        return [] if goal.target is None else [goal.target]
+    best = max(levels) if goal.direction == "max" else min(levels)
+    return [goal.target if goal.target is not None and goal.reached_by(best) else best]
+
+
+def _longest_epochs(
+    facts: WorkloadFacts, runs: Sequence[_Run], seconds: dict[int, float], targets: Sequence[float]
+) -> float:
+    """Epochs of the longest run, and what all that stopped short could train in the best time.
+
+    A run stops short where it is not expected to win, so that it would have taken the time of the
+    fastest run at the least.
+    """
+    examples = facts.train_examples
+    longest = max((p.examples / examples for run in runs for p in run.result.points), default=0.0)
+    goal = replace(facts.goal, target=targets[0] if targets else None)
+    steps = {run: _arrival(run, goal) for run in runs if run.probe.batch_size in seconds}
+    arrived = [at * seconds[run.probe.batch_size] for run, at in steps.items() if at is not None]
+    if not arrived:
+        return longest
+    short = {run.probe.batch_size for run, at in steps.items() if at is None}
+    return max([longest, *(min(arrived) / seconds[size] * size / examples for size in short)])
+
+
+def _arrival(run: _Run, goal: Goal) -> int | None:
+    """Steps of a run to its first evaluation at the target; None where it never got there."""
+    return next((p.step for p in run.result.points if goal.reached_by(p.metric)), None)
 
 
 def _others(recording: Recording, optimizer: str) -> list[str]:
@@ -151,12 +175,15 @@ def _others(recording: Recording, optimizer: str) -> list[str]:
     return sorted(trained - {optimizer})
 
 
-def _reading(optimizer: str, others: Sequence[str]) -> str:
+def _reading(optimizer: str, others: Sequence[str], targets: Sequence[float], goal: Goal) -> str:
+    missed = goal.target is not None and goal.target not in targets
+    target = f"; no run reached {goal}: the target is the best level that any did" if missed else ""
     elsewhere = f"; those of {', '.join(others)} are in trials.jsonl" if others else ""
     return (
         f"a training row is one evaluation, of runs with the optimizer {optimizer} only"
         f"{elsewhere}; a run that did not reach the target was given up at its last row, which may "
-        "be earlier than longest_run_epochs; of runs alike in batch size, learning rate and seed "
+        "be earlier than longest_run_epochs, by which it would have taken the time of the fastest"
+        f"{target}; of runs alike in batch size, learning rate and seed "
         "the longest is given; a batch size that was not timed has the step time of its training "
         "runs"
     )
