@@ -7,7 +7,7 @@ them in Keras, with its own optimizer, as far as a night allows.
 import atexit
 import csv
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -29,14 +29,16 @@ class Case:
 
     `search_seeds` runs are made at each learning rate of the search, and a run is given up at
     `give_up` times the best mean so far: wide where runs are cheap and scatter; or at `slowest`
-    times the best batch size's time, twice that once its learning rate is chosen. No run goes on
-    beyond `most_epochs` or `most_steps`. The best learning rate gets `best_seeds`, `slow_seeds`
-    where the size is more than ten times slower than the best one, and with `refine` the factors
-    sqrt(2) around it are tried. Beyond `largest_tuned` there is one run, at
-    twice the neighbour's best rate. What was chosen is retrained on `fresh_seeds` seeds. `tune` is
-    run `repeats` times for `budget`, its training for no more than `training_share` times the best
-    time, but at least 30 s, and as often as a one-off where `one_off`. `backend` is what Keras runs
-    on, where the workload is a Keras one.
+    times the best batch size's time, twice that once its learning rate is chosen. No run goes
+    on beyond `most_epochs` or `most_steps`. The best learning rate gets `best_seeds`,
+    `slow_seeds` where the size is more than ten times slower than the best one, and with
+    `refine` the factors sqrt(2) around it are tried; then as many `apart_seeds`, for its time.
+    Beyond `largest_tuned` there is one run, at twice the neighbour's best rate. What was chosen
+    is retrained on `fresh_seeds` seeds, from `fresh_from` on: seeds of looks before are not
+    used again. `tune` is run `repeats` times for `budget`, with seeds from `tuned_from` on, its
+    training for no more than `training_share` times the best time, but at least 30 s, and as
+    often as a one-off where `one_off`. `backend` is what Keras runs on, where the workload is a
+    Keras one.
     """
 
     name: str
@@ -57,6 +59,9 @@ class Case:
     best_seeds: int = 10
     slow_seeds: int = 10
     refine: bool = True
+    apart_seeds: int = 10
+    tuned_from: int = 3600
+    fresh_from: int = 20_000
     slowest: float = float("inf")
     largest_tuned: int = 4096
     most_steps: float = float("inf")
@@ -116,13 +121,28 @@ _DIGITS = WorkloadReference("workload", module="rightbatch.zoo.digits", title="d
 _FASHION = WorkloadReference(
     "workload", file=str(ROOT / "examples" / "fashion_mnist.py"), title="fashion-mnist"
 )
+_LIVE = (
+    Case(
+        "digits", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60, 40, "75s", 20.0,
+        apart_seeds=40, tuned_from=5100, fresh_from=40_000,
+    ),
+    Case(
+        "fashion-mnist", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 10, 30, "150s", 110.0,
+        tuned_from=4100, fresh_from=30_000,
+    ),
+)  # fmt: skip
 CASES = {
     case.name: case
+    for sgd in _LIVE
     for case in (
-        Case("digits-sgd", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60, 40, "75s", 20.0),
-        Case("digits-adam", _DIGITS, "adam", 1e-3, 0.5, 10, 4.0, 60, 40, "75s", 20.0),
-        Case("fashion-mnist-sgd", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 10, 30, "150s", 110.0),
-        Case("fashion-mnist-adam", _FASHION, "adam", 1e-3, 0.5, 3, 1.75, 10, 30, "150s", 110.0),
+        replace(sgd, name=f"{sgd.name}-sgd"),
+        replace(
+            sgd,
+            name=f"{sgd.name}-adam",
+            optimizer="adam",
+            reference_learning_rate=1e-3,
+            rule_exponent=0.5,
+        ),
     )
 }
 
@@ -143,7 +163,7 @@ def _task(
         name, _of_zoo(name), optimizer, learning_rate, 0.5, search_seeds=1, give_up=1.75,
         most_epochs=100, fresh_seeds=5, budget="10m", speed_seconds=60.0,
         reference_batch_size=size, repeats=1, training_share=None, one_off=False, best_seeds=3,
-        slow_seeds=3, refine=False, slowest=3.0, largest_tuned=1024,
+        slow_seeds=3, refine=False, apart_seeds=0, slowest=3.0, largest_tuned=1024,
         micro_batch_size=micro_batch_size, results=ZOO_RESULTS,
     )  # fmt: skip
 
@@ -159,7 +179,7 @@ def _cheap_task(
     return Case(
         workload.title, workload, "adam", 1e-3, 0.5, search_seeds=3, give_up=3.0, most_epochs=300,
         fresh_seeds=20, budget=budget, speed_seconds=speed_seconds, reference_batch_size=size,
-        repeats=1, training_share=None, one_off=False, slow_seeds=3, refine=False,
+        repeats=1, training_share=None, one_off=False, slow_seeds=3, refine=False, apart_seeds=0,
         largest_tuned=65536, most_steps=20_000, micro_batch_size=65536,
         results=ZOO_RESULTS, backend=backend,
     )  # fmt: skip

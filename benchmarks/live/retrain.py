@@ -17,8 +17,6 @@ from rightbatch.measure.probes.training import train
 from rightbatch.records import TrainingProbe
 from rightbatch.science.convergence import steps_to_target
 
-FIRST_SEED = 20_000
-"""Not those of `results/live/first-look` to `third-look`, from 5,000, 7,000 and 10,000 on."""
 COLUMNS = ["batch_size", "learning_rate", "seed", "steps", "steps_done"]
 
 
@@ -41,7 +39,7 @@ def main() -> None:
     winner = best(truth(case))
     wanted = {*chosen, (winner.batch_size, winner.learning_rate)}
     wanted.add((case.reference_batch_size, case.reference_learning_rate))
-    for seed in range(FIRST_SEED, FIRST_SEED + case.fresh_seeds):
+    for seed in range(case.fresh_from, case.fresh_from + case.fresh_seeds):
         for size, rate in sorted(wanted):
             if (size, rate, seed) in done:
                 continue

@@ -23,10 +23,6 @@ from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import Advice, Settings
 from rightbatch.store import open_store
 
-FIRST_SEED = 3600
-"""Seeds below made `results/live/first-look` to `third-look`: looks at this benchmark after which
-the planner was still changed."""
-
 
 def tuned(target: str, settings: Settings) -> Advice:
     """The advice of one study, in a store of its own."""
@@ -51,7 +47,7 @@ def main() -> None:
             optimizers=(case.optimizer,),
             threads=1,
             device="cpu",
-            seed=FIRST_SEED + 100 * repeat,
+            seed=case.tuned_from + 100 * repeat,
         )
         begin = time.monotonic()
         advice = tuned(target, settings)
