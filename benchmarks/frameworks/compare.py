@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rightbatch.api.verbs import make_settings, run
+from rightbatch.api.settings import make_settings
+from rightbatch.api.verbs import run
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import Fits
 from rightbatch.store import open_store

@@ -18,7 +18,8 @@ from pathlib import Path
 from cases import named
 from truth_table import best, truth
 
-from rightbatch.api.verbs import make_settings, run
+from rightbatch.api.settings import make_settings
+from rightbatch.api.verbs import run
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import Advice, Settings
 from rightbatch.store import open_store

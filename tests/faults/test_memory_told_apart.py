@@ -10,7 +10,8 @@ import pytest
 from memory_faults import BUGS, FAULT, SPELLINGS
 
 from rightbatch.api.references import preload
-from rightbatch.api.verbs import make_settings, run
+from rightbatch.api.settings import make_settings
+from rightbatch.api.verbs import run
 from rightbatch.errors import WorkloadFailed
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject

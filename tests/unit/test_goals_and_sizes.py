@@ -2,7 +2,7 @@
 
 import pytest
 
-from rightbatch.api.verbs import make_settings
+from rightbatch.api.settings import make_settings
 from rightbatch.errors import GoalError, UsageError
 from rightbatch.records import Goal, parse_bytes, parse_duration, parse_goal
 

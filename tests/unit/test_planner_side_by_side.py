@@ -16,7 +16,7 @@ from simulated_world import (
     spent,
 )
 
-from rightbatch.api.verbs import make_settings
+from rightbatch.api.settings import make_settings
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.planning.planner import ask, is_over

@@ -1,6 +1,7 @@
 """Which study `--resume` goes on with."""
 
-from rightbatch.api.verbs import make_settings, newest_study
+from rightbatch.api.settings import make_settings
+from rightbatch.api.verbs import newest_study
 from rightbatch.records import Study, WorkloadReference
 from rightbatch.store import open_store
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
-from rightbatch.api.verbs import check_margin
+from rightbatch.api.settings import check_margin
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice

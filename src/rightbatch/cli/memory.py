@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rightbatch.api.verbs import listed, make_settings
+from rightbatch.api.settings import listed, make_settings
 from rightbatch.cli.output import print_json, print_stage
 from rightbatch.cli.study import record_study
 from rightbatch.decide.advice.memory import smallest

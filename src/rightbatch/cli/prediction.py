@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from rightbatch.api.prediction import predict_memory
-from rightbatch.api.verbs import listed
+from rightbatch.api.settings import listed
 from rightbatch.cli.output import print_json
 from rightbatch.errors import UsageError
 from rightbatch.report.prediction import prediction_json, print_prediction

@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from rightbatch.api.references import reference
-from rightbatch.api.verbs import make_settings, newest_study, run, store_address
+from rightbatch.api.settings import make_settings
+from rightbatch.api.verbs import newest_study, run, store_address
 from rightbatch.cli.output import check_report, print_advice, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.cli.stopping import Stopped, Terminated, sigterm_like_ctrl_c
