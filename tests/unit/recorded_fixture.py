@@ -16,6 +16,7 @@ def study(
     longest: float = 100.0,
     noise_scale: float | None = None,
     dataset: str = "made-up",
+    power_watts: dict[int, float] | None = None,
 ) -> RecordedStudy:
     """Runs whose metric is the share of their way, told at every tenth of it.
 
@@ -42,7 +43,10 @@ def study(
         targets=targets,
         examples_per_epoch=examples,
         longest_run_epochs=longest,
-        speeds=tuple(RecordedSpeed(b, seconds, b) for b, seconds in step_seconds.items()),
+        speeds=tuple(
+            RecordedSpeed(b, seconds, b, (power_watts or {}).get(b))
+            for b, seconds in step_seconds.items()
+        ),
         runs=tuple(runs),
     )
 
@@ -80,6 +84,10 @@ def write_files(directory: Path, told: RecordedStudy) -> Path:
         for level in run.levels
     ]
     (directory / "training.csv").write_text("\n".join(rows) + "\n")
-    speeds = [f"{speed.batch_size},{speed.step_seconds}" for speed in told.speeds]
-    (directory / "speed.csv").write_text("\n".join(["batch_size,step_seconds", *speeds]) + "\n")
+    speeds = [
+        f"{speed.batch_size},{speed.step_seconds},{speed.power_watts or ''}"
+        for speed in told.speeds
+    ]
+    head = "batch_size,step_seconds,power_watts"
+    (directory / "speed.csv").write_text("\n".join([head, *speeds]) + "\n")
     return directory

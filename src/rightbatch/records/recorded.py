@@ -42,11 +42,19 @@ class RecordedRun:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpeed:
-    """The recorded step time of a batch size; the micro-batches of all devices count as one."""
+    """The recorded step time of a batch size; the micro-batches of all devices count as one.
+
+    Attributes:
+        batch_size: Examples per update.
+        step_seconds: Time per update.
+        micro_batch_size: Examples per forward and backward pass.
+        power_watts: Mean power meanwhile; None where it was not recorded.
+    """
 
     batch_size: int
     step_seconds: float
     micro_batch_size: int
+    power_watts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

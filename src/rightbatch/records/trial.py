@@ -103,6 +103,8 @@ class SpeedResult:
         peak_flops_per_second: What a large matrix product reaches here; None if not measured.
         device_utilisation: Share of time the device was busy, 0 to 1; None where not reported.
         other_load: Share of the machine that other processes kept busy meanwhile, 0 to 1.
+        power_watts: (batch size, mean power of the device over measured steps) pairs; none where
+            nothing counts its energy.
     """
 
     samples: tuple[SpeedSample, ...]
@@ -111,6 +113,7 @@ class SpeedResult:
     peak_flops_per_second: float | None = None
     device_utilisation: float | None = None
     other_load: float | None = None
+    power_watts: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

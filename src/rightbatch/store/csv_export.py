@@ -57,7 +57,7 @@ def plain_files(recording: Recording) -> dict[str, str]:
     return {
         "study.json": summary + "\n",
         "training.csv": _csv(TRAINING_COLUMNS, _training_rows(runs, facts.train_examples)),
-        "speed.csv": _csv(SPEED_COLUMNS, sorted(seconds.items())),
+        "speed.csv": _speed_table(seconds, _power_watts(recording, optimizer)),
     }
 
 
@@ -95,6 +95,26 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[_Run]) ->
             last = run.result.points[-1]
             trained.setdefault(run.probe.batch_size, []).append(last.seconds / last.step)
     return {size: median(values) for size, values in (trained | timed).items()}
+
+
+def _power_watts(recording: Recording, optimizer: str) -> dict[int, float]:
+    """Mean power while steps were timed, by batch size; as measured last."""
+    return {
+        size: watts
+        for trial in recording.trials
+        if isinstance(trial.result, SpeedResult) and isinstance(trial.probe, SpeedProbe)
+        if trial.probe.optimizer == optimizer
+        for size, watts in trial.result.power_watts
+    }
+
+
+def _speed_table(seconds: dict[int, float], watts: dict[int, float]) -> str:
+    """speed.csv, with a column of power where that was measured."""
+    rows = sorted(seconds.items())
+    if not watts:
+        return _csv(SPEED_COLUMNS, rows)
+    powered = [(size, each, watts.get(size, "")) for size, each in rows]
+    return _csv((*SPEED_COLUMNS, "power_watts"), powered)
 
 
 def _training_rows(runs: Iterable[_Run], train_examples: int) -> Iterable[tuple[Any, ...]]:

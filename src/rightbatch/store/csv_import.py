@@ -90,7 +90,13 @@ def _speed_trial(recorded: RecordedStudy) -> Trial:
     probe = SpeedProbe(
         recorded.optimizer, recorded.batch_sizes, micro, seconds, seconds_limit=seconds
     )
-    return Trial(1, probe, Outcome(Status.OK), SpeedResult(samples), 0.0, seconds)
+    power = tuple(
+        (speed.batch_size, speed.power_watts)
+        for speed in recorded.speeds
+        if speed.power_watts is not None
+    )
+    result = SpeedResult(samples, power_watts=power)
+    return Trial(1, probe, Outcome(Status.OK), result, 0.0, seconds)
 
 
 def _training_trial(

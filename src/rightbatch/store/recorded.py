@@ -36,7 +36,7 @@ def read_recorded(directory: Path) -> RecordedStudy:
     Rows of batch sizes that are no candidates are left out, having no step time. A learning rate
     left blank is NaN. Of several rows at one step the best level stands for all. A run without a
     row (see `runs_per_batch_size`) never reached any level. Gradient statistics are read as those
-    of AdaptDL, whose variance is at the smallest batch size. Columns of power are not read.
+    of AdaptDL, whose variance is at the smallest batch size.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
@@ -104,7 +104,9 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed,
         steps = row.value(
             "accumulation", lambda text: positive(int(text)), default=math.ceil(size / micro)
         )
-        speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps))
+        watts = row.value("power_watts", lambda text: positive(float(text)), default=math.nan)
+        power = None if math.isnan(watts) else watts
+        speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps), power)
     for size in batch_sizes:
         if size not in speeds:
             raise StoreError(f"{path}: no row for the batch size {size} of study.json.")
