@@ -1,10 +1,19 @@
 """Settings of a study from what a user types."""
 
+import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
+from rightbatch.decide.advice.objectives import NO_PRICE
 from rightbatch.errors import UsageError
-from rightbatch.records import STAGES, Settings, parse_bytes, parse_duration, parse_goal
+from rightbatch.records import (
+    STAGES,
+    Objective,
+    Settings,
+    parse_bytes,
+    parse_duration,
+    parse_goal,
+)
 
 _LARGEST_SEED = 2**31 - 1
 """Seeds of runs count up from the study's, and NumPy takes none from 2**32 on."""
@@ -33,13 +42,14 @@ def make_settings(
     one_off: bool = False,
     learning_rate: str = "search",
     workers: int = 1,
+    price_per_hour: float | None = None,
 ) -> Settings:
     """Settings from what a user types.
 
     Args:
         budget: Wall-clock time for the whole study, such as "3m" or seconds.
         training_budget: Time in training steps of the learning stage; None for no limit.
-        objective: "time", "examples" or "steps".
+        objective: "time", "examples", "steps", "energy", where power can be measured, or "cost".
         stages: Stages to run.
         optimizers: Optimizers to compare, or their names in one text as on the command line, such
             as "sgd,adam"; none for the workload's own.
@@ -58,12 +68,18 @@ def make_settings(
         learning_rate: "search" for the best of each batch size; "rule" for the one that the
             optimizer's scaling rule makes of the workload's own.
         workers: Training runs to have under way at the same time, memory permitting.
+        price_per_hour: What an hour of training costs, in your currency.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
     """
-    if objective not in ("time", "examples", "steps"):
-        raise UsageError(f"The objective {objective!r} is none of time, examples and steps.")
+    check_objective(objective)
+    if price_per_hour is not None:
+        _check_price(price_per_hour)
+    elif objective == "cost":
+        raise UsageError(NO_PRICE)
+    if objective == "energy" and "speed" not in stages:
+        raise UsageError("Power is measured in the speed stage; leave that in to minimise energy.")
     if learning_rate not in ("search", "rule"):
         raise UsageError(f"The learning rate {learning_rate!r} is neither search nor rule.")
     if unknown := [stage for stage in stages if stage not in STAGES]:
@@ -111,9 +127,26 @@ def make_settings(
             one_off=one_off,
             learning_rate=learning_rate,  # type: ignore[arg-type]
             workers=workers,
+            price_per_hour=price_per_hour,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def check_objective(objective: str) -> None:
+    """Refuse an objective that there is not.
+
+    Raises:
+        UsageError: It is none of those that there are.
+    """
+    if objective not in get_args(Objective):
+        *most, last = get_args(Objective)
+        raise UsageError(f"The objective {objective!r} is none of {', '.join(most)} and {last}.")
+
+
+def _check_price(price_per_hour: float) -> None:
+    if not (price_per_hour > 0 and math.isfinite(price_per_hour)):
+        raise UsageError(f"The price per hour is {price_per_hour}; it must be a number above 0.")
 
 
 def check_margin(margin: float) -> None:

@@ -10,7 +10,7 @@ from rightbatch import __version__
 from rightbatch.api.loop import Observer, Silent, carry_on
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
-from rightbatch.api.settings import make_settings
+from rightbatch.api.settings import check_objective, make_settings
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Job
@@ -139,6 +139,7 @@ def readvise(
     store: str | Path | None = None,
     objective: Objective | None = None,
     memory_limit: str | int | None = None,
+    price_per_hour: float | None = None,
 ) -> tuple[Recording, Advice]:
     """Recommend again from what is stored, measuring nothing.
 
@@ -147,14 +148,17 @@ def readvise(
         store: File or database URL that keeps it.
         objective: Another objective.
         memory_limit: Another memory limit, such as "4GiB".
+        price_per_hour: What an hour of training costs, where the study was told another price, or
+            none.
 
     Raises:
         StudyNotFound: There is no such study.
-        UsageError: The study has nothing to recommend from.
+        UsageError: The study has nothing to recommend from, or does not tell what the objective
+            asks for.
     """
-    limit = make_settings(
-        memory_limit=memory_limit, objective=objective or "time"
-    ).memory_limit_bytes
+    if objective is not None:
+        check_objective(objective)
+    asked = make_settings(memory_limit=memory_limit, price_per_hour=price_per_hour)
     with open_store(store_address(store)) as opened:
         recording = opened.recording(study)
-    return recording, advise(recording, objective, limit)
+    return recording, advise(recording, objective, asked.memory_limit_bytes, asked.price_per_hour)

@@ -41,6 +41,7 @@ def tune(
     budget: opt.Budget = "3m",
     training_budget: opt.TrainingBudget = None,
     objective: opt.ObjectiveOption = "time",
+    price_per_hour: opt.PricePerHour = None,
     goal: opt.Goal = "",
     learning_rate: opt.LearningRateOption = "search",
     optimizers: opt.Optimizers = "",
@@ -67,7 +68,7 @@ def tune(
     run_study(
         workload, None, json=json, store=store, resume=resume, report=report,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
-        learning_rate=learning_rate,
+        learning_rate=learning_rate, price_per_hour=price_per_hour,
         optimizers=optimizers, batch_sizes=batch_sizes,
         memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
         threads=threads, device=device, seed=seed, one_off=one_off,
@@ -177,6 +178,7 @@ def learn(
     budget: opt.Budget = "2m",
     training_budget: opt.TrainingBudget = None,
     objective: opt.ObjectiveOption = "time",
+    price_per_hour: opt.PricePerHour = None,
     goal: opt.Goal = "",
     learning_rate: opt.LearningRateOption = "search",
     optimizers: opt.Optimizers = "",
@@ -199,7 +201,7 @@ def learn(
     run_study(
         workload, "learning", json=json, store=store, resume=resume,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
-        learning_rate=learning_rate,
+        learning_rate=learning_rate, price_per_hour=price_per_hour,
         optimizers=optimizers, batch_sizes=batch_sizes,
         max_batch_size=max_batch_size, threads=threads, device=device, seed=seed,
         workers=workers, stages=("speed", "learning"),
@@ -210,6 +212,7 @@ def learn(
 def report(
     study: opt.StudyName,
     objective: opt.ObjectiveAgain = None,
+    price_per_hour: opt.PricePerHour = None,
     memory_limit: opt.MemoryLimit = None,
     output: opt.ReportPath = None,
     store: opt.StoreOption = None,
@@ -221,7 +224,7 @@ def report(
     """
     from rightbatch.cli.stored import report_again
 
-    report_again(study, objective, memory_limit, output, store, json)
+    report_again(study, objective, price_per_hour, memory_limit, output, store, json)
 
 
 @app.command("list")

@@ -32,12 +32,16 @@ TrainingBudget = Annotated[
     str | None, typer.Option(help="Time to spend in training steps of the learning stage.")
 ]
 ObjectiveOption = Annotated[
-    Literal["time", "examples", "steps"],
+    Literal["time", "examples", "steps", "energy", "cost"],
     typer.Option(help="What to minimise on the way to the goal."),
 ]
 ObjectiveAgain = Annotated[
-    Literal["time", "examples", "steps"] | None,
+    Literal["time", "examples", "steps", "energy", "cost"] | None,
     typer.Option(help="Minimise this instead of the study's objective."),
+]
+PricePerHour = Annotated[
+    float | None,
+    typer.Option(help="What an hour of training costs, such as 2.50, in your currency."),
 ]
 Goal = Annotated[
     str, typer.Option(help='Goal instead of the workload\'s, such as "accuracy >= 0.96".')

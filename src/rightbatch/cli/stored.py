@@ -17,6 +17,7 @@ from rightbatch.zoo import ZOO
 def report_again(
     study: str,
     objective: Objective | None,
+    price_per_hour: float | None,
     memory_limit: str | None,
     output: Path | None,
     store: str | None,
@@ -24,7 +25,13 @@ def report_again(
 ) -> None:
     """Recommend and report again from what is stored."""
     check_report(output)
-    recording, advice = readvise(study, store=store, objective=objective, memory_limit=memory_limit)
+    recording, advice = readvise(
+        study,
+        store=store,
+        objective=objective,
+        memory_limit=memory_limit,
+        price_per_hour=price_per_hour,
+    )
     print_advice(recording, advice, json=json, report=output)
 
 

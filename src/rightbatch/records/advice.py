@@ -32,6 +32,8 @@ class Choice:
         epochs_to_goal: Passes over the training data to the goal; None if unknown.
         seconds_to_goal: Training time to the goal; None if unknown.
         steps_to_goal: Updates to the goal; None if unknown.
+        joules_to_goal: Energy of the device to the goal; None if unknown.
+        cost_to_goal: Price of the training time to the goal; None if unknown.
     """
 
     optimizer: str
@@ -43,6 +45,8 @@ class Choice:
     epochs_to_goal: Estimate | None = None
     seconds_to_goal: Estimate | None = None
     steps_to_goal: Estimate | None = None
+    joules_to_goal: Estimate | None = None
+    cost_to_goal: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Advice:
     Attributes:
         study: Name of the study it was made from.
         goal: The goal in words.
-        objective: What is minimised: "time", "examples" or "steps".
+        objective: What is minimised: "time", "examples", "steps", "energy" or "cost".
         recommended: The best guess; None where there is not enough data for one.
         reference: The user's present settings, with what they are predicted to cost.
         near_optimal: Batch sizes predicted within 10% of the best, ascending.
@@ -94,6 +98,7 @@ class Advice:
         regimes: Stochastic, mini-batch and full-batch rows where those were asked for:
             (regime, choice) pairs.
         time_spent: Where the wall-clock time went.
+        price_per_hour: What an hour of training was said to cost; None where nothing was said.
     """
 
     study: str
@@ -111,6 +116,7 @@ class Advice:
     by_optimizer: tuple[Choice, ...] = ()
     regimes: tuple[tuple[str, Choice], ...] = ()
     time_spent: TimeSpent = field(default_factory=lambda: TimeSpent(0.0, 0.0, 0.0))
+    price_per_hour: float | None = None
 
     @property
     def batch_size(self) -> int | None:
@@ -138,6 +144,10 @@ class Advice:
             ]
             if best.seconds_to_goal is not None:
                 rows.append(("seconds to goal", _seconds(best.seconds_to_goal, self.reference)))
+            if best.joules_to_goal is not None:
+                rows.append(("joules to goal", _with_interval(best.joules_to_goal)))
+            if best.cost_to_goal is not None:
+                rows.append(("cost to goal", _with_interval(best.cost_to_goal)))
         rows += [
             ("within 10% of the best", ", ".join(map(str, self.near_optimal)) or "not enough data"),
             ("what binds", _BINDS.get(self.binding_constraint, self.binding_constraint)),
@@ -150,10 +160,15 @@ class Advice:
 
 def _seconds(found: Estimate, reference: Choice | None) -> str:
     """A time with its interval, and that of the present settings where it is known."""
-    told = f"{found.value:.3g}"
-    if found.low is not None and found.high is not None:
-        told += f" ({found.low:.3g} to {found.high:.3g})"
+    told = _with_interval(found)
     if reference is not None and reference.seconds_to_goal is not None:
         present = reference.seconds_to_goal.value
         told += f"; {present:.3g} with your batch size {reference.batch_size}"
+    return told
+
+
+def _with_interval(found: Estimate) -> str:
+    told = f"{found.value:.3g}"
+    if found.low is not None and found.high is not None:
+        told += f" ({found.low:.3g} to {found.high:.3g})"
     return told

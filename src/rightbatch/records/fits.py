@@ -82,6 +82,7 @@ class SpeedPoint:
         load_seconds: The part of it spent waiting for data.
         examples_per_second: Throughput.
         samples: Raw step times, in seconds.
+        power_watts: Mean power of the device over its steps; None where it was not measured.
     """
 
     batch_size: int
@@ -89,6 +90,7 @@ class SpeedPoint:
     load_seconds: float
     examples_per_second: Estimate
     samples: tuple[float, ...]
+    power_watts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,8 @@ class BatchPrediction:
         seconds: Training time to the goal, likewise.
         runs_reached: Runs at this batch size that reached the goal.
         runs_censored: Runs at this batch size that did not, at any learning rate.
+        joules: Energy of the device to the goal, likewise; None where no power was measured.
+        cost: Price of the training time to the goal, likewise; None without a price.
     """
 
     batch_size: int
@@ -210,6 +214,8 @@ class BatchPrediction:
     seconds: Estimate
     runs_reached: int
     runs_censored: int
+    joules: Estimate | None = None
+    cost: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)

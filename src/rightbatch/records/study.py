@@ -7,7 +7,7 @@ from rightbatch.records.hardware import Hardware
 from rightbatch.records.trial import Trial
 from rightbatch.records.workload import WorkloadFacts, WorkloadReference
 
-Objective = Literal["time", "examples", "steps"]
+Objective = Literal["time", "examples", "steps", "energy", "cost"]
 Stage = Literal["memory", "speed", "noise", "learning"]
 LearningRate = Literal["search", "rule"]
 STAGES: tuple[Stage, ...] = ("memory", "speed", "noise", "learning")
@@ -20,7 +20,7 @@ class Settings:
     Attributes:
         budget_seconds: Wall-clock time for the whole study, in seconds.
         training_budget_seconds: Time in training steps of the learning stage; None for no limit.
-        objective: What to minimise on the way to the goal: seconds, examples or steps.
+        objective: What to minimise on the way to the goal: seconds, examples, steps, joules, price.
         stages: The stages to run, in order.
         optimizers: Names of optimizers to compare; empty for the workload's own.
         batch_sizes: The only batch sizes to consider; empty to choose; 0 stands for "full".
@@ -39,6 +39,7 @@ class Settings:
         learning_rate: "search" for the best learning rate of each batch size; "rule" where it
             follows the optimizer's scaling rule from the workload's own, and batch sizes race.
         workers: Training runs to have under way at the same time, memory permitting.
+        price_per_hour: What an hour of training costs, in the user's currency; None if not told.
     """
 
     budget_seconds: float = 180.0
@@ -60,6 +61,7 @@ class Settings:
     one_off: bool = False
     learning_rate: LearningRate = "search"
     workers: int = 1
+    price_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
     best, heading = advice.recommended, "Time to goal: no run reached the goal yet"
     if best is not None and best.seconds_to_goal is not None:
         told = words.duration(best.seconds_to_goal.value)
-        least = "is least around" if advice.objective == "time" else "at the recommended"
+        least = "is least around" if advice.objective in ("time", "cost") else "at the recommended"
         heading = f"Time to goal {least} batch size {words.count(best.batch_size)}: {told}"
     elif any(run.reached for run in runs):
         heading = "Time to goal against batch size"

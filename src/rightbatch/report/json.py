@@ -39,6 +39,7 @@ _BY_STAGE = {
     "critical_batch_size": "learning",
 }
 _SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
+_PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
 _DEFAULT_REASON = "There is not enough data for it."
 
 
@@ -49,18 +50,22 @@ def advice_json(advice: Advice) -> Json:
     figures, why = _figures(fits.memory, fits.speed, fits.noise, learning)
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
+    unpriced = {name: why for name, why in advice.missing.items() if name in _PRICED}
     spent = advice.time_spent
     told = {
         "schema": "rightbatch/advice/1",
         "study": advice.study,
         "goal": advice.goal,
         "objective": advice.objective,
+        "price_per_hour": advice.price_per_hour,
         "headline": advice.headline,
         **_choice(advice.recommended),
         "near_optimal": list(advice.near_optimal),
         "binding_constraint": advice.binding_constraint,
         **figures,
-        "reference": None if advice.reference is None else with_reasons(_choice(advice.reference)),
+        "reference": None
+        if advice.reference is None
+        else with_reasons(_choice(advice.reference), unpriced),
         "reasons": list(advice.reasons),
         "warnings": list(advice.warnings),
         "results": [
@@ -68,9 +73,10 @@ def advice_json(advice: Advice) -> Json:
             for fit in fits.learning
             for row in fit.predictions
         ],
-        "optimizers": [_compared(choice, fits) for choice in advice.by_optimizer],
+        "optimizers": [_compared(choice, fits, unpriced) for choice in advice.by_optimizer],
         "regimes": [
-            {"regime": regime, **with_reasons(_choice(choice))} for regime, choice in advice.regimes
+            {"regime": regime, **with_reasons(_choice(choice), unpriced)}
+            for regime, choice in advice.regimes
         ],
         "time_spent": with_reasons(
             {
@@ -114,13 +120,13 @@ def _figures(
     return figures, why
 
 
-def _compared(choice: Choice, fits: Fits) -> Json:
+def _compared(choice: Choice, fits: Fits, unpriced: Mapping[str, str]) -> Json:
     """The best choice of an optimizer, and what each stage found with it."""
     name = choice.optimizer
     figures, why = _figures(
         fits.memory_of(name), fits.speed_of(name), fits.noise_of(name), pick_fit(fits, choice)
     )
-    return with_reasons(_choice(choice) | figures, why)
+    return with_reasons(_choice(choice) | figures, {**why, **unpriced})
 
 
 def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
@@ -161,10 +167,15 @@ def _choice(choice: Choice | None) -> Json:
         "epochs_to_goal": _estimate(choice.epochs_to_goal if choice else None),
         "predicted_seconds_to_goal": _estimate(choice.seconds_to_goal if choice else None),
         "predicted_steps_to_goal": _estimate(choice.steps_to_goal if choice else None),
+        "predicted_joules_to_goal": _estimate(choice.joules_to_goal if choice else None),
+        "predicted_cost_to_goal": _estimate(choice.cost_to_goal if choice else None),
     }
 
 
 def _prediction(row: BatchPrediction) -> Json:
+    unreached = "No training run reached the goal."
+    figures = ("steps", "examples", "seconds", "joules", "cost")
+    why = {f"predicted_{figure}_to_goal": unreached for figure in figures}
     return with_reasons(
         {
             "batch_size": row.batch_size,
@@ -172,14 +183,23 @@ def _prediction(row: BatchPrediction) -> Json:
             "predicted_steps_to_goal": _estimate(row.steps),
             "predicted_examples_to_goal": _estimate(row.examples),
             "predicted_seconds_to_goal": _estimate(row.seconds),
+            "predicted_joules_to_goal": _estimate(row.joules),
+            "predicted_cost_to_goal": _estimate(row.cost),
             "runs_reached": row.runs_reached,
             "runs_censored": row.runs_censored,
         },
-        {
-            f"predicted_{figure}_to_goal": "No training run reached the goal."
-            for figure in ("steps", "examples", "seconds")
-        },
+        why | _unmeasured(row.joules, row.cost),
     )
+
+
+def _unmeasured(joules: Estimate | None, cost: Estimate | None) -> dict[str, str]:
+    """Why energy or cost is not told where that has nothing to do with the goal."""
+    why = {}
+    if joules is None:
+        why["predicted_joules_to_goal"] = "No power was measured."
+    if cost is None:
+        why["predicted_cost_to_goal"] = "No price was given; see --price-per-hour."
+    return why
 
 
 def _memory(fits: Fits, recording: Recording) -> Json:
@@ -299,6 +319,9 @@ def _speed(fits: Fits) -> Json:
                 "load_seconds": point.load_seconds,
                 "examples_per_second": _estimate(point.examples_per_second),
                 "samples": list(point.samples),
+                **with_reasons(
+                    {"power_watts": point.power_watts}, default="No power was measured."
+                ),
             }
             for timed in fits.speeds
             for point in timed.points

@@ -22,6 +22,8 @@ _OBJECTIVES = {
     "time": "the least training time to the goal",
     "examples": "the fewest examples to the goal",
     "steps": "the fewest steps to the goal",
+    "energy": "the least energy to the goal",
+    "cost": "the least cost to the goal",
 }
 
 
@@ -163,6 +165,12 @@ def _verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
         rows.insert(2, ("To set", _in_the_users_names(study.facts.names, best)))
     if best.seconds_to_goal is not None:
         rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
+    if best.joules_to_goal is not None:
+        told = words.estimate(best.joules_to_goal) + _energy_against(advice, best.joules_to_goal)
+        rows.append(("Energy to goal", told))
+    if best.cost_to_goal is not None:
+        price = f"at {advice.price_per_hour:,g} an hour"
+        rows.append(("Cost to goal", f"{words.bare(best.cost_to_goal)} {price}"))
     if best.epochs_to_goal is not None:
         told = words.bare(best.epochs_to_goal)
         if best.steps_to_goal is not None:
@@ -222,6 +230,18 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
     return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
 
 
+def _energy_against(advice: Advice, joules: Estimate) -> str:
+    yours = advice.reference
+    if yours is None or yours.joules_to_goal is None:
+        return ""
+    ratio = joules.value / yours.joules_to_goal.value
+    if 1 / 1.05 < ratio < 1.05:
+        return f", about the same as your {words.count(yours.batch_size)}"
+    more = f"{words.share(abs(ratio - 1))} {'less' if ratio < 1 else 'more'}"
+    present = words.energy(yours.joules_to_goal.value)
+    return f", {more} than your {words.count(yours.batch_size)} ({present})"
+
+
 def _tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
     best = advice.recommended
     if best is None:
@@ -269,6 +289,7 @@ def _sizes(advice: Advice) -> Table | None:
     rows: list[tuple[str, ...]] = []
     strong: list[int] = []
     several = len(advice.fits.learning) > 1
+    powered = any(row.joules for fit in advice.fits.learning for row in fit.predictions)
     for fit in advice.fits.learning:
         for row in fit.predictions:
             marks = []
@@ -287,6 +308,7 @@ def _sizes(advice: Advice) -> Table | None:
                     words.bare(row.steps),
                     words.number(row.examples.value),
                     words.estimate(row.seconds),
+                    *((words.estimate(row.joules),) if powered else ()),
                     f"{row.runs_reached} of {row.runs_reached + row.runs_censored}",
                     ", ".join(marks),
                 )
@@ -297,6 +319,7 @@ def _sizes(advice: Advice) -> Table | None:
         "Steps to goal",
         "Examples to goal",
         "Time to goal",
+        *(("Energy to goal",) if powered else ()),
         "Runs that reached it",
     )
     head_row = (*first, *head, "")

@@ -77,6 +77,15 @@ def size(value: float) -> str:
     return f"{number(value)} TiB"
 
 
+def energy(joules: float) -> str:
+    """An energy in decimal units, such as "41.2 kJ"."""
+    for unit in ("J", "kJ", "MJ"):
+        if joules < 999.5:
+            return f"{number(joules)} {unit}"
+        joules /= 1000
+    return f"{number(joules)} GJ"
+
+
 def share(value: float) -> str:
     """A share of one as a percentage, such as "7%"."""
     return f"{100 * value:.0f}%" if value >= 0.0095 or value == 0 else f"{100 * value:.1g}%"
@@ -90,6 +99,8 @@ def estimate(found: Estimate | None) -> str:
         return _seconds(found)
     if found.unit == "bytes":
         return size(found.value) + _interval(size, found)
+    if found.unit == "J":
+        return energy(found.value) + _interval(energy, found)
     words = whole if found.unit in _WHOLE_UNITS else number
     unit = f" {found.unit}" if found.unit else ""
     return f"{words(found.value)}{unit}{_interval(words, found)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.candidates import batch_sizes
-from rightbatch.decide.advice.costs import PerStep, cost_per_step, seconds_per_step
+from rightbatch.decide.advice.costs import PerStep, StepCosts, step_costs
 from rightbatch.decide.advice.learning import choose, predictions
 from rightbatch.decide.advice.memory import fit_memories
 from rightbatch.decide.advice.model import LearningModel
@@ -76,7 +76,7 @@ class Arm:
         optimizer: Its facts.
         memory: What fits with it; None where no memory was measured.
         model: What is known of its learning.
-        seconds: Step time at any batch size, in seconds.
+        costs: What a step costs at any batch size.
         rows: What is known of each batch size, ascending.
         chosen: The best guess among them; None while no run has arrived.
     """
@@ -84,9 +84,14 @@ class Arm:
     optimizer: OptimizerFacts
     memory: MemoryFit | None
     model: LearningModel
-    seconds: PerStep
+    costs: StepCosts
     rows: tuple[BatchPrediction, ...]
     chosen: BatchPrediction | None
+
+    @property
+    def seconds(self) -> PerStep:
+        """Step time at any batch size, in seconds."""
+        return self.costs.seconds
 
 
 def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
@@ -120,28 +125,34 @@ def micro_batch_limit(memory: MemoryFit | None, facts: WorkloadFacts) -> int:
 
 
 def make_arms(
-    now: Situation, fits: Fits, objective: Objective, other_limit: bool = False
+    now: Situation,
+    fits: Fits,
+    objective: Objective,
+    other_limit: bool = False,
+    price_per_hour: float | None = None,
 ) -> list[Arm]:
-    """One arm per optimizer; none where nothing tells what a step takes.
+    """One arm per optimizer; none where nothing tells what a step costs.
 
     Args:
         now: The study so far.
         fits: Of the stages before learning.
         objective: What is minimised.
         other_limit: Whether they are for another memory limit than the one that was timed under.
+        price_per_hour: What an hour costs; None if not told.
     """
     arms = []
     for optimizer in now.optimizers:
         runs = evidence.runs(now.trials, optimizer.name)
         memory = fits.memory_of(optimizer.name)
         micro = micro_batch_limit(memory, now.facts) if other_limit else None
-        seconds = seconds_per_step(fits.speed_of(optimizer.name), runs, micro)
-        if seconds is None:
+        costs = step_costs(fits.speed_of(optimizer.name), runs, micro, price_per_hour)
+        cost = None if costs is None else costs.of(objective)
+        if costs is None or cost is None:
             continue
-        model = learning_model(now, fits, optimizer, runs, cost_per_step(objective, seconds))
-        rows = predictions(model, now.sizes, seconds)
+        model = learning_model(now, fits, optimizer, runs, cost)
+        rows = predictions(model, now.sizes, costs)
         chosen = choose(model, rows) if model.arrived else None
-        arms.append(Arm(optimizer, memory, model, seconds, rows, chosen))
+        arms.append(Arm(optimizer, memory, model, costs, rows, chosen))
     return arms
 
 

@@ -1,15 +1,83 @@
-"""What a step costs: its seconds, its examples, or one step."""
+"""What a step costs: its seconds, its energy, its price, its examples, or one step."""
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rightbatch.decide.advice.evidence import Run
+from rightbatch.decide.advice.objectives import measured_power
 from rightbatch.decide.advice.speed import step_time
 from rightbatch.records import Objective, SpeedFit, SpeedPoint
+from rightbatch.science.power import interpolate_power
 from rightbatch.science.speed import fit_step_time
 from rightbatch.science.stats import Z95
 
 PerStep = Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class StepCosts:
+    """What a step costs at any batch size.
+
+    Attributes:
+        seconds: Its time.
+        joules: Its energy, power × time; None where no power was measured.
+        price_per_hour: What an hour costs, in the user's currency; None if not told.
+    """
+
+    seconds: PerStep
+    joules: PerStep | None = None
+    price_per_hour: float | None = None
+
+    @property
+    def per_second(self) -> float | None:
+        """What a second costs."""
+        return None if self.price_per_hour is None else self.price_per_hour / 3600
+
+    def of(self, objective: Objective) -> PerStep | None:
+        """What is minimised; None where it is not known. With one price, cost goes as time."""
+        if objective == "energy":
+            return self.joules
+        if objective == "examples":
+            return float
+        return (lambda _: 1.0) if objective == "steps" else self.seconds
+
+
+def step_costs(
+    speed: SpeedFit | None,
+    runs: Sequence[Run],
+    micro_batch_size: int | None = None,
+    price_per_hour: float | None = None,
+) -> StepCosts | None:
+    """What a step costs; None where nothing tells its time.
+
+    Args:
+        speed: Of the speed stage; None without one.
+        runs: Training runs, which tell step times where the speed stage does not.
+        micro_batch_size: Largest micro-batch, where it is another than the one timed with.
+        price_per_hour: What an hour costs.
+    """
+    seconds = seconds_per_step(speed, runs, micro_batch_size)
+    if seconds is None:
+        return None
+    joules = None if speed is None else _joules_per_step(speed, seconds, micro_batch_size)
+    return StepCosts(seconds, joules, price_per_hour)
+
+
+def _joules_per_step(
+    speed: SpeedFit, seconds: PerStep, micro_batch_size: int | None
+) -> PerStep | None:
+    """Power × step time; the power of a step that accumulates is that of its micro-batch."""
+    watts = measured_power(speed)
+    if not watts:
+        return None
+    sizes, powers = list(watts), list(watts.values())
+
+    def joules(size: int) -> float:
+        at = size if micro_batch_size is None else min(size, micro_batch_size)
+        return interpolate_power(sizes, powers, at) * seconds(size)
+
+    return joules
 
 
 def seconds_per_step(
@@ -65,10 +133,3 @@ def _timed(point: SpeedPoint, fitted: float, lack_of_fit: float) -> float:
         return measured.value
     trust = lack_of_fit**2 / (lack_of_fit**2 + error**2)
     return math.exp((1 - trust) * math.log(fitted) + trust * math.log(measured.value))
-
-
-def cost_per_step(objective: Objective, seconds: PerStep) -> PerStep:
-    """Cost of a step under an objective."""
-    if objective == "time":
-        return seconds
-    return float if objective == "examples" else lambda _: 1.0

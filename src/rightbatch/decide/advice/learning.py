@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
-from rightbatch.decide.advice.costs import PerStep
+from rightbatch.decide.advice.costs import StepCosts
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.verdicts import with_verdicts
 from rightbatch.records import BatchPrediction, Estimate, LearningFit
@@ -19,13 +19,13 @@ KNOWN_SD = 0.4
 
 
 def predictions(
-    model: LearningModel, sizes: Sequence[int], seconds: PerStep
+    model: LearningModel, sizes: Sequence[int], costs: StepCosts
 ) -> tuple[BatchPrediction, ...]:
     """What is known of every batch size considered or tried, ascending; vague ones left out."""
     if not model.runs:
         return ()
     tried = {s.batch_size for s in model.summaries}
-    rows = (predict_size(model, size, seconds) for size in sorted({*sizes, *tried}))
+    rows = (predict_size(model, size, costs) for size in sorted({*sizes, *tried}))
     return tuple(row for row in rows if row is not None)
 
 
@@ -65,6 +65,8 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
                 steps=unknown,
                 examples=unknown,
                 seconds=unknown,
+                joules=None if row.joules is None else unknown,
+                cost=None if row.cost is None else unknown,
                 runs_reached=0,
                 runs_censored=row.runs_reached + row.runs_censored,
             )
@@ -77,18 +79,18 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
     )
 
 
-def predict_size(model: LearningModel, size: int, seconds: PerStep) -> BatchPrediction | None:
+def predict_size(model: LearningModel, size: int, costs: StepCosts) -> BatchPrediction | None:
     """What is known of one batch size at its best learning rate; None where that is too vague."""
     arrived = {
         s.learning_rate for s in model.summaries if s.batch_size == size and s.steps is not None
     }
     rates = sorted(arrived or {model.rule(size) * 2**octave for octave in RATE_OCTAVES})
     scores = [mean + _CAUTION * sd for mean, sd in model.predict([(size, r) for r in rates])]
-    return predict_pair(model, size, rates[scores.index(min(scores))], seconds)
+    return predict_pair(model, size, rates[scores.index(min(scores))], costs)
 
 
 def predict_pair(
-    model: LearningModel, size: int, rate: float, seconds: PerStep
+    model: LearningModel, size: int, rate: float, costs: StepCosts
 ) -> BatchPrediction | None:
     """What is known of one batch size at one learning rate; None where that is too vague.
 
@@ -98,15 +100,23 @@ def predict_pair(
     if sd > KNOWN_SD:
         return None
     log_steps, half = mean - math.log(model.cost_per_step(size)), model.surface.half_width * sd
+    log_seconds = log_steps + math.log(costs.seconds(size))
     runs = [s for s in model.summaries if s.batch_size == size]
+    joules = price = None
+    if costs.joules is not None:
+        joules = _estimate(log_steps + math.log(costs.joules(size)), half, "J", "time and power")
+    if costs.per_second is not None:
+        price = _estimate(log_seconds + math.log(costs.per_second), half, "currency")
     return BatchPrediction(
         batch_size=size,
         learning_rate=rate,
         steps=_estimate(log_steps, half, "steps"),
         examples=_estimate(log_steps + math.log(size), half, "examples"),
-        seconds=_estimate(log_steps + math.log(seconds(size)), half, "s"),
+        seconds=_estimate(log_seconds, half, "s"),
         runs_reached=sum(s.steps is not None for s in runs),
         runs_censored=sum(s.steps is None for s in runs),
+        joules=joules,
+        cost=price,
     )
 
 
@@ -129,14 +139,14 @@ def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPredic
     return min(arrived, key=lambda row: scores[row.batch_size])
 
 
-def _estimate(log_value: float, half: float, unit: str) -> Estimate:
+def _estimate(log_value: float, half: float, unit: str, known: str = "time") -> Estimate:
     return Estimate(
         math.exp(log_value),
         math.exp(log_value - half),
         math.exp(log_value + half),
         0.95,
         unit,
-        "response surface, the mean over seeds, step time taken as known",
+        f"response surface, the mean over seeds, step {known} taken as known",
     )
 
 

@@ -1,11 +1,16 @@
 """Why a figure that could not be estimated is missing."""
 
 from rightbatch.decide.advice.capped import why_none
+from rightbatch.decide.advice.objectives import measured_power
 from rightbatch.records import Choice, Fits, LearningFit, Settings
 
 
 def missing(
-    fits: Fits, learning: LearningFit | None, recommended: Choice | None, settings: Settings
+    fits: Fits,
+    learning: LearningFit | None,
+    recommended: Choice | None,
+    settings: Settings,
+    price_per_hour: float | None,
 ) -> dict[str, str]:
     """One sentence per missing figure, by its name in the JSON output."""
     told: dict[str, str] = {}
@@ -28,9 +33,17 @@ def missing(
         told["critical_batch_size"] = learning.critical_reason
     if recommended is None:
         told["batch_size"] = "Nothing tells yet what a step takes; allow a longer budget."
+    unknown = "No training run reached the goal; allow a longer budget or set a nearer goal."
     if recommended is None or recommended.seconds_to_goal is None:
-        told["predicted_seconds_to_goal"] = (
-            "No training run reached the goal; allow a longer budget or set a nearer goal."
+        told["predicted_seconds_to_goal"] = unknown
+    if recommended is None or recommended.joules_to_goal is None:
+        powered = fits.speed is not None and measured_power(fits.speed)
+        told["predicted_joules_to_goal"] = unknown if powered else "No power was measured."
+    if price_per_hour is None:
+        told["price_per_hour"] = "No price was given."
+    if recommended is None or recommended.cost_to_goal is None:
+        told["predicted_cost_to_goal"] = (
+            unknown if price_per_hour is not None else "No price was given; see --price-per-hour."
         )
     return told
 

@@ -14,6 +14,7 @@ from rightbatch.decide.advice.arms import (
 from rightbatch.decide.advice.binding import binding_constraint, enough_data, near_optimal
 from rightbatch.decide.advice.learning import choose, cost, fit_learning, predict_pair
 from rightbatch.decide.advice.missing import missing
+from rightbatch.decide.advice.objectives import check_objective, objective_reasons
 from rightbatch.decide.advice.reasons import reasons, warnings
 from rightbatch.errors import UsageError
 from rightbatch.records import (
@@ -51,6 +52,7 @@ def advise(
     recording: Recording,
     objective: Objective | None = None,
     memory_limit_bytes: int | None = None,
+    price_per_hour: float | None = None,
 ) -> Advice:
     """Recommend from what is stored; measures nothing.
 
@@ -58,17 +60,21 @@ def advise(
         recording: The study and its trials, in any order; one told twice counts once.
         objective: What to minimise instead of the study's own objective.
         memory_limit_bytes: Memory limit instead of the study's own.
+        price_per_hour: What an hour costs instead of what the study was told.
 
     Returns:
         The advice, with `recommended` None where there is not enough data for any.
 
     Raises:
-        UsageError: The study ended before the workload could be described.
+        UsageError: The study ended before the workload could be described, or does not tell what
+            the objective asks for.
     """
     now = situation(recording)
     aim: Objective = objective or now.settings.objective
+    price = now.settings.price_per_hour if price_per_hour is None else price_per_hour
     measured = stage_fits(now, memory_limit_bytes)
-    arms = make_arms(now, measured, aim, memory_limit_bytes is not None)
+    check_objective(aim, price, measured, recording.study.name)
+    arms = make_arms(now, measured, aim, memory_limit_bytes is not None, price)
     learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
     ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
     best = ranked[0] if ranked else None
@@ -90,16 +96,25 @@ def advise(
         near_optimal=optimal,
         binding_constraint=binding,
         headline=_headline(recommended, best is not None, now.facts),
-        reasons=reasons(fits, best_fit, now.trials),
+        reasons=(*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, now.trials)),
         warnings=warnings(fits, now.facts, now.settings, now.trials, accumulates),
-        missing=missing(fits, best_fit, recommended, now.settings),
+        missing=missing(fits, best_fit, recommended, now.settings, price),
         fits=fits,
         by_optimizer=tuple(
             _choice(arm, arm.chosen, now.facts) for arm in ranked if arm.chosen is not None
         ),
         regimes=_regimes(best, now),
         time_spent=_time_spent(now),
+        price_per_hour=price,
     )
+
+
+def _reasons_of(
+    aim: Objective, price: float | None, fits: Fits, best: Arm | None
+) -> tuple[str, ...]:
+    if best is None:
+        return ()
+    return objective_reasons(aim, price, fits.speed, best.rows, best.chosen)
 
 
 def _seen_from(measured: Fits, optimizer: str) -> Fits:
@@ -124,6 +139,8 @@ def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts) -> Choice:
         epochs_to_goal=_scaled(row.examples, epochs, "epochs"),
         seconds_to_goal=row.seconds,
         steps_to_goal=row.steps,
+        joules_to_goal=row.joules,
+        cost_to_goal=row.cost,
     )
 
 
@@ -182,7 +199,7 @@ def _reference(arms: list[Arm], facts: WorkloadFacts, fits: Fits) -> Choice | No
     own = facts.optimizers[0]
     for arm in arms:
         if arm.optimizer.name == own.name and arm.chosen is not None:
-            row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.seconds)
+            row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.costs)
             if row is not None:
                 return _choice(arm, row, facts)
     memory = fits.memory_of(own.name)

@@ -44,7 +44,8 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     by_size: dict[int, list[SpeedSample]] = {}
     for sample in result.samples:
         by_size.setdefault(sample.batch_size, []).append(sample)
-    points = [_point(size, samples) for size, samples in sorted(by_size.items())]
+    power = dict(result.power_watts)
+    points = [_point(size, samples, power.get(size)) for size, samples in sorted(by_size.items())]
     micro = probe.micro_batch_size
     if points[0].batch_size > micro:  # every size accumulates: their steps are taken whole
         micro = points[-1].batch_size
@@ -74,7 +75,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     )
 
 
-def _point(size: int, samples: Sequence[SpeedSample]) -> SpeedPoint:
+def _point(size: int, samples: Sequence[SpeedSample], power_watts: float | None) -> SpeedPoint:
     seconds = [sample.step_seconds for sample in samples]
     loading = sorted(sample.load_seconds for sample in samples)
     step = median_interval(seconds, unit="s")
@@ -90,6 +91,7 @@ def _point(size: int, samples: Sequence[SpeedSample]) -> SpeedPoint:
             "examples/s",
         ),
         samples=tuple(seconds),
+        power_watts=power_watts,
     )
 
 

@@ -153,7 +153,7 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     free = at_once - len(now.under_way)
     if free < 1 or is_over(now.settings, now.trials):
         return None
-    arms = make_arms(now, fits, now.settings.objective)
+    arms = make_arms(now, fits, now.settings.objective, price_per_hour=now.settings.price_per_hour)
     of_each = replace(fits, memories=memories)
     share = 1 / max(1, len(arms))
     for arm in sorted(arms, key=_trained):

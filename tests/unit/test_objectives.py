@@ -1,0 +1,162 @@
+"""Energy and cost as what is minimised: where power or a price is known, and where not."""
+
+from dataclasses import replace
+
+import pytest
+from recorded_fixture import study, write_files
+
+from rightbatch.api.settings import make_settings
+from rightbatch.api.verbs import readvise
+from rightbatch.decide.advice.costs import step_costs
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.errors import UsageError
+from rightbatch.report.json import advice_json
+from rightbatch.report.view import make_view
+from rightbatch.science.power import interpolate_power
+from rightbatch.store import import_study, open_store
+
+SECONDS = {8: 0.10, 16: 0.14, 32: 0.20, 64: 0.36}
+WATTS = {8: 80.0, 16: 100.0, 32: 240.0, 64: 260.0}
+ARRIVALS = {8: [1000, 1020], 16: [520, 530], 32: [300, 305], 64: [200, 210]}
+"""Seconds to the goal: 101, 73.5, 60.5, 73.8; kilojoules: 8.1, 7.4, 14.5, 19.2."""
+
+
+@pytest.fixture
+def recording(tmp_path):
+    told = study(SECONDS, ARRIVALS, power_watts=WATTS)
+    return import_study(write_files(tmp_path / "powered", told))
+
+
+@pytest.fixture
+def unpowered(tmp_path):
+    return import_study(write_files(tmp_path / "unpowered", study(SECONDS, ARRIVALS)))
+
+
+def stored(recording, folder):
+    """The address of a store that holds a recording."""
+    address = folder / "studies.db"
+    with open_store(address) as store:
+        kept = store.create_study(recording.study)
+        with store.writing(kept.name):
+            for trial in recording.trials:
+                store.add_trial(kept.name, trial)
+    return address
+
+
+def test_the_least_energy_is_at_another_batch_size_than_the_least_time(recording):
+    fastest, thriftiest = advise(recording), advise(recording, "energy")
+    assert fastest.batch_size == 32
+    assert thriftiest.batch_size == 16
+    assert 16 in thriftiest.near_optimal
+    assert 32 not in thriftiest.near_optimal
+    found = thriftiest.recommended.joules_to_goal
+    assert found.unit == "J"
+    assert found.low < found.value < found.high
+    assert found.value == pytest.approx(525 * 0.14 * 100.0, rel=0.1)
+    assert found.value == pytest.approx(100.0 * thriftiest.recommended.seconds_to_goal.value)
+
+
+def test_the_reasons_of_energy_come_from_its_fits(recording):
+    first, second, *_ = advise(recording, "energy").reasons
+    assert first == (
+        "The device draws 80 W at batch size 8 and 260 W at 64, measured over training steps."
+    )
+    assert second.startswith("Batch size 32 is predicted to reach the goal in ")
+    assert not any(" W at " in reason for reason in advise(recording).reasons)
+
+
+def test_energy_is_told_beside_time_whatever_is_minimised(recording):
+    told = advice_json(advise(recording))
+    assert told["predicted_joules_to_goal"]["unit"] == "J"
+    assert all(row["predicted_joules_to_goal"] for row in told["results"])
+    assert told["reference"]["predicted_joules_to_goal"]
+    verdict = dict(make_view(recording, advise(recording)).verdict)
+    assert "kJ" in verdict["Energy to goal"]
+    assert "more than your 16" in verdict["Energy to goal"]
+
+
+def test_energy_without_measured_power_is_refused_in_one_sentence(unpowered):
+    with pytest.raises(UsageError, match="holds no measurement of power"):
+        advise(unpowered, "energy")
+    told = advice_json(advise(unpowered))
+    assert told["predicted_joules_to_goal"] is None
+    for row in (told, told["reference"], *told["results"], *told["optimizers"]):
+        assert row["predicted_joules_to_goal_reason"] == "No power was measured."
+
+
+def test_a_price_makes_the_cost_and_leaves_the_order_of_time(recording):
+    by_time, by_cost = advise(recording), advise(recording, "cost", price_per_hour=2.5)
+    assert by_cost.batch_size == by_time.batch_size
+    assert by_cost.near_optimal == by_time.near_optimal
+    cost, seconds = by_cost.recommended.cost_to_goal, by_cost.recommended.seconds_to_goal
+    for priced, timed in zip(
+        (cost.value, cost.low, cost.high), (seconds.value, seconds.low, seconds.high), strict=True
+    ):
+        assert priced == pytest.approx(2.5 / 3600 * timed)
+    assert cost.unit == "currency"
+    assert by_cost.reasons[0].startswith("At 2.5 an hour cost goes as time")
+    assert "at 2.5 an hour" in dict(make_view(recording, by_cost).verdict)["Cost to goal"]
+
+
+def test_a_price_is_told_with_any_objective_and_its_absence_has_a_reason(recording):
+    assert advise(recording, "energy", price_per_hour=1.0).recommended.cost_to_goal
+    told = advice_json(advise(recording))
+    assert told["price_per_hour_reason"] == "No price was given."
+    for row in (told, told["reference"], *told["results"]):
+        assert row["predicted_cost_to_goal_reason"] == "No price was given; see --price-per-hour."
+
+
+def test_the_price_of_the_study_holds_until_another_is_given(recording):
+    settings = replace(recording.study.settings, price_per_hour=3.0)
+    recording = replace(recording, study=replace(recording.study, settings=settings))
+    own, other = advise(recording, "cost"), advise(recording, "cost", price_per_hour=6.0)
+    ratio = other.recommended.cost_to_goal.value / own.recommended.cost_to_goal.value
+    assert ratio == pytest.approx(2)
+
+
+def test_cost_without_a_price_is_refused(recording):
+    with pytest.raises(UsageError, match="needs what an hour costs"):
+        advise(recording, "cost")
+    with pytest.raises(UsageError, match="needs what an hour costs"):
+        make_settings(objective="cost")
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_price_is_refused(price):
+    with pytest.raises(UsageError, match="must be a number above 0"):
+        make_settings(objective="cost", price_per_hour=price)
+
+
+def test_energy_needs_the_stage_that_measures_power():
+    with pytest.raises(UsageError, match="speed stage"):
+        make_settings(objective="energy", stages=("memory", "learning"))
+
+
+def test_an_unknown_objective_is_refused_with_those_there_are(recording, tmp_path):
+    address = stored(recording, tmp_path)
+    named = "none of time, examples, steps, energy and cost"
+    with pytest.raises(UsageError, match=named):
+        make_settings(objective="joy")
+    with pytest.raises(UsageError, match=named):
+        readvise("by-hand", objective="joy", store=address)
+
+
+def test_a_stored_study_is_advised_again_for_energy(recording, tmp_path):
+    _, advice = readvise("by-hand", objective="energy", store=stored(recording, tmp_path))
+    assert advice.batch_size == 16
+
+
+def test_power_between_measured_sizes_lies_on_a_line_over_log_batch_size():
+    assert interpolate_power([8, 32], [80.0, 240.0], 16) == pytest.approx(160.0)
+    assert interpolate_power([32, 8], [240.0, 80.0], 4) == 80.0
+    assert interpolate_power([8, 32], [80.0, 240.0], 999) == 240.0
+    with pytest.raises(ValueError, match="power of its own"):
+        interpolate_power([8], [], 8)
+
+
+def test_a_step_that_accumulates_draws_the_power_of_its_micro_batch(recording):
+    speed = advise(recording).fits.speed
+    costs = step_costs(speed, [], micro_batch_size=16)
+    assert costs.joules(64) == pytest.approx(100.0 * costs.seconds(64))
+    whole = step_costs(speed, [])
+    assert whole.joules(64) == pytest.approx(260.0 * whole.seconds(64))
