@@ -102,6 +102,8 @@ class World:
     predicted_share: float | None = 1.0
     """Predicted bytes per example over the real ones; None where steps cannot be followed."""
     predicting_seconds: float = 5.0
+    power_watts: tuple[float, float] | None = None
+    """Power of an idle device, and what each example of a batch adds to it; None: not counted."""
     crowding: float = 1.0
     """How many times as long a step takes where runs are side by side."""
 
@@ -194,6 +196,7 @@ class World:
             parameters=10_000,
         )
         hardware = Hardware("cpu", "simulated", 1, 1, 8192 * MIB, self.limit_bytes, "simulated")
+        hardware = replace(hardware, counts_energy=self.power_watts is not None)
         return DescribeResult(facts, hardware)
 
     def _random(self, *key: object) -> np.random.Generator:
@@ -241,7 +244,11 @@ class World:
                 samples.append(SpeedSample(size, steps, seconds, 0.0, round_number))
                 wall += steps * seconds
         left_out = tuple(b for b in times if b not in timed)
-        return Outcome(Status.OK), SpeedResult(tuple(samples), left_out), wall
+        power: tuple[tuple[int, float], ...] = ()
+        if self.power_watts is not None:
+            idle, more = self.power_watts
+            power = tuple((size, idle + more * size) for size in sorted(timed))
+        return Outcome(Status.OK), SpeedResult(tuple(samples), left_out, power_watts=power), wall
 
     def _noise(self, probe: NoiseProbe) -> tuple[Outcome, Result | None, float]:
         """Gaussian gradients with tr(Σ) = noise scale and |G|² = 1; |G|² = 0 where it is None."""

@@ -408,6 +408,18 @@ def test_published_studies_give_advice(directory):
     assert true[choice.batch_size] <= 1.5 * min(true.values())
 
 
+@pytest.mark.parametrize("directory", traces(), ids=lambda path: path.name)
+def test_published_power_tells_the_batch_size_of_the_least_energy(directory):
+    recording = import_study(directory)
+    power = dict(recording.trials[0].result.power_watts)
+    if not power:
+        with pytest.raises(UsageError, match="no measurement of power"):
+            advise(recording, "energy")
+        return
+    true = {size: taken * power[size] for size, taken in true_seconds(recording).items()}
+    assert true[advise(recording, "energy").batch_size] <= 1.05 * min(true.values())
+
+
 def true_seconds(recording: Recording) -> dict[int, float]:
     """Mean training seconds to the goal at each batch size, all its seeds counted."""
     by_size: dict[int, list[float]] = {}

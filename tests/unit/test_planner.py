@@ -528,6 +528,17 @@ def test_fewest_examples_want_smaller_batches_than_fewest_steps():
     assert chosen["examples"] <= chosen["time"] <= chosen["steps"]
 
 
+def test_least_energy_wants_smaller_batches_where_power_grows_with_them():
+    world = replace(WORLD, power_watts=(50.0, 1.0))
+    chosen = {}
+    for objective in ("time", "energy", "cost"):
+        settings = replace(SETTINGS, objective=objective, price_per_hour=2.0)
+        advice = advise(run_study(world, settings))
+        assert advice.recommended.joules_to_goal is not None
+        chosen[objective] = advice.batch_size
+    assert chosen["energy"] < chosen["time"] == chosen["cost"]
+
+
 # ---- odd workloads ----
 
 

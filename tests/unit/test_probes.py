@@ -415,11 +415,20 @@ def test_speed_interleaves_its_sizes_and_leaves_warm_up_out():
     assert told == sorted(told)
 
 
+def test_speed_measures_power_at_every_size_where_the_devices_energy_is_counted(monkeypatch):
+    monkeypatch.setattr(CpuDevice, "energy_joules", lambda self: 70.0 * time.perf_counter())
+    _, result = measure(line(), SpeedProbe("SGD", (8, 32, 128), 128, 3.0))
+    assert [size for size, _ in result.power_watts] == [8, 32, 128]
+    assert all(watts == pytest.approx(70.0, rel=0.1) for _, watts in result.power_watts)
+    assert all(sample.round >= 0 for sample in result.samples)
+
+
 def test_speed_counts_operations_per_example():
     _, result = measure(line(), SpeedProbe("SGD", (8, 32), 32, 0.3))
     assert 2 * 2 * 8 <= result.flops_per_example <= 3 * 2 * 8
     assert result.peak_flops_per_second > 1e9
     assert result.device_utilisation is None
+    assert CpuDevice().energy_joules() is not None or result.power_watts == ()
 
 
 def test_speed_counts_operations_of_a_micro_batch_where_the_batch_is_too_large_to_run_whole():

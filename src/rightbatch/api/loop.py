@@ -142,6 +142,12 @@ def _described(store: Store, study: Study, trial: Trial) -> Study:
             f"The goal {str(facts.goal)!r} has no level to race for; give one that has, such as "
             "'accuracy >= 0.9', or let learning rates be searched."
         )
+    if study.settings.objective == "energy" and not trial.result.hardware.counts_energy:
+        raise UsageError(
+            f"Nothing counts the energy of {trial.result.hardware.device_name} here, so that it "
+            "cannot be minimised; `rightbatch doctor` tells of what power is measured, or choose "
+            "another objective."
+        )
     if study.settings.multiple_of > facts.train_examples:
         raise UsageError(
             f"No multiple of {study.settings.multiple_of} is at most the {facts.train_examples} "

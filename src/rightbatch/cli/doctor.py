@@ -13,6 +13,7 @@ from rightbatch.measure.devices.cpu import (
     usable_cores,
 )
 from rightbatch.measure.devices.nvidia import gpus
+from rightbatch.records import Hardware
 from rightbatch.report.words import size
 
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers", "accelerate")
@@ -37,10 +38,16 @@ def examine(json: bool) -> None:
                 "memory_limit_bytes": hardware.memory_limit_bytes,
                 "swap_used_bytes": swap,
                 "load_per_core": load,
+                "power_measured": hardware.counts_energy,
                 "frameworks": frameworks,
                 "warnings": warnings,
                 "results": [
-                    {"name": card.name, "memory_bytes": card.memory_bytes} for card in cards
+                    {
+                        "name": card.name,
+                        "memory_bytes": card.memory_bytes,
+                        "power_measured": card.counts_energy,
+                    }
+                    for card in cards
                 ],
             }
         )
@@ -56,13 +63,22 @@ def examine(json: bool) -> None:
     )
     console.print(f"Swap        {size(swap) if swap else 'none'} in use")
     for card in cards:
-        console.print(f"GPU         {card.name}, {size(card.memory_bytes)}")
+        power = "power is measured" if card.counts_energy else "power is not measured"
+        console.print(f"GPU         {card.name}, {size(card.memory_bytes)}, {power}")
     if not cards:
         console.print("GPU         none seen by NVML")
+    console.print(f"Power       {_power(hardware)}")
     console.print(f"Frameworks  {', '.join(frameworks) or 'none'}")
     console.print(f"Load        {load:.2f} runnable processes per core in the last minute")
     for warning in warnings:
         console.print(f"Beware      {warning}", style="yellow")
+
+
+def _power(hardware: Hardware) -> str:
+    """Whether the processor's power can be measured."""
+    if hardware.counts_energy:
+        return "the processor's is measured (RAPL)"
+    return "the processor's is not measured: RAPL is missing, or for root alone"
 
 
 def _warnings(load: float, swap: int, frameworks: list[str]) -> list[str]:

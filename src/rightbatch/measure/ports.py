@@ -130,6 +130,9 @@ class Device(Protocol):
     def utilisation(self) -> float | None:
         """Share of time the device is busy, 0 to 1; None where nothing reports it."""
 
+    def energy_joules(self) -> float | None:
+        """Energy the device has used since some time ago; None where nothing counts it."""
+
     def other_core_seconds(self) -> float:
         """Core-seconds that other processes of the machine have used so far."""
 

@@ -17,6 +17,7 @@ class Hardware:
         platform: Operating system and machine, in words.
         versions: Versions of Python and of the framework, as ("name", "version") pairs.
         memory_taken_bytes: Memory of the device that others held at the first look.
+        counts_energy: Whether the energy that the device uses is counted.
     """
 
     device: str
@@ -28,3 +29,4 @@ class Hardware:
     platform: str
     versions: tuple[tuple[str, str], ...] = ()
     memory_taken_bytes: int = 0
+    counts_energy: bool = False

@@ -166,7 +166,9 @@ def _verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
     if best.seconds_to_goal is not None:
         rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
     if best.joules_to_goal is not None:
-        told = words.estimate(best.joules_to_goal) + _energy_against(advice, best.joules_to_goal)
+        told = words.estimate(best.joules_to_goal) + _energy_against(
+            advice, best, best.joules_to_goal
+        )
         rows.append(("Energy to goal", told))
     if best.cost_to_goal is not None:
         price = f"at {advice.price_per_hour:,g} an hour"
@@ -223,16 +225,20 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
     yours = advice.reference
     if yours is None or yours.seconds_to_goal is None:
         return ""
-    settings = ("optimizer", "batch_size", "learning_rate")
-    if all(getattr(yours, name) == getattr(best, name) for name in settings):
+    if _same(yours, best):
         return "with the settings you use today"
     ratio = words.against(seconds.value, yours.seconds_to_goal.value, yours.batch_size)
     return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
 
 
-def _energy_against(advice: Advice, joules: Estimate) -> str:
+def _same(one: Choice, other: Choice) -> bool:
+    settings = ("optimizer", "batch_size", "learning_rate")
+    return all(getattr(one, name) == getattr(other, name) for name in settings)
+
+
+def _energy_against(advice: Advice, best: Choice, joules: Estimate) -> str:
     yours = advice.reference
-    if yours is None or yours.joules_to_goal is None:
+    if yours is None or yours.joules_to_goal is None or _same(yours, best):
         return ""
     ratio = joules.value / yours.joules_to_goal.value
     if 1 / 1.05 < ratio < 1.05:

@@ -26,10 +26,16 @@ class CpuDevice:
 
     Args:
         process: Where the kernel tells of this process.
+        powercap: Where it tells what the processor's packages have used.
     """
 
-    def __init__(self, process: Path = Path("/proc/self")) -> None:
+    def __init__(
+        self,
+        process: Path = Path("/proc/self"),
+        powercap: Path = Path("/sys/class/powercap"),
+    ) -> None:
         self._process = process
+        self._powercap = powercap
 
     def reset_peak(self) -> None:
         """Forget the process's peak so far (Linux: /proc/self/clear_refs)."""
@@ -62,11 +68,24 @@ class CpuDevice:
             platform=f"{platform.system()} {platform.machine()}",
             versions=(("python", platform.python_version()),),
             memory_taken_bytes=total_bytes() - available_bytes(),
+            counts_energy=self.energy_joules() is not None,
         )
 
     def utilisation(self) -> float | None:
         """Nothing reports how well a CPU is used; achieved FLOP/s over peak is told instead."""
         return None
+
+    def energy_joules(self) -> float | None:
+        """Energy of all packages since some time ago (RAPL, which root alone may read on most
+        systems); None where it cannot be read.
+        """
+        zones = self._powercap.glob("intel-rapl:*")  # those of AMD have the same name
+        packages = [zone for zone in zones if zone.name.count(":") == 1]
+        try:
+            used = [int((package / "energy_uj").read_text()) for package in packages]
+        except (OSError, ValueError):
+            return None
+        return sum(used) / 1e6 if used else None
 
     def enforce(self, limit_bytes: int) -> str:
         """Tell what the runner set: it limits the whole process from outside."""

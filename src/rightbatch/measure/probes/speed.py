@@ -3,8 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from rightbatch.measure.ports import Batch, Progress, Subject
+from rightbatch.measure.probes.power import WINDOW_SECONDS, mean_power
 from rightbatch.records import Outcome, SpeedProbe, SpeedResult, SpeedSample, Status
 from rightbatch.science.stats import median_interval
 
@@ -14,6 +16,8 @@ _MIN_ROUNDS, _MAX_ROUNDS = 6, 25
 _COMPILING_SHARE = 0.6
 _MIN_SIZES = 3
 """Sizes that are timed beside the first even where compiling them takes more of the time."""
+_POWER_SHARE = 0.25
+"""Share of the time that is kept for power where the device's energy is counted."""
 _NARROW = 0.02
 """Rounds end early once every median is known to 2% of itself."""
 
@@ -64,6 +68,8 @@ def measure_speed(
 ) -> tuple[Outcome, SpeedResult]:
     """Warm every size up, then time them in interleaved rounds until the time is up.
 
+    Where the device's energy is counted, a quarter of the time goes to its power at each size.
+
     Sizes come in ascending order; the first one whose steps would take more than a sixth of the
     time, judged by its predecessor, is left out with all that follow. Where a framework compiles so
     long that there is no time for every size, some in between are left out.
@@ -84,7 +90,10 @@ def measure_speed(
         timers.append(_Timer(subject, batch_size, probe.micro_batch_size))
         timers[-1].warm_up()
     before, elsewhere = time.perf_counter(), subject.device.other_core_seconds()
-    samples, utilisation = _rounds(subject, timers, begin + probe.seconds, probe.seconds, progress)
+    deadline, counted = begin + probe.seconds, subject.device.energy_joules() is not None
+    kept = _POWER_SHARE * probe.seconds if counted else 0.0
+    samples, utilisation = _rounds(subject, timers, deadline - kept, probe.seconds, progress)
+    power = _power(subject, timers, deadline) if counted else ()
     others = subject.device.other_core_seconds() - elsewhere
     load = others / (os.cpu_count() or 1) / (time.perf_counter() - before)
     timed = {timer.batch_size for timer in timers}
@@ -95,7 +104,24 @@ def measure_speed(
         peak_flops_per_second=peak,
         device_utilisation=max(utilisation) if utilisation else None,
         other_load=min(max(load, 0.0), 1.0),
+        power_watts=power,
     )
+
+
+def _power(
+    subject: Subject, timers: list[_Timer], deadline: float
+) -> tuple[tuple[int, float], ...]:
+    """Mean power at every size that there is time for."""
+    told = []
+    for done, timer in enumerate(timers):
+        left = deadline - time.perf_counter()
+        if timer.seconds > left:
+            continue
+        seconds = min(WINDOW_SECONDS, left / (len(timers) - done))
+        watts = mean_power(subject.device, partial(timer.sample, -1), seconds)
+        if watts is not None:
+            told.append((timer.batch_size, watts))
+    return tuple(told)
 
 
 def _worth_compiling(sizes: tuple[int, ...], compiling: float, seconds: float) -> list[int]:

@@ -48,6 +48,10 @@ class Accelerator:
         """Nothing: a backend takes no limit once it runs; the peak is compared with it."""
         return ""
 
+    def energy_joules(self) -> float | None:
+        """Nothing: no backend tells it, nor which of NVML's devices this is."""
+        return None
+
     def other_core_seconds(self) -> float:
         """Core-seconds of the host that other processes have used so far."""
         return self.host.other_core_seconds()

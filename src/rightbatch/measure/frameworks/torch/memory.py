@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from rightbatch.measure.frameworks.torch.nvml import energy_joules
 from rightbatch.measure.ports import Device, Pressure
 from rightbatch.records import Hardware
 
@@ -96,6 +97,10 @@ class CudaDevice:
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), self._device)
         return "allocator"
 
+    def energy_joules(self) -> float | None:
+        """Energy of the device since its driver was loaded (NVML); None where it is not told."""
+        return energy_joules(self._device)
+
     def other_core_seconds(self) -> float:
         """Core-seconds of the host that other processes have used so far."""
         return self._host.other_core_seconds()
@@ -128,6 +133,7 @@ class CudaDevice:
             platform=host.platform,
             versions=host.versions,
             memory_taken_bytes=total - self.limit_bytes(None),
+            counts_energy=self.energy_joules() is not None,
         )
 
     def utilisation(self) -> float | None:
