@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
 from rightbatch.api.settings import check_objective, make_settings
 from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.planning.ending import how_it_ended
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Job
 from rightbatch.measure.runners import INSIDE_A_TRIAL
@@ -128,9 +130,20 @@ def tune(
         StoreError: The store cannot be used.
     """
     with open_store(store_address(store)) as opened:
-        return advise(
+        return advised(
             run(workload, make_settings(**settings), opened, resume=resume, observer=observer)
         )
+
+
+def advised(
+    recording: Recording,
+    objective: Objective | None = None,
+    memory_limit_bytes: int | None = None,
+    price_per_hour: float | None = None,
+) -> Advice:
+    """The advice of a recording (see `advise`), with why its study ended."""
+    advice = advise(recording, objective, memory_limit_bytes, price_per_hour)
+    return replace(advice, ended=how_it_ended(recording))
 
 
 def readvise(
@@ -161,4 +174,4 @@ def readvise(
     asked = make_settings(memory_limit=memory_limit, price_per_hour=price_per_hour)
     with open_store(store_address(store)) as opened:
         recording = opened.recording(study)
-    return recording, advise(recording, objective, asked.memory_limit_bytes, asked.price_per_hour)
+    return recording, advised(recording, objective, asked.memory_limit_bytes, asked.price_per_hour)

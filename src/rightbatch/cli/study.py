@@ -7,11 +7,10 @@ from rich.console import Console
 
 from rightbatch.api.references import reference
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import newest_study, run, store_address
+from rightbatch.api.verbs import advised, newest_study, run, store_address
 from rightbatch.cli.output import check_report, print_advice, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.cli.stopping import Stopped, Terminated, sigterm_like_ctrl_c
-from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import Recording, Settings, Stage, WorkloadReference
 from rightbatch.store import Store, open_store
 
@@ -29,7 +28,7 @@ def run_study(
     """Run a study with progress on stderr, then print its advice, or what `only` stage found."""
     check_report(report)
     recording = record_study(workload, make_settings(**settings), store, resume)
-    advice = advise(recording)
+    advice = advised(recording)
     if only is None:
         print_advice(recording, advice, json=json, report=report)
     else:

@@ -3,6 +3,7 @@
 from rightbatch.records.advice import Advice, BindingConstraint, Choice, TimeSpent
 from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import parse_bytes, parse_duration
+from rightbatch.records.ending import Ending, EndingKind
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import (
     Accumulation,
@@ -85,6 +86,8 @@ __all__ = [
     "DescribeProbe",
     "DescribeResult",
     "Direction",
+    "Ending",
+    "EndingKind",
     "Estimate",
     "Fits",
     "Goal",

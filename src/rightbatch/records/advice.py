@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
 
+from rightbatch.records.ending import Ending
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import Fits
 
@@ -99,6 +100,7 @@ class Advice:
             (regime, choice) pairs.
         time_spent: Where the wall-clock time went.
         price_per_hour: What an hour of training was said to cost; None where nothing was said.
+        ended: Why the study ended; None where no planner made it, or nobody asked.
     """
 
     study: str
@@ -117,6 +119,7 @@ class Advice:
     regimes: tuple[tuple[str, Choice], ...] = ()
     time_spent: TimeSpent = field(default_factory=lambda: TimeSpent(0.0, 0.0, 0.0))
     price_per_hour: float | None = None
+    ended: Ending | None = None
 
     @property
     def batch_size(self) -> int | None:

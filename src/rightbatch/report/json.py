@@ -27,6 +27,7 @@ from rightbatch.records import (
     Trial,
 )
 from rightbatch.report.decisions import sentence, why
+from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import pick_fit
 
 Json = dict[str, Any]
@@ -67,6 +68,7 @@ def advice_json(advice: Advice) -> Json:
         if advice.reference is None
         else with_reasons(_choice(advice.reference), unpriced),
         "reasons": list(advice.reasons),
+        "ended": None if advice.ended is None else ending_told(advice.ended),
         "warnings": list(advice.warnings),
         "results": [
             {"optimizer": fit.optimizer, **_prediction(row)}
@@ -93,6 +95,7 @@ def advice_json(advice: Advice) -> Json:
             },
         ),
     }
+    why["ended"] = "The study was not planned here, but recorded elsewhere."
     return with_reasons(told, why | advice.missing)
 
 

@@ -37,10 +37,11 @@ def print_verdict(view: View, console: Console) -> None:
         if compared is not None:
             console.print()
             console.print(_comparison(compared, console))
-    if view.reasons:
+    reasons = [*view.reasons[:_MOST_REASONS], *filter(None, [view.ended])]
+    if reasons:
         console.print()
         console.print(text("Why", "bold"))
-        for reason in view.reasons[:_MOST_REASONS]:
+        for reason in reasons:
             console.print(_item(text("-"), text(reason)))
     if view.race:
         console.print()

@@ -14,6 +14,7 @@ from rightbatch.records import (
 from rightbatch.report import words
 from rightbatch.report.comparison import optimizers, regimes
 from rightbatch.report.decisions import race_told, sentence, why
+from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import Finding, make_findings, pick_fit
 from rightbatch.report.runs import Run, all_runs
 from rightbatch.report.table import Table
@@ -49,6 +50,7 @@ class View:
         next_step: What to do where there is not enough data, or the study has not run to its end;
             empty where neither is so.
         reasons: The numbers behind the verdict, one sentence each.
+        ended: Why nothing more was measured, in a sentence; empty where that is not known.
         warnings: What makes it less sure, one sentence each.
         sizes: One row per batch size and optimizer.
         optimizers: The best choice of each optimizer; None with fewer than two.
@@ -81,6 +83,7 @@ class View:
     epoch_example: str
     next_step: str
     reasons: tuple[str, ...]
+    ended: str
     warnings: tuple[str, ...]
     sizes: Table | None
     optimizers: Table | None
@@ -122,6 +125,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
         epoch_example="" if best is None else f"Here {_epoch(study, best)}.",
         next_step=_next_step(study, advice),
         reasons=advice.reasons,
+        ended="" if advice.ended is None else ending_told(advice.ended),
         warnings=advice.warnings,
         sizes=_sizes(advice),
         optimizers=optimizers(advice),

@@ -38,7 +38,7 @@ def runs_left(race: Race, reference: RaceRun) -> float:
 
 def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
     """The next run for the picture; None where nothing is left to show or time is short."""
-    reference = _reference(race)
+    reference = fastest(race)
     if reference is None and sum(not run.diverged for run in race.runs) < LOOKS:
         return None
     tried = {run.batch_size for run in race.runs}
@@ -59,7 +59,7 @@ def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
     return _present(now, race, reference, min(times, left))
 
 
-def _reference(race: Race) -> RaceRun | None:
+def fastest(race: Race) -> RaceRun | None:
     """The fastest run that arrived."""
     arrived = (run for run in race.runs if run.arrived)
     return min(arrived, key=lambda run: run.seconds, default=None)
@@ -104,7 +104,7 @@ def another_seed(arm: Arm, race: Race) -> Train | None:
     The race believes in its curve, and stops when one more run would tell little; where runs are
     cheap the settings in question are told apart by their own means.
     """
-    reference = _reference(race)
+    reference = fastest(race)
     if reference is None or runs_left(race, reference) <= AMPLE:
         return None
     seeds = Counter(run.candidate for run in race.runs)

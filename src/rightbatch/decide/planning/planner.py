@@ -14,6 +14,7 @@ from rightbatch.decide.planning.side_by_side import promised_seconds, side_by_si
 from rightbatch.decide.planning.speed import next_speed_probe
 from rightbatch.records import (
     DescribeProbe,
+    Ending,
     MemoryProbe,
     NoiseProbe,
     PredictProbe,
@@ -106,7 +107,8 @@ def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
         return None
     deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
     if stage == "learning":
-        return _learning(now, left, deadline)
+        told = _learning(now, left, deadline)
+        return None if isinstance(told, Ending) else told
     if "learning" in now.settings.stages:
         deadline = _patience(left, _FIRST_LOOKS * now.trials[0].wall_seconds, deadline)
     share = _share(stage, now.settings)
@@ -142,11 +144,36 @@ def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
     return evidence.seconds_to_model(trials, described.facts.goal) is not None
 
 
-def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | None:
+def why_nothing(
+    settings: Settings, trials: tuple[Trial, ...], spent_seconds: float
+) -> Ending | None:
+    """Why `ask` gives no probe with nothing under way; None where it gives one.
+
+    Args:
+        settings: What the user asked.
+        trials: Every trial so far, in order, the first look among them.
+        spent_seconds: Wall-clock time of the study so far.
+    """
+    described = evidence.description(trials)
+    if described is None or ask(settings, trials, spent_seconds) is not None:
+        return None
+    left = settings.budget_seconds - spent_seconds
+    if is_over(settings, trials):
+        return Ending("arrived")
+    if left <= 0:
+        return Ending("time")
+    if "learning" not in settings.stages:
+        return Ending("stages")
+    now = Situation(described.facts, described.hardware, settings, trials)
+    told = _learning(now, left, left)
+    return told if isinstance(told, Ending) else None
+
+
+def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:
     """The next run of the optimizer that has had the least time, or of the next that wants one.
 
-    None where one model is wanted and a run has reached the goal, or where as many runs are under
-    way as may be.
+    Why there is none, by the optimizer that had the most; None where one model is wanted and a run
+    has reached the goal, or where as many runs are under way as may be.
     """
     fits = stage_fits(now)
     at_once, memories = side_by_side(now, fits.memories)
@@ -156,15 +183,18 @@ def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | N
     arms = make_arms(now, fits, now.settings.objective, price_per_hour=now.settings.price_per_hour)
     of_each = replace(fits, memories=memories)
     share = 1 / max(1, len(arms))
+    ending = Ending("untimed")
     for arm in sorted(arms, key=_trained):
         time_left = _time_left(now, arm, left, share, free)
         micro = micro_batch_limit(of_each.memory_of(arm.optimizer.name), now.facts)
         probe = next_training_probe(now, arm, micro, time_left, deadline)
-        if probe is not None:
+        if isinstance(probe, Ending):
+            ending = probe
+        else:
             asked = probe.max_seconds + time_left.overhead
             patience = _patience(left, _RUN_PATIENCE * asked, deadline)
             return replace(probe, at_once=at_once, seconds_limit=patience)
-    return None
+    return ending
 
 
 def _patience(left: float, least: float, deadline: float) -> float:

@@ -14,6 +14,7 @@ in freeze-thaw Bayesian optimisation (Swersky, Snoek and Adams 2014).
 import math
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Literal
 
 from rightbatch.decide.planning.race_belief import Belief
@@ -157,6 +158,7 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     """After a first arrival: the candidate whose arrival is worth most for its time."""
     best = belief.best
     worth: dict[Candidate, float] = {}
+    late = False
     runs = Counter(run.candidate for run in race.runs)
     for candidate in _neighbours(best, race, tuning.reach):
         run = _open(race, candidate)
@@ -167,13 +169,16 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
         done = 0.0 if run is None else run.seconds / reference.seconds
         expected = math.exp(min(0.0, belief.log_seconds(candidate) - belief.log_seconds(best)))
         to_go = max(expected - done, tuning.chunk)
+        gain = belief.gain(candidate) / to_go
         if _in_time(race, candidate, tuning.in_time * to_go * reference.seconds):
-            worth[candidate] = belief.gain(candidate) / to_go
+            worth[candidate] = gain
+        else:
+            late = late or gain >= tuning.worth
     going = {run.candidate for run in race.runs if run.going}
     others = [each for each in worth if each not in going and worth[each] >= tuning.worth]
     chosen = max(others or worth, key=worth.__getitem__, default=best)
     if worth.get(chosen, 0.0) < tuning.worth:
-        return _choose("choose", best.batch_size, verdicts(race, belief))
+        return replace(_choose("choose", best.batch_size, verdicts(race, belief)), late=late)
     run = _open(race, chosen)
     chunk = math.ceil(tuning.chunk * reference.seconds / belief.step_seconds[chosen.batch_size])
     limit = max(FIRST_STEPS, chunk + (0 if run is None else run.steps))

@@ -182,10 +182,12 @@ class Choose:
     Attributes:
         batch_size: The choice.
         decisions: What became of every run but the fastest, then the choice.
+        late: Whether a run was worth making, and would not have arrived in the time left.
     """
 
     batch_size: int
     decisions: tuple[Decision, ...]
+    late: bool = False
 
 
 Move = Train | Choose

@@ -9,7 +9,14 @@ from itertools import count
 
 from rightbatch.decide.advice.arms import Arm, Situation
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.decide.planning.asked import AMPLE, SEEDS, another_seed, asked_for, runs_left
+from rightbatch.decide.planning.asked import (
+    AMPLE,
+    SEEDS,
+    another_seed,
+    asked_for,
+    fastest,
+    runs_left,
+)
 from rightbatch.decide.planning.limits import (
     FIRST_SHARE,
     TimeLeft,
@@ -20,7 +27,7 @@ from rightbatch.decide.planning.limits import (
 from rightbatch.decide.planning.race import Mode, next_move
 from rightbatch.decide.planning.race_state import Choose, Move, Race, Train, Tuning
 from rightbatch.decide.planning.telling import race_of
-from rightbatch.records import Decision, TrainingProbe
+from rightbatch.records import Decision, Ending, EndingKind, TrainingProbe
 from rightbatch.science.evaluations import evaluated_step
 from rightbatch.science.relative_cost import CostPrior
 
@@ -48,16 +55,19 @@ wait beside another trial, and starts anew when it is asked for again."""
 
 def next_training_probe(
     now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
-) -> TrainingProbe | None:
-    """What the race asks for; None once it has chosen, or where the time left is too short."""
-    if left.for_one_run <= 0:
-        return None
+) -> TrainingProbe | Ending:
+    """What the race asks for; why it ends once it has chosen, or where the time is too short."""
     race, probes = race_of(now, arm, left)
+    if left.for_one_run <= 0:
+        return _ended(
+            "time" if left.wall - left.overhead <= 0 else "training_time", arm, race, left
+        )
     if not race.batch_sizes:
-        return None
-    move = _move(now, arm, race, left)
+        return _ended("exhausted", arm, race, left)
+    tuning = _tuning(now, arm, race, left)
+    move = _move(now, arm, race, tuning)
     if isinstance(move, Choose):
-        return None
+        return _why_chosen(move, arm, race, left, tuning)
     size = move.batch_size
     rate = arm.model.rule(size) * 2**move.octaves
     if move.run is None:
@@ -79,35 +89,51 @@ def next_training_probe(
     return _limited(probe, arm, now.facts.train_examples)
 
 
-def _move(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Move:
+def _why_chosen(told: Choose, arm: Arm, race: Race, left: TimeLeft, tuning: Tuning) -> Ending:
+    """Why a race asks for no more."""
+    kind: EndingKind = "late" if told.late else "worth"
+    if told.decisions[-1].kind == "choose_untrained":
+        kind = "exhausted"
+    ending = _ended(kind, arm, race, left)
+    return replace(ending, worth=tuning.worth if kind == "worth" else None)
+
+
+def _ended(kind: EndingKind, arm: Arm, race: Race, left: TimeLeft) -> Ending:
+    """Why nothing more is asked for, with what a run takes."""
+    reference = fastest(race)
+    seconds = None if reference is None else reference.steps * arm.seconds(reference.batch_size)
+    return Ending(kind, None, seconds, left.overhead if race.runs else None)
+
+
+def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
     """What the race asks for, or the user; where rates are searched, for the time that is given."""
     mode: Mode = "one-off" if now.settings.one_off else "recurring"
-    waits = now.hardware.device == "cpu"
     if now.settings.learning_rate == "rule":
-        return next_move(race, mode, Tuning() if waits else Tuning(chunk=_PIECE_ALONE))
+        return next_move(race, mode, tuning)
     asked = asked_for(now, arm, race)
     if asked is not None:
         return asked
-    tuning = _tuning(arm, race, left)
-    if not waits:
-        tuning = replace(tuning, chunk=max(tuning.chunk, _PIECE_ALONE))
-    fastest = min((run.seconds for run in race.runs if run.arrived), default=math.inf)
-    runs = tuple(
-        replace(run, ended=run.ended or run.seconds > tuning.patience * fastest)
-        for run in race.runs
-    )
+    best = fastest(race)
+    longest = math.inf if best is None else tuning.patience * best.seconds
+    runs = tuple(replace(run, ended=run.ended or run.seconds > longest) for run in race.runs)
     move = next_move(replace(race, runs=runs), mode, tuning)
     if isinstance(move, Choose) and mode == "recurring":
         return another_seed(arm, race) or move
     return move
 
 
-def _tuning(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
-    """The race's constants for a study: how much a run is worth, and in what pieces it goes on."""
+def _tuning(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
+    """The race's constants for a study; on an accelerator runs go on in long pieces."""
+    told = Tuning() if now.settings.learning_rate == "rule" else _searched(arm, race, left)
+    if now.hardware.device == "cpu":
+        return told
+    return replace(told, chunk=max(told.chunk, _PIECE_ALONE))
+
+
+def _searched(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
+    """Where learning rates are searched: what a run is worth, and in what pieces it goes on."""
     patience = allowed(arm.model)
-    reference = min(
-        (run for run in race.runs if run.arrived), key=lambda run: run.seconds, default=None
-    )
+    reference = fastest(race)
     if reference is None:
         return Tuning(patience=patience, prior=_PRIOR)
     runs = runs_left(race, reference)

@@ -1,0 +1,32 @@
+"""Why a study ended: what the planner says when it is asked once more."""
+
+from dataclasses import replace
+
+from rightbatch.decide.advice import evidence
+from rightbatch.decide.planning.planner import why_nothing
+from rightbatch.records import Ending, Recording
+
+
+def how_it_ended(recording: Recording) -> Ending | None:
+    """Why nothing more was measured; None for a study that no planner made.
+
+    A pure function of settings and trials. Their time is a little less than the clock's, so where
+    a study is finished and the planner would still have gone on, time is what ended it.
+    """
+    settings = recording.study.settings
+    trials = evidence.distinct(recording.trials)
+    if evidence.description(trials) is None:
+        return None
+    spent = evidence.wall_seconds(trials)
+    if not recording.study.finished:
+        ending = Ending("stopped")
+    else:
+        ending = why_nothing(settings, trials, spent) or Ending("time")
+    return replace(
+        ending,
+        spent_seconds=spent,
+        trained_seconds=evidence.training_seconds(trials),
+        budget_seconds=settings.budget_seconds,
+        training_budget_seconds=settings.training_budget_seconds,
+        objective=settings.objective,
+    )

@@ -1,0 +1,111 @@
+"""Why a study ended: told from its settings and trials alone, in one sentence."""
+
+from dataclasses import replace
+
+import pytest
+from recorded_fixture import study, write_files
+from simulated_world import SimulatedOptimizer, World, next_ask, run_study
+
+from rightbatch.api.verbs import advised
+from rightbatch.decide.planning.ending import how_it_ended
+from rightbatch.decide.planning.race import next_move
+from rightbatch.decide.planning.race_state import Choose, Race, RaceRun, Tuning
+from rightbatch.records import Goal, RecordedLevel, Settings
+from rightbatch.report.ending import ending_told
+from rightbatch.report.json import advice_json
+from rightbatch.report.view import make_view
+from rightbatch.store import import_study
+
+WORLD = World(beta=2e-5)
+RULE = Settings(budget_seconds=300.0, learning_rate="rule")
+
+
+@pytest.fixture(scope="module")
+def raced():
+    return run_study(WORLD, RULE)
+
+
+def test_a_race_that_found_nothing_worth_its_time_tells_what_it_had_to_be_worth(raced):
+    ending = how_it_ended(raced)
+    assert ending.kind == "worth"
+    assert ending.worth == Tuning().worth
+    told = ending_told(ending)
+    assert " of its 5 min left: " in told
+    assert "was not expected to lower the time to the goal by the 2.2%" in told
+
+
+@pytest.mark.parametrize(
+    ("world", "settings", "kind", "words"),
+    [
+        (WORLD, Settings(budget_seconds=8.0), "time", "its time was used up: 7."),
+        (WORLD, replace(RULE, one_off=True), "arrived", "first run at the goal: one model"),
+        (
+            WORLD,
+            replace(RULE, learning_rate="search", training_budget_seconds=3.0),
+            "training_time",
+            "the time you allow for training was used up: 3.0 s of 3.0 s",
+        ),
+        (
+            WORLD,
+            Settings(budget_seconds=30.0, stages=("memory", "speed")),
+            "stages",
+            "when the stages asked for were done",
+        ),
+        (
+            World(optimizers=(SimulatedOptimizer(user_rate=100.0),)),
+            replace(RULE, budget_seconds=60.0),
+            "exhausted",
+            "there was nothing else to try",
+        ),
+    ],
+    ids=["time", "one-off", "training budget", "stages", "all diverge"],
+)
+def test_each_way_to_end_is_told_with_its_numbers(world, settings, kind, words):
+    ending = how_it_ended(run_study(world, settings))
+    assert ending.kind == kind
+    assert words in ending_told(ending)
+
+
+def test_a_study_that_was_stopped_says_so_with_the_time_it_had(raced):
+    stopped = replace(raced, study=replace(raced.study, finished=False), trials=raced.trials[:-1])
+    told = ending_told(how_it_ended(stopped))
+    assert told.startswith("The study has not run to its end: ")
+    assert told.endswith(" of its 5 min are used, and --resume goes on.")
+
+
+def test_where_the_planner_would_go_on_it_was_time_that_ended_the_study(raced):
+    before = replace(raced, trials=raced.trials[:-1])
+    assert next_ask(RULE, before.trials) is not None
+    assert how_it_ended(before).kind == "time"
+
+
+def test_a_published_study_was_not_planned_so_that_nothing_ended_it(tmp_path):
+    recording = import_study(write_files(tmp_path / "told", study({8: 0.1}, {8: [100]})))
+    assert how_it_ended(recording) is None
+    told = advice_json(advised(recording))
+    assert told["ended"] is None
+    assert "recorded elsewhere" in told["ended_reason"]
+
+
+def test_verdict_report_and_json_tell_it(raced):
+    advice = advised(raced)
+    told = ending_told(advice.ended)
+    assert make_view(raced, advice).ended == told
+    assert advice_json(advice)["ended"] == told
+
+
+@pytest.mark.parametrize(("steps_left", "late"), [(5, True), (10_000, False)])
+def test_a_race_tells_whether_time_alone_kept_it_from_a_run(steps_left, late):
+    levels = tuple(RecordedLevel(step, step / 10, step / 100) for step in (25, 50, 75, 100))
+    arrived = RaceRun(0, 64, 1.0, 100, levels, arrived=True, ended=True)
+    race = Race(
+        goal=Goal("accuracy", "max", target=1.0),
+        batch_sizes=(32, 64, 128),
+        examples_per_epoch=1000,
+        step_seconds={32: 0.8, 64: 1.0, 128: 1.2},
+        runs=(arrived,),
+        steps_left=dict.fromkeys((32, 64, 128), float(steps_left)),
+    )
+    move = next_move(race, "recurring", Tuning(in_time=0.9))
+    assert isinstance(move, Choose) == late
+    assert not late or move.late
