@@ -150,6 +150,26 @@ def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(t
     assert "beside another run" in " ".join(again.out.split())
 
 
+def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
+    done = rightbatch(
+        "tune", "digits", "--workers", "2", "--learning-rate", "rule", "--budget", "40s",
+        "--threads", "1", "--json",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["predicted_seconds_to_goal"]["value"] > 0
+    assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
+    with open_store(tmp_path / "rightbatch.db") as store:
+        trials = store.recording(done.json["study"]).trials
+    runs = sorted(
+        (t for t in trials if isinstance(t.probe, TrainingProbe)), key=lambda t: t.started
+    )
+    ends = [trial.started + trial.wall_seconds for trial in runs]
+    assert any(later.started < end for later, end in zip(runs[1:], ends, strict=False))
+    rates = {trial.probe.batch_size: trial.probe.learning_rate for trial in runs}
+    assert all(trial.probe.learning_rate == rates[trial.probe.batch_size] for trial in runs)
+
+
 def test_a_one_off_ends_with_the_first_model(tmp_path):
     done = rightbatch(
         "tune", "digits", "--one-off", "--budget", "60s", "--threads", "1", "--json",

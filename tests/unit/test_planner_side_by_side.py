@@ -196,8 +196,45 @@ def test_no_worker_at_all_is_refused():
     with pytest.raises(UsageError, match="workers is 0; it must be at least 1"):
         make_settings(workers=0)
     assert make_settings(workers=3).workers == 3
-    with pytest.raises(UsageError, match="one run under way at a time"):
-        make_settings(workers=2, learning_rate="rule")
+    assert make_settings(workers=2, learning_rate="rule").workers == 2
+
+
+RULE = Settings(budget_seconds=300.0, learning_rate="rule")
+
+
+def test_batch_sizes_at_the_rules_rates_race_side_by_side_to_the_same_choice_in_less_time():
+    alone = run_study(WORLD, RULE)
+    beside, seen = run_side_by_side(WORLD, replace(RULE, workers=2))
+    assert advise(beside).batch_size == advise(alone).batch_size
+    assert evidence.wall_seconds(beside.trials) < evidence.wall_seconds(alone.trials)
+    assert max(len(probes) for probes in seen) == 2
+    rates = {probe.batch_size: probe.learning_rate for *_, probe in seen if in_training(probe)}
+    assert all(t.probe.learning_rate == rates[t.probe.batch_size] for t in learned(beside))
+
+
+def in_training(probe) -> bool:
+    return isinstance(probe, TrainingProbe)
+
+
+def test_before_any_arrival_other_batch_sizes_are_begun_beside_the_cheapest():
+    _, seen = run_side_by_side(WORLD, replace(RULE, workers=3))
+    first = next(probes for probes in seen if sum(map(in_training, probes)) == 3)
+    assert len({probe.batch_size for probe in first}) == 3
+    assert {probe.seed for probe in first} == {0}
+    assert [probe.decision.kind for probe in first] == ["begin", "race", "race"]
+    assert {probe.decision.against for probe in first[1:]} == {first[0].batch_size}
+
+
+def test_with_one_batch_size_to_try_a_second_worker_waits_for_the_first_arrival():
+    settings = replace(RULE, workers=2, batch_sizes=(64,))
+    _, seen = run_side_by_side(WORLD, settings)
+    until = [probes for probes in seen if in_training(probes[-1])]
+    assert len(until[0]) == len(until[1]) == 1
+
+
+def test_a_one_off_at_the_rules_rates_ends_with_the_first_of_the_runs_side_by_side():
+    recording, _ = run_side_by_side(WORLD, replace(RULE, workers=2, one_off=True))
+    assert is_over(recording.study.settings, recording.trials)
 
 
 def test_without_a_memory_stage_as_many_run_as_asked_for():

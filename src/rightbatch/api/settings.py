@@ -93,11 +93,6 @@ def make_settings(
             raise UsageError(f"{name} is {value}; it must be at least 1.")
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"seed is {seed}; it must be from 0 to {_LARGEST_SEED}.")
-    if workers > 1 and learning_rate == "rule":
-        raise UsageError(
-            "A race of batch sizes has one run under way at a time; leave out workers, or let "
-            "learning rates be searched."
-        )
     if max_batch_size is not None and multiple_of > max_batch_size:
         raise UsageError(
             f"No multiple of {multiple_of} is at most {max_batch_size}; raise max_batch_size."

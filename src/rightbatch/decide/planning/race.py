@@ -118,12 +118,18 @@ def _towards_the_first(race: Race, belief: Belief, octaves: float, tuning: Tunin
 
 
 def _begin(race: Race, belief: Belief, octaves: float) -> Move:
-    """The first run at a learning rate, at the batch size that is cheapest by what is known."""
+    """The first run at a learning rate, at the batch size that is cheapest by what is known.
+
+    Beside runs under way it is the cheapest of the others: it will be raced against them anyway.
+    """
+    going = _going_at(race, octaves)
     alike = [each for each in belief.candidates if each.octaves == octaves]
-    able = [each for each in alike if _can_train(race, each)]
+    able = [each for each in alike if _can_train(race, each) and each not in going]
     if not able:
         return _choose("choose_untrained", belief.best.batch_size)
     chosen = min(able, key=belief.log_seconds)
+    if going:
+        return _train(race, chosen, FIRST_STEPS, "race", min(going, key=belief.log_seconds))
     if octaves == 0.0:
         return _train(race, chosen, FIRST_STEPS, "begin")
     return _train(race, chosen, FIRST_STEPS, "settle", Candidate(chosen.batch_size))
@@ -134,6 +140,7 @@ def _instead_of(
 ) -> Move:
     """A batch size to try in place of one that stalled or was given up at its longest."""
     tried = {run.batch_size for run in raced}
+    tried |= {each.batch_size for each in _going_at(race, leader.octaves)}
     untried = [
         candidate
         for size in race.batch_sizes
@@ -152,6 +159,11 @@ def _instead_of(
         chosen = min(untried, key=belief.log_seconds)
         return _train(race, chosen, FIRST_STEPS + 1, "try", leader.candidate)
     return _choose("choose_untrained", belief.best.batch_size)
+
+
+def _going_at(race: Race, octaves: float) -> set[Candidate]:
+    """What is under way at a learning rate."""
+    return {run.candidate for run in race.runs if run.going and run.octaves == octaves}
 
 
 def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> Move:
