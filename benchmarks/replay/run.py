@@ -5,16 +5,15 @@ Writes rows.csv and table.md under benchmarks/results/replay.
 
 import csv
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from optuna_policy import optuna_tpe
 
-from rightbatch.api.replay import POLICIES, replay_studies
+from rightbatch.api.replay import POLICIES, replay_studies, timed
 from rightbatch.decide.replay.figures import ReplayRow, summarise
-from rightbatch.report.replay import overall, replay_tables
+from rightbatch.report.replay import overall, replay_tables, time_taken
 from rightbatch.report.table import Table
 
 RESULTS = Path(__file__).parents[1] / "results" / "replay"
@@ -22,18 +21,18 @@ OURS = {"recurring": "rightbatch", "one-off": "rightbatch-one-off"}
 
 
 def main() -> None:
-    started = time.perf_counter()
-    policies = (*POLICIES, optuna_tpe(5), optuna_tpe(10))
+    policies, seconds = timed((*POLICIES, optuna_tpe(5), optuna_tpe(10)))
     rows = replay_studies([os.environ["RIGHTBATCH_TRACES"]], policies)
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_rows(rows)
     tables = replay_tables(rows)
     parts = ["# Replays of the recorded studies", "", *markdown("Over all", overall(rows))]
+    parts += [time_taken(seconds), ""]
     parts += markdown("Ahead of every rival, on the targets that both can play", rivals(rows))
     parts += [line for title in list(tables)[1::-1] for line in markdown(title, tables[title])]
     (RESULTS / "table.md").write_text("\n".join(parts).rstrip() + "\n")
     print("\n".join(markdown("Over all", overall(rows))))
-    print(f"{len(rows)} rows in {time.perf_counter() - started:.0f} s")
+    print(f"{len(rows)} rows. {time_taken(seconds)}")
 
 
 def write_rows(rows: Sequence[ReplayRow]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from command_line import rightbatch
 from recorded_fixture import study, write_files
 
+from rightbatch.api.replay import POLICIES
+
 EXPORT = Path(__file__).parents[1] / "assets" / "export-v1"
 ASKED = {"study", "dataset", "target", "policy", "repeat"}
 TOLD = {"batch_size", "regret", "search_cost", "time_to_model"}
@@ -42,6 +44,20 @@ def test_tables_tell_targets_data_sets_and_all(tmp_path):
         assert title in done.out
     assert "exhaustive" in done.out
     assert "pollux" not in done.out  # there are no gradient statistics
+
+
+def test_at_80_columns_every_policy_is_named_in_one_piece_and_told_with_its_wall_time(tmp_path):
+    write_files(tmp_path / "studies" / "small", SMALL)
+    done = rightbatch("replay", tmp_path / "studies", "--repeats", 1, folder=tmp_path)
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    sentence = " ".join(done.out.split()).rpartition("Playing took ")[2]
+    for policy in POLICIES:
+        if policy.needs_noise_scales:
+            assert policy.name not in sentence
+        else:  # two targets, one data set, and all
+            assert sum(policy.name in line.split() for line in lines) >= 4
+            assert f"{policy.name} " in sentence
 
 
 def test_an_export_of_a_live_study_replays(tmp_path):

@@ -1,9 +1,13 @@
 """Replaying policies over recorded studies."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
+from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
 from rightbatch.decide.replay.question import Question, arrival, questions
 from rightbatch.decide.replay.rivals import RIVALS
@@ -35,6 +39,19 @@ def replay_studies(
     if repeats < 1:
         raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
     return replay(_questions(directories), policies, repeats)
+
+
+def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, float]]:
+    """The same policies, and the wall-clock seconds that each has taken to play, as it plays."""
+    seconds = dict.fromkeys((policy.name for policy in policies), 0.0)
+
+    def on_the_clock(policy: Policy, oracle: Oracle, repeat: int) -> int:
+        begin = time.perf_counter()
+        choice = policy.play(oracle, repeat)
+        seconds[policy.name] += time.perf_counter() - begin
+        return choice
+
+    return tuple(replace(each, play=partial(on_the_clock, each)) for each in policies), seconds
 
 
 def explain_races(

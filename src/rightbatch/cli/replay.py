@@ -6,28 +6,50 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rightbatch.api.replay import explain_races, find_policies, replay_studies
+from rightbatch.api.replay import explain_races, find_policies, replay_studies, timed
 from rightbatch.cli.output import print_json
-from rightbatch.report.replay import races_json, races_lines, replay_json, replay_tables
+from rightbatch.report import table as view_table
+from rightbatch.report.replay import (
+    races_json,
+    races_lines,
+    replay_json,
+    replay_tables,
+    time_taken,
+)
+
+_WIDE = 80
+_FOLDED = ("study", "data set", "batch sizes chosen")
 
 
 def replay_directories(
     directories: Sequence[Path], policies: Sequence[str], repeats: int, json: bool
 ) -> None:
     """Print regret, search cost and time to model of policies over recorded studies."""
-    rows = replay_studies(directories, find_policies(policies), repeats)
+    playing, seconds = timed(find_policies(policies))
+    rows = replay_studies(directories, playing, repeats)
     if json:
         print_json(replay_json(rows))
         return
     console = Console(highlight=False)
     for title, told in replay_tables(rows).items():
-        table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-        for name in told.head:
-            table.add_column(name, overflow="fold")
-        for cells in told.rows:
-            table.add_row(*cells)
-        console.print(table)
+        console.print(_table(title, told, narrow=console.width < _WIDE))
         console.print()
+    console.print(time_taken(seconds))
+
+
+def _table(title: str, told: view_table.Table, *, narrow: bool) -> Table:
+    """A table that folds names of studies and lists of sizes alone, where it is not narrow."""
+    table = Table(
+        box=None, pad_edge=False, collapse_padding=True, title=title, title_justify="left"
+    )
+    for name in told.head:
+        folds = narrow or name in _FOLDED
+        table.add_column(
+            name if folds else name.replace(" ", "\n"), overflow="fold", no_wrap=not folds
+        )
+    for cells in told.rows:
+        table.add_row(*cells)
+    return table
 
 
 def explain_directories(directories: Sequence[Path], policies: Sequence[str], json: bool) -> None:

@@ -1,6 +1,6 @@
 """What a replay found: tables for people, one JSON object for programs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
@@ -8,6 +8,7 @@ from rightbatch.decide.replay.figures import ReplayRow, summarise
 from rightbatch.decide.replay.ours import RaceTold
 from rightbatch.report.decisions import story
 from rightbatch.report.table import Table
+from rightbatch.report.words import duration
 
 _FIGURES = ("regret", "search cost", "time to model")
 
@@ -49,6 +50,12 @@ def replay_tables(rows: Sequence[ReplayRow]) -> dict[str, Table]:
     }
 
 
+def time_taken(seconds: Mapping[str, float]) -> str:
+    """The wall-clock time that playing took, of every policy that played and in all."""
+    each = ", ".join(f"{name} {duration(taken)}" for name, taken in seconds.items() if taken > 0)
+    return f"Playing took {duration(sum(seconds.values()))}: {each}."
+
+
 def overall(rows: Sequence[ReplayRow]) -> Table:
     """The figures of every policy over all rows."""
     head = (
@@ -62,13 +69,13 @@ def overall(rows: Sequence[ReplayRow]) -> Table:
             (
                 policy,
                 str(told.rows),
-                f"{told.regret:.3f}",
+                _figure(told.regret, 3),
                 f"{100 * told.within:.0f}%",
-                f"{told.worst_regret:.2f}",
-                f"{told.search_cost:.2f}",
-                f"{told.high_search_cost:.2f}",
-                f"{told.time_to_model:.3f}",
-                f"{told.worst_time_to_model:.2f}",
+                _figure(told.worst_regret, 2),
+                _figure(told.search_cost, 2),
+                _figure(told.high_search_cost, 2),
+                _figure(told.time_to_model, 3),
+                _figure(told.worst_time_to_model, 2),
             )
         )
     return Table(head, tuple(cells))
@@ -91,10 +98,17 @@ def _per_dataset(rows: Sequence[ReplayRow]) -> Table:
 
 def _means(rows: Sequence[ReplayRow]) -> tuple[str, str, str]:
     return (
-        f"{fmean(row.regret for row in rows):.3f}",
-        f"{fmean(row.search_cost for row in rows):.2f}",
-        f"{fmean(row.time_to_model for row in rows):.3f}",
+        _figure(fmean(row.regret for row in rows), 3),
+        _figure(fmean(row.search_cost for row in rows), 2),
+        _figure(fmean(row.time_to_model for row in rows), 3),
     )
+
+
+def _figure(value: float, places: int) -> str:
+    """A figure to so many places; to fewer from a hundred on, so that tables stay narrow."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{1 if value >= 100 else places}f}"
 
 
 def _grouped(
