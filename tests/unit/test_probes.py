@@ -423,6 +423,14 @@ def test_speed_measures_power_at_every_size_where_the_devices_energy_is_counted(
     assert all(sample.round >= 0 for sample in result.samples)
 
 
+def test_power_is_measured_at_the_ends_and_the_middle_even_where_time_is_over(monkeypatch):
+    monkeypatch.setattr(CpuDevice, "energy_joules", lambda self: 70.0 * time.perf_counter())
+    _, result = measure(line(), SpeedProbe("SGD", (1, 2, 4, 8, 16, 32, 64), 64, 0.05))
+    timed = sorted({sample.batch_size for sample in result.samples})
+    measured = [size for size, _ in result.power_watts]
+    assert {timed[0], timed[(len(timed) - 1) // 2], timed[-1]} <= set(measured)
+
+
 def test_speed_counts_operations_per_example():
     _, result = measure(line(), SpeedProbe("SGD", (8, 32), 32, 0.3))
     assert 2 * 2 * 8 <= result.flops_per_example <= 3 * 2 * 8

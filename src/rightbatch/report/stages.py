@@ -100,6 +100,7 @@ def _speed(fit: SpeedFit, one_of_several: bool) -> list[str]:
     lines += [
         f"{point.batch_size:>8,}  {words.estimate(point.step_seconds)} a step, "
         f"{words.count(point.examples_per_second.value)} examples/s"
+        + ("" if point.power_watts is None else f", {words.number(point.power_watts)} W")
         for point in fit.points
     ]
     lines.append(

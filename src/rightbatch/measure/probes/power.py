@@ -15,7 +15,8 @@ def mean_power(
     """Mean power while steps are taken, in watts; None where no counter tells.
 
     It is taken from one movement of the counter to another, so that how seldom it moves is no
-    matter. A counter that stands still for as long again, or starts anew meanwhile, tells nothing.
+    matter. A counter that stands still for half a second more, or starts anew meanwhile, tells
+    nothing.
 
     Args:
         device: The device whose energy is counted.
@@ -37,6 +38,6 @@ def mean_power(
         elif joules != before and now >= until and began is not None:
             watts = (joules - began[1]) / (now - began[0])
             return watts if watts > 0 else None
-        if now > until + seconds:
+        if now > until + WINDOW_SECONDS:
             return None
         before = joules

@@ -18,6 +18,8 @@ _MIN_SIZES = 3
 """Sizes that are timed beside the first even where compiling them takes more of the time."""
 _POWER_SHARE = 0.25
 """Share of the time that is kept for power where the device's energy is counted."""
+_LEAST_POWERS = 3
+"""Sizes whose power is measured even where the time is over."""
 _NARROW = 0.02
 """Rounds end early once every median is known to 2% of itself."""
 
@@ -111,17 +113,29 @@ def measure_speed(
 def _power(
     subject: Subject, timers: list[_Timer], deadline: float
 ) -> tuple[tuple[int, float], ...]:
-    """Mean power at every size that there is time for."""
-    told = []
-    for done, timer in enumerate(timers):
-        left = deadline - time.perf_counter()
-        if timer.seconds > left:
+    """Mean power at the ends and in the middle, then at every other size there is time for."""
+    told = {}
+    order = _spread(len(timers))
+    for done, place in enumerate(order):
+        timer, left = timers[place], deadline - time.perf_counter()
+        if done >= _LEAST_POWERS and timer.seconds > left:
             continue
-        seconds = min(WINDOW_SECONDS, left / (len(timers) - done))
+        seconds = min(WINDOW_SECONDS, max(0.0, left / (len(order) - done)))
         watts = mean_power(subject.device, partial(timer.sample, -1), seconds)
         if watts is not None:
-            told.append((timer.batch_size, watts))
-    return tuple(told)
+            told[timer.batch_size] = watts
+    return tuple(sorted(told.items()))
+
+
+def _spread(count: int) -> list[int]:
+    """The places of a row: its ends, then the middle of every gap, the widest first."""
+    order, gaps = [count - 1, 0], [(0, count - 1)]
+    for low, high in gaps:
+        middle = (low + high) // 2
+        if middle not in (low, high):
+            order.append(middle)
+            gaps += [(low, middle), (middle, high)]
+    return list(dict.fromkeys(order))
 
 
 def _worth_compiling(sizes: tuple[int, ...], compiling: float, seconds: float) -> list[int]:
