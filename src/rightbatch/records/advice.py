@@ -94,6 +94,8 @@ class Advice:
         regimes: Stochastic, mini-batch and full-batch rows where those were asked for:
             (regime, choice) pairs.
         time_spent: Where the wall-clock time went.
+        times_as_fast: How many times as fast as the reference the recommendation reaches the goal;
+            None where that is not known, or both are the same.
     """
 
     study: str
@@ -111,6 +113,7 @@ class Advice:
     by_optimizer: tuple[Choice, ...] = ()
     regimes: tuple[tuple[str, Choice], ...] = ()
     time_spent: TimeSpent = field(default_factory=lambda: TimeSpent(0.0, 0.0, 0.0))
+    times_as_fast: Estimate | None = None
 
     @property
     def batch_size(self) -> int | None:

@@ -39,6 +39,7 @@ _BY_STAGE = {
     "critical_batch_size": "learning",
 }
 _SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
+_NOT_COMPARED = "The times of both settings are not known, or they are the same settings."
 _DEFAULT_REASON = "There is not enough data for it."
 
 
@@ -49,6 +50,7 @@ def advice_json(advice: Advice) -> Json:
     figures, why = _figures(fits.memory, fits.speed, fits.noise, learning)
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
+    why["times_as_fast"] = _NOT_COMPARED
     spent = advice.time_spent
     told = {
         "schema": "rightbatch/advice/1",
@@ -61,6 +63,7 @@ def advice_json(advice: Advice) -> Json:
         "binding_constraint": advice.binding_constraint,
         **figures,
         "reference": None if advice.reference is None else with_reasons(_choice(advice.reference)),
+        "times_as_fast": _estimate(advice.times_as_fast),
         "reasons": list(advice.reasons),
         "warnings": list(advice.warnings),
         "results": [

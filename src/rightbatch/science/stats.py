@@ -1,7 +1,7 @@
 """Medians, means and spreads with intervals that hold for few samples."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ SIGNIFICANCE = 0.05
 """A curve misses the points where chance would do so with less than this probability."""
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(level: float, degrees_of_freedom: float) -> float:
     """Two-sided quantile of Student's t: |t| stays below it with probability `level`.
 
@@ -87,6 +88,37 @@ def _order_statistics(n: int, level: float) -> tuple[int, float]:
     outer, inner = (1 - 2 * float(stats.binom.cdf(j - 1, n, 0.5)) for j in (k, k + 1))
     way = (outer - level) / (outer - inner)
     return k, (n - k) * way / (k + (n - 2 * k) * way)
+
+
+def median_log_variance(median: Estimate, samples: int) -> tuple[float, float] | None:
+    """Variance of the log of a median, and its degrees of freedom, from the median's interval.
+
+    (log(high/low)/(2·t_(n-1)))²: no matter how far off a few stalled samples are.
+
+    Args:
+        median: As `median_interval` tells it.
+        samples: n, how many samples it is of.
+
+    Returns:
+        None where it has no interval, or one that reaches 0.
+    """
+    if median.low is None or median.high is None or median.low <= 0 or samples < 2:
+        return None
+    halves = float(np.log(median.high / median.low)) / (2 * t_quantile(median.level, samples - 1))
+    return halves**2, samples - 1.0
+
+
+def sum_of_variances(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Variance of a sum of independent errors and its degrees of freedom (Satterthwaite 1946).
+
+    (Σ v_i)²/Σ (v_i²/f_i) degrees of freedom, his equation 17; without end where all v_i are 0.
+
+    Args:
+        parts: (variance, degrees of freedom above 0) of each.
+    """
+    total = sum(variance for variance, _ in parts)
+    squares = sum(variance**2 / freedom for variance, freedom in parts)
+    return total, total**2 / squares if squares > 0 else float("inf")
 
 
 def mean_interval(

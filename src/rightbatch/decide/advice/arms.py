@@ -11,6 +11,7 @@ from rightbatch.decide.advice.memory import fit_memories
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.noise import fit_noises
 from rightbatch.decide.advice.speed import fit_speeds
+from rightbatch.decide.advice.step_seconds import StepSeconds
 from rightbatch.records import (
     BatchPrediction,
     Fits,
@@ -76,7 +77,7 @@ class Arm:
         optimizer: Its facts.
         memory: What fits with it; None where no memory was measured.
         model: What is known of its learning.
-        seconds: Step time at any batch size, in seconds.
+        seconds: Step time at any batch size, in seconds, and how well it is known.
         rows: What is known of each batch size, ascending.
         chosen: The best guess among them; None while no run has arrived.
     """
@@ -84,7 +85,7 @@ class Arm:
     optimizer: OptimizerFacts
     memory: MemoryFit | None
     model: LearningModel
-    seconds: PerStep
+    seconds: StepSeconds
     rows: tuple[BatchPrediction, ...]
     chosen: BatchPrediction | None
 

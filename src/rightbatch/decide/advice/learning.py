@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rightbatch.decide.advice.candidates import RATE_OCTAVES
-from rightbatch.decide.advice.costs import PerStep
 from rightbatch.decide.advice.model import LearningModel
+from rightbatch.decide.advice.step_seconds import StepSeconds
 from rightbatch.decide.advice.verdicts import with_verdicts
 from rightbatch.records import BatchPrediction, Estimate, LearningFit
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
+from rightbatch.science.stats import sum_of_variances, t_quantile
 
 _CAUTION = 0.5
 """A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
@@ -17,9 +18,12 @@ run does not win over one as good that is better known."""
 KNOWN_SD = 0.4
 """Standard deviation of log cost beyond which a prediction is too vague to be told."""
 
+_SURFACE = "response surface, the mean over seeds"
+_TIMED = "response surface, the mean over seeds; step time as it was timed"
+
 
 def predictions(
-    model: LearningModel, sizes: Sequence[int], seconds: PerStep
+    model: LearningModel, sizes: Sequence[int], seconds: StepSeconds
 ) -> tuple[BatchPrediction, ...]:
     """What is known of every batch size considered or tried, ascending; vague ones left out."""
     if not model.runs:
@@ -77,7 +81,7 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
     )
 
 
-def predict_size(model: LearningModel, size: int, seconds: PerStep) -> BatchPrediction | None:
+def predict_size(model: LearningModel, size: int, seconds: StepSeconds) -> BatchPrediction | None:
     """What is known of one batch size at its best learning rate; None where that is too vague."""
     arrived = {
         s.learning_rate for s in model.summaries if s.batch_size == size and s.steps is not None
@@ -88,7 +92,7 @@ def predict_size(model: LearningModel, size: int, seconds: PerStep) -> BatchPred
 
 
 def predict_pair(
-    model: LearningModel, size: int, rate: float, seconds: PerStep
+    model: LearningModel, size: int, rate: float, seconds: StepSeconds
 ) -> BatchPrediction | None:
     """What is known of one batch size at one learning rate; None where that is too vague.
 
@@ -97,14 +101,16 @@ def predict_pair(
     ((mean, sd),) = model.predict([(size, rate)])
     if sd > KNOWN_SD:
         return None
-    log_steps, half = mean - math.log(model.cost_per_step(size)), model.surface.half_width * sd
+    log_steps = mean - math.log(model.cost_per_step(size))
+    learned = (sd**2, model.surface.freedom)
+    half, timed = half_width([learned]), half_width([learned, seconds.log_error(size)])
     runs = [s for s in model.summaries if s.batch_size == size]
     return BatchPrediction(
         batch_size=size,
         learning_rate=rate,
-        steps=_estimate(log_steps, half, "steps"),
-        examples=_estimate(log_steps + math.log(size), half, "examples"),
-        seconds=_estimate(log_steps + math.log(seconds(size)), half, "s"),
+        steps=_estimate(log_steps, half, "steps", _SURFACE),
+        examples=_estimate(log_steps + math.log(size), half, "examples", _SURFACE),
+        seconds=_estimate(log_steps + math.log(seconds(size)), timed, "s", _TIMED),
         runs_reached=sum(s.steps is not None for s in runs),
         runs_censored=sum(s.steps is None for s in runs),
     )
@@ -129,15 +135,15 @@ def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPredic
     return min(arrived, key=lambda row: scores[row.batch_size])
 
 
-def _estimate(log_value: float, half: float, unit: str) -> Estimate:
-    return Estimate(
-        math.exp(log_value),
-        math.exp(log_value - half),
-        math.exp(log_value + half),
-        0.95,
-        unit,
-        "response surface, the mean over seeds, step time taken as known",
-    )
+def half_width(parts: Sequence[tuple[float, float]]) -> float:
+    """Half of a 95% interval of a sum of errors, each (variance, degrees of freedom)."""
+    variance, freedom = sum_of_variances(parts)
+    return t_quantile(0.95, freedom) * math.sqrt(variance)
+
+
+def _estimate(log_value: float, half: float, unit: str, note: str) -> Estimate:
+    low, high = math.exp(log_value - half), math.exp(log_value + half)
+    return Estimate(math.exp(log_value), low, high, 0.95, unit, note)
 
 
 def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> HyperbolaFit:
