@@ -47,7 +47,7 @@ def median_interval(
     From the order statistics wherever n is large enough for them to reach the level (n >= 6 at
     95%): P(x_(k) < median < x_(n+1-k)) = 1 - 2·P(Binomial(n, 1/2) < k) (David and Nagaraja 2003,
     section 7.1), free of the distribution, and between the two k on either side of the level an
-    interpolation that is nearly so (Hettmansperger and Sheather 1986, section 2). With fewer,
+    interpolation that is nearly so (Hettmansperger and Sheather 1986). With fewer,
     median ± t_(n-1)·s·√(π/(2n)), which assumes roughly normal samples. With one or two samples
     there is no interval.
 
@@ -79,8 +79,8 @@ def _order_statistics(n: int, level: float) -> tuple[int, float]:
     """k, and the share of the way from the k-th sample inwards to the next, of the interval's ends.
 
     λ = (n - k)·I/(k + (n - 2k)·I), I the way from the coverage of the k-th down to `level` as a
-    share of that down to the next one's (Hettmansperger and Sheather 1986, section 2). k is 0 where
-    n is too small for the level.
+    share of that down to the next one's (Hettmansperger and Sheather 1986). k is 0 where n is too
+    small for the level.
     """
     k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
     if k == 0:
@@ -111,7 +111,7 @@ def median_log_variance(median: Estimate, samples: int) -> tuple[float, float] |
 def sum_of_variances(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Variance of a sum of independent errors and its degrees of freedom (Satterthwaite 1946).
 
-    (Σ v_i)²/Σ (v_i²/f_i) degrees of freedom, his equation 17; without end where all v_i are 0.
+    (Σ v_i)²/Σ (v_i²/f_i) degrees of freedom, his approximation; without end where all v_i are 0.
 
     Args:
         parts: (variance, degrees of freedom above 0) of each.
