@@ -92,3 +92,20 @@ def test_intervals_of_the_steps_to_the_goal_hold_the_truth():
         if row.runs_reached
     ]
     assert 0.90 <= np.mean(inside) <= 0.98
+
+
+@pytest.mark.slow
+def test_intervals_of_the_seconds_to_the_goal_hold_the_truth():
+    """At each batch size with a run and at the user's settings, though the planner picks runs."""
+    inside = []
+    for seed in range(WORLDS):
+        world, told = random_world(seed), advice(seed)
+        rows = [row for fit in told.fits.learning for row in fit.predictions if row.runs_reached]
+        pairs = [(row.batch_size, row.learning_rate, row.seconds) for row in rows]
+        yours = told.reference
+        if yours is not None and yours.seconds_to_goal is not None:
+            pairs.append((yours.batch_size, yours.learning_rate, yours.seconds_to_goal))
+        inside += [
+            found.low <= world.seconds(size, rate) <= found.high for size, rate, found in pairs
+        ]
+    assert 0.90 <= np.mean(inside) <= 0.98

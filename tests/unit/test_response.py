@@ -91,8 +91,21 @@ def test_expected_improvement_grows_with_the_gap_and_with_doubt():
     assert expected_improvement(-0.1, 0.1) < expected_improvement(-0.1, 0.3)
 
 
+def holds(surface, points, truths):
+    """Whether the interval that is told of each point, `half_width` deviations, holds its truth."""
+    mean, sd = surface.predict(points)
+    return np.abs(np.array(truths) - mean) <= surface.half_width * sd
+
+
+def tried(rng, runs):
+    return [(rng.integers(-3, 4), rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0])) for _ in range(runs)]
+
+
 def test_intervals_cover_the_truth_of_smooth_surfaces():
-    """Bowls with random level, slopes and bends, a dozen noisy runs each, at fresh points."""
+    """Bowls with random level, slopes and bends, a dozen noisy runs each, at fresh points.
+
+    Unevenness that these bowls do not have is believed in, so that more than 98% are covered.
+    """
     rng = np.random.default_rng(2)
     covered = []
     for _ in range(200):
@@ -102,35 +115,42 @@ def test_intervals_cover_the_truth_of_smooth_surfaces():
         def truth(u, v, c=(level, slope_u, bend_u, slope_v, bend_v)):
             return c[0] + c[1] * u + c[2] * u * u + c[3] * v + c[4] * v * v
 
-        at = [(rng.integers(-3, 4), rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0])) for _ in range(12)]
-        seen = [Observation(u, v, truth(u, v) + 0.1 * rng.normal()) for u, v in at]
+        seen = [Observation(u, v, truth(u, v) + 0.1 * rng.normal()) for u, v in tried(rng, 12)]
         fresh = [(rng.uniform(-3, 3), rng.uniform(-1, 1)) for _ in range(5)]
-        mean, sd = ResponseSurface(seen).predict(fresh)
-        covered += [abs(truth(*p) - m) <= 1.96 * s for p, m, s in zip(fresh, mean, sd, strict=True)]
-    assert 0.90 <= np.mean(covered) <= 1.0
+        covered += [*holds(ResponseSurface(seen), fresh, [truth(*p) for p in fresh])]
+    assert np.mean(covered) >= 0.95
 
 
-def test_intervals_cover_the_truth_of_uneven_surfaces_as_often_as_they_say():
-    """Bowls drawn from what is believed before, and waves on them (Rahimi and Recht 2007)."""
+@pytest.mark.parametrize("runs", [6, 12, 20])
+def test_intervals_cover_the_truth_of_uneven_surfaces_as_often_as_they_say(runs):
+    """Bowls drawn from what is believed before, and waves on them (Rahimi and Recht 2007).
+
+    So is seed noise: about 0.12, and worth four degrees of freedom. Covered is the mean over seeds,
+    at points that were tried and at fresh ones.
+    """
     rng = np.random.default_rng(3)
-    covered = []
-    for _ in range(200):
+    at_tried, at_fresh = [], []
+    for _ in range(400):
         weights = np.array([0, 0, 0, -0.1, 0.12, 0]) + rng.normal(size=6) * [
             3.0, 0.25, 0.04, 0.35, 0.06, 0.10,
         ]  # fmt: skip
         pace = rng.normal(size=(200, 2)) / [1.5, 1.0]
         phase = rng.uniform(0, 2 * np.pi, 200)
+        noise = 0.12 * math.sqrt(4 / rng.chisquare(4))
 
         def truth(u, v, weights=weights, pace=pace, phase=phase):
             waves = np.cos(pace @ [u, v] + phase).sum() * math.sqrt(2 / 200)
             return weights @ [1, u, u * u, v, v * v, u * v] + 0.18 * waves
 
-        at = [(rng.integers(-3, 4), rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0])) for _ in range(12)]
-        seen = [Observation(u, v, truth(u, v) + 0.12 * rng.normal()) for u, v in at]
+        at = tried(rng, runs)
         fresh = [(rng.uniform(-3, 3), rng.uniform(-1, 1)) for _ in range(5)]
-        mean, sd = ResponseSurface(seen).predict(fresh)
-        covered += [abs(truth(*p) - m) <= 1.96 * s for p, m, s in zip(fresh, mean, sd, strict=True)]
-    assert 0.90 <= np.mean(covered) <= 0.98
+        surface = ResponseSurface(
+            [Observation(u, v, truth(u, v) + noise * rng.normal()) for u, v in at]
+        )
+        at_tried += [*holds(surface, at, [truth(*p) for p in at])]
+        at_fresh += [*holds(surface, fresh, [truth(*p) for p in fresh])]
+    for covered in (at_tried, at_fresh):
+        assert 0.90 <= np.mean(covered) <= 0.98
 
 
 def test_predictions_stay_finite_with_many_equal_observations():

@@ -70,14 +70,23 @@ def points(rng, noises, groups, sqr_norm_of):
     ]
 
 
-def test_checkpoints_pool_into_the_mean_weighted_by_the_squared_norm():
-    # Σ tr(Σ) / Σ |G|² = (3·40 + 1·400)/(3 + 1) = 130
+@pytest.mark.parametrize(
+    ("noises", "groups", "squares"),
+    [
+        ([40, 400], 8, [3.0, 1.0]),
+        ([90, 50, 110], 12, [1.0, 1.0, 1.0]),
+        ([64, 640], 4, [10.0, 1.0]),
+    ],
+)
+def test_checkpoints_pool_into_the_mean_weighted_by_the_squared_norm(noises, groups, squares):
+    """The interval covers Σ tr(Σ) / Σ |G|²; in the first case (3·40 + 1·400)/(3 + 1) = 130."""
     rng = np.random.default_rng(10)
+    truth = float(np.dot(noises, squares) / np.sum(squares))
     hits = 0
-    for _ in range(200):
-        estimate = pooled_noise_scale(points(rng, [40, 400], 8, [3.0, 1.0]))
-        hits += estimate is not None and estimate.low <= 130 <= estimate.high
-    assert 0.90 <= hits / 200 <= 0.985
+    for _ in range(600):
+        estimate = pooled_noise_scale(points(rng, noises, groups, squares))
+        hits += estimate is not None and (estimate.low or 0) <= truth <= estimate.high
+    assert 0.90 <= hits / 600 <= 0.98
 
 
 def test_checkpoints_with_one_group_are_pooled_as_one_sample():

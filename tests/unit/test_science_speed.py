@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rightbatch.science.speed import StepTime, fit_step_time, knee
+from rightbatch.science.stats import median_interval
 
 SIZES = [16, 32, 64, 128, 256, 512]
 ALPHA, BETA = 0.010, 2e-4
@@ -110,16 +111,38 @@ def test_knee_is_the_smallest_size_near_the_top():
     assert (estimate.low, estimate.value, estimate.high) == (128, 128, 128)
 
 
-def test_knee_of_noisy_throughput_has_an_interval_that_holds_it():
+@pytest.mark.parametrize(("spread", "repeats"), [(0.05, 3), (0.05, 12), (0.10, 6)])
+def test_knee_of_noisy_throughput_has_an_interval_that_holds_it(spread, repeats):
+    """Without noise 512 reaches 4555/s, 256 reaches 4183/s, which is 92%, and 128 only 3596/s.
+
+    The ends are measured sizes, an octave apart, and cannot stop between them: such an interval
+    covers more than 95%. It still is to tell something, so its width is bounded.
+    """
     rng = np.random.default_rng(11)
-    hits = widths = 0
-    for _ in range(100):
+    hits, octaves = 0, []
+    for _ in range(400):
         samples = [
-            size / (ALPHA + BETA * size) * np.exp(0.05 * rng.standard_normal(6)) for size in SIZES
+            size / (ALPHA + BETA * size) * np.exp(spread * rng.standard_normal(repeats))
+            for size in SIZES
         ]
         estimate = knee(SIZES, samples, resamples=300)
-        # without noise: 512 of 512 reaches 4555/s, 256 reaches 4183/s = 92%, 128 only 3596/s
         hits += estimate.low <= 256 <= estimate.high
-        widths += estimate.low < estimate.high
-    assert hits >= 90
-    assert widths >= 20
+        octaves.append(np.log2(estimate.high / estimate.low))
+    assert hits / 400 >= 0.90
+    assert 0.5 <= np.mean(octaves) <= 1.5
+
+
+@pytest.mark.parametrize(("spread", "repeats"), [(0.02, 6), (0.05, 3), (0.10, 12)])
+def test_the_interval_of_the_highest_throughput_holds_the_highest_there_is(spread, repeats):
+    """Although the highest of several medians is picked: sizes on a plateau are lucky in turn."""
+    rng = np.random.default_rng(13)
+    sizes = np.array([*SIZES, 1024, 2048, 4096])
+    hits = 0
+    for _ in range(400):
+        timed = [
+            median_interval((ALPHA + BETA * size) * np.exp(spread * rng.standard_normal(repeats)))
+            for size in sizes
+        ]
+        _, size, step = min((t.value / b, b, t) for b, t in zip(sizes, timed, strict=True))
+        hits += step.low <= size / (4096 / (ALPHA + BETA * 4096)) <= step.high
+    assert 0.90 <= hits / 400 <= 0.98

@@ -4,17 +4,31 @@ import pytest
 from rightbatch.science import stats
 
 
-@pytest.mark.parametrize("size", [3, 5, 6, 12])
+@pytest.mark.parametrize("size", [3, 5, 6, 7, 8, 9, 12, 20])
 @pytest.mark.parametrize("skewed", [False, True])
 def test_median_interval_covers_the_median_from_three_samples_up(size, skewed):
     rng = np.random.default_rng(size)
     hits = 0
-    for _ in range(600):
+    for _ in range(1000):
         noise = 0.1 * rng.standard_normal(size)
         samples = np.exp(3 * noise) if skewed else 1 + noise
         estimate = stats.median_interval(samples)
         hits += estimate.low <= 1 <= estimate.high
-    assert 0.94 <= hits / 600 <= 0.995
+    assert 0.90 <= hits / 1000 <= 0.98
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+@pytest.mark.parametrize("interval", [stats.mean_interval, stats.geometric_mean_interval])
+def test_intervals_of_means_cover_the_mean_of_few_seeds(interval, size):
+    """Normal samples about 1, and for the geometric mean the exponentials of such about 0."""
+    rng = np.random.default_rng(20 + size)
+    logs = interval is stats.geometric_mean_interval
+    hits = 0
+    for _ in range(1000):
+        noise = 0.1 * rng.standard_normal(size)
+        estimate = interval(np.exp(noise) if logs else 1 + noise)
+        hits += estimate.low <= 1 <= estimate.high
+    assert 0.90 <= hits / 1000 <= 0.98
 
 
 def test_median_is_not_moved_by_one_stall():
@@ -24,9 +38,19 @@ def test_median_is_not_moved_by_one_stall():
 
 
 def test_order_statistics_are_those_of_the_binomial():
-    # n = 9: P(X <= 1) = 10/512 < 2.5%, so the interval is from the 2nd to the 8th
+    # n = 9: from the 2nd to the 8th P = 1 - 2·10/512, from the 3rd to the 7th 1 - 2·46/512
+    samples = np.arange(1.0, 10.0)
+    for k, coverage in ((2, 1 - 20 / 512), (3, 1 - 92 / 512)):
+        estimate = stats.median_interval(samples, coverage - 1e-9)
+        assert estimate.low == pytest.approx(k)
+        assert estimate.high == pytest.approx(10 - k)
+
+
+def test_between_order_statistics_the_interval_is_interpolated():
+    # I = (0.9609 - 0.95)/(0.9609 - 0.8203) = 0.0778, λ = 7·I/(2 + 5·I) = 0.228
     estimate = stats.median_interval(np.arange(1.0, 10.0))
-    assert (estimate.low, estimate.value, estimate.high) == (2.0, 5.0, 8.0)
+    assert (estimate.low, estimate.high) == pytest.approx((2.228, 7.772), abs=1e-3)
+    assert estimate.value == 5.0
 
 
 def test_too_few_samples_have_no_interval():

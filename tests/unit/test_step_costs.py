@@ -1,12 +1,24 @@
 """What a step costs where it was timed and fitted."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from report_fixture import ALPHA, BETA, speed_fit
 
 from rightbatch.decide.advice.costs import seconds_per_step
-from rightbatch.records import Estimate
+from rightbatch.decide.advice.learning import half_width
+from rightbatch.decide.advice.speed import fit_speeds
+from rightbatch.records import (
+    Estimate,
+    Outcome,
+    SpeedProbe,
+    SpeedResult,
+    SpeedSample,
+    Status,
+    Trial,
+)
 
 
 def test_timings_so_few_and_scattered_that_their_interval_passes_zero_leave_it_to_the_line():
@@ -17,3 +29,74 @@ def test_timings_so_few_and_scattered_that_their_interval_passes_zero_leave_it_t
     per_step = seconds_per_step(fit, [])
     assert per_step is not None
     assert per_step(first.batch_size) == pytest.approx(ALPHA + BETA * first.batch_size)
+
+
+TRUE_ALPHA, TRUE_BETA = 0.010, 2e-4
+SIZES = (16, 32, 64, 128, 256, 512)
+
+
+def timed_fit(random, samples, spread, bends, micro):
+    """Timings of each size, scattered by `spread` about the line bent by `bends`."""
+    seconds = {b: true_seconds(b, micro) * math.exp(bends.get(b, 0.0)) for b in SIZES}
+    told = tuple(
+        SpeedSample(b, 1, seconds[b] * math.exp(spread * random.normal()), 0.0, number)
+        for b in SIZES
+        for number in range(samples)
+    )
+    probe = SpeedProbe("sgd", SIZES, micro, 1.0)
+    trial = Trial(1, probe, Outcome(Status.OK), SpeedResult(told, ()), 0.0, 1.0)
+    return fit_speeds([trial])[0], seconds
+
+
+def true_seconds(size, micro):
+    full, rest = divmod(size, micro)
+    passes = [micro] * full + [rest] * bool(rest)
+    return sum(TRUE_ALPHA + TRUE_BETA * b for b in passes)
+
+
+@pytest.mark.parametrize(
+    ("samples", "spread", "bend", "micro"),
+    [(1, 0.1, 0.0, 512), (2, 0.1, 0.0, 512), (12, 0.1, 0.0, 512), (6, 0.05, 0.1, 512),
+     (12, 0.1, 0.0, 128)],
+)  # fmt: skip
+def test_the_error_of_step_times_and_of_their_ratio_covers_the_truth(samples, spread, bend, micro):
+    """Of each size that was timed, and of two pairs of them; one sample each, to many.
+
+    With `bend` the truth lies off the line, by so much in log; with a micro-batch of 128 steps
+    accumulate above it.
+    """
+    random = np.random.default_rng(1)
+    alone, ratios = [], []
+    for _ in range(150):
+        bends = {b: bend * random.normal() for b in SIZES}
+        fit, truth = timed_fit(random, samples, spread, bends, micro)
+        told = seconds_per_step(fit, [])
+        assert told is not None
+        off = {b: math.log(told(b) / truth[b]) for b in SIZES}
+        alone += [abs(off[b]) <= half_width([told.log_error(b)]) for b in SIZES]
+        ratios += [
+            abs(off[a] - off[b]) <= half_width([told.log_error(a, b)])
+            for a, b in ((16, 512), (32, 64))
+        ]
+    assert 0.90 <= np.mean(alone) <= 0.98
+    assert 0.90 <= np.mean(ratios) <= 0.98
+
+
+def test_the_error_of_a_ratio_knows_what_two_sizes_share():
+    """Both rest on the same line: next to each other they err alike, and to itself a size not."""
+    random = np.random.default_rng(2)
+    fit, _ = timed_fit(random, 3, 0.1, {}, 512)
+    told = seconds_per_step(fit, [])
+    assert told is not None
+    apart = told.log_error(90)[0] + told.log_error(100)[0]
+    assert told.log_error(64, 64)[0] == 0
+    assert told.log_error(16, 512)[0] > told.log_error(16)[0]
+    assert told.log_error(90, 100)[0] < apart
+
+
+def test_step_times_without_scatter_leave_no_error():
+    random = np.random.default_rng(3)
+    fit, _ = timed_fit(random, 5, 0.0, {}, 512)
+    told = seconds_per_step(fit, [])
+    assert told is not None
+    assert told.log_error(64)[0] == pytest.approx(0, abs=1e-12)

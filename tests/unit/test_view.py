@@ -59,6 +59,17 @@ def test_a_time_is_compared_with_the_users_own(seconds, told):
     assert words.against(seconds, 9.0, 32) == told
 
 
+@pytest.mark.parametrize(
+    ("seconds", "ratio", "told"),
+    [
+        (5.0, Estimate(1.8, 1.5, 2.2), "1.8 times as fast (1.5 to 2.2) as your 32"),
+        (18.0, Estimate(0.5, 0.4, 0.8), "2.0 times as long (1.2 to 2.5) as your 32"),
+    ],
+)
+def test_a_comparison_is_told_with_its_interval(seconds, ratio, told):
+    assert words.against(seconds, 9.0, 32, ratio) == told
+
+
 def test_a_difference_of_a_few_percent_is_called_the_same():
     assert words.against(9.2, 9.0, 32) == "about the same as your 32"
 

@@ -101,6 +101,8 @@ class Advice:
         time_spent: Where the wall-clock time went.
         price_per_hour: What an hour of training was said to cost; None where nothing was said.
         ended: Why the study ended; None where no planner made it, or nobody asked.
+        times_as_fast: How many times as fast as the reference the recommendation reaches the goal;
+            None where that is not known, or both are the same.
     """
 
     study: str
@@ -120,6 +122,7 @@ class Advice:
     time_spent: TimeSpent = field(default_factory=lambda: TimeSpent(0.0, 0.0, 0.0))
     price_per_hour: float | None = None
     ended: Ending | None = None
+    times_as_fast: Estimate | None = None
 
     @property
     def batch_size(self) -> int | None:

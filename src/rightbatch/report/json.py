@@ -41,6 +41,7 @@ _BY_STAGE = {
 }
 _SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
 _PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
+_NOT_COMPARED = "The times of both settings are not known, or they are the same settings."
 _DEFAULT_REASON = "There is not enough data for it."
 
 
@@ -52,6 +53,7 @@ def advice_json(advice: Advice) -> Json:
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
     unpriced = {name: why for name, why in advice.missing.items() if name in _PRICED}
+    why["times_as_fast"] = _NOT_COMPARED
     spent = advice.time_spent
     told = {
         "schema": "rightbatch/advice/1",
@@ -67,6 +69,7 @@ def advice_json(advice: Advice) -> Json:
         "reference": None
         if advice.reference is None
         else with_reasons(_choice(advice.reference), unpriced),
+        "times_as_fast": _estimate(advice.times_as_fast),
         "reasons": list(advice.reasons),
         "ended": None if advice.ended is None else ending_told(advice.ended),
         "warnings": list(advice.warnings),

@@ -231,7 +231,9 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
         return ""
     if _same(yours, best):
         return "with the settings you use today"
-    ratio = words.against(seconds.value, yours.seconds_to_goal.value, yours.batch_size)
+    ratio = words.against(
+        seconds.value, yours.seconds_to_goal.value, yours.batch_size, advice.times_as_fast
+    )
     return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
 
 

@@ -171,12 +171,23 @@ def micro_batches(micro_batch_size: int, accumulation_steps: int) -> str:
     return f"{count(micro_batch_size)} × {accumulation_steps} accumulation steps"
 
 
-def against(seconds: float, reference_seconds: float, reference_batch_size: int) -> str:
-    """A time against the user's present one: "1.8 times as fast as your 32"."""
-    ratio = reference_seconds / seconds
+def against(
+    seconds: float,
+    reference_seconds: float,
+    reference_batch_size: int,
+    ratio: Estimate | None = None,
+) -> str:
+    """A time against the user's present one: "1.8 times as fast (1.5 to 2.2) as your 32"."""
+    times = reference_seconds / seconds
     yours = f"your {count(reference_batch_size)}"
-    if 1 / 1.05 < ratio < 1.05:
+    if 1 / 1.05 < times < 1.05:
         return f"about the same as {yours}"
-    if ratio > 1:
-        return f"{number(ratio, 2)} times as fast as {yours}"
-    return f"{number(1 / ratio, 2)} times as long as {yours}"
+    low, high = (None, None) if ratio is None else (ratio.low, ratio.high)
+    word = "fast"
+    if times < 1:
+        word, times = "long", 1 / times
+        low, high = (1 / end if end else None for end in (high, low))
+    within = ""
+    if low is not None and high is not None:
+        within = f" ({number(low, 2)} to {number(high, 2)})"
+    return f"{number(times, 2)} times as {word}{within} as {yours}"

@@ -67,8 +67,8 @@ class ResponseSurface:
 
     def __init__(self, observations: Sequence[Observation], noise_sd: float | None = None) -> None:
         known = seed_noise(observations) if noise_sd is None else (noise_sd, np.inf)
-        self.noise_sd, freedom = known
-        self.half_width = float(stats.t.ppf(0.975, freedom))
+        self.noise_sd, self.freedom = known
+        self.half_width = float(stats.t.ppf(0.975, self.freedom))
         """Standard deviations to either side that hold 95% (Student's t: seed noise is a guess)."""
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
         excess = np.array([o.excess for o in observations])
@@ -92,6 +92,14 @@ class ResponseSurface:
         prior = np.einsum("ij,j,ij->i", _basis(at), _TREND_SD**2, _basis(at)) + _WIGGLE_SD**2
         variance = prior - np.einsum("ij,jk,ik->i", cross, self._inverse, cross)
         return mean, np.sqrt(np.maximum(variance, 1e-12))
+
+    def difference_sd(self, first: tuple[float, float], second: tuple[float, float]) -> float:
+        """Posterior standard deviation of the excess at one (u, v) less that at another."""
+        at = np.array([first, second], dtype=np.float64)
+        cross = _kernel(at, self._points)
+        covariance = _kernel(at, at) - cross @ self._inverse @ cross.T
+        variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+        return float(np.sqrt(max(variance, 0.0)))
 
 
 def expected_improvement(gap: float, sd: float) -> float:

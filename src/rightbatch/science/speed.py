@@ -1,7 +1,7 @@
 """Step time and throughput against batch size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,25 @@ class StepTime:
             return self._one_pass(batch_size)
         full, rest = divmod(batch_size, m)
         return full * self._one_pass(m) + (self._one_pass(rest) if rest else 0.0)
+
+    def perturbed(self, relative: float) -> tuple["StepTime", ...]:
+        """The model had one median been larger by a relative change: one model per median."""
+        return tuple(self._with_median(i, relative) for i in range(len(self.batch_sizes)))
+
+    def _with_median(self, index: int, relative: float) -> "StepTime":
+        medians = np.array(self.median_seconds)
+        medians[index] *= 1 + relative
+        changed = replace(self, median_seconds=tuple(medians.tolist()))
+        if self.alpha is None or self.beta is None:
+            return changed
+        whole = self.micro_batch_size or self.batch_sizes[-1]
+        single = np.array([size for size in self.batch_sizes if size <= whole])
+        alpha, beta = _line(single, medians[: single.size])
+        return replace(
+            changed,
+            alpha=replace(self.alpha, value=float(alpha)),
+            beta=replace(self.beta, value=float(beta)),
+        )
 
     def _one_pass(self, batch_size: float) -> float:
         if not self.interpolated and self.alpha is not None and self.beta is not None:
@@ -122,9 +141,9 @@ def fit_step_time(
     known = (tuple(B.tolist()), tuple(medians.tolist()))
     if k < 3:
         return StepTime(*known, None, None, None, micro_batch_size)
+    value = _line(B, medians)
     X = np.column_stack([1 / medians, B / medians])
     norms = np.linalg.norm(X, axis=0)
-    value = optimize.nnls(X / norms, np.ones(k))[0] / norms
     free = np.linalg.lstsq(X / norms, np.ones(k), rcond=None)[0] / norms
     n = sum(row.size for row in samples)
     squares = sum(
@@ -149,6 +168,14 @@ def fit_step_time(
     )
     lack_of_fit = float(np.sqrt(np.mean((X @ value - 1) ** 2)))
     return StepTime(*known, alpha, beta, lack_of_fit, micro_batch_size)
+
+
+def _line(B: npt.NDArray[np.float64], medians: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """α and β, both >= 0, of the line through medians by relative least squares."""
+    X = np.column_stack([1 / medians, B / medians])
+    norms = np.linalg.norm(X, axis=0)
+    value: npt.NDArray[np.float64] = optimize.nnls(X / norms, np.ones(B.size))[0] / norms
+    return value
 
 
 def knee(

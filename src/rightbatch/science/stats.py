@@ -1,6 +1,7 @@
 """Medians, means and spreads with intervals that hold for few samples."""
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ SIGNIFICANCE = 0.05
 """A curve misses the points where chance would do so with less than this probability."""
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(level: float, degrees_of_freedom: float) -> float:
     """Two-sided quantile of Student's t: |t| stays below it with probability `level`.
 
@@ -42,10 +44,12 @@ def median_interval(
 ) -> Estimate:
     """Median with a confidence interval, from three samples up.
 
-    From the order statistics, distribution-free, wherever n is large enough for them to reach the
-    level (n >= 6 at 95%): P(x_(k+1) < median < x_(n-k)) = 1 - 2·P(Binomial(n, 1/2) <= k) (David and
-    Nagaraja 2003, section 7.1). With fewer, median ± t_(n-1)·s·√(π/(2n)), which assumes roughly
-    normal samples. With one or two samples there is no interval.
+    From the order statistics wherever n is large enough for them to reach the level (n >= 6 at
+    95%): P(x_(k) < median < x_(n+1-k)) = 1 - 2·P(Binomial(n, 1/2) < k) (David and Nagaraja 2003,
+    section 7.1), free of the distribution, and between the two k on either side of the level an
+    interpolation that is nearly so (Hettmansperger and Sheather 1986). With fewer,
+    median ± t_(n-1)·s·√(π/(2n)), which assumes roughly normal samples. With one or two samples
+    there is no interval.
 
     Args:
         samples: Independent samples, shape (n,).
@@ -60,12 +64,61 @@ def median_interval(
     value = float(np.median(values))
     if n < 3:
         return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
-    rank = int(stats.binom.ppf((1 - level) / 2, n, 0.5)) - 1
-    if rank >= 0:
-        low, high = values[rank], values[n - 1 - rank]
-        return Estimate(value, float(low), float(high), level, unit, "order statistics")
+    k, share = _order_statistics(n, level)
+    if k:
+        low, high = (
+            float((1 - share) * row[k - 1] + share * row[k]) for row in (values, values[::-1])
+        )
+        return Estimate(value, low, high, level, unit, "order statistics")
     half = t_quantile(level, n - 1) * values.std(ddof=1) * np.sqrt(MEDIAN_VARIANCE / n)
     return Estimate(value, float(value - half), float(value + half), level, unit, "normal samples")
+
+
+@cache
+def _order_statistics(n: int, level: float) -> tuple[int, float]:
+    """k, and the share of the way from the k-th sample inwards to the next, of the interval's ends.
+
+    λ = (n - k)·I/(k + (n - 2k)·I), I the way from the coverage of the k-th down to `level` as a
+    share of that down to the next one's (Hettmansperger and Sheather 1986). k is 0 where n is too
+    small for the level.
+    """
+    k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
+    if k == 0:
+        return 0, 0.0
+    outer, inner = (1 - 2 * float(stats.binom.cdf(j - 1, n, 0.5)) for j in (k, k + 1))
+    way = (outer - level) / (outer - inner)
+    return k, (n - k) * way / (k + (n - 2 * k) * way)
+
+
+def median_log_variance(median: Estimate, samples: int) -> tuple[float, float] | None:
+    """Variance of the log of a median, and its degrees of freedom, from the median's interval.
+
+    (log(high/low)/(2·t_(n-1)))²: no matter how far off a few stalled samples are.
+
+    Args:
+        median: As `median_interval` tells it.
+        samples: n, how many samples it is of.
+
+    Returns:
+        None where it has no interval, or one that reaches 0.
+    """
+    if median.low is None or median.high is None or median.low <= 0 or samples < 2:
+        return None
+    halves = float(np.log(median.high / median.low)) / (2 * t_quantile(median.level, samples - 1))
+    return halves**2, samples - 1.0
+
+
+def sum_of_variances(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Variance of a sum of independent errors and its degrees of freedom (Satterthwaite 1946).
+
+    (Σ v_i)²/Σ (v_i²/f_i) degrees of freedom, his approximation; without end where all v_i are 0.
+
+    Args:
+        parts: (variance, degrees of freedom above 0) of each.
+    """
+    total = sum(variance for variance, _ in parts)
+    squares = sum(variance**2 / freedom for variance, freedom in parts)
+    return total, total**2 / squares if squares > 0 else float("inf")
 
 
 def mean_interval(

@@ -11,6 +11,7 @@ from rightbatch.decide.advice.memory import fit_memories
 from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.noise import fit_noises
 from rightbatch.decide.advice.speed import fit_speeds
+from rightbatch.decide.advice.step_seconds import StepSeconds
 from rightbatch.records import (
     BatchPrediction,
     Fits,
@@ -89,7 +90,7 @@ class Arm:
     chosen: BatchPrediction | None
 
     @property
-    def seconds(self) -> PerStep:
+    def seconds(self) -> StepSeconds:
         """Step time at any batch size, in seconds."""
         return self.costs.seconds
 

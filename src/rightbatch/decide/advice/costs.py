@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from rightbatch.decide.advice.evidence import Run
 from rightbatch.decide.advice.objectives import measured_power
 from rightbatch.decide.advice.speed import step_time
-from rightbatch.records import Objective, SpeedFit, SpeedPoint
+from rightbatch.decide.advice.step_seconds import StepSeconds, Timed
+from rightbatch.records import Objective, SpeedFit
 from rightbatch.science.power import interpolate_power
 from rightbatch.science.speed import fit_step_time
-from rightbatch.science.stats import Z95
+from rightbatch.science.stats import median_interval
 
 PerStep = Callable[[int], float]
 
@@ -20,12 +21,12 @@ class StepCosts:
     """What a step costs at any batch size.
 
     Attributes:
-        seconds: Its time.
+        seconds: Its time, and how well it is known.
         joules: Its energy, power × time; None where no power was measured.
         price_per_hour: What an hour costs, in the user's currency; None if not told.
     """
 
-    seconds: PerStep
+    seconds: StepSeconds
     joules: PerStep | None = None
     price_per_hour: float | None = None
 
@@ -82,23 +83,12 @@ def _joules_per_step(
 
 def seconds_per_step(
     speed: SpeedFit | None, runs: Sequence[Run], micro_batch_size: int | None = None
-) -> PerStep | None:
-    """step_seconds(B) from the speed stage, else from the training runs; None without either.
-
-    A batch size that was timed counts as it was timed, the more so the narrower its interval next
-    to the fit's lack of fit. Steps that were timed with accumulation do so entirely: their update,
-    and on several devices their synchronisation, happens once.
-    """
+) -> StepSeconds | None:
+    """step_seconds(B) from the speed stage, else from the training runs; None without either."""
     if speed is not None:
-        model = step_time(speed)
-        timed = {
-            point.batch_size: _timed(point, model.at(point.batch_size), speed.lack_of_fit or 0.0)
-            if point.batch_size <= speed.micro_batch_size
-            else point.step_seconds.value
-            for point in speed.points
-        }
+        timed = [Timed(p.batch_size, p.step_seconds, len(p.samples)) for p in speed.points]
         more = _more_passes(speed, micro_batch_size or speed.micro_batch_size)
-        return lambda size: (timed.get(size) or model.at(size)) + more(size)
+        return StepSeconds(step_time(speed), tuple(timed), more)
     samples: dict[int, list[float]] = {}
     for run in runs:
         steps = run.result.points[-1].step
@@ -106,7 +96,8 @@ def seconds_per_step(
     if not samples:
         return None
     sizes = sorted(samples)
-    return fit_step_time(sizes, [samples[size] for size in sizes]).at
+    timed = [Timed(b, median_interval(samples[b], unit="s"), len(samples[b])) for b in sizes]
+    return StepSeconds(fit_step_time(sizes, [samples[b] for b in sizes]), tuple(timed))
 
 
 def _more_passes(speed: SpeedFit, micro_batch_size: int) -> PerStep:
@@ -121,15 +112,3 @@ def _more_passes(speed: SpeedFit, micro_batch_size: int) -> PerStep:
         return fixed * max(0, passes - timed)
 
     return more
-
-
-def _timed(point: SpeedPoint, fitted: float, lack_of_fit: float) -> float:
-    """Mean of log step time, measured and fitted, each weighted by its precision."""
-    measured = point.step_seconds
-    if not measured.low or not measured.high or measured.low < 0:  # few and scattered timings
-        return fitted
-    error = math.log(measured.high / measured.low) / (2 * Z95)
-    if error == 0:
-        return measured.value
-    trust = lack_of_fit**2 / (lack_of_fit**2 + error**2)
-    return math.exp((1 - trust) * math.log(fitted) + trust * math.log(measured.value))

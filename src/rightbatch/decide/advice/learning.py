@@ -10,12 +10,17 @@ from rightbatch.decide.advice.model import LearningModel
 from rightbatch.decide.advice.verdicts import with_verdicts
 from rightbatch.records import BatchPrediction, Estimate, LearningFit
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
+from rightbatch.science.stats import sum_of_variances, t_quantile
 
 _CAUTION = 0.5
 """A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
 run does not win over one as good that is better known."""
 KNOWN_SD = 0.4
 """Standard deviation of log cost beyond which a prediction is too vague to be told."""
+
+_SURFACE = "response surface, the mean over seeds"
+_TIMED = "response surface, the mean over seeds; step time as it was timed"
+_POWERED = f"{_TIMED}, power taken as known"
 
 
 def predictions(
@@ -99,20 +104,22 @@ def predict_pair(
     ((mean, sd),) = model.predict([(size, rate)])
     if sd > KNOWN_SD:
         return None
-    log_steps, half = mean - math.log(model.cost_per_step(size)), model.surface.half_width * sd
+    log_steps = mean - math.log(model.cost_per_step(size))
     log_seconds = log_steps + math.log(costs.seconds(size))
+    learned = (sd**2, model.surface.freedom)
+    half, timed = half_width([learned]), half_width([learned, costs.seconds.log_error(size)])
     runs = [s for s in model.summaries if s.batch_size == size]
     joules = price = None
     if costs.joules is not None:
-        joules = _estimate(log_steps + math.log(costs.joules(size)), half, "J", "time and power")
+        joules = _estimate(log_steps + math.log(costs.joules(size)), timed, "J", _POWERED)
     if costs.per_second is not None:
-        price = _estimate(log_seconds + math.log(costs.per_second), half, "currency")
+        price = _estimate(log_seconds + math.log(costs.per_second), timed, "currency", _TIMED)
     return BatchPrediction(
         batch_size=size,
         learning_rate=rate,
-        steps=_estimate(log_steps, half, "steps"),
-        examples=_estimate(log_steps + math.log(size), half, "examples"),
-        seconds=_estimate(log_seconds, half, "s"),
+        steps=_estimate(log_steps, half, "steps", _SURFACE),
+        examples=_estimate(log_steps + math.log(size), half, "examples", _SURFACE),
+        seconds=_estimate(log_seconds, timed, "s", _TIMED),
         runs_reached=sum(s.steps is not None for s in runs),
         runs_censored=sum(s.steps is None for s in runs),
         joules=joules,
@@ -139,15 +146,15 @@ def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPredic
     return min(arrived, key=lambda row: scores[row.batch_size])
 
 
-def _estimate(log_value: float, half: float, unit: str, known: str = "time") -> Estimate:
-    return Estimate(
-        math.exp(log_value),
-        math.exp(log_value - half),
-        math.exp(log_value + half),
-        0.95,
-        unit,
-        f"response surface, the mean over seeds, step {known} taken as known",
-    )
+def half_width(parts: Sequence[tuple[float, float]]) -> float:
+    """Half of a 95% interval of a sum of errors, each (variance, degrees of freedom)."""
+    variance, freedom = sum_of_variances(parts)
+    return t_quantile(0.95, freedom) * math.sqrt(variance)
+
+
+def _estimate(log_value: float, half: float, unit: str, note: str) -> Estimate:
+    low, high = math.exp(log_value - half), math.exp(log_value + half)
+    return Estimate(math.exp(log_value), low, high, 0.95, unit, note)
 
 
 def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> HyperbolaFit:

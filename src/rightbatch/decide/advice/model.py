@@ -118,6 +118,15 @@ class LearningModel:
             for m, s, (b, _) in zip(mean, sd, points, strict=True)
         ]
 
+    def difference_sd(self, first: tuple[int, float], second: tuple[int, float]) -> float:
+        """Standard deviation of the log ratio of costs at two (batch size, learning rate) pairs."""
+        return self.surface.difference_sd(
+            *(
+                (self._octaves(size), self.rate_octaves(size, rate))
+                for size, rate in (first, second)
+            )
+        )
+
     def _octaves(self, batch_size: int) -> float:
         return math.log2(batch_size / self._reference)
 

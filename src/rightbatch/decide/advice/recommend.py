@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from rightbatch.decide.advice import evidence
+from rightbatch.decide.advice.against import Predicted, times_as_fast
 from rightbatch.decide.advice.arms import (
     Arm,
     Situation,
@@ -85,14 +86,18 @@ def advise(
         learning=tuple(fit for fit in learned.values() if fit is not None),
     )
     optimal, binding = _verdict(best, now, fits)
-    reference = _reference(arms, now.facts, measured)
+    present = _present(arms, now.facts)
+    ratio = None
+    if present and best and best.chosen is not None:
+        ratio = times_as_fast((best, best.chosen), present)
     accumulates = recommended is not None and recommended.accumulation_steps > 1
     return Advice(
         study=recording.study.name,
         goal=str(now.facts.goal),
         objective=aim,
         recommended=recommended,
-        reference=reference,
+        reference=_reference(present, now.facts, measured),
+        times_as_fast=ratio,
         near_optimal=optimal,
         binding_constraint=binding,
         headline=_headline(recommended, best is not None, now.facts),
@@ -194,14 +199,21 @@ def _recommended(best: Arm | None, arms: list[Arm], now: Situation) -> Choice | 
     return _settings(arm, size, rate, now.facts)
 
 
-def _reference(arms: list[Arm], facts: WorkloadFacts, fits: Fits) -> Choice | None:
-    """The user's present settings, with what they are predicted to cost where that is known."""
+def _present(arms: list[Arm], facts: WorkloadFacts) -> Predicted | None:
+    """What the user's present settings are predicted to cost; None where that is not known."""
     own = facts.optimizers[0]
     for arm in arms:
         if arm.optimizer.name == own.name and arm.chosen is not None:
             row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.costs)
-            if row is not None:
-                return _choice(arm, row, facts)
+            return None if row is None else (arm, row)
+    return None
+
+
+def _reference(present: Predicted | None, facts: WorkloadFacts, fits: Fits) -> Choice:
+    """The user's present settings, with what they are predicted to cost where that is known."""
+    if present is not None:
+        return _choice(*present, facts)
+    own = facts.optimizers[0]
     memory = fits.memory_of(own.name)
     return _in_memory(own.name, facts.batch_size, own.learning_rate, facts, memory)
 
