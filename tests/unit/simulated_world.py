@@ -104,6 +104,8 @@ class World:
     predicting_seconds: float = 5.0
     power_watts: tuple[float, float] | None = None
     """Power of an idle device, and what each example of a batch adds to it; None: not counted."""
+    device: str = "cpu"
+    """Elsewhere a paused run does not wait beside another trial, and starts anew after it."""
     crowding: float = 1.0
     """How many times as long a step takes where runs are side by side."""
 
@@ -124,6 +126,10 @@ class World:
             return math.inf
         ideal = self.optimizer(optimizer).steps_min * (1 + self.critical / batch_size)
         return ideal * math.exp(self._penalty(octaves))
+
+    def seed_sd(self, batch_size: int, rate: float) -> float:
+        """Standard deviation of log steps between seeds."""
+        return self.seed_noise
 
     def _penalty(self, octaves: float) -> float:
         """Quadratic near the best rate; far below it, halving the rate doubles the steps."""
@@ -195,7 +201,9 @@ class World:
             goal=parse_goal(self.goal),
             parameters=10_000,
         )
-        hardware = Hardware("cpu", "simulated", 1, 1, 8192 * MIB, self.limit_bytes, "simulated")
+        hardware = Hardware(
+            self.device, "simulated", 1, 1, 8192 * MIB, self.limit_bytes, "simulated"
+        )
         hardware = replace(hardware, counts_energy=self.power_watts is not None)
         return DescribeResult(facts, hardware)
 
@@ -281,7 +289,8 @@ class World:
     def _training(self, probe: TrainingProbe) -> tuple[Outcome, Result | None, float]:
         random = self._random("train", probe.batch_size, probe.learning_rate, probe.seed)
         median = self.steps(probe.batch_size, probe.learning_rate, probe.optimizer)
-        arrival = median * math.exp(self.seed_noise * random.normal())
+        scatter = self.seed_sd(probe.batch_size, probe.learning_rate)
+        arrival = median * math.exp(scatter * random.normal())
         shape = math.exp(self.shape_noise * random.normal())
         step_seconds = self.step_seconds(probe.batch_size, probe.micro_batch_size)
         step_seconds *= math.exp(self.timing_noise * random.normal())
@@ -367,7 +376,7 @@ def carry_out(
     trials: tuple[Trial, ...] = (),
 ) -> Trial:
     """A trial; a run among the trials that paused goes on, and only what is new takes time."""
-    known = _paused(probe, trials)
+    known = _paused(probe, trials if world.device == "cpu" else trials[-1:])
     if known is None or not isinstance(probe, TrainingProbe):
         outcome, result, wall = world.answer(probe)
         return Trial(number, probe, outcome, result, started, wall)

@@ -27,8 +27,8 @@ from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import OURS, our_policies, tell_race
 from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
-from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel
-from rightbatch.report.decisions import sentence, story
+from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel, RunSummary
+from rightbatch.report.decisions import race_told, sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
 from rightbatch.store import read_recorded
 
@@ -291,13 +291,28 @@ def test_every_decision_is_one_sentence_about_its_batch_size(kind):
 def test_a_race_is_told_from_its_step_times_to_its_choice():
     arrivals = {8: [900], 16: [500], 32: [300], 64: [210], 128: [205]}
     asked = question(dict.fromkeys(SIZES, 1.0) | {128: 1.6}, arrivals)
-    race_told = tell_race(asked, "rightbatch")
-    told = story(race_told.decisions, race_told.metric)
+    made = tell_race(asked, "rightbatch")
+    told = story(made.decisions, made.metric)
     assert told[0].startswith("timed steps at 8, 32 and 128")
     assert told[1].startswith("began with ")
     assert told[-1].startswith("chose 64: ")
     assert any(line.startswith("raced 128 against 64: 128 ") for line in told)
-    assert len(set(told)) == len(told) < len(race_told.decisions)
+    assert len(set(told)) == len(told) < len(made.decisions)
+
+
+def test_runs_of_one_setting_that_took_longer_are_told_together_by_their_median():
+    asked = (Decision("begin", 64), Decision("race", 32, 64))
+    slower = [Decision("slower", 32, 64, by, learning_rate=0.1) for by in (0.1, 0.5, 0.3)]
+    apart = [Decision("slower", 32, 64, 0.9, learning_rate=0.2), Decision("best", 64)]
+    runs = [
+        RunSummary(k, 32, 0.1, k, "ok", 100.0, 100, 1.0, verdict=told, decisions=asked)
+        for k, told in enumerate([*slower, *apart])
+    ]
+    assert race_told(runs, "accuracy") == (
+        "began with 64, the cheapest by its speed and what is usual",
+        "raced 32 against 64: 32 took 30% longer to the target, the median of 3 runs",
+        "raced 32 against 64: 32 took 90% longer to the target",
+    )
 
 
 # ---- what is believed ----

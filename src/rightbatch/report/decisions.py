@@ -1,6 +1,8 @@
 """The planner's decisions in words, one sentence each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
 
 from rightbatch.records import Decision, DecisionKind, RunSummary
 
@@ -90,7 +92,27 @@ def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
     if not asked:
         return ()
     verdicts = [run.verdict for run in runs if run.verdict and run.verdict.kind != "best"]
-    return story([*asked, *verdicts], metric)
+    return (*story(asked, metric), *_verdicts(verdicts, metric))
+
+
+def _verdicts(verdicts: Sequence[Decision], metric: str) -> list[str]:
+    """What became of runs, one sentence for all runs of a setting that took longer to the target.
+
+    Every run is in the table of runs; where runs are cheap there are dozens of a setting.
+    """
+    alike: dict[Decision, list[Decision]] = {}
+    for told in verdicts:
+        setting = replace(told, difference=None) if told.kind == "slower" else told
+        alike.setdefault(setting, []).append(told)
+    return [_together(group, metric) for group in alike.values()]
+
+
+def _together(group: Sequence[Decision], metric: str) -> str:
+    if len(group) == 1 or group[0].kind != "slower":
+        return sentence(group[0], metric)
+    middle = median(each.difference or 0.0 for each in group)
+    told = sentence(replace(group[0], difference=middle), metric)
+    return f"{told}, the median of {len(group)} runs"
 
 
 def _sides(decision: Decision) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from rightbatch.report import table as view_table
 from rightbatch.report.view import View
 
+_MOST_OF_RACE = 6
 _MOST_REASONS = 4
 _ASCII = str.maketrans({"×": "x", "µ": "u", "≥": ">=", "≤": "<=", "·": "-", "–": "-", "—": "-"})
 
@@ -46,8 +47,11 @@ def print_verdict(view: View, console: Console) -> None:
     if view.race:
         console.print()
         console.print(text("The race", "bold"))
-        for told in view.race:
+        for told in view.race[:_MOST_OF_RACE]:
             console.print(_item(text("-"), text(told)))
+        more = len(view.race) - _MOST_OF_RACE
+        if more > 0:
+            console.print(_item(text("-"), text(f"and {more} more, which the report tells")))
     if view.warnings:
         console.print()
         console.print(text("Beware", "bold yellow"))
