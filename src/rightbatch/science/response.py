@@ -54,15 +54,6 @@ def seed_noise(observations: Sequence[Observation]) -> tuple[float, float]:
     return float(np.sqrt((_NOISE_WEIGHT * _NOISE_SD**2 + squares) / freedom)), freedom
 
 
-def most_seed_noise(noise_sd: float, degrees_of_freedom: float) -> float:
-    """Upper end of the one-sided 95% interval of a standard deviation, √(ν/χ²₀.₀₅(ν))·s.
-
-    Snedecor and Cochran 1989.
-    """
-    least = stats.chi2.ppf(0.05, degrees_of_freedom)
-    return noise_sd * float(np.sqrt(degrees_of_freedom / least))
-
-
 class ResponseSurface:
     """Posterior of log cost over (u, v): a quadratic trend plus a smooth Gaussian process.
 

@@ -13,8 +13,8 @@ from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
 from rightbatch.science.stats import sum_of_variances, t_quantile
 
 _CAUTION = 0.5
-"""A pair is ranked by its mean log cost plus half a standard deviation, seed noise taken high, so
-that a lucky single run does not win over one as good that is better known."""
+"""A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
+run does not win over one as good that is better known."""
 KNOWN_SD = 0.4
 """Standard deviation of log cost beyond which a prediction is too vague to be told."""
 
@@ -90,7 +90,7 @@ def predict_size(model: LearningModel, size: int, costs: StepCosts) -> BatchPred
         s.learning_rate for s in model.summaries if s.batch_size == size and s.steps is not None
     }
     rates = sorted(arrived or {model.rule(size) * 2**octave for octave in RATE_OCTAVES})
-    scores = [mean + _CAUTION * sd for mean, sd in model.hedged([(size, r) for r in rates])]
+    scores = [mean + _CAUTION * sd for mean, sd in model.predict([(size, r) for r in rates])]
     return predict_pair(model, size, rates[scores.index(min(scores))], costs)
 
 
@@ -140,7 +140,7 @@ def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPredic
     scores = {
         row.batch_size: mean + _CAUTION * sd
         for row, (mean, sd) in zip(
-            arrived, model.hedged([(r.batch_size, r.learning_rate) for r in arrived]), strict=True
+            arrived, model.predict([(r.batch_size, r.learning_rate) for r in arrived]), strict=True
         )
     }
     return min(arrived, key=lambda row: scores[row.batch_size])

@@ -15,7 +15,7 @@ from rightbatch.decide.advice.progress import (
 )
 from rightbatch.records import Goal, OptimizerFacts, RunSummary, TrainingProbe
 from rightbatch.science.learning_rate import scale, scale_saturating
-from rightbatch.science.response import Observation, ResponseSurface, most_seed_noise
+from rightbatch.science.response import Observation, ResponseSurface
 
 CostPerStep = Callable[[int], float]
 
@@ -85,17 +85,9 @@ class LearningModel:
     @cached_property
     def surface(self) -> ResponseSurface:
         """The posterior, all runs taken in."""
-        return ResponseSurface(self._observations)
-
-    @cached_property
-    def _hedged(self) -> ResponseSurface:
-        """The same where seeds differ by as much as they well may."""
-        most = most_seed_noise(self.surface.noise_sd, self.surface.freedom)
-        return ResponseSurface(self._observations, most)
-
-    @cached_property
-    def _observations(self) -> list[Observation]:
-        return [self._observe(s, r) for s, r in zip(self.summaries, self.runs, strict=True)]
+        return ResponseSurface(
+            [self._observe(s, r) for s, r in zip(self.summaries, self.runs, strict=True)]
+        )
 
     def rule(self, batch_size: int) -> float:
         """Learning rate that the optimizer's scaling rule proposes.
@@ -118,19 +110,7 @@ class LearningModel:
 
     def predict(self, points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
         """(mean, standard deviation) of log cost at (batch size, learning rate) pairs."""
-        return self._predict(self.surface, points)
-
-    def hedged(self, points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-        """The same with seed noise at the upper end of its own interval, to choose by.
-
-        A lucky run wins where seed noise is guessed too low, and the guess rests on few replicates.
-        """
-        return self._predict(self._hedged, points)
-
-    def _predict(
-        self, surface: ResponseSurface, points: Sequence[tuple[int, float]]
-    ) -> list[tuple[float, float]]:
-        mean, sd = surface.predict(
+        mean, sd = self.surface.predict(
             [(self._octaves(b), self.rate_octaves(b, rate)) for b, rate in points]
         )
         return [

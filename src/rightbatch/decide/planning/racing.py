@@ -42,10 +42,8 @@ _PATIENCE_WHEN_AMPLE = 2.5
 """Patience where runs are cheap: those given up make seeds look more alike than they are."""
 _REACH_WHEN_AMPLE = 3.0
 """There batch sizes further off are raced too: neighbours alone can be a valley of their own."""
-_PRIOR = CostPrior(critical_sd=2.0, seed_sd=0.2)
-"""The noise scale of the study tells more of its critical batch size than examples per epoch do.
-Runs of seconds, to their first evaluation at the goal, scatter more between seeds than published
-ones: by 15% to 20% at the best learning rate, by 30% to 40% at twice that."""
+_PRIOR = CostPrior(critical_sd=2.0)
+"""The noise scale of the study tells more of its critical batch size than examples per epoch do."""
 _IN_TIME = 0.9
 """Where learning rates are searched, only what arrives is recommended."""
 _PIECE = 0.2
