@@ -124,11 +124,11 @@ _FASHION = WorkloadReference(
 _LIVE = (
     Case(
         "digits", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60, 40, "75s", 20.0,
-        apart_seeds=40, tuned_from=6100, fresh_from=50_000,
+        apart_seeds=40, tuned_from=5100, fresh_from=40_000,
     ),
     Case(
         "fashion-mnist", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 10, 30, "150s", 110.0,
-        tuned_from=6100, fresh_from=50_000,
+        tuned_from=4100, fresh_from=30_000,
     ),
 )  # fmt: skip
 CASES = {
