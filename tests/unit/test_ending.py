@@ -8,6 +8,7 @@ from simulated_world import SimulatedOptimizer, World, next_ask, run_study
 
 from rightbatch.api.verbs import advised
 from rightbatch.decide.planning.ending import how_it_ended
+from rightbatch.decide.planning.planner import ask
 from rightbatch.decide.planning.race import next_move
 from rightbatch.decide.planning.race_state import Choose, Race, RaceRun, Tuning
 from rightbatch.records import Goal, RecordedLevel, Settings
@@ -73,10 +74,19 @@ def test_a_study_that_was_stopped_says_so_with_the_time_it_had(raced):
     assert told.endswith(" of its 5 min are used, and --resume goes on.")
 
 
-def test_where_the_planner_would_go_on_it_was_time_that_ended_the_study(raced):
+def test_where_the_planner_would_go_on_and_little_was_left_it_was_time_that_ended_the_study(raced):
+    trials = raced.trials[:8]
+    spent = sum(trial.wall_seconds for trial in trials)
+    settings = replace(RULE, budget_seconds=spent / 0.91)
+    study = replace(raced.study, settings=settings)
+    assert ask(settings, trials, spent) is not None
+    assert how_it_ended(replace(raced, study=study, trials=trials)).kind == "time"
+
+
+def test_a_study_of_another_version_that_would_go_on_is_not_said_to_have_run_out_of_time(raced):
     before = replace(raced, trials=raced.trials[:-1])
     assert next_ask(RULE, before.trials) is not None
-    assert how_it_ended(before).kind == "time"
+    assert how_it_ended(before) is None
 
 
 def test_a_published_study_was_not_planned_so_that_nothing_ended_it(tmp_path):

@@ -127,6 +127,15 @@ def test_what_is_no_price_is_refused(price):
         make_settings(objective="cost", price_per_hour=price)
 
 
+def test_a_study_for_energy_whose_power_was_not_measured_says_so_and_keeps_what_it_has(unpowered):
+    settings = replace(unpowered.study.settings, objective="energy")
+    study = replace(unpowered.study, settings=settings)
+    advice = advise(replace(unpowered, study=study))
+    assert advice.recommended is None
+    assert advice.warnings[0].startswith("No power was measured")
+    assert advice.fits.speed is not None
+
+
 def test_energy_needs_the_stage_that_measures_power():
     with pytest.raises(UsageError, match="speed stage"):
         make_settings(objective="energy", stages=("memory", "learning"))

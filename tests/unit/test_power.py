@@ -14,15 +14,17 @@ from rightbatch.records import DescribeProbe, Settings, Study, WorkloadReference
 from rightbatch.store import open_store
 
 
-def zone(powercap, name, microjoules):
+def zone(powercap, name, microjoules, what="package-0"):
     (powercap / name).mkdir(parents=True)
+    (powercap / name / "name").write_text(f"{what}\n")
     (powercap / name / "energy_uj").write_text(f"{microjoules}\n")
 
 
 def test_packages_are_summed_and_their_parts_are_not(tmp_path):
     zone(tmp_path, "intel-rapl:0", 3_000_000)
     zone(tmp_path, "intel-rapl:1", 1_500_000)
-    zone(tmp_path, "intel-rapl:0:0", 2_000_000)
+    zone(tmp_path, "intel-rapl:0:0", 2_000_000, "core")
+    zone(tmp_path, "intel-rapl:2", 9_000_000, "psys")  # the whole platform
     device = CpuDevice(powercap=tmp_path)
     assert device.energy_joules() == 4.5
     assert device.hardware(1, None).counts_energy
@@ -52,6 +54,12 @@ class Counter:
 def test_mean_power_is_that_of_the_counter_however_seldom_it_moves(period):
     watts = mean_power(Counter(80.0, period), lambda: time.sleep(0.001), seconds=0.1)
     assert watts == pytest.approx(80.0, rel=0.1)
+
+
+def test_steps_longer_than_the_window_tell_power_too():
+    for seconds in (0.0, 0.05):
+        watts = mean_power(Counter(200.0, 1e-3), lambda: time.sleep(0.7), seconds)
+        assert watts == pytest.approx(200.0, rel=0.1)
 
 
 def test_a_counter_that_stands_still_or_is_not_there_tells_no_power():

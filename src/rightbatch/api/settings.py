@@ -140,6 +140,8 @@ def check_objective(objective: str) -> None:
 
 
 def _check_price(price_per_hour: float) -> None:
+    if isinstance(price_per_hour, str):
+        raise UsageError(f"The price per hour is {price_per_hour!r}; it must be a number.")
     if not (price_per_hour > 0 and math.isfinite(price_per_hour)):
         raise UsageError(f"The price per hour is {price_per_hour}; it must be a number above 0.")
 

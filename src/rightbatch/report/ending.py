@@ -17,7 +17,7 @@ _SENTENCES: dict[EndingKind, str] = {
     "exhausted": "The study ended with {left} of its {budget} left: there was nothing else to try.",
     "stages": "The study ended with {left} of its {budget} left, when the stages asked for were "
     "done.",
-    "untimed": "The study ended with {left} of its {budget} left: nothing tells what a step takes, "
+    "untimed": "The study ended with {left} of its {budget} left: {lacking}, "
     "so that no run could be chosen.",
     "stopped": "The study has not run to its end: {spent} of its {budget} are used, and --resume "
     "goes on.",
@@ -48,5 +48,8 @@ def ending_told(ending: Ending) -> str:
         worth=f"{100 * (ending.worth or 0.0):.2g}%",
         run_seconds=words.duration(ending.run_seconds or 0.0),
         around=around,
+        lacking="no power was measured"
+        if ending.objective == "energy"
+        else "nothing tells what a step takes",
         run=run,
     )

@@ -98,7 +98,7 @@ def advice_json(advice: Advice) -> Json:
             },
         ),
     }
-    why["ended"] = "The study was not planned here, but recorded elsewhere."
+    why["ended"] = "The study was recorded elsewhere, or planned by another version."
     return with_reasons(told, why | advice.missing)
 
 

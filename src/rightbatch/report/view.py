@@ -1,5 +1,6 @@
 """What every report shows, put together once from a recording and its advice."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -238,8 +239,9 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
 
 
 def _same(one: Choice, other: Choice) -> bool:
-    settings = ("optimizer", "batch_size", "learning_rate")
-    return all(getattr(one, name) == getattr(other, name) for name in settings)
+    rates = one.learning_rate, other.learning_rate
+    same_rate = rates[0] == rates[1] or all(map(math.isnan, rates))
+    return same_rate and (one.optimizer, one.batch_size) == (other.optimizer, other.batch_size)
 
 
 def _energy_against(advice: Advice, best: Choice, joules: Estimate) -> str:

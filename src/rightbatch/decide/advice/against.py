@@ -22,7 +22,7 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
     arm, row = best
     own, now = present
     same_arm = arm.optimizer.name == own.optimizer.name
-    if same_arm and (row.batch_size, row.learning_rate) == (now.batch_size, now.learning_rate):
+    if same_arm and row.batch_size == now.batch_size and _alike(row, now):
         return None
     pairs = [(row.batch_size, row.learning_rate), (now.batch_size, now.learning_rate)]
     if same_arm:
@@ -38,3 +38,9 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
     return Estimate(
         ratio, ratio * math.exp(-half), ratio * math.exp(half), 0.95, "times as fast", note
     )
+
+
+def _alike(one: BatchPrediction, other: BatchPrediction) -> bool:
+    """Whether two learning rates are the same as they are told, or both unknown."""
+    rates = one.learning_rate, other.learning_rate
+    return all(map(math.isnan, rates)) or math.isclose(*rates, rel_tol=1e-3)

@@ -61,10 +61,23 @@ def objective_reasons(
         )
     if objective != "energy" or speed is None:
         return ()
-    told = [_power(measured_power(speed))]
+    watts = measured_power(speed)
+    if not watts:
+        return ()
+    told = [_power(watts)]
     if chosen is not None and (sentence := _fastest(rows, chosen)):
         told.append(sentence)
     return tuple(told)
+
+
+def without_power(objective: Objective, speeds: Sequence[SpeedFit]) -> tuple[str, ...]:
+    """What could not be compared by energy, in a sentence; none for other objectives."""
+    names = [speed.optimizer for speed in speeds if not measured_power(speed)]
+    if objective != "energy" or not names:
+        return ()
+    if len(names) == len(speeds):
+        return ("No power was measured, so that energy cannot be told; choose another objective.",)
+    return (f"Power was not measured with {' and '.join(names)}, which is not compared.",)
 
 
 def _power(watts: dict[int, float]) -> str:

@@ -15,7 +15,11 @@ from rightbatch.decide.advice.arms import (
 from rightbatch.decide.advice.binding import binding_constraint, enough_data, near_optimal
 from rightbatch.decide.advice.learning import choose, cost, fit_learning, predict_pair
 from rightbatch.decide.advice.missing import missing
-from rightbatch.decide.advice.objectives import check_objective, objective_reasons
+from rightbatch.decide.advice.objectives import (
+    check_objective,
+    objective_reasons,
+    without_power,
+)
 from rightbatch.decide.advice.reasons import reasons, warnings
 from rightbatch.errors import UsageError
 from rightbatch.records import (
@@ -74,7 +78,8 @@ def advise(
     aim: Objective = objective or now.settings.objective
     price = now.settings.price_per_hour if price_per_hour is None else price_per_hour
     measured = stage_fits(now, memory_limit_bytes)
-    check_objective(aim, price, measured, recording.study.name)
+    if objective is not None:
+        check_objective(aim, price, measured, recording.study.name)
     arms = make_arms(now, measured, aim, memory_limit_bytes is not None, price)
     learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
     ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
@@ -102,7 +107,10 @@ def advise(
         binding_constraint=binding,
         headline=_headline(recommended, best is not None, now.facts),
         reasons=(*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, now.trials)),
-        warnings=warnings(fits, now.facts, now.settings, now.trials, accumulates),
+        warnings=(
+            *without_power(aim, fits.speeds),
+            *warnings(fits, now.facts, now.settings, now.trials, accumulates),
+        ),
         missing=missing(fits, best_fit, recommended, now.settings, price),
         fits=fits,
         by_optimizer=tuple(

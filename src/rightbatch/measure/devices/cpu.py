@@ -80,8 +80,8 @@ class CpuDevice:
         systems); None where it cannot be read.
         """
         zones = self._powercap.glob("intel-rapl:*")  # those of AMD have the same name
-        packages = [zone for zone in zones if zone.name.count(":") == 1]
-        try:
+        try:  # beside the packages there may be the whole platform, psys, which holds them
+            packages = [zone for zone in zones if (zone / "name").read_text().startswith("package")]
             used = [int((package / "energy_uj").read_text()) for package in packages]
         except (OSError, ValueError):
             return None

@@ -27,17 +27,20 @@ def mean_power(
     if before is None:
         return None
     began: tuple[float, float] | None = None
-    until = time.perf_counter() + seconds
+    moved = time.perf_counter()
+    until = moved + seconds
     while True:
         step()
         now, joules = time.perf_counter(), device.energy_joules()
         if joules is None:
             return None
-        if joules != before and began is None:
+        if joules == before:
+            if now > max(until, moved) + WINDOW_SECONDS:
+                return None
+            continue
+        if began is None:
             began = now, joules
-        elif joules != before and now >= until and began is not None:
+        elif now >= until:
             watts = (joules - began[1]) / (now - began[0])
             return watts if watts > 0 else None
-        if now > until + WINDOW_SECONDS:
-            return None
-        before = joules
+        before, moved = joules, now
