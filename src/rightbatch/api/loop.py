@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from rightbatch.api.one_thread import one_thread
 from rightbatch.decide.advice.evidence import wall_seconds
 from rightbatch.decide.planning.planner import Ask, ask, is_over
 from rightbatch.errors import RunnerError, UsageError, WorkloadFailed
@@ -66,7 +67,7 @@ def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> 
         WorkloadFailed: The user's code raised; what was measured before is kept.
         RunnerError: The workload could not be looked at.
     """
-    with store.writing(study.name):
+    with store.writing(study.name), one_thread():
         trials = store.trials(study.name)
         begin = time.monotonic() - wall_seconds(trials)
         started: dict[Probe, tuple[float, float]] = {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from rightbatch.api.one_thread import one_thread
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
 from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
@@ -38,7 +39,8 @@ def replay_studies(
     """
     if repeats < 1:
         raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
-    return replay(_questions(directories), policies, repeats)
+    with one_thread():
+        return replay(_questions(directories), policies, repeats)
 
 
 def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, float]]:

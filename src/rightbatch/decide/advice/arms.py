@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rightbatch.decide.advice import evidence
 from rightbatch.decide.advice.candidates import batch_sizes
@@ -69,7 +70,7 @@ class Situation:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arm:
     """One optimizer of a study.
 
@@ -78,16 +79,24 @@ class Arm:
         memory: What fits with it; None where no memory was measured.
         model: What is known of its learning.
         costs: What a step costs at any batch size.
-        rows: What is known of each batch size, ascending.
-        chosen: The best guess among them; None while no run has arrived.
+        sizes: The batch sizes to consider, ascending.
     """
 
     optimizer: OptimizerFacts
     memory: MemoryFit | None
     model: LearningModel
     costs: StepCosts
-    rows: tuple[BatchPrediction, ...]
-    chosen: BatchPrediction | None
+    sizes: tuple[int, ...]
+
+    @cached_property
+    def rows(self) -> tuple[BatchPrediction, ...]:
+        """What is known of each batch size, ascending."""
+        return predictions(self.model, self.sizes, self.costs)
+
+    @cached_property
+    def chosen(self) -> BatchPrediction | None:
+        """The best guess among them; None while no run has arrived."""
+        return choose(self.model, self.rows) if self.model.arrived else None
 
     @property
     def seconds(self) -> StepSeconds:
@@ -151,9 +160,7 @@ def make_arms(
         if costs is None or cost is None:
             continue
         model = learning_model(now, fits, optimizer, runs, cost)
-        rows = predictions(model, now.sizes, costs)
-        chosen = choose(model, rows) if model.arrived else None
-        arms.append(Arm(optimizer, memory, model, costs, rows, chosen))
+        arms.append(Arm(optimizer, memory, model, costs, now.sizes))
     return arms
 
 

@@ -1,6 +1,7 @@
 """Speed trials -> SpeedFit, and the step time at any batch size."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.records import (
@@ -40,6 +41,7 @@ def step_time(fit: SpeedFit) -> StepTime:
     )
 
 
+@lru_cache(maxsize=8)
 def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     by_size: dict[int, list[SpeedSample]] = {}
     for sample in result.samples:
