@@ -229,6 +229,34 @@ def test_the_answer_on_a_gpu_fits_and_was_followed():
     assert 0 < result.safe_batch_size <= result.largest_batch_size
 
 
+@pytest.mark.slow
+def test_answers_grow_with_the_memory_and_lie_on_one_line():
+    """Sizes next to each other differ by what the allocator rounds, and tell no slope."""
+    workload = small_validation(WORKLOADS.transformer())
+    limits = [MIB * size for size in (1024, 2048, 3072)]
+    found = [predicted(workload, MemoryTarget("GPU", "cuda", n, 64 * MIB, 8 * MIB)) for n in limits]
+    sizes = [result.largest_batch_size for result in found]
+    assert sizes == sorted(set(sizes))
+    for limit, result in zip(limits, found, strict=True):
+        fits = [p.batch_size for p in result.peaks if p.total_bytes <= limit]
+        assert result.largest_batch_size == max(fits)
+        assert result.bytes_fixed >= 0
+    slopes = [result.bytes_per_example for result in found]
+    assert max(slopes) < 1.1 * min(slopes)
+
+
+@pytest.mark.slow
+def test_what_if_rows_agree_with_the_answer():
+    target = MemoryTarget("GPU", "cuda", 2048 * MIB, 64 * MIB, 8 * MIB)
+    probe = PredictProbe("adam", target, devices=(replace(target, name="The same GPU"),))
+    subject = subject_of(small_validation(WORKLOADS.transformer()))
+    result = predict_memory(subject, probe, lambda share: None)[1]
+    rows = {row.name: row.largest_batch_size for row in result.alternatives}
+    for same in ("adam", "fp32", "The same GPU"):
+        assert rows[same] == pytest.approx(result.largest_batch_size, rel=0.05)
+    assert rows["bf16 autocast"] > result.largest_batch_size
+
+
 def test_nothing_fits_where_the_context_alone_is_larger():
     result = predicted(digits.workload(), MemoryTarget("GPU", "cuda", 32 * MIB, 64 * MIB))
     assert result.largest_batch_size is None

@@ -28,6 +28,8 @@ _THREADS = 2
 """Threads that multiply matrices: the user's own, and autograd's for the backward pass."""
 _NEAR = 1.5
 """A line through a size that is at most this far from the answer is near enough to plan by."""
+_APART = 1.25
+"""Sizes so many times apart tell what an example takes."""
 _REAL_AT_MOST = 64
 """Examples in a step that is really run where the user's code needs data."""
 
@@ -52,9 +54,10 @@ def predict_memory(
     progress(0.1)
     search = _Search(subject, plan, probe.target, overhead, cap, probe.verify)
     limit = probe.target.total_bytes
-    largest = search.largest(limit)
+    found = search.largest(limit)
+    safe = search.largest((1 - probe.margin) * limit)
+    largest = max(found, safe, search.known_to_fit(limit))
     fixed, slope = search.line(limit)
-    safe = min(search.largest((1 - probe.margin) * limit), largest)
     progress(0.4)
     what_if = _WhatIf(subject, search, probe.target, largest)
     alternatives = _what_if(what_if, facts, plan, progress) if probe.what_if else ()
@@ -120,9 +123,11 @@ class _Search:
         )
 
     def line(self, near_bytes: float, held: dict[int, int] | None = None) -> tuple[float, float]:
-        """(bytes at batch size 0, bytes per example) through the sizes below and above a memory.
+        """(bytes at batch size 0, bytes per example) of the line near a memory, both at least 0.
 
-        Where all are below it or all above, through the two nearest.
+        Through the size whose memory is nearest and the nearest of those well apart from it, as
+        sizes close to each other differ by what the allocator rounds; through nothing at batch
+        size 0 where the line would be below.
 
         The allocator holds more than tensors take as long as there is room, and makes do with
         less: what fits is between a line through the one and a line through the other.
@@ -133,12 +138,13 @@ class _Search:
         """
         known = held or self._bytes
         nearest = sorted(known, key=lambda size: abs(known[size] - near_bytes))
-        if len(nearest) < 2:
-            return float(known[nearest[0]]), 0.0
         first = nearest[0]
-        side = known[first] <= near_bytes
-        other = next((s for s in nearest if (known[s] <= near_bytes) != side), nearest[1])
-        return line_through(*((size, known[size]) for size in (first, other)))
+        if len(nearest) < 2:
+            return float(known[first]), 0.0
+        well_apart = (s for s in nearest if max(s, first) >= _APART * min(s, first))
+        other = next(well_apart, nearest[-1])
+        fixed, slope = line_through(*((size, known[size]) for size in (first, other)))
+        return (fixed, max(0.0, slope)) if fixed >= 0 else (0.0, known[first] / first)
 
     def largest(self, limit_bytes: float) -> int:
         """The largest size that fits; 0 where not one example does.
@@ -157,8 +163,12 @@ class _Search:
             guess = next((size for size in (most, held) if low * _WORTH_IT < size < high), 0)
             self._follow(guess or (low + high) // 2)
         if self.first.method == "fake":
-            return self._between(limit_bytes)[0]
+            return self.known_to_fit(limit_bytes)
         return _within(limit_bytes, *self.line(limit_bytes), self.cap)
+
+    def known_to_fit(self, limit_bytes: float) -> int:
+        """The largest size followed so far that fits; 0 for none."""
+        return self._between(limit_bytes)[0]
 
     def _is_near(self, size: int) -> bool:
         return any(size <= _NEAR * one and one <= _NEAR * size for one in self.followed)
@@ -199,7 +209,7 @@ def _replay(footprint: Footprint, target: MemoryTarget, limit_bytes: int | None)
 
 
 def _within(limit_bytes: float, fixed: float, slope: float, cap: int) -> int:
-    found = largest_within(limit_bytes, max(0.0, fixed), max(0.0, slope))
+    found = largest_within(limit_bytes, fixed, slope)
     return cap if found is None else min(found, cap)
 
 
@@ -234,8 +244,9 @@ class _WhatIf:
             self._near = 2 * search.plan.batch_size
         fixed, slope = search.line(target.total_bytes)
         taken = fixed + slope * found - search.overhead
-        share = taken / (target.total_bytes - search.overhead) if 0 < found < search.cap else 1.0
-        self.usable_share = min(1.0, share) if target.kind == "cuda" else 1.0
+        room = target.total_bytes - search.overhead
+        share = taken / room if 0 < found < search.cap and 0 < taken < room else 1.0
+        self.usable_share = share if target.kind == "cuda" else 1.0
 
     def largest(self, target: MemoryTarget, overhead: int, fixed: float, slope: float) -> int:
         """The largest micro-batch by a line, as much lost to fragments as in the answer."""
