@@ -104,6 +104,11 @@ SPELLINGS = {
             "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
             "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED",
             "Native API failed. Native API returns: 38 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)",
+            "cuFFT error: CUFFT_ALLOC_FAILED",
+            "CUDA error: memory allocation failure",
+            "NCCL error: unhandled cuda error, Cuda failure 2 'out of memory'",
+            "Invalid buffer size: 12.50 GB",
+            "could not create a memory object",
             "std::bad_alloc",
         )
     },

@@ -12,6 +12,7 @@ from memory_faults import BUGS, FAULT, SPELLINGS
 from rightbatch.api.references import preload
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import run
+from rightbatch.decide.advice.recommend import advise
 from rightbatch.errors import WorkloadFailed
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject
@@ -104,6 +105,7 @@ def test_a_study_goes_on_after_a_trial_that_was_killed(tmp_path):
     assert statuses[-1] is Status.KILLED
     assert statuses[1] is Status.OK
     assert recording.study.finished
+    assert advise(recording).fits.memory.capped_by == "broken"
 
 
 # ---- counters that the machines of this project cannot move for real ----

@@ -26,6 +26,11 @@ from rightbatch.store import open_store
         (["memory", "digits", "--predict", "--on", "rtx9999"], "There is no device 'rtx9999'"),
         (["memory", "digits", "--predict", "--device-memory", "lots"], "not a memory size"),
         (["memory", "digits", "--predict", "--device", "cuda:0"], "--on"),
+        (["memory", "digits", "--predict", "--multiple-of", "8"], "--multiple-of would do nothing"),
+        (
+            ["memory", "digits", "--on", "t4", "--device-memory", "4GiB", "--memory-limit", "2GiB"],
+            "give one of them",
+        ),
         (["tune", "digits", "--goal", "accuracy >= nan"], "no number"),
         (["tune", "digits", "--seed", "-1"], "seed"),
         (["tune", "digits", "--report", "."], "is a directory"),

@@ -2,10 +2,15 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import Dataset
 
 from rightbatch.errors import UsageError
+from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.frameworks.torch.data import shuffled, size
 from rightbatch.measure.frameworks.torch.lengths import hard_selections
+from rightbatch.measure.frameworks.torch.subject import TorchSubject
+from rightbatch.torch import Workload
 
 N = 103
 
@@ -67,3 +72,30 @@ def test_the_whole_training_set_has_no_short_batch():
 def test_too_few_lengths_are_refused():
     with pytest.raises(UsageError, match="has 2 numbers for 103 training examples"):
         hard_selections(Texts(), 10, 2, [5, 6], padded)
+
+
+def test_a_short_last_batch_of_fewer_than_the_least_is_left_out():
+    data = (torch.arange(21),)
+    assert [len(chosen) for chosen in hard_selections(data, 10, 2, None, None, least=2)] == [10, 10]
+    assert len(hard_selections(data, 10, 2, None, None)[-1]) == 1
+    for examples in (data, list(range(21))):
+        stream = shuffled(examples, 10, torch.Generator(), None, 0, least=2)
+        assert [size(next(stream)) for _ in range(4)] == [10, 10, 10, 10]
+
+
+def test_batch_normalisation_is_not_given_a_short_last_batch_of_one_example():
+    data = (torch.randn(21, 3), torch.randn(21, 1))
+    workload = Workload(
+        name="normalised",
+        model=lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)),
+        train_data=data, valid_data=data, goal="loss <= 0.1", batch_size=10, learning_rate=0.1,
+        loss=lambda net, batch: (net(batch[0]) - batch[1]).pow(2).mean(),
+        metric=lambda net, batches: 0.0,
+        optimizer=lambda parameters, rate: torch.optim.SGD(parameters, lr=rate),
+    )  # fmt: skip
+    subject = TorchSubject(workload, "normalised", "cpu", 1, "", CpuDevice())
+    subject.start("lambda", None, seed=0)
+    stream = subject.batches(10, seed=0)
+    for batch in [*(next(stream) for _ in range(5)), *subject.hard_batches(10, 2)]:
+        assert subject.size(batch) == 10
+        subject.step(batch, 10)

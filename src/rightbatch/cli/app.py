@@ -104,7 +104,15 @@ def memory(
     """
     if predict or on is not None or device_memory is not None:
         from rightbatch.cli.prediction import predict as predict_memory
+        from rightbatch.cli.prediction import refuse_what_measures
 
+        refuse_what_measures(
+            {
+                "--time-limit": time_limit != "5m", "--multiple-of": multiple_of != 1,
+                "--batch-size": batch_size is not None, "--store": store is not None,
+                "--resume": resume,
+            }
+        )  # fmt: skip
         predict_memory(
             workload, json=json, on=on, device_memory=device_memory, memory_limit=memory_limit,
             device=device, optimizers=optimizers, margin=margin,

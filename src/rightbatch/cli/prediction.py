@@ -1,5 +1,6 @@
 """The command memory --predict: what would fit, without running it there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -26,7 +27,9 @@ def predict(
     names = listed(optimizers)
     if len(names) > 1:
         raise UsageError('--predict takes one optimizer; the others are told under "what if".')
-    if memory_limit is not None and on is None and device_memory is None:
+    if memory_limit is not None and device_memory is not None:
+        raise UsageError("--device-memory and --memory-limit both name a memory; give one of them.")
+    if memory_limit is not None and on is None:
         device = device or "cpu"
     console = Console(stderr=True)
     with console.status("Following steps on tensors without data", spinner="line"):
@@ -42,3 +45,20 @@ def predict(
         print_json(prediction_json(workload, result))
     else:
         print_prediction(workload, result, Console(highlight=False))
+
+
+def refuse_what_measures(given: Mapping[str, bool]) -> None:
+    """Refuse options that a prediction would leave aside.
+
+    Args:
+        given: Options, and whether each was given.
+
+    Raises:
+        UsageError: One of them was.
+    """
+    useless = [option for option, is_given in given.items() if is_given]
+    if useless:
+        raise UsageError(
+            f"A prediction measures and stores nothing, so that {' and '.join(useless)} would do "
+            "nothing; leave that out, or leave out --predict, --on and --device-memory to measure."
+        )

@@ -66,7 +66,8 @@ def _if_memory_ran_out(error: Exception, subject: Subject, probe: Probe) -> Meas
     """The outcome where an exception says so; any other is raised on."""
     if not subject.is_out_of_memory(error):
         raise error
-    return out_of_memory(_micro_batch_size(probe)), None
+    inference = isinstance(probe, MemoryProbe) and probe.inference
+    return out_of_memory(_micro_batch_size(probe), inference), None
 
 
 def _dispatch(job: Job, subject: Subject, progress: Progress) -> tuple[Outcome, Result | None]:

@@ -7,7 +7,7 @@ from typing import Literal
 from rightbatch.records.decision import Decision
 from rightbatch.records.estimate import Estimate
 
-Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "time"]
+Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "broken", "time"]
 
 
 @dataclass(frozen=True, slots=True)

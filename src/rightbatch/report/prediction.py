@@ -32,6 +32,11 @@ _CHANGES: dict[Change, str] = {
     "accumulation": "Accumulation",
     "device": "Device",
 }
+_SURE = {
+    "cuda": "`rightbatch memory` on the device itself makes sure.",
+    "cpu": "resident memory has holes that no tensor fills, for which the safe size leaves 15% "
+    "more; `rightbatch memory` without --predict makes sure.",
+}
 _NOTHING = "Not even one example fits."
 
 
@@ -101,11 +106,7 @@ def print_prediction(title: str, result: PredictResult, console: Console) -> Non
     for warning in (result.reason, *result.warnings):
         if warning:
             console.print(f"Beware: {warning}", style="yellow")
-    if result.target.kind == "cuda":
-        console.print(
-            "\nPredicted, not measured: `rightbatch memory` on the device itself makes sure.",
-            style="dim",
-        )
+    console.print(f"\nPredicted, not measured: {_SURE[result.target.kind]}", style="dim")
 
 
 def _headline(result: PredictResult) -> str:

@@ -9,6 +9,7 @@ _WORDS = {
     "max_batch_size": "the largest you allow",
     "default_cap": f"without --max-batch-size the search ends at {DEFAULT_CAP:,} examples or "
     f"{DEFAULT_TIMES} times your batch size, so that it ends at all",
+    "broken": "a trial of a larger one hung or was killed, which ended the search",
     "time": "larger ones were too slow to try in the time allowed",
 }
 

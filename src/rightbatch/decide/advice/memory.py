@@ -265,4 +265,4 @@ def _cap(
     )
     if failed_next or close_to_limit(seen.points, largest, limit_bytes):
         return "memory"
-    return "time"
+    return "broken" if seen.broken else "time"

@@ -121,6 +121,8 @@ def _next_of_one(
     if size is not None:
         return _probe(now, size, LONG_STEPS, deadline)
     size = None if now.settings.inference else _accumulating(now, seen)
+    if size is not None and _seconds(seen, size, 2 * steps) > seconds_left:
+        return None
     return None if size is None else _probe(now, size, steps, deadline, accumulation_steps=2)
 
 
@@ -143,11 +145,16 @@ def _affordable(size: int | None, seen: Tried, seconds_left: float, steps: int) 
     if size is None or not seen.step_seconds:
         return size
     slowest = max(seen.step_seconds)
-    per_example = seen.step_seconds[slowest] / slowest
-    affordable = int(seconds_left / ((steps + _MORE_STEPS) * per_example))
+    affordable = int(size * seconds_left / _seconds(seen, size, steps))
     if affordable >= size:
         return size
     return affordable if affordable >= 1.5 * slowest else None
+
+
+def _seconds(seen: Tried, size: int, steps: int) -> float:
+    """Seconds that a trial of so many steps is expected to take, by the largest that was timed."""
+    slowest = max(seen.step_seconds)
+    return (steps + _MORE_STEPS) * seen.step_seconds[slowest] / slowest * size
 
 
 def _next_size(now: Situation, seen: Tried, another: Points) -> int | None:
@@ -227,9 +234,7 @@ def _to_settle(now: Situation, seen: Tried, seconds_left: float) -> int | None:
         return None
     if not any(size >= safe and peak > _FULL * limit for size, peak in seen.points):
         return None
-    slowest = max(seen.step_seconds)
-    seconds = seen.step_seconds[slowest] * safe / slowest
-    return safe if (LONG_STEPS + _MORE_STEPS) * seconds <= seconds_left else None
+    return safe if _seconds(seen, safe, LONG_STEPS) <= seconds_left else None
 
 
 def _accumulating(now: Situation, seen: Tried) -> int | None:

@@ -53,8 +53,12 @@ class CpuDevice:
         return int(psutil.Process().memory_info().rss)
 
     def limit_bytes(self, asked: int | None) -> int:
-        """Memory a trial may use: `asked`, else 85% of what is free, so that nothing else dies."""
-        return asked if asked is not None else int(_SAFE_SHARE * available_bytes())
+        """Memory a trial may use: 85% of what is free, so that nothing else dies; or `asked`.
+
+        That is at most what is free.
+        """
+        free = available_bytes()
+        return min(asked, free) if asked is not None else int(_SAFE_SHARE * free)
 
     def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
         """This machine."""

@@ -56,7 +56,7 @@ def measure_memory(
         enforced_by=enforced_by,
     )
     if peak > probe.limit_bytes:
-        return out_of_memory(probe.batch_size), result
+        return out_of_memory(probe.batch_size, probe.inference), result
     return _slowed(probe.batch_size, result) or Outcome(Status.OK), result
 
 
@@ -71,11 +71,12 @@ def _step(subject: Subject, probe: MemoryProbe, batch: Batch) -> None:
         )
 
 
-def out_of_memory(batch_size: int) -> Outcome:
+def out_of_memory(batch_size: int, inference: bool = False) -> Outcome:
     """The outcome of a trial that needed more memory than it may have.
 
     Args:
         batch_size: Examples per forward and backward pass; 0 where nothing was trained.
+        inference: Whether there was no backward pass.
     """
     if batch_size == 0:
         return Outcome(
@@ -85,8 +86,10 @@ def out_of_memory(batch_size: int) -> Outcome:
         )
     return Outcome(
         Status.OUT_OF_MEMORY,
-        f"A micro-batch of {batch_size} does not fit the memory limit; use a smaller micro-batch "
-        "and accumulate gradients.",
+        f"A batch of {batch_size} does not fit the memory limit; use a smaller batch."
+        if inference
+        else f"A micro-batch of {batch_size} does not fit the memory limit; use a smaller "
+        "micro-batch and accumulate gradients.",
     )
 
 

@@ -30,6 +30,8 @@ _NEAR = 1.5
 """A line through a size that is at most this far from the answer is near enough to plan by."""
 _APART = 1.25
 """Sizes so many times apart tell what an example takes."""
+_FILLED = 0.85
+"""Share of a CPU's limit that is safe to fill with tensors: resident memory has holes."""
 _REAL_AT_MOST = 64
 """Examples in a step that is really run where the user's code needs data."""
 
@@ -55,7 +57,8 @@ def predict_memory(
     search = _Search(subject, plan, probe.target, overhead, cap, probe.verify)
     limit = probe.target.total_bytes
     found = search.largest(limit)
-    safe = search.largest((1 - probe.margin) * limit)
+    filled = _FILLED if probe.target.kind == "cpu" else 1.0
+    safe = search.largest((1 - probe.margin) * filled * limit)
     largest = max(found, safe, search.known_to_fit(limit))
     fixed, slope = search.line(limit)
     progress(0.4)

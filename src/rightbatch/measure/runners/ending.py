@@ -19,6 +19,10 @@ _LAST_WORDS = re.compile(
     re.MULTILINE,
 )
 """What compiled libraries write before they end the process for lack of memory."""
+_WORKER_KILLED = re.compile(
+    r"DataLoader worker \(pid.*\) (exited unexpectedly|is killed by signal: Killed)"
+)
+"""What PyTorch raises where the kernel has killed a process that loads data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +106,19 @@ def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
         return "returned", "", "", ""
     if isinstance(seen.said, Paused) and seen.status is None and seen.verdict is None:
         return "paused", "", "", ""
-    if isinstance(seen.said, MemoryRanOut):
+    if isinstance(seen.said, MemoryRanOut) or _worker_ran_out(seen):
         return "out_of_memory", "", "", ""
     if isinstance(seen.said, Raised):
         return "raised", seen.said.type_name, seen.said.message, seen.said.traceback
     if seen.verdict is not None:
         return seen.verdict, "", "", _after(_DUMP, seen.output_tail)
     return _told_by_its_end(seen)
+
+
+def _worker_ran_out(seen: Evidence) -> bool:
+    """Whether a process that loads data was killed for lack of memory."""
+    raised = isinstance(seen.said, Raised) and _WORKER_KILLED.search(seen.said.message)
+    return bool(raised) and seen.memory_ran_out
 
 
 def _told_by_its_end(seen: Evidence) -> tuple[EndingKind, str, str, str]:

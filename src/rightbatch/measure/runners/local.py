@@ -295,7 +295,7 @@ def _work(probe: Probe) -> str:
         case PredictProbe():
             return "Predicting memory"
         case MemoryProbe():
-            return f"Training with a micro-batch of {probe.batch_size}"
+            return _step_of(probe)
         case SpeedProbe():
             size = max(probe.batch_sizes, default=probe.micro_batch_size)
             micro = min(size, probe.micro_batch_size)
@@ -304,9 +304,20 @@ def _work(probe: Probe) -> str:
     return f"Training at batch size {probe.batch_size} (micro-batch {micro})"
 
 
+def _step_of(probe: MemoryProbe) -> str:
+    """What a memory trial does, as the subject of a sentence."""
+    if probe.inference:
+        return f"Inference with a batch of {probe.batch_size}"
+    if probe.accumulation_steps > 1:
+        return f"Accumulating {probe.accumulation_steps} micro-batches of {probe.batch_size}"
+    return f"Training with a micro-batch of {probe.batch_size}"
+
+
 def _smaller(probe: Probe) -> str:
     if isinstance(probe, DescribeProbe | PredictProbe):
         return "load less data into memory, or raise the memory limit"
+    if isinstance(probe, MemoryProbe) and probe.inference:
+        return "use a smaller batch"
     fewer = ", or fewer workers" if _at_once(probe) > 1 else ""
     return f"use a smaller micro-batch and accumulate gradients{fewer}"
 

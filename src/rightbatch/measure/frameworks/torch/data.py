@@ -40,18 +40,27 @@ def example_count(data: Data, name: str) -> int:
 
 
 def shuffled(
-    data: Data, batch_size: int, generator: torch.Generator, collate: Any, workers: int
+    data: Data,
+    batch_size: int,
+    generator: torch.Generator,
+    collate: Any,
+    workers: int,
+    least: int = 1,
 ) -> Iterator[Any]:
     """Training batches without end: every epoch a new shuffle, with its short last batch.
+
+    A short last batch of fewer than `least` examples is left out.
 
     Raises:
         UsageError: The first batch does not hold as many examples as were asked for.
     """
+    count = len(data[0]) if isinstance(data, tuple) else len(data)  # type: ignore[arg-type]
+    too_short = count > batch_size and 0 < count % batch_size < least
     if isinstance(data, tuple):
-        count = len(data[0])
+        whole = count - count % batch_size if too_short else count
         while True:
             order = torch.randperm(count, generator=generator)
-            for start in range(0, count, batch_size):
+            for start in range(0, whole, batch_size):
                 chosen = order[start : start + batch_size]
                 yield tuple(tensor[chosen] for tensor in data)
     loader = DataLoader(
@@ -62,6 +71,7 @@ def shuffled(
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
+        drop_last=too_short,
     )
     checked = False
     while True:

@@ -19,7 +19,7 @@ Length = Callable[[Any], int] | Sequence[int]
 
 
 def hard_selections(
-    data: Data, batch_size: int, longest: int, length: Length | None, collate: Any
+    data: Data, batch_size: int, longest: int, length: Length | None, collate: Any, least: int = 1
 ) -> list[list[int]]:
     """Example numbers of the batches that need most memory, the largest batch first.
 
@@ -30,6 +30,7 @@ def hard_selections(
         length: (example) -> int, or one number per example; None to draw a sample of batches and
             take the one whose tensors are largest, where examples differ in size.
         collate: collate_fn of the DataLoader.
+        least: Examples that a short last batch has at least: one of fewer is left out.
 
     Returns:
         `longest` times the longest examples, then where lengths differ an ordinary batch, then the
@@ -51,7 +52,7 @@ def hard_selections(
     if worst != ordinary:
         selections.append(ordinary)
     rest = count % batch_size
-    if rest:
+    if rest >= least:
         selections.append(order[-rest:])
     return selections
 

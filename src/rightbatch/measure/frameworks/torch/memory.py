@@ -19,6 +19,11 @@ _SPELLINGS = re.compile(
     r"|\b(cudaErrorMemoryAllocation|hipErrorOutOfMemory|miopenStatusAllocFailed)\b"
     r"|\brocblas_status_memory_error\b"
     r"|\bUR_RESULT_ERROR_OUT_OF_(DEVICE|HOST)_MEMORY\b"
+    r"|\bCUFFT_ALLOC_FAILED\b"
+    r"|CUDA error: memory allocation failure"
+    r"|NCCL error: .*Cuda failure 2 'out of memory'"
+    r"|Invalid buffer size: [\d.]+ [KMGT]i?B"
+    r"|could not create a memory object"
     r"|\bstd::bad_alloc\b"
     r"|Cannot allocate memory"
 )

@@ -121,8 +121,9 @@ class TorchSubject:
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Training batches without end: shuffled epochs, each with its short last batch.
 
-        The first batches asked for after `start` tell the schedule how many steps there are; past
-        its end the schedule keeps its last factor.
+        One of a single example is left out where a layer cannot be trained on it. The first
+        batches asked for after `start` tell the schedule how many steps there are; past its end
+        the schedule keeps its last factor.
         """
         work = self._workload
         if self._scheduler is None and work.schedule is not None and work.epochs is not None:
@@ -132,16 +133,23 @@ class TorchSubject:
                 self._optimizer, lambda step: schedule(min(step, total), total)
             )
         generator = torch.Generator().manual_seed(seed)
-        return data.shuffled(work.train_data, batch_size, generator, work.collate, work.workers)
+        return data.shuffled(
+            work.train_data, batch_size, generator, work.collate, work.workers, self._least
+        )
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
         """Batches of the longest examples, an ordinary one where lengths differ, the short last."""
         work = self._workload
         chosen = lengths.hard_selections(
             work.train_data, min(batch_size, self.train_examples), longest, work.length,
-            work.collate,
+            work.collate, self._least,
         )  # fmt: skip
         return data.selected(work.train_data, chosen, work.collate, work.workers)
+
+    @property
+    def _least(self) -> int:
+        """Examples that a short last batch needs: batch normalisation has no variance of one."""
+        return 2 if any(isinstance(m, _BATCH_DEPENDENT) for m in self._model.modules()) else 1
 
     def size(self, batch: Any) -> int:
         """Number of examples in a batch."""
