@@ -334,6 +334,18 @@ def test_pipelines_that_cannot_be_used_are_refused_with_the_remedy():
         subject(train_data=lambda size: size)
 
 
+@pytest.mark.parametrize(
+    ("batches", "told"),
+    [
+        (lambda size: pipeline().batch(32), r"train_data\(1\) gives a batch of 32"),
+        (lambda size: pipeline().batch(1), r"train_data\(8\) gives a batch of 1"),
+    ],
+)
+def test_a_function_must_keep_to_the_batch_size_it_is_given(batches, told):
+    with pytest.raises(UsageError, match=f"does not keep to its batch size: {told}; have it"):
+        subject(train_data=batches).facts()
+
+
 def test_the_longest_of_a_few_padded_batches_comes_first():
     tf = pytest.importorskip("tensorflow")
     lengths = [1, 2, 3, 9, 1, 2, 1, 1]

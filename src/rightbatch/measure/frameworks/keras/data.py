@@ -11,6 +11,8 @@ from rightbatch.errors import UsageError
 _SHUFFLED = 16_384
 """Examples that a `tf.data` pipeline without a shuffle of its own holds to draw from."""
 _SAMPLED_BATCHES = 8
+_ANOTHER_SIZE = 8
+"""A batch size beside 1 at which a function of the batch size is looked at."""
 
 
 class Arrays:
@@ -140,6 +142,29 @@ def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
     if arrays.count == 0:
         raise UsageError(f"{name} is empty.")
     return arrays
+
+
+def check_sizes(data: Any, name: str, count: int) -> None:
+    """Refuse a function of the batch size that gives batches of another size.
+
+    Args:
+        data: Whatever a user gave as data, as `read` has taken it.
+        name: What to call it.
+        count: Number of examples.
+
+    Raises:
+        UsageError: It gives batches of several examples for 1, or of one example for several.
+    """
+    if hasattr(data, "element_spec") or not callable(data):
+        return
+    for asked in (1, min(count, _ANOTHER_SIZE)):
+        found = size(next(iter(data(asked))))
+        if (found == 1) != (asked == 1):
+            raise UsageError(
+                f"{name} is a function that does not keep to its batch size: {name}({asked}) gives "
+                f"a batch of {found}; have it divide by what it is given: lambda batch_size: "
+                "pipeline.batch(batch_size)."
+            )
 
 
 def size(batch: Any) -> int:

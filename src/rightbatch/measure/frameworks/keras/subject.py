@@ -60,20 +60,23 @@ class KerasSubject:
 
     def facts(self) -> WorkloadFacts:
         """Plain facts of the workload; builds the model once to count its parameters."""
+        work = self._workload
+        data.check_sizes(work.train_data, "train_data", self._train.count)
+        data.check_sizes(work.valid_data, "valid_data", self._valid.count)
         model = self._built()
         kinds = {
             type(part).__name__ for part in _layers(model) if isinstance(part, _BATCH_DEPENDENT)
         }
-        described = optimizers.facts(model, self._workload)
+        described = optimizers.facts(model, work)
         self._engine.attach(model)
-        first = next(self._valid.in_order(self._workload.valid_batch_size))
+        first = next(self._valid.in_order(work.valid_batch_size))
         self._metric(self._engine.test([self._engine.place(first)]))
         return WorkloadFacts(
             title=self._title,
             framework="keras",
             train_examples=self.train_examples,
             valid_examples=self._valid.count,
-            batch_size=min(self._workload.batch_size, self.train_examples),
+            batch_size=min(work.batch_size, self.train_examples),
             optimizers=described,
             goal=self.goal,
             parameters=sum(int(keras.ops.size(v)) for v in model.trainable_variables),
