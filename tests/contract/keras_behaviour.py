@@ -219,6 +219,28 @@ def test_a_goal_about_a_metric_that_is_not_compiled_is_refused():
         subject(goal="f1 >= 0.9").facts()
 
 
+def test_a_metric_of_several_numbers_is_passed_over_and_no_goal():
+    def judged():
+        net = keras.Sequential([LAYERS.Input((64,)), LAYERS.Dense(10, activation="softmax")])
+        net.compile(
+            optimizer="sgd",
+            loss="categorical_crossentropy",
+            metrics=["accuracy", keras.metrics.F1Score(), keras.metrics.F1Score("macro", name="f")],
+        )
+        return net
+
+    def one_hot(images, labels):
+        return images, np.eye(10, dtype="float32")[labels]
+
+    data = {"train_data": one_hot(*TRAIN), "valid_data": one_hot(IMAGES[-VALID:], LABELS[-VALID:])}
+    for goal in ("accuracy >= 0.9", "f >= 0.9"):
+        one = subject(model=judged, goal=goal, **data)
+        one.start("sgd", None, 0)
+        assert 0 <= one.evaluate() <= 1
+    with pytest.raises(UsageError, match=r"'f1_score', which is several numbers.*average='macro'"):
+        subject(model=judged, goal="f1_score >= 0.9", **data).facts()
+
+
 def test_the_validation_loss_can_be_the_goal():
     one = subject(goal="loss <= 0.1")
     one.start("sgd", 0.1, 0)

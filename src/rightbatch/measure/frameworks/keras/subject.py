@@ -206,12 +206,18 @@ class KerasSubject:
         model._symbolic_build(data_batch=next(self._train.in_order(2)))
         return model
 
-    def _metric(self, told: dict[str, float]) -> float:
+    def _metric(self, told: dict[str, float | None]) -> float:
         """The metric that the goal speaks of, with or without Keras's prefix for validation."""
         name = self.goal.metric
         for candidate in (name, name.removeprefix("val_")):
+            if (value := told.get(candidate)) is not None:
+                return value
             if candidate in told:
-                return told[candidate]
+                raise UsageError(
+                    f"The goal speaks of {name!r}, which is several numbers, such as one for each "
+                    "class; compile the model with a metric that gives one, such as "
+                    "keras.metrics.F1Score(average='macro')."
+                )
         raise UsageError(
             f"The goal speaks of {name!r}; the model is compiled with {', '.join(told)}."
         )

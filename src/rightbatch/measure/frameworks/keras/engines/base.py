@@ -3,6 +3,7 @@
 import random
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 
 from rightbatch.measure.ports import Device
@@ -43,8 +44,8 @@ class Engine(Protocol):
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
@@ -66,6 +67,12 @@ class Engine(Protocol):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is this backend's way to say that memory ran out."""
+
+
+def numbers(logs: dict[str, Any]) -> dict[str, float | None]:
+    """What a step tells as numbers; None for what is several, such as one for each class."""
+    arrays = {name: np.asarray(keras.ops.convert_to_numpy(told)) for name, told in logs.items()}
+    return {name: float(a.item()) if a.size == 1 else None for name, a in arrays.items()}
 
 
 def seed_generators(seed: int) -> None:

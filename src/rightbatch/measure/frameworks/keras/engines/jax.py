@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import numbers, seed_generators
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = ("RESOURCE_EXHAUSTED", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
@@ -86,14 +86,14 @@ class JaxEngine:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
         trainable, others, _ = self._state
         metrics = self._fresh_metrics
         logs: dict[str, Any] = {}
         for batch in batches:
             logs, (_, _, metrics) = self._test((trainable, others, metrics), batch)
-        return {name: float(value) for name, value in logs.items()}
+        return numbers(logs)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
+from rightbatch.measure.frameworks.keras.engines.base import numbers
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = (
@@ -78,13 +79,13 @@ class TensorFlowEngine:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
         self._model.reset_metrics()
         logs: dict[str, Any] = {}
         for batch in batches:
             logs = self._test(batch)
-        return {name: float(value) for name, value in logs.items()}
+        return numbers(logs)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
