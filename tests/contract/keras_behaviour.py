@@ -128,6 +128,34 @@ def test_squared_norms_see_the_gradients_of_the_users_own_step():
     np.testing.assert_allclose(norms[1], np.divide(norms[0], 4), rtol=1e-4)
 
 
+@pytest.mark.parametrize("exponent", [15, 40])
+def test_squared_norms_of_a_scaled_loss_are_those_of_the_loss(exponent):
+    def half(scaled):
+        def build():
+            layers = [
+                LAYERS.Dense(16, activation="tanh", dtype="mixed_float16" if scaled else None)
+            ]
+            sgd = keras.optimizers.SGD(0.1)
+            scaling = keras.optimizers.LossScaleOptimizer(sgd, initial_scale=2.0**exponent)
+            net = keras.Sequential([LAYERS.Input((64,)), *layers, LAYERS.Dense(10)])
+            return compiled(net, scaling if scaled else sgd)
+
+        return build
+
+    norms = []
+    for scaled in (False, True):
+        one = subject(model=half(scaled))
+        one.start("sgd", 0.1, 0)
+        before = weights(one)
+        one.step(next(one.batches(24, 0)), 24)  # which uses up the variables it began with
+        if exponent == 40 and scaled:
+            np.testing.assert_array_equal(weights(one), before)  # its gradients overflowed
+        one.start("sgd", 0.1, 0)
+        norms.append(one.sqr_norms(next(one.batches(24, 0)), 8))
+        np.testing.assert_array_equal(weights(one), before)
+    np.testing.assert_allclose(norms[1], norms[0], rtol=0.02)
+
+
 def test_warming_up_changes_nothing_that_training_sees():
     def noisy():
         layers = [LAYERS.Input((64,)), LAYERS.BatchNormalization(), LAYERS.Dropout(0.5)]

@@ -65,6 +65,11 @@ def inner(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def adapts_scale(model: Any) -> bool:
+    """Whether a model's optimizer lowers the scale of its losses where gradients overflow."""
+    return inner(model.optimizer) is not model.optimizer
+
+
 def own_name(model: Any) -> str:
     """What the optimizer that a model is compiled with is called, such as "adam"."""
     return type(inner(model.optimizer)).__name__.lower()
@@ -164,8 +169,3 @@ def _set_rate(optimizer: Any, reference: float, learning_rate: float | None) -> 
         optimizer._learning_rate = Stretched(schedule, rate / reference)
     else:
         optimizer.learning_rate = rate
-
-
-def loss_scale(model: Any) -> float:
-    """What the model's optimizer multiplies losses by, so that small gradients keep their bits."""
-    return float(model.optimizer.scale_loss(keras.ops.ones(())))

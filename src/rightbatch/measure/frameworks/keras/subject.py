@@ -1,5 +1,6 @@
 """A Keras workload come alive: one compiled model at a time, on the backend Keras runs on."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -137,17 +138,32 @@ class KerasSubject:
         return mean_loss
 
     def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
-        """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
+        """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update.
+
+        Where gradients of a scaled loss overflow, the scale is lowered first, as training would.
+        """
+        norms, gradients = self._norms(batch, micro_batch_size)
+        while not all(map(math.isfinite, norms)) and self._can_lower_scale():
+            self._engine.apply(self._engine.added(None, gradients, math.inf))  # which is skipped
+            norms, gradients = self._norms(batch, micro_batch_size)
+        return norms
+
+    def _can_lower_scale(self) -> bool:
+        return optimizers.adapts_scale(self._model) and self._engine.loss_scale() > 1
+
+    def _norms(self, batch: Any, micro_batch_size: int) -> tuple[tuple[float, float], list[Any]]:
+        """The squared norms at the present scale of the loss, and the sum of scaled gradients."""
         engine = self._engine
-        scale = optimizers.loss_scale(self._model)
-        total, small = None, []
+        scale = engine.loss_scale()
+        total: list[Any] = []
+        small: list[float] = []
         for start in range(0, data.size(batch) - micro_batch_size + 1, micro_batch_size):
             piece = data.part(batch, start, start + micro_batch_size)
             _, gradients = engine.gradient(engine.place(piece))
             small.append(engine.sqr_norm(gradients) / scale**2)
-            total = engine.added(total, gradients, 1.0)
-        whole = engine.sqr_norm(total) if total is not None else 0.0
-        return sum(small) / len(small), whole / (scale * len(small)) ** 2
+            total = engine.added(total or None, gradients, 1.0)
+        whole = engine.sqr_norm(total) / (scale * len(small)) ** 2
+        return (sum(small) / len(small), whole), total
 
     def evaluate(self) -> float:
         """The validation metric of the model as it is."""

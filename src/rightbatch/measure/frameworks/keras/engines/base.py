@@ -44,6 +44,9 @@ class Engine(Protocol):
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
 
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+
     def test(self, batches: list[Any]) -> dict[str, float | None]:
         """What the model's test step tells after some batches; None for what is no one number."""
 
@@ -67,6 +70,11 @@ class Engine(Protocol):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is this backend's way to say that memory ran out."""
+
+
+def loss_scale(model: Any) -> float:
+    """What a model's optimizer multiplies losses by, read from the optimizer's own variables."""
+    return float(model.optimizer.scale_loss(keras.ops.ones(())))
 
 
 def numbers(logs: dict[str, Any]) -> dict[str, float | None]:

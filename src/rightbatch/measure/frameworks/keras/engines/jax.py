@@ -5,11 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import numbers, seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers, seed_generators
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = ("RESOURCE_EXHAUSTED", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
@@ -85,6 +86,13 @@ class JaxEngine:
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
+
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        optimizer = self._model.optimizer
+        live = zip(optimizer.variables, self._state[2], strict=True)
+        with keras.StatelessScope(state_mapping=list(live)):
+            return loss_scale(self._model)
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
         """What the model's test step tells after some batches; None for what is no one number."""

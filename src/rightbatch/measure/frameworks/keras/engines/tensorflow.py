@@ -10,7 +10,7 @@ import tensorflow as tf
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import numbers
+from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = (
@@ -78,6 +78,10 @@ class TensorFlowEngine:
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
+
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        return loss_scale(self._model)
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
         """What the model's test step tells after some batches; None for what is no one number."""

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import numbers, seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers, seed_generators
 from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
 from rightbatch.measure.ports import Device
 
@@ -81,6 +81,10 @@ class TorchEngine:
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
         return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
+
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        return loss_scale(self._model)
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
         """What the model's test step tells after some batches; None for what is no one number."""
