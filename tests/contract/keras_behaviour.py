@@ -384,6 +384,46 @@ def test_pipelines_that_cannot_be_used_are_refused_with_the_remedy():
         subject(train_data=lambda size: size)
 
 
+def test_what_was_batched_on_the_way_to_single_examples_is_taken():
+    tf = pytest.importorskip("tensorflow")
+    counted = tf.data.experimental.assert_cardinality(EXAMPLES)
+    for data in (
+        pipeline().batch(32).unbatch().apply(counted),
+        pipeline()
+        .batch(32)
+        .flat_map(lambda x, y: tf.data.Dataset.from_tensor_slices((x, y)))
+        .apply(counted),
+    ):
+        one = subject(train_data=data)
+        one.start("sgd", 0.1, 0)
+        assert [one.size(batch) for batch in islice(one.batches(20, 0), 3)] == [20, 20, 10]
+
+
+def test_a_pipeline_without_end_is_refused_whatever_it_asserts():
+    tf = pytest.importorskip("tensorflow")
+    counted = tf.data.experimental.assert_cardinality(EXAMPLES)
+    for data in (
+        pipeline().repeat(),
+        pipeline().repeat().apply(counted).prefetch(1),
+        lambda size: pipeline().repeat().batch(size),
+    ):
+        with pytest.raises(UsageError, match=r"no end; leave out its \.repeat"):
+            subject(train_data=data)
+    assert subject(train_data=pipeline().repeat().take(70)).train_examples == 70
+
+
+def test_rows_of_a_ragged_tensor_are_padded_and_ragged_rows_refused():
+    tf = pytest.importorskip("tensorflow")
+    words = tf.ragged.constant([[1] * n for n in (1, 2, 3, 9)])
+    rows = tf.data.Dataset.from_tensor_slices((words, [0] * 4))
+    one = subject(train_data=rows)
+    assert [np.asarray(x).shape for x, _ in one.hard_batches(4, 1)] == [(4, 9)]
+    deep = tf.data.Dataset.from_tensor_slices((tf.ragged.constant([[[1], [2, 3]]]), [0]))
+    with pytest.raises(UsageError, match=r"train_data holds ragged tensors.*to_tensor\(\), y"):
+        subject(train_data=deep)
+    assert subject(train_data=deep.map(lambda x, y: (x.to_tensor(), y))).train_examples == 1
+
+
 @pytest.mark.parametrize(
     ("batches", "told"),
     [
