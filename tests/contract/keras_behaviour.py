@@ -305,6 +305,30 @@ def test_weighted_examples_and_named_inputs_train():
     assert float(one.step(batch, 7)) == pytest.approx(whole, rel=1e-5)
 
 
+def test_micro_batches_of_a_masked_loss_are_weighted_by_what_it_counts():
+    generator = np.random.default_rng(0)
+    words = generator.integers(1, 20, size=(20, 12))
+    words[np.arange(12) >= generator.integers(1, 13, size=(20, 1))] = 0
+    words[7:14] = 0  # a micro-batch in which nothing counts
+
+    def tagger():
+        embedding = LAYERS.Embedding(20, 8, mask_zero=True)
+        return compiled(keras.Sequential([LAYERS.Input((12,)), embedding, LAYERS.Dense(20)]))
+
+    data = (words, np.roll(words, -1, axis=1))
+    one = subject(
+        model=tagger, train_data=data, valid_data=data, items=lambda batch: (batch[0] != 0).sum()
+    )
+    steps = []
+    for micro in (20, 7):
+        one.start("sgd", 1.0, 0)
+        before = weights(one)
+        loss = float(one.step((words, data[1]), micro))
+        steps.append((loss, weights(one) - before))
+    assert steps[1][0] == pytest.approx(steps[0][0], rel=1e-5)
+    np.testing.assert_allclose(steps[1][1], steps[0][1], rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [

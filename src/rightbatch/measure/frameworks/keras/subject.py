@@ -126,11 +126,13 @@ class KerasSubject:
         count = data.size(batch)
         if count <= micro_batch_size:
             return self._engine.train(self._engine.place(batch))  # type: ignore[no-any-return]
+        items = self._workload.items or data.size
+        whole = float(items(batch)) or 1.0  # nothing counts: no piece weighs anything
         mean_loss, total = 0.0, None
         for start in range(0, count, micro_batch_size):
             piece = data.part(batch, start, start + micro_batch_size)
             loss, gradients = self._engine.gradient(self._engine.place(piece))
-            weight = data.size(piece) / count
+            weight = float(items(piece)) / whole
             total = self._engine.added(total, gradients, weight)
             mean_loss = mean_loss + loss * weight
         if total is not None:
