@@ -215,6 +215,17 @@ def test_an_optimizer_called_like_the_models_own_is_refused():
         subject(optimizers={"sgd": keras.optimizers.SGD}).facts()
 
 
+def test_an_optimizer_that_accumulates_gradients_itself_is_refused():
+    def fourfold(rate=0.1):
+        return keras.optimizers.Adam(rate, gradient_accumulation_steps=4)
+
+    said = "The Adam has gradient_accumulation_steps=4.*the examples of a whole update"
+    with pytest.raises(UsageError, match=said):
+        subject(model=with_optimizer(fourfold)).facts()
+    with pytest.raises(UsageError, match=said):
+        subject(optimizers={"fourfold": fourfold}).facts()
+
+
 def test_what_is_no_optimizer_is_refused():
     with pytest.raises(UsageError, match="'mine' of the workload gives a float"):
         subject(optimizers={"mine": float}).facts()

@@ -142,7 +142,12 @@ def stretch(model: Any, factor: float) -> None:
 
 
 def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
-    """Plain facts of every optimizer, the user's own first."""
+    """Plain facts of every optimizer, the user's own first.
+
+    Raises:
+        UsageError: What is given for one is none, or it accumulates gradients itself.
+    """
+    _refuse_accumulating(inner(model.optimizer))
     first = OptimizerFacts(
         own_name(model), _rule(inner(model.optimizer)), own_rate(model, workload), tuned=True
     )
@@ -154,8 +159,20 @@ def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
                 f"The optimizer {name!r} of the workload gives a {type(made).__name__}; it must "
                 "take a learning rate and give a keras.optimizers.Optimizer."
             )
+        _refuse_accumulating(inner(made))
         described.append(OptimizerFacts(name, _rule(made), rate, tuned))
     return tuple(described)
+
+
+def _refuse_accumulating(optimizer: Any) -> None:
+    """Refuse an optimizer whose update covers several batches."""
+    batches = getattr(optimizer, "gradient_accumulation_steps", None)
+    if batches:
+        raise UsageError(
+            f"The {type(optimizer).__name__} has gradient_accumulation_steps={batches}, so that an "
+            "update covers several batches; leave it out and give as Workload.batch_size the "
+            "examples of a whole update: rightbatch finds the accumulation itself."
+        )
 
 
 def _rule(optimizer: Any) -> ScalingRule:
