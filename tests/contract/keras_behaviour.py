@@ -128,6 +128,41 @@ def test_squared_norms_see_the_gradients_of_the_users_own_step():
     np.testing.assert_allclose(norms[1], np.divide(norms[0], 4), rtol=1e-4)
 
 
+class Lonely(Halved):
+    """Trains with an optimizer of its own."""
+
+    def train_step(self, *given):
+        compiled_one = self.optimizer
+        object.__setattr__(self, "optimizer", keras.optimizers.SGD(0.1))
+        self.optimizer.build(self.trainable_variables)
+        try:
+            return super().train_step(*given)
+        finally:
+            object.__setattr__(self, "optimizer", compiled_one)
+
+
+class Renamed(Halved):
+    """Tells its loss by another name."""
+
+    def train_step(self, *given):
+        told = super().train_step(*given)
+        logs, *state = told if isinstance(told, tuple) else (told,)
+        logs = {"d_loss": logs["loss"]}
+        return (logs, *state) if state else logs
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Lonely, r"Lonely does not use self\.optimizer"),
+        (Renamed, "Renamed tells no 'loss'"),
+    ],
+)
+def test_a_training_step_that_cannot_be_followed_is_told_at_the_first_look(kind, told):
+    with pytest.raises(UsageError, match=told):
+        subject(model=lambda: compiled(kind([LAYERS.Input((64,)), LAYERS.Dense(10)]))).facts()
+
+
 @pytest.mark.parametrize("exponent", [15, 40])
 def test_squared_norms_of_a_scaled_loss_are_those_of_the_loss(exponent):
     def half(scaled):
@@ -357,6 +392,8 @@ def test_data_that_cannot_be_counted_are_refused(data, told):
 def test_a_model_must_be_compiled():
     with pytest.raises(UsageError, match="not compiled"):
         subject(model=lambda: keras.Sequential([LAYERS.Dense(10)])).facts()
+    with pytest.raises(UsageError, match="model is a Sequential; give the function that makes"):
+        subject(model=model()).facts()
     with pytest.raises(UsageError, match=r"must give a keras\.Model"):
         subject(model=lambda: LAYERS.Dense(10)).facts()
 

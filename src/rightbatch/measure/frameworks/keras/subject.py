@@ -72,6 +72,7 @@ class KerasSubject:
         self._engine.attach(model)
         first = next(self._valid.in_order(work.valid_batch_size))
         self._metric(self._engine.test([self._engine.place(first)]))
+        self._engine.trace(self._engine.place(next(self._train.in_order(2))))
         return WorkloadFacts(
             title=self._title,
             framework="keras",
@@ -211,6 +212,11 @@ class KerasSubject:
 
     def _built(self) -> Any:
         """A fresh model with all its variables, from the first training example."""
+        if isinstance(self._workload.model, keras.Model):
+            raise UsageError(
+                f"Workload.model is a {type(self._workload.model).__name__}; give the function "
+                "that makes and compiles it, so that every run starts from a fresh one."
+            )
         model = self._workload.model()
         if not isinstance(model, keras.Model):
             raise UsageError(

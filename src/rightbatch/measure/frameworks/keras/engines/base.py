@@ -35,6 +35,13 @@ class Engine(Protocol):
     def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
         """The loss and the gradients of a batch, without an update."""
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer, without an update.
+
+        Raises:
+            UsageError: The training step tells no loss, or gives the optimizer no gradients.
+        """
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients; the weighted gradients alone where there is no total."""
 

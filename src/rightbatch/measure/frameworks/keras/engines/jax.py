@@ -72,6 +72,13 @@ class JaxEngine:
         self._state = (self._state[0], others, self._state[2])
         return loss, gradients
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer."""
+        if self._eager():  # it may need values
+            self._gradient_of(self._state, batch)
+        else:
+            jax.eval_shape(self._gradient_of, self._state, batch)
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         if total is None:
@@ -147,10 +154,13 @@ class JaxEngine:
         self, step: Callable[..., Any], donated: tuple[int, ...] = ()
     ) -> Callable[..., Any]:
         """A step as `fit` would run it."""
-        if self._model.run_eagerly or not self._model.jit_compile:
+        if self._eager():
             return step
         compiled: Callable[..., Any] = jax.jit(step, donate_argnums=donated)
         return compiled
+
+    def _eager(self) -> bool:
+        return bool(self._model.run_eagerly or not self._model.jit_compile)
 
     def _train_on(self, state: State, batch: Any) -> tuple[Any, State]:
         logs, (*after, _) = self._model.train_step((*state, self._fresh_metrics), batch)

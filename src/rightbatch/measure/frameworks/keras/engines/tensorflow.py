@@ -64,6 +64,10 @@ class TensorFlowEngine:
         """The loss and the gradients of a batch, without an update."""
         return self._gradient(batch)  # type: ignore[no-any-return]
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer."""
+        self.gradient(batch)
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         scaled = [None if g is None else g * weight for g in gradients]

@@ -66,6 +66,10 @@ class TorchEngine:
         model.zero_grad(set_to_none=True)
         return loss_of(logs, model).detach(), gradients
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer."""
+        self.gradient(batch)
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         scaled = [None if g is None else g * weight for g in gradients]
