@@ -87,6 +87,11 @@ def test_other_pieces_are_refused_in_a_sentence(prepared):
         workload(prepared)
 
 
+def test_the_pieces_in_place_of_their_function_are_refused():
+    with pytest.raises(UsageError, match="A tuple was given; give the function that makes"):
+        workload(pieces())
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

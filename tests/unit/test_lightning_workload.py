@@ -411,6 +411,21 @@ def test_a_training_step_without_a_loss_is_told():
         made.step(next(made.batches(10, 0)), 10)
 
 
+def test_a_class_of_data_is_refused():
+    with pytest.raises(UsageError, match=r"the class LightningDataModule; give one .*Module\(\)"):
+        rightbatch.lightning.workload(Linear, lightning.LightningDataModule, goal="error <= 1")
+
+
+def test_lazy_layers_are_told():
+    class Lazy(Linear):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.LazyLinear(1)
+
+    with pytest.raises(UsageError, match=r"has lazy layers.*; run one batch through it"):
+        subject(model=Lazy)
+
+
 def test_data_must_come_from_somewhere():
     with pytest.raises(UsageError, match="Linear has no train_dataloader; give the workload a"):
         rightbatch.lightning.workload(Linear, goal="error <= 1")

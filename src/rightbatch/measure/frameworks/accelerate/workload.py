@@ -83,6 +83,11 @@ def _pieces(prepared: Callable[[], Any]) -> tuple[Any, Any, Any, Any, Any]:
     Raises:
         UsageError: They are others, or prepared for what is not measured.
     """
+    if not callable(prepared):
+        raise UsageError(
+            f"A {type(prepared).__name__} was given; give the function that makes the pieces and "
+            "has them prepared, so that every run starts from a fresh model."
+        )
     pieces = prepared()
     if (
         not isinstance(pieces, tuple)

@@ -30,6 +30,11 @@ def make_workload(
             f"A {type(model).__name__} was given; give the function that makes it, such as its "
             "class, so that every run starts from a fresh one."
         )
+    if isinstance(datamodule, type):
+        raise UsageError(
+            f"The datamodule is the class {datamodule.__name__}; give one that was made of it: "
+            f"{datamodule.__name__}()."
+        )
     looked_at = hooks.checked(model())
     known = read_trainer(trainer)
     stand_in = StandIn(known, hooks.library(looked_at))
