@@ -113,10 +113,7 @@ def _by_name(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if name.startswith("rightbatch.zoo."):
-            raise MissingDependency(
-                f"This workload needs {error.name}, which is not installed: "
-                "pip install 'rightbatch[torch,zoo]'."
-            ) from error
+            raise MissingDependency.of_zoo("This workload", error) from error
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise WorkloadNotFound(
