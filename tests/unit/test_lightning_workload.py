@@ -120,6 +120,38 @@ def test_a_goal_that_nothing_logs_names_what_is_logged():
         subject(goal="val_acc >= 0.9").evaluate()
 
 
+def test_what_is_logged_on_steps_and_epochs_has_lightnings_name_for_epochs_too():
+    class Both(Linear):
+        def on_validation_epoch_end(self):
+            pass
+
+        def validation_step(self, batch, batch_idx):
+            x, y = batch
+            predicted = self.net(x)
+            self.error(predicted, y)
+            self.log("error", self.error, on_step=True, on_epoch=True)
+            self.log("mean", nn.functional.mse_loss(predicted, y), on_step=True, on_epoch=True)
+            self.log("alone", 1.0, on_epoch=True)
+
+    for goal in ("error", "error_epoch", "mean", "mean_epoch"):
+        made = subject(f"{goal} <= 0.01", model=Both)
+        assert made.evaluate() == pytest.approx(expected_error(made), rel=1e-5)
+    with pytest.raises(UsageError, match="gives alone, error, error_epoch, mean, mean_epoch"):
+        subject("alone_epoch <= 1", model=Both).evaluate()
+
+
+def test_a_module_that_logs_nothing_is_told_what_to_call():
+    class Silent(Linear):
+        def validation_step(self, batch, batch_idx):
+            return self.training_step(batch, batch_idx)
+
+        def on_validation_epoch_end(self):
+            pass
+
+    with pytest.raises(UsageError, match=r"Silent logs nothing while it validates; .*self\.log\("):
+        subject(model=Silent).evaluate()
+
+
 def test_logging_while_training_costs_and_changes_nothing():
     class Talkative(Linear):
         def training_step(self, batch, batch_idx):
