@@ -41,7 +41,7 @@ def make_workload(
             ("batch_size", "micro_batch_size"),
             ("gradient_accumulation_steps", "accumulation_steps"),
         ),
-        "notes": train.notes,
+        "notes": (*train.notes, *rates.one_cycle(_inner(optimizer))),
     }
     return Workload(
         model=loop.model,

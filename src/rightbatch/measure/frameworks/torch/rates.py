@@ -39,11 +39,16 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> torch.o
 def overridden(scheduler: Any) -> tuple[str, ...]:
     """What rates are told as where a scheduler sets them itself, in a sentence."""
     names = [type(part).__name__ for part in (scheduler, *getattr(scheduler, "_schedulers", ()))]
-    return tuple(
-        f"{name} sets the learning rate itself; the rates told are its {_OVERRIDING[name]}."
-        for name in names
-        if name in _OVERRIDING
-    )
+    return tuple(_told_as(name) for name in names if name in _OVERRIDING)
+
+
+def one_cycle(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    """What rates are told as where a OneCycleLR was made for an optimizer, in a sentence."""
+    return (_told_as("OneCycleLR"),) if "max_lr" in optimizer.param_groups[0] else ()
+
+
+def _told_as(name: str) -> str:
+    return f"{name} sets the learning rate itself; the rates told are its {_OVERRIDING[name]}."
 
 
 class Factors:
