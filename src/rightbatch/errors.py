@@ -41,6 +41,14 @@ class WorkloadNotFound(UsageError):
 class MissingDependency(UsageError):
     """An optional library that is not installed; the message names the install line."""
 
+    @classmethod
+    def of_zoo(cls, what: str, error: ModuleNotFoundError) -> "MissingDependency":
+        """What of the built-in workloads needs a library that could not be imported."""
+        return cls(
+            f"{what} needs {error.name}, which is not installed: pip install "
+            "'rightbatch[torch,zoo]'."
+        )
+
 
 class MissingData(UsageError):
     """Data of a built-in workload that are not here; the message names what brings them."""

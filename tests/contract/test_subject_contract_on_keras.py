@@ -11,7 +11,9 @@ import pytest
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
-CONTRACT = [HERE / "test_subject_contract.py", HERE / "keras_behaviour.py"]
+CONTRACT = [
+    HERE / name for name in ("test_subject_contract.py", "keras_behaviour.py", "keras_data.py")
+]
 
 
 @pytest.mark.timeout(600)

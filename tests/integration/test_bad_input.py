@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 from command_line import rightbatch
@@ -172,3 +173,17 @@ def test_help_answers_at_once():
     told = fastest("-c", "import sys; sys.argv = ['rightbatch', '--help']; "
                    "from rightbatch.cli import main; main()")  # fmt: skip
     assert told - empty <= 0.3
+
+
+@pytest.mark.parametrize("backend", ["nothing", "openvino"])
+def test_a_backend_of_keras_that_cannot_train(backend, tmp_path, monkeypatch):
+    if find_spec("keras") is None:
+        pytest.skip("Keras is not installed")
+    (tmp_path / "mine.py").write_text("import keras\n\n\ndef workload():\n    pass\n")
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    done = rightbatch("noise", "mine.py", "--store", "studies.db", folder=tmp_path)
+    assert done.code == 2
+    assert done.err == (
+        f"rightbatch: KERAS_BACKEND is {backend!r}, which cannot train; set it to tensorflow, jax "
+        "or torch.\n"
+    )

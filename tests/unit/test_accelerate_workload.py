@@ -56,6 +56,19 @@ def test_the_reference_is_what_the_loop_trains_with():
     assert (made.optimizer.__name__, made.clip_norm, made.notes) == ("adamw", 1.0, ())
 
 
+def test_one_cycle_is_told_by_its_highest_rate():
+    def prepared():
+        made = pieces()
+        torch.optim.lr_scheduler.OneCycleLR(made[2].optimizer, max_lr=0.4, total_steps=10)
+        return made
+
+    made = workload(prepared)
+    assert made.learning_rate == 0.4
+    assert made.notes == (
+        "OneCycleLR sets the learning rate itself; the rates told are its max_lr.",
+    )
+
+
 def test_mixed_precision_is_the_accelerators_own():
     dtypes = []
 
@@ -85,6 +98,11 @@ def test_mixed_precision_is_the_accelerators_own():
 def test_other_pieces_are_refused_in_a_sentence(prepared):
     with pytest.raises(UsageError, match=r"must give \(accelerator, model, optimizer, training"):
         workload(prepared)
+
+
+def test_the_pieces_in_place_of_their_function_are_refused():
+    with pytest.raises(UsageError, match="A tuple was given; give the function that makes"):
+        workload(pieces())
 
 
 @pytest.mark.parametrize(

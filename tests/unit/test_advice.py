@@ -11,13 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_world import MIB, SimulatedOptimizer, World, carry_out, run_study, study_of
 
+from rightbatch.decide.advice.noise import fit_noises
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Advice,
     Decision,
+    NoisePoint,
+    NoiseProbe,
+    NoiseResult,
+    Outcome,
     Recording,
     Settings,
+    Status,
     TrainingProbe,
     TrainingResult,
     Trial,
@@ -481,3 +487,12 @@ def test_what_differs_from_the_users_own_training_is_told(recording):
     facts = replace(recording.study.facts, notes=("The sampler is left out.",))
     told = advise(replace(recording, study=replace(recording.study, facts=facts)))
     assert told.warnings == ("The sampler is left out.", *advise(recording).warnings)
+
+
+def test_gradients_that_overflow_are_not_called_too_noisy():
+    probe = NoiseProbe("adam", 8, 0.1, 4, 4, 2, (0,), 0, seconds=1.0)
+    for norms, why in (((math.inf, 1.0), "Gradients overflowed"), ((1.0, 2.0), "from zero")):
+        result = NoiseResult((NoisePoint(0, 0, 4, 16, norms, norms[::-1]),))
+        (fit,) = fit_noises([Trial(1, probe, Outcome(Status.OK), result, 0.0, 1.0)])
+        assert fit.noise_scale is None
+        assert why in fit.reason

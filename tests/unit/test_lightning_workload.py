@@ -120,6 +120,38 @@ def test_a_goal_that_nothing_logs_names_what_is_logged():
         subject(goal="val_acc >= 0.9").evaluate()
 
 
+def test_what_is_logged_on_steps_and_epochs_has_lightnings_name_for_epochs_too():
+    class Both(Linear):
+        def on_validation_epoch_end(self):
+            pass
+
+        def validation_step(self, batch, batch_idx):
+            x, y = batch
+            predicted = self.net(x)
+            self.error(predicted, y)
+            self.log("error", self.error, on_step=True, on_epoch=True)
+            self.log("mean", nn.functional.mse_loss(predicted, y), on_step=True, on_epoch=True)
+            self.log("alone", 1.0, on_epoch=True)
+
+    for goal in ("error", "error_epoch", "mean", "mean_epoch"):
+        made = subject(f"{goal} <= 0.01", model=Both)
+        assert made.evaluate() == pytest.approx(expected_error(made), rel=1e-5)
+    with pytest.raises(UsageError, match="gives alone, error, error_epoch, mean, mean_epoch"):
+        subject("alone_epoch <= 1", model=Both).evaluate()
+
+
+def test_a_module_that_logs_nothing_is_told_what_to_call():
+    class Silent(Linear):
+        def validation_step(self, batch, batch_idx):
+            return self.training_step(batch, batch_idx)
+
+        def on_validation_epoch_end(self):
+            pass
+
+    with pytest.raises(UsageError, match=r"Silent logs nothing while it validates; .*self\.log\("):
+        subject(model=Silent).evaluate()
+
+
 def test_logging_while_training_costs_and_changes_nothing():
     class Talkative(Linear):
         def training_step(self, batch, batch_idx):
@@ -212,6 +244,50 @@ def test_a_scheduler_of_steps_is_stretched_over_the_same_epochs():
     assert learning_rates(made, 12) == pytest.approx(expected)
     made.start("sgd", None, 0)
     assert learning_rates(made, 4, batch_size=30) == pytest.approx(expected[::3])
+
+
+def test_one_cycle_sets_the_rate_so_that_its_highest_is_what_is_told():
+    def warmed(optimizer, module):
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=0.5, total_steps=12, pct_start=0.25
+        )
+
+    made = subject(model=scheduled(warmed, interval="step"), trainer=trainer(max_epochs=4))
+    assert made.workload.learning_rate == 0.5
+    (note,) = made.workload.notes
+    assert note == "OneCycleLR sets the learning rate itself; the rates told are its max_lr."
+    assert max(learning_rates(made, 12)) == pytest.approx(0.5)
+    made.start("sgd", 0.2, 0)
+    rates = learning_rates(made, 12)
+    assert (rates[0], max(rates)) == pytest.approx((0.2 / 25, 0.2))
+    untold = workload(model=scheduled(warmed, interval="step"))
+    assert untold.learning_rate == 0.5
+    assert untold.notes[-1] == note
+
+
+def test_a_cyclic_schedule_is_told_by_its_lowest_rate():
+    def cyclic(optimizer, module):
+        return torch.optim.lr_scheduler.CyclicLR(
+            optimizer, base_lr=0.02, max_lr=0.06, step_size_up=2, cycle_momentum=False
+        )
+
+    made = subject(model=scheduled(cyclic, interval="step"), trainer=trainer(max_epochs=4))
+    assert made.workload.learning_rate == 0.02
+    assert made.workload.notes == (
+        "CyclicLR sets the learning rate itself; the rates told are its base_lr.",
+    )
+    assert learning_rates(made, 5) == pytest.approx([0.02, 0.04, 0.06, 0.04, 0.02])
+
+
+def test_a_first_group_that_is_frozen_by_its_rate_is_passed_over():
+    def frozen(module):
+        groups = [{"params": [module.net.weight], "lr": 0.0}, {"params": [module.net.bias]}]
+        return torch.optim.SGD(groups, lr=0.2)
+
+    made = subject(model=given(frozen))
+    assert made.facts().optimizers[0].learning_rate == 0.2
+    made.start("sgd", 0.4, 0)
+    assert [group["lr"] for group in made.optimizer.param_groups] == [0.0, 0.4]
 
 
 def test_a_scheduler_that_watches_validation_is_left_out_and_said():
@@ -342,6 +418,10 @@ def two(module):
         ({"model": Manual}, "Manual optimizes manually.*let training_step return the loss"),
         ({"model": given(two)}, "configure_optimizers gives 2 optimizers"),
         ({"model": given(lambda module: None)}, "configure_optimizers gives no optimizer"),
+        (
+            {"model": given(lambda module: torch.optim.SGD(module.parameters(), lr=0.0))},
+            "Every learning rate of the SGD is 0",
+        ),
         ({"model": Mute}, "Mute has no validation_step"),
         ({"model": Linear()}, "A Linear was given; give the function that makes it"),
         ({"model": lambda: nn.Linear(4, 1)}, "The model is a Linear; it must be a LightningModule"),
@@ -361,6 +441,21 @@ def test_a_training_step_without_a_loss_is_told():
     made = subject(model=Lossless)
     with pytest.raises(UsageError, match=r"Lossless.training_step gives no loss"):
         made.step(next(made.batches(10, 0)), 10)
+
+
+def test_a_class_of_data_is_refused():
+    with pytest.raises(UsageError, match=r"the class LightningDataModule; give one .*Module\(\)"):
+        rightbatch.lightning.workload(Linear, lightning.LightningDataModule, goal="error <= 1")
+
+
+def test_lazy_layers_are_told():
+    class Lazy(Linear):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.LazyLinear(1)
+
+    with pytest.raises(UsageError, match=r"has lazy layers.*; run one batch through it"):
+        subject(model=Lazy)
 
 
 def test_data_must_come_from_somewhere():

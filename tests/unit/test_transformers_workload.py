@@ -138,6 +138,39 @@ def test_the_optimizer_is_the_trainers_with_its_groups_at_any_learning_rate(subj
     assert any(p is own_parameters["classifier.bias"] for p in others["params"])
 
 
+def test_an_optimizer_that_no_argument_tells_goes_by_its_class_and_its_own_rate(subject):
+    class Own(transformers.Trainer):
+        def create_optimizer(self, model=None):
+            self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.3)
+            return self.optimizer
+
+    given = {"optimizer_cls_and_kwargs": (torch.optim.SGD, {"lr": 0.3})}
+    for options, place in (
+        ({"trainer": given}, "optimizer_cls_and_kwargs"),
+        ({"kind": Own}, "Own.create_optimizer"),
+    ):
+        made = subject(**options, max_grad_norm=0.0, lr_scheduler_type="constant")
+        (own, *_) = made.facts().optimizers
+        assert (own.name, own.learning_rate, own.rule) == ("sgd", 0.3, "linear")
+        made.start("sgd", 0.6, 0)
+        assert {group["lr"] for group in made.optimizer.param_groups} == {0.6}
+        assert made.workload.notes == (
+            f"The learning rate is to be set in {place}, not in the TrainingArguments.",
+        )
+        assert "learning_rate" not in dict(made.workload.names)
+
+
+def test_groups_of_the_users_own_at_the_arguments_rate_are_the_arguments_optimizer(workload):
+    class Own(transformers.Trainer):
+        def create_optimizer(self, model=None):
+            self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.args.learning_rate)
+            return self.optimizer
+
+    made = workload(kind=Own)
+    assert (made.optimizer.__name__, made.learning_rate) == ("adamw_torch_fused", 1e-2)
+    assert made.notes == ()
+
+
 def test_the_schedule_is_the_trainers_over_the_same_epochs(subject):
     made = subject(num_train_epochs=4, warmup_steps=0.25, max_grad_norm=0.0)
 
@@ -338,6 +371,10 @@ def test_a_batch_is_shared_between_devices(arguments, monkeypatch):
     [
         ({"recommended": None, "headline": "Too short."}, "mine-1 recommends nothing yet: Too sho"),
         ({"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)}, "to train with sgd, but the Training"),
+        (
+            {"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)},
+            "learning rate 0.1, micro-batch 8 and 1 ",
+        ),
     ],
 )
 def test_advice_that_cannot_be_put_into_arguments(arguments, changes, said):

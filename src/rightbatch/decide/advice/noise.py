@@ -1,9 +1,10 @@
 """Noise trials -> NoiseFit."""
 
+import math
 from collections.abc import Sequence
 
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.records import NoiseEstimate, NoiseFit, NoiseProbe, NoiseResult, Trial
+from rightbatch.records import NoiseEstimate, NoiseFit, NoisePoint, NoiseProbe, NoiseResult, Trial
 from rightbatch.science.noise import noise_scale, pooled_noise_scale
 
 
@@ -32,9 +33,15 @@ def _fit(trial: Trial, optimizer: str) -> NoiseFit:
     )
     later = result.points[len(result.points) // 2 :]
     pooled = pooled_noise_scale(later)
-    reason = (
-        ""
-        if pooled
-        else ("Not enough data: the mean gradient cannot be told from zero against its noise.")
-    )
-    return NoiseFit(points, pooled, reason, optimizer)
+    return NoiseFit(points, pooled, "" if pooled else _why(later), optimizer)
+
+
+def _why(points: Sequence[NoisePoint]) -> str:
+    """Why no noise scale came out of some checkpoints."""
+    norms = [norm for p in points for norm in (*p.small_sqr_norms, *p.large_sqr_norms)]
+    if not all(map(math.isfinite, norms)):
+        return (
+            "Gradients overflowed: scale the loss by less where it is scaled for float16, or use a "
+            "smaller learning rate."
+        )
+    return "Not enough data: the mean gradient cannot be told from zero against its noise."

@@ -11,6 +11,7 @@ from typing import Any
 import cloudpickle
 
 from rightbatch.errors import MissingDependency, WorkloadNotFound
+from rightbatch.measure.frameworks.keras.choosing import choose_backend, tell_backend
 from rightbatch.measure.ports import Device, Job, Subject
 from rightbatch.records import WorkloadReference
 
@@ -21,9 +22,14 @@ def load_subject(job: Job, host: Device) -> Subject:
     Raises:
         WorkloadNotFound: There is no such file, module or factory, or it gives no workload.
         MissingDependency: The workload's framework is not installed.
+        UsageError: Keras is told to run on what cannot train.
     """
     title = job.workload.title or job.workload.factory
-    workload = load_factory(job.workload)()
+    try:
+        workload = load_factory(job.workload)()
+    except (ImportError, ValueError) as error:
+        tell_backend(error)
+        raise
     framework = getattr(workload, "framework", None)
     make = {"torch": _torch_subject, "keras": _keras_subject}.get(str(framework))
     if make is None:
@@ -45,8 +51,6 @@ def _torch_subject(workload: Any, title: str, job: Job, host: Device) -> Subject
 
 
 def _keras_subject(workload: Any, title: str, job: Job, host: Device) -> Subject:
-    from rightbatch.measure.frameworks.keras.choosing import choose_backend
-
     choose_backend(workload.backend)
     try:
         from rightbatch.measure.frameworks.keras.subject import KerasSubject
@@ -109,10 +113,7 @@ def _by_name(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if name.startswith("rightbatch.zoo."):
-            raise MissingDependency(
-                f"This workload needs {error.name}, which is not installed: "
-                "pip install 'rightbatch[torch,zoo]'."
-            ) from error
+            raise MissingDependency.of_zoo("This workload", error) from error
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise WorkloadNotFound(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rightbatch.errors import MissingData
+from rightbatch.errors import MissingData, MissingDependency
 
 
 class Origin(Protocol):
@@ -100,8 +100,10 @@ class TextsOfR:
 
     def download(self, scratch: Path) -> Path:
         """Convert what is installed, else what apt downloads."""
-        import rdata
-
+        try:
+            import rdata
+        except ModuleNotFoundError as error:
+            raise MissingDependency.of_zoo("Reading the data of an R package", error) from error
         folder = self.package.installed() or self.package.download(scratch)
         index = rdata.read_rds(folder / "Rdata.rdx")["variables"]
         stored = (folder / "Rdata.rdb").read_bytes()

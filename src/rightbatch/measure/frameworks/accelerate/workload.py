@@ -41,7 +41,7 @@ def make_workload(
             ("batch_size", "micro_batch_size"),
             ("gradient_accumulation_steps", "accumulation_steps"),
         ),
-        "notes": train.notes,
+        "notes": (*train.notes, *rates.one_cycle(_inner(optimizer))),
     }
     return Workload(
         model=loop.model,
@@ -83,6 +83,11 @@ def _pieces(prepared: Callable[[], Any]) -> tuple[Any, Any, Any, Any, Any]:
     Raises:
         UsageError: They are others, or prepared for what is not measured.
     """
+    if not callable(prepared):
+        raise UsageError(
+            f"A {type(prepared).__name__} was given; give the function that makes the pieces and "
+            "has them prepared, so that every run starts from a fresh model."
+        )
     pieces = prepared()
     if (
         not isinstance(pieces, tuple)

@@ -11,6 +11,10 @@ from rightbatch.errors import UsageError
 _SHUFFLED = 16_384
 """Examples that a `tf.data` pipeline without a shuffle of its own holds to draw from."""
 _SAMPLED_BATCHES = 8
+_ANOTHER_SIZE = 8
+"""A batch size beside 1 at which a function of the batch size is looked at."""
+_NEW_EXAMPLES = ("Unbatch", "FlatMap", "Interleave")
+"""Kinds of pipelines whose examples are others than those they are made of."""
 
 
 class Arrays:
@@ -120,7 +124,8 @@ def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
         UsageError: It is neither arrays nor a `tf.data` pipeline, or its length is not known.
     """
     if hasattr(data, "element_spec") and hasattr(data, "padded_batch"):
-        _refuse_batched(data, name)
+        _refuse_nested(data, name)
+        _look_back(data, name)
         return Pipeline(_batched(data, name), _cardinality(data, f"{name} has"), threads, tensors)
     if callable(data):
         single = data(1)
@@ -140,6 +145,29 @@ def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
     if arrays.count == 0:
         raise UsageError(f"{name} is empty.")
     return arrays
+
+
+def check_sizes(data: Any, name: str, count: int) -> None:
+    """Refuse a function of the batch size that gives batches of another size.
+
+    Args:
+        data: Whatever a user gave as data, as `read` has taken it.
+        name: What to call it.
+        count: Number of examples.
+
+    Raises:
+        UsageError: It gives batches of several examples for 1, or of one example for several.
+    """
+    if hasattr(data, "element_spec") or not callable(data):
+        return
+    for asked in (1, min(count, _ANOTHER_SIZE)):
+        found = size(next(iter(data(asked))))
+        if (found == 1) != (asked == 1):
+            raise UsageError(
+                f"{name} is a function that does not keep to its batch size: {name}({asked}) gives "
+                f"a batch of {found}; have it divide by what it is given: lambda batch_size: "
+                "pipeline.batch(batch_size)."
+            )
 
 
 def size(batch: Any) -> int:
@@ -170,26 +198,58 @@ def _batched(data: Any, name: str) -> Callable[[int, int | None], Any]:
 
     shapes = [spec.shape for spec in tf.nest.flatten(data.element_spec)]
     ragged = any(None in shape.as_list() for shape in shapes)
+    plain = data.map(_as_it_is(data.element_spec))  # rows of a ragged tensor become tensors
 
     def make(batch_size: int, seed: int | None) -> Any:
-        examples = data if seed is None else data.shuffle(_SHUFFLED, seed=seed)
+        examples = plain if seed is None else plain.shuffle(_SHUFFLED, seed=seed)
         return examples.padded_batch(batch_size) if ragged else examples.batch(batch_size)
 
     return make
 
 
-def _refuse_batched(data: Any, name: str) -> None:
-    """Refuse a pipeline that divides its examples into batches already."""
+def _as_it_is(spec: Any) -> Callable[..., Any]:
+    """What maps an element of a pipeline to itself."""
+    return lambda *parts: parts if isinstance(spec, tuple) else parts[0]
+
+
+def _refuse_nested(data: Any, name: str) -> None:
+    """Refuse examples that are ragged in themselves, which cannot be padded."""
+    import tensorflow as tf
+
+    if any(getattr(spec, "ragged_rank", 0) > 0 for spec in tf.nest.flatten(data.element_spec)):
+        raise UsageError(
+            f"{name} holds ragged tensors, which cannot be padded into batches; make them plain "
+            "first: .map(lambda x, y: (x.to_tensor(), y))."
+        )
+
+
+def _look_back(data: Any, name: str) -> None:
+    """Refuse a pipeline that divides its examples into batches already, or never ends."""
     while data is not None:
-        if "Batch" in type(data).__name__ and "Unbatch" not in type(data).__name__:
+        kind, before = type(data).__name__, getattr(data, "_input_dataset", None)
+        if any(made in kind for made in _NEW_EXAMPLES):
+            return
+        if "Batch" in kind:
             raise UsageError(
                 f"{name} comes in batches already; leave out its .batch(...), or give a function "
                 "of the batch size: lambda batch_size: pipeline.batch(batch_size)."
             )
-        data = getattr(data, "_input_dataset", None)
+        if "AssertCardinality" in kind:
+            _refuse_endless(before, f"{name} has")
+        data = before
+
+
+def _refuse_endless(data: Any, what: str) -> None:
+    import tensorflow as tf
+
+    if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise UsageError(
+            f"{what} no end; leave out its .repeat(...), since epochs are counted here."
+        )
 
 
 def _cardinality(data: Any, what: str) -> int:
+    _refuse_endless(data, what)
     count = int(data.cardinality())
     if count <= 0:
         told = "no examples" if count == 0 else "no known number of examples"

@@ -65,6 +65,11 @@ def inner(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def adapts_scale(model: Any) -> bool:
+    """Whether a model's optimizer lowers the scale of its losses where gradients overflow."""
+    return inner(model.optimizer) is not model.optimizer
+
+
 def own_name(model: Any) -> str:
     """What the optimizer that a model is compiled with is called, such as "adam"."""
     return type(inner(model.optimizer)).__name__.lower()
@@ -137,7 +142,12 @@ def stretch(model: Any, factor: float) -> None:
 
 
 def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
-    """Plain facts of every optimizer, the user's own first."""
+    """Plain facts of every optimizer, the user's own first.
+
+    Raises:
+        UsageError: What is given for one is none, or it accumulates gradients itself.
+    """
+    _refuse_accumulating(inner(model.optimizer))
     first = OptimizerFacts(
         own_name(model), _rule(inner(model.optimizer)), own_rate(model, workload), tuned=True
     )
@@ -149,8 +159,20 @@ def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
                 f"The optimizer {name!r} of the workload gives a {type(made).__name__}; it must "
                 "take a learning rate and give a keras.optimizers.Optimizer."
             )
+        _refuse_accumulating(inner(made))
         described.append(OptimizerFacts(name, _rule(made), rate, tuned))
     return tuple(described)
+
+
+def _refuse_accumulating(optimizer: Any) -> None:
+    """Refuse an optimizer whose update covers several batches."""
+    batches = getattr(optimizer, "gradient_accumulation_steps", None)
+    if batches:
+        raise UsageError(
+            f"The {type(optimizer).__name__} has gradient_accumulation_steps={batches}, so that an "
+            "update covers several batches; leave it out and give as Workload.batch_size the "
+            "examples of a whole update: rightbatch finds the accumulation itself."
+        )
 
 
 def _rule(optimizer: Any) -> ScalingRule:
@@ -164,8 +186,3 @@ def _set_rate(optimizer: Any, reference: float, learning_rate: float | None) -> 
         optimizer._learning_rate = Stretched(schedule, rate / reference)
     else:
         optimizer.learning_rate = rate
-
-
-def loss_scale(model: Any) -> float:
-    """What the model's optimizer multiplies losses by, so that small gradients keep their bits."""
-    return float(model.optimizer.scale_loss(keras.ops.ones(())))

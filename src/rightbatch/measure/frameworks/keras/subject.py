@@ -1,5 +1,6 @@
 """A Keras workload come alive: one compiled model at a time, on the backend Keras runs on."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -60,20 +61,24 @@ class KerasSubject:
 
     def facts(self) -> WorkloadFacts:
         """Plain facts of the workload; builds the model once to count its parameters."""
+        work = self._workload
+        data.check_sizes(work.train_data, "train_data", self._train.count)
+        data.check_sizes(work.valid_data, "valid_data", self._valid.count)
         model = self._built()
         kinds = {
             type(part).__name__ for part in _layers(model) if isinstance(part, _BATCH_DEPENDENT)
         }
-        described = optimizers.facts(model, self._workload)
+        described = optimizers.facts(model, work)
         self._engine.attach(model)
-        first = next(self._valid.in_order(self._workload.valid_batch_size))
+        first = next(self._valid.in_order(work.valid_batch_size))
         self._metric(self._engine.test([self._engine.place(first)]))
+        self._engine.trace(self._engine.place(next(self._train.in_order(2))))
         return WorkloadFacts(
             title=self._title,
             framework="keras",
             train_examples=self.train_examples,
             valid_examples=self._valid.count,
-            batch_size=min(self._workload.batch_size, self.train_examples),
+            batch_size=min(work.batch_size, self.train_examples),
             optimizers=described,
             goal=self.goal,
             parameters=sum(int(keras.ops.size(v)) for v in model.trainable_variables),
@@ -122,11 +127,13 @@ class KerasSubject:
         count = data.size(batch)
         if count <= micro_batch_size:
             return self._engine.train(self._engine.place(batch))  # type: ignore[no-any-return]
+        items = self._workload.items or data.size
+        whole = float(items(batch)) or 1.0  # nothing counts: no piece weighs anything
         mean_loss, total = 0.0, None
         for start in range(0, count, micro_batch_size):
             piece = data.part(batch, start, start + micro_batch_size)
             loss, gradients = self._engine.gradient(self._engine.place(piece))
-            weight = data.size(piece) / count
+            weight = float(items(piece)) / whole
             total = self._engine.added(total, gradients, weight)
             mean_loss = mean_loss + loss * weight
         if total is not None:
@@ -134,17 +141,32 @@ class KerasSubject:
         return mean_loss
 
     def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
-        """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
+        """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update.
+
+        Where gradients of a scaled loss overflow, the scale is lowered first, as training would.
+        """
+        norms, gradients = self._norms(batch, micro_batch_size)
+        while not all(map(math.isfinite, norms)) and self._can_lower_scale():
+            self._engine.apply(self._engine.added(None, gradients, math.inf))  # which is skipped
+            norms, gradients = self._norms(batch, micro_batch_size)
+        return norms
+
+    def _can_lower_scale(self) -> bool:
+        return optimizers.adapts_scale(self._model) and self._engine.loss_scale() > 1
+
+    def _norms(self, batch: Any, micro_batch_size: int) -> tuple[tuple[float, float], list[Any]]:
+        """The squared norms at the present scale of the loss, and the sum of scaled gradients."""
         engine = self._engine
-        scale = optimizers.loss_scale(self._model)
-        total, small = None, []
+        scale = engine.loss_scale()
+        total: list[Any] = []
+        small: list[float] = []
         for start in range(0, data.size(batch) - micro_batch_size + 1, micro_batch_size):
             piece = data.part(batch, start, start + micro_batch_size)
             _, gradients = engine.gradient(engine.place(piece))
             small.append(engine.sqr_norm(gradients) / scale**2)
-            total = engine.added(total, gradients, 1.0)
-        whole = engine.sqr_norm(total) if total is not None else 0.0
-        return sum(small) / len(small), whole / (scale * len(small)) ** 2
+            total = engine.added(total or None, gradients, 1.0)
+        whole = engine.sqr_norm(total) / (scale * len(small)) ** 2
+        return (sum(small) / len(small), whole), total
 
     def evaluate(self) -> float:
         """The validation metric of the model as it is."""
@@ -190,6 +212,11 @@ class KerasSubject:
 
     def _built(self) -> Any:
         """A fresh model with all its variables, from the first training example."""
+        if isinstance(self._workload.model, keras.Model):
+            raise UsageError(
+                f"Workload.model is a {type(self._workload.model).__name__}; give the function "
+                "that makes and compiles it, so that every run starts from a fresh one."
+            )
         model = self._workload.model()
         if not isinstance(model, keras.Model):
             raise UsageError(
@@ -203,12 +230,18 @@ class KerasSubject:
         model._symbolic_build(data_batch=next(self._train.in_order(2)))
         return model
 
-    def _metric(self, told: dict[str, float]) -> float:
+    def _metric(self, told: dict[str, float | None]) -> float:
         """The metric that the goal speaks of, with or without Keras's prefix for validation."""
         name = self.goal.metric
         for candidate in (name, name.removeprefix("val_")):
+            if (value := told.get(candidate)) is not None:
+                return value
             if candidate in told:
-                return told[candidate]
+                raise UsageError(
+                    f"The goal speaks of {name!r}, which is several numbers, such as one for each "
+                    "class; compile the model with a metric that gives one, such as "
+                    "keras.metrics.F1Score(average='macro')."
+                )
         raise UsageError(
             f"The goal speaks of {name!r}; the model is compiled with {', '.join(told)}."
         )

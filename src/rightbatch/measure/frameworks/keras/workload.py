@@ -38,6 +38,8 @@ class Workload:
             configuration says.
         valid_batch_size: Examples per validation batch.
         name: What to call the workload.
+        items: (batch) -> how many items the loss is the mean over, such as the tokens that a mask
+            leaves; None for examples. Micro-batches are weighted by it.
     """
 
     framework: ClassVar[str] = "keras"
@@ -52,6 +54,7 @@ class Workload:
     backend: Backend | None = None
     valid_batch_size: int = 256
     name: str = ""
+    items: Callable[[Any], float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "valid_batch_size"):

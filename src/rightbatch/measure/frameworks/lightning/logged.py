@@ -13,7 +13,8 @@ class Logged:
 
     Outside of validation nothing is kept. Numbers are reduced as Lightning does: their mean over
     the batches, weighted by the examples in each, or with `reduce_fx` their sum, least or greatest.
-    A torchmetrics metric computes its own value.
+    A torchmetrics metric computes its own value. What is logged on steps and on epochs is known by
+    Lightning's two names for the latter, "name" and "name_epoch".
     """
 
     def __init__(self) -> None:
@@ -23,11 +24,12 @@ class Logged:
         self._reductions: dict[str, str] = {}
         self._metrics: dict[str, Any] = {}
         self._in_training: dict[int, Any] = {}
+        self._on_both: set[str] = set()
 
     def start(self) -> None:
         """Listen from now on, with nothing logged."""
         self._listening = True
-        self._numbers, self._reductions, self._metrics = {}, {}, {}
+        self._numbers, self._reductions, self._metrics, self._on_both = {}, {}, {}, set()
         for metric in self._in_training.values():  # Lightning does so after each epoch
             metric.reset()
         self._in_training = {}
@@ -51,6 +53,8 @@ class Logged:
         **__: Any,
     ) -> None:
         """Keep a number or a metric, called as `LightningModule.log` is."""
+        if on_step and on_epoch and self._listening:
+            self._on_both.add(name)
         if hasattr(value, "compute") and hasattr(value, "reset"):
             if self._listening:
                 self._metrics[name] = value
@@ -77,7 +81,7 @@ class Logged:
             values[name] = float(metric.compute())
         for metric in self._metrics.values():
             metric.reset()
-        return values
+        return values | {f"{name}_epoch": values[name] for name in self._on_both}
 
 
 def _reduced(name: str, reduction: str, numbers: list[tuple[Any, int]]) -> float:

@@ -36,14 +36,14 @@ class Configured:
             examples: Training examples.
 
         Returns:
-            The schedule, None where there is none that could be used, and why.
+            The schedule, None where there is none that could be used, and what to say of it.
         """
         if not self.schedulers:
             return None, ()
         told = self.schedulers[0]
         options = told if isinstance(told, Mapping) else {"scheduler": told}
         scheduler = options["scheduler"]
-        name = type(scheduler).__name__
+        name, unit = type(scheduler).__name__, rates.overridden(scheduler)
         if len(self.schedulers) > 1:
             return None, ("The schedulers are left out: there are several.",)
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -52,13 +52,15 @@ class Configured:
             return None, (
                 f"{name} is left out: give the workload trainer=Trainer(max_epochs=...), which "
                 "tells how long it runs.",
+                *unit,
             )
         every = int(options.get("frequency", 1))
         periods = epochs
         if options.get("interval", "epoch") == "step":
             periods = max(1, round(epochs * -(-examples // batch_size)))
         count = math.ceil(periods / every)
-        return rates.stretched(rates.Factors(scheduler, self.optimizer, count), periods / every), ()
+        factors = rates.Factors(scheduler, self.optimizer, count)
+        return rates.stretched(factors, periods / every), unit
 
 
 def configured(module: Any) -> Configured:

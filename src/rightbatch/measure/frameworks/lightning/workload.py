@@ -30,6 +30,11 @@ def make_workload(
             f"A {type(model).__name__} was given; give the function that makes it, such as its "
             "class, so that every run starts from a fresh one."
         )
+    if isinstance(datamodule, type):
+        raise UsageError(
+            f"The datamodule is the class {datamodule.__name__}; give one that was made of it: "
+            f"{datamodule.__name__}()."
+        )
     looked_at = hooks.checked(model())
     known = read_trainer(trainer)
     stand_in = StandIn(known, hooks.library(looked_at))
@@ -113,7 +118,11 @@ class Steps:
         return loss
 
     def metrics(self, module: Any, batches: list[Any]) -> dict[str, float]:
-        """Everything that the validation steps and the hooks around them log."""
+        """Everything that the validation steps and the hooks around them log.
+
+        Raises:
+            UsageError: They log nothing.
+        """
         module.trainer.training, module.trainer.validating = False, True
         self.logged.start()
         try:
@@ -121,6 +130,11 @@ class Steps:
         finally:
             module.trainer.training, module.trainer.validating = True, False
             told = self.logged.stop()
+        if not told:
+            raise UsageError(
+                f"{type(module).__name__} logs nothing while it validates; have its "
+                "validation_step log the metric that the goal names: self.log('val_acc', ...)."
+            )
         return told
 
     def _validate(self, module: Any, batches: list[Any]) -> None:

@@ -82,6 +82,11 @@ class TorchSubject:
             raise UsageError(
                 f"Workload.model gives a {type(model).__name__}; it must give a torch.nn.Module."
             )
+        if any(torch.nn.parameter.is_lazy(p) for p in model.parameters()):
+            raise UsageError(
+                "The model has lazy layers, whose parameters have no shape yet; run one batch "
+                "through it in the function that makes it."
+            )
         trainable = [p for p in model.parameters() if p.requires_grad]
         kinds = {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
         return WorkloadFacts(

@@ -24,15 +24,15 @@ def optimizer_name(args: Any) -> str:
     return str(getattr(args.optim, "value", args.optim))
 
 
-def names(args: Any) -> tuple[tuple[str, str], ...]:
+def names(args: Any, rate_among_them: bool) -> tuple[tuple[str, str], ...]:
     """What the arguments call the recommended settings; none where devices share a batch."""
     if devices(args) > 1:
         return ()
-    return (
+    told = (
         ("per_device_train_batch_size", "micro_batch_size"),
         ("gradient_accumulation_steps", "accumulation_steps"),
-        ("learning_rate", "learning_rate"),
     )
+    return (*told, ("learning_rate", "learning_rate")) if rate_among_them else told
 
 
 def precision(args: Any) -> Literal["fp32", "bf16"]:
@@ -65,7 +65,10 @@ def recommended(advice: Advice, args: Any) -> Any:
     if best.optimizer != optimizer_name(args):
         raise UsageError(
             f"The advice is to train with {best.optimizer}, but the TrainingArguments ask for "
-            f"{optimizer_name(args)}; give them optim={best.optimizer!r} or what stands for it."
+            f"{optimizer_name(args)}; give them optim={best.optimizer!r} or what stands for it, or "
+            f"set learning rate {best.learning_rate:.3g}, micro-batch {best.micro_batch_size} and "
+            f"{best.accumulation_steps} accumulation steps yourself where the Trainer makes "
+            f"{best.optimizer} by optimizer_cls_and_kwargs."
         )
     share = math.ceil(best.batch_size / devices(args))
     accumulation = math.ceil(share / best.micro_batch_size)

@@ -23,6 +23,7 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
     train = read_loader(trainer.get_train_dataloader(), "training")
     valid = read_loader(trainer.get_eval_dataloader(), "evaluation")
     epochs = arguments.epochs(args, len(train.dataset))
+    name, rate, untold = _optimizer(trainer)
     schedule, unscheduled = _schedule(trainer, epochs, len(train.dataset))
     steps = Steps(trainer)
     steps.forget_model()
@@ -31,10 +32,10 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
         trainer.model, trainer.optimizer = model, None
         return rates.set_learning_rate(trainer.create_optimizer(), learning_rate)
 
-    optimizer.__name__ = arguments.optimizer_name(args)
+    optimizer.__name__ = name
     own_fields: dict[str, Any] = {
         "batch_size": arguments.batch_size(args),
-        "learning_rate": args.learning_rate,
+        "learning_rate": rate,
         "optimizer": optimizer,
         "schedule": schedule,
         "epochs": epochs,
@@ -45,8 +46,8 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
         "valid_batch_size": valid.batch_size,
         "length": _length(train.dataset),
         "items": steps.items,
-        "names": arguments.names(args),
-        "notes": (*train.notes, *unscheduled, *_left_out(trainer)),
+        "names": arguments.names(args, rate_among_them=not untold),
+        "notes": (*train.notes, *untold, *unscheduled, *_left_out(trainer)),
     }
     return Workload(
         model=steps.model,
@@ -149,6 +150,23 @@ def _check(trainer: Any) -> None:
             "TrainingArguments ask for DeepSpeed or FSDP, which share a model between devices; "
             "rightbatch measures on one: leave them out."
         )
+
+
+def _optimizer(trainer: Any) -> tuple[str, float, tuple[str, ...]]:
+    """Name and learning rate of the Trainer's optimizer; a note where no argument tells them."""
+    args = trainer.args
+    told = arguments.optimizer_name(args), args.learning_rate, ()
+    own = type(trainer).create_optimizer is not Trainer.create_optimizer
+    if trainer.optimizer_cls_and_kwargs is None and not own:
+        return told
+    made = trainer.create_optimizer()
+    trainer.optimizer = None
+    rate = rates.learning_rate(made)
+    if own and rate == args.learning_rate:  # groups of the user's own, at the arguments' rate
+        return told
+    place = f"{type(trainer).__name__}.create_optimizer" if own else "optimizer_cls_and_kwargs"
+    note = f"The learning rate is to be set in {place}, not in the TrainingArguments."
+    return type(made).__name__.lower(), rate, (note,)
 
 
 def _schedule(

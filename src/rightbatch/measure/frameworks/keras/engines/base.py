@@ -3,6 +3,7 @@
 import random
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 
 from rightbatch.measure.ports import Device
@@ -34,6 +35,13 @@ class Engine(Protocol):
     def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
         """The loss and the gradients of a batch, without an update."""
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer, without an update.
+
+        Raises:
+            UsageError: The training step tells no loss, or gives the optimizer no gradients.
+        """
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients; the weighted gradients alone where there is no total."""
 
@@ -43,8 +51,11 @@ class Engine(Protocol):
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
@@ -66,6 +77,17 @@ class Engine(Protocol):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is this backend's way to say that memory ran out."""
+
+
+def loss_scale(model: Any) -> float:
+    """What a model's optimizer multiplies losses by, read from the optimizer's own variables."""
+    return float(model.optimizer.scale_loss(keras.ops.ones(())))
+
+
+def numbers(logs: dict[str, Any]) -> dict[str, float | None]:
+    """What a step tells as numbers; None for what is several, such as one for each class."""
+    arrays = {name: np.asarray(keras.ops.convert_to_numpy(told)) for name, told in logs.items()}
+    return {name: float(a.item()) if a.size == 1 else None for name, a in arrays.items()}
 
 
 def seed_generators(seed: int) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers, seed_generators
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = ("RESOURCE_EXHAUSTED", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
@@ -71,6 +72,13 @@ class JaxEngine:
         self._state = (self._state[0], others, self._state[2])
         return loss, gradients
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer."""
+        if self._eager():  # it may need values
+            self._gradient_of(self._state, batch)
+        else:
+            jax.eval_shape(self._gradient_of, self._state, batch)
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         if total is None:
@@ -86,14 +94,21 @@ class JaxEngine:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        optimizer = self._model.optimizer
+        live = zip(optimizer.variables, self._state[2], strict=True)
+        with keras.StatelessScope(state_mapping=list(live)):
+            return loss_scale(self._model)
+
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
         trainable, others, _ = self._state
         metrics = self._fresh_metrics
         logs: dict[str, Any] = {}
         for batch in batches:
             logs, (_, _, metrics) = self._test((trainable, others, metrics), batch)
-        return {name: float(value) for name, value in logs.items()}
+        return numbers(logs)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
@@ -139,10 +154,13 @@ class JaxEngine:
         self, step: Callable[..., Any], donated: tuple[int, ...] = ()
     ) -> Callable[..., Any]:
         """A step as `fit` would run it."""
-        if self._model.run_eagerly or not self._model.jit_compile:
+        if self._eager():
             return step
         compiled: Callable[..., Any] = jax.jit(step, donate_argnums=donated)
         return compiled
+
+    def _eager(self) -> bool:
+        return bool(self._model.run_eagerly or not self._model.jit_compile)
 
     def _train_on(self, state: State, batch: Any) -> tuple[Any, State]:
         logs, (*after, _) = self._model.train_step((*state, self._fresh_metrics), batch)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
+from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = (
@@ -63,6 +64,10 @@ class TensorFlowEngine:
         """The loss and the gradients of a batch, without an update."""
         return self._gradient(batch)  # type: ignore[no-any-return]
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer."""
+        self.gradient(batch)
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         scaled = [None if g is None else g * weight for g in gradients]
@@ -78,13 +83,17 @@ class TensorFlowEngine:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        return loss_scale(self._model)
+
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
         self._model.reset_metrics()
         logs: dict[str, Any] = {}
         for batch in batches:
             logs = self._test(batch)
-        return {name: float(value) for name, value in logs.items()}
+        return numbers(logs)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers, seed_generators
 from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
 from rightbatch.measure.ports import Device
 
@@ -66,6 +66,10 @@ class TorchEngine:
         model.zero_grad(set_to_none=True)
         return loss_of(logs, model).detach(), gradients
 
+    def trace(self, batch: Any) -> None:
+        """Follow the gradients of a batch on their way to the optimizer."""
+        self.gradient(batch)
+
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         scaled = [None if g is None else g * weight for g in gradients]
@@ -82,15 +86,19 @@ class TorchEngine:
         """Squared Euclidean norm of all gradients together."""
         return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
 
-    def test(self, batches: list[Any]) -> dict[str, float]:
-        """What the model's test step tells after some batches."""
+    def loss_scale(self) -> float:
+        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        return loss_scale(self._model)
+
+    def test(self, batches: list[Any]) -> dict[str, float | None]:
+        """What the model's test step tells after some batches; None for what is no one number."""
         self._model.reset_metrics()
         self._model.eval()
         logs: dict[str, Any] = {}
         with torch.no_grad():
             for batch in batches:
                 logs = self._test(batch)
-        return {name: float(value) for name, value in logs.items()}
+        return numbers(logs)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer, and of the random state."""
