@@ -9,7 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from recorded_fixture import study as recorded
+from recorded_fixture import write_files
 
+from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.replay.question import questions
 from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.records import (
@@ -219,9 +222,31 @@ def test_a_run_without_rows_never_reached_any_level(exported):
     data = json.loads(path.read_text())
     data["runs_per_batch_size"]["10"] = 3
     path.write_text(json.dumps(data))
-    silent = [t for t in import_study(exported).trials[1:] if not t.result.points]
+    trials = import_study(exported).trials[1:]
+    silent = [t for t in trials if all(math.isnan(p.metric) for p in t.result.points)]
     assert [(t.probe.batch_size, t.probe.seed) for t in silent] == [(10, 1), (10, 2)]
     assert all(t.outcome.status is Status.GOAL_NOT_REACHED for t in silent)
+    given_up = 16 * EXAMPLES // 10
+    assert [[p.step for p in t.result.points] for t in silent] == [[given_up], [given_up]]
+
+
+def test_a_candidate_without_rows_and_counts_had_one_run_and_is_not_as_good(tmp_path):
+    told = recorded({10: 1.0, 20: 1.5, 40: 2.0}, {10: [100], 20: [60], 40: [None]})
+    folder = write_files(tmp_path / "told", told)
+    rows_of = (folder / "training.csv").read_text().splitlines(keepends=True)
+    (folder / "training.csv").write_text(
+        "".join(row for row in rows_of if not row.startswith("40,"))
+    )
+    data = json.loads((folder / "study.json").read_text())
+    del data["runs_per_batch_size"]
+    (folder / "study.json").write_text(json.dumps(data))
+    read = read_recorded(folder)
+    assert [run.levels for run in read.runs if run.batch_size == 40] == [()]
+    (asked,) = questions(read)
+    assert asked.seconds_to_target[40] == 2.0 * 2500
+    advice = advise(import_study(folder))
+    assert advice.batch_size == 20
+    assert 40 not in advice.near_optimal
 
 
 def test_a_blank_learning_rate_is_nan_and_blank_again_when_exported(exported, tmp_path):

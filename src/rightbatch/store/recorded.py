@@ -35,8 +35,8 @@ def read_recorded(directory: Path) -> RecordedStudy:
 
     Rows of batch sizes that are no candidates are left out, having no step time. A learning rate
     left blank is NaN. Of several rows at one step the best level stands for all. A run without a
-    row (see `runs_per_batch_size`) never reached any level. Gradient statistics are read as those
-    of AdaptDL, whose variance is at the smallest batch size.
+    row (see `runs_per_batch_size`, 1 where absent) never reached any level. Gradient statistics are
+    read as those of AdaptDL, whose variance is at the smallest batch size.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
@@ -48,7 +48,7 @@ def read_recorded(directory: Path) -> RecordedStudy:
     goal = Goal(described.metric, described.direction, target=described.targets[-1])
     every = _read_runs(directory / "training.csv", goal)
     runs = [run for run in every if run.batch_size in sizes]
-    runs += _runs_without_rows(runs, {size: counts.get(size, 0) for size in sizes})
+    runs += _runs_without_rows(runs, {size: counts.get(size, 1) for size in sizes})
     return replace(described, speeds=speeds, runs=tuple(runs))
 
 
