@@ -49,6 +49,7 @@ def read_recorded(directory: Path) -> RecordedStudy:
     every = _read_runs(directory / "training.csv", goal)
     runs = [run for run in every if run.batch_size in sizes]
     runs += _runs_without_rows(runs, {size: counts.get(size, 1) for size in sizes})
+    _check_longest(directory / "study.json", described, runs)
     return replace(described, speeds=speeds, runs=tuple(runs))
 
 
@@ -159,6 +160,20 @@ def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> l
         free = (seed for seed in range(1, count + len(seeds) + 1) if seed not in seeds)
         silent += [RecordedRun(size, rate, next(free), ()) for _ in range(count - len(present))]
     return silent
+
+
+def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[RecordedRun]) -> None:
+    """Refuse a longest run that ends before a run arrived."""
+    goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
+    for run in runs:
+        for goal in goals:
+            at = next((each.epoch for each in run.levels if goal.reached_by(each.metric)), 0.0)
+            if at > told.longest_run_epochs * (1 + 1e-9):
+                raise StoreError(
+                    f"{path}: longest_run_epochs is {told.longest_run_epochs:g}, but a run at "
+                    f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "
+                    "to where runs that never arrived were given up."
+                )
 
 
 def _targets(levels: Sequence[float]) -> tuple[float, ...]:
