@@ -99,6 +99,19 @@ def test_a_target_that_no_run_reached_is_left_out_and_told(tmp_path):
         )
 
 
+def test_a_policy_that_can_play_none_of_the_studies_is_told_with_what_it_needs(tmp_path):
+    folder = write_files(tmp_path / "small", SMALL)
+    for json_too in ((), ("--json",)):
+        done = rightbatch("replay", folder, "--policy", "pollux", *json_too, folder=tmp_path)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert "pollux cannot play here: it needs gradient statistics" in done.err
+    both = ("--policy", "pollux", "--policy", "nearest-to-32")
+    done = rightbatch("replay", folder, *both, "--json", folder=tmp_path)
+    assert done.code == 0
+    assert {row["policy"] for row in done.json["results"]} == {"nearest-to-32"}
+    assert done.err.startswith("pollux cannot play here")
+
+
 def test_a_longest_run_that_ends_before_a_recorded_arrival_is_refused(tmp_path):
     folder = write_files(tmp_path / "small", replace(SMALL, longest_run_epochs=0.6))
     done = rightbatch("replay", folder, "--json", folder=tmp_path)

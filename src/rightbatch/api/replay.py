@@ -44,12 +44,34 @@ def replay_studies(
 
     Raises:
         StoreError: A study cannot be read, or none of its runs reached a target.
-        UsageError: There is nothing to repeat.
+        UsageError: There is nothing to repeat, or none of the policies can play any of the studies.
     """
     if repeats < 1:
         raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
+    asked = _questions(directories, tell)
+    _tell_idle(asked, policies, tell)
     with one_thread():
-        return replay(_questions(directories, tell), policies, repeats)
+        return replay(asked, policies, repeats)
+
+
+def _tell_idle(asked: Sequence[Question], policies: Sequence[Policy], tell: Tell) -> None:
+    """Tell which policies cannot play at all.
+
+    Raises:
+        UsageError: None of them can.
+    """
+    if any(each.has_noise_scales for each in asked):
+        return
+    idle = [policy.name for policy in policies if policy.needs_noise_scales]
+    if not idle:
+        return
+    sentence = (
+        f"{' and '.join(idle)} cannot play here: it needs gradient statistics, the columns "
+        "grad_sqr_norm and grad_variance of training.csv, which none of the studies has"
+    )
+    if len(idle) == len(policies):
+        raise UsageError(f"{sentence}; name another policy or a study with them.")
+    tell(f"{sentence}.")
 
 
 def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, float]]:
