@@ -300,6 +300,28 @@ def test_a_race_is_told_from_its_step_times_to_its_choice():
     assert len(set(told)) == len(told) < len(made.decisions)
 
 
+def test_runs_that_arrived_or_ended_within_the_steps_of_a_timing_are_told():
+    seconds = {8: 1.0, 16: 1.0, 32: 1.2, 64: 1.5, 128: 3.0}
+    arrivals = {8: [40], 16: [18], 32: [13], 64: [12], 128: [None]}
+    asked = question(seconds, arrivals, examples=200, longest=1.5)
+    made = tell_race(asked, "rightbatch")
+    told = story(made.decisions, made.metric)
+    assert told[-1].startswith("chose 32: ")
+    assert told[1:-1] == (
+        "raced 128 against 32: 128 was 17% ahead at accuracy 0.5, but then stood still",
+        "raced 64 against 32: 64 took 15% longer to the target",
+    )
+
+
+def test_a_raced_run_of_which_nothing_tells_what_became_of_it_is_told_as_raced():
+    asked = (Decision("begin", 32), Decision("race", 64, 32), Decision("race", 64, 32))
+    told = story((*asked, Decision("race", 16, 32), Decision("choose", 16)), "accuracy")
+    assert told[1:] == (
+        "raced 64 against 32",
+        "chose 16: nothing more was expected to be worth its time",
+    )
+
+
 def test_runs_of_one_setting_that_took_longer_are_told_together_by_their_median():
     asked = (Decision("begin", 64), Decision("race", 32, 64))
     slower = [Decision("slower", 32, 64, by, learning_rate=0.1) for by in (0.1, 0.5, 0.3)]

@@ -6,6 +6,10 @@ from statistics import median
 
 from rightbatch.records import Decision, DecisionKind, RunSummary
 
+_ENDS: set[DecisionKind] = {"slower", "behind", "ahead", "overdue", "silent", "best", "diverged"}
+_ENDS |= {"choose", "choose_first", "choose_untrained"}
+"""What became of a run."""
+
 _SENTENCES: dict[DecisionKind, str] = {
     "begin": "began with {size}, the cheapest by its speed and what is usual",
     "look": "a short look at {size}",
@@ -72,13 +76,16 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     """A race from its first step time to the choice, one sentence each.
 
     Runs that were asked for in pieces are told once; those raced against the best, by what became
-    of them.
+    of them, or as raced where nothing tells that and they were not chosen.
     """
     timed = [f"{told.batch_size:,}" for told in decisions if told.kind == "time"]
     opening = [f"timed steps at {_listed(timed)}"] if timed else []
+    ends = {told.batch_size for told in decisions if told.kind in _ENDS}
+    raced = {told.batch_size: told for told in decisions if told.kind in ("race", "repeat")}
+    untold = {told for size, told in raced.items() if size not in ends}
     left_out = {"time", "carry_on", "race", "repeat"}
-    rest = dict.fromkeys(told for told in decisions if told.kind not in left_out)
-    return (*opening, *(sentence(told, metric) for told in rest))
+    rest = (told for told in decisions if told.kind not in left_out or told in untold)
+    return (*opening, *(sentence(told, metric) for told in dict.fromkeys(rest)))
 
 
 def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
@@ -92,7 +99,8 @@ def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
     if not asked:
         return ()
     verdicts = [run.verdict for run in runs if run.verdict and run.verdict.kind != "best"]
-    return (*story(asked, metric), *_verdicts(verdicts, metric))
+    begun = [decision for decision in asked if decision.kind not in ("race", "repeat")]
+    return (*story(begun, metric), *_verdicts(verdicts, metric))
 
 
 def _verdicts(verdicts: Sequence[Decision], metric: str) -> list[str]:
