@@ -34,6 +34,8 @@ from rightbatch.records import (
     WorkloadFacts,
     WorkloadReference,
 )
+from rightbatch.report.html import render
+from rightbatch.report.json import advice_json
 from rightbatch.store import export_study, import_study, read_recorded
 
 EXAMPLES = 1000
@@ -247,6 +249,19 @@ def test_a_candidate_without_rows_and_counts_had_one_run_and_is_not_as_good(tmp_
     advice = advise(import_study(folder))
     assert advice.batch_size == 20
     assert 40 not in advice.near_optimal
+
+
+def test_an_imported_study_knows_of_nobodys_present_settings(tmp_path):
+    seconds = {10: 1.0, 20: 1.5, 40: 2.0}
+    told = recorded(seconds, {10: [100], 20: [60], 40: [90]}, power_watts=dict.fromkeys(seconds, 9))
+    recording = import_study(write_files(tmp_path / "told", told))
+    advice = advise(recording)
+    assert (advice.reference, advice.times_as_fast, advice.time_spent.budget) == (None, None, None)
+    data = advice_json(advice)
+    assert "nobody's present settings" in data["reference_reason"]
+    assert data["times_as_fast_reason"] == data["reference_reason"]
+    page = render(recording, advice)
+    assert all(words not in page for words in ("you use today", "what you do today", "your 20"))
 
 
 def test_a_blank_learning_rate_is_nan_and_blank_again_when_exported(exported, tmp_path):

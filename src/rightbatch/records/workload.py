@@ -52,10 +52,11 @@ class WorkloadFacts:
 
     Attributes:
         title: Name of the workload.
-        framework: "torch" or "keras".
+        framework: "torch" or "keras"; "recorded" where the study was recorded elsewhere.
         train_examples: Number of training examples.
         valid_examples: Number of validation examples.
-        batch_size: The batch size the user trains with today (the reference).
+        batch_size: The batch size the user trains with today (the reference); of a study recorded
+            elsewhere, one of its batch sizes to count from, with which nobody need train.
         optimizers: The optimizers that can be studied; the first is the user's own.
         goal: What the study is after.
         parameters: Number of trainable parameters.
@@ -75,3 +76,8 @@ class WorkloadFacts:
     batch_dependent_layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the study was recorded elsewhere, so that nobody's present settings are known."""
+        return self.framework == "recorded"

@@ -34,8 +34,9 @@ def read_plain_files(directory: Path) -> Recording:
 
     It becomes one speed trial and one training trial per (batch size, learning rate, seed); the
     goal is the last of its targets. A run that never reached any level has one evaluation, where it
-    was given up, with a metric of NaN. What the files do not tell: the reference batch size is the
-    lower middle candidate; losses are NaN; times of day are 0.
+    was given up, with a metric of NaN. What the files do not tell: nobody's present settings are
+    known, and learning rates count from the lower middle candidate; losses are NaN; times of day
+    are 0.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
