@@ -47,6 +47,21 @@ class OptimizerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What is kept of a study that was recorded elsewhere, to be exported again.
+
+    Attributes:
+        dataset: Name of its training data; studies of one data set are not independent.
+        targets: Levels of the metric to reach, in its order.
+        longest_run_epochs: Where a run that never arrived was given up.
+    """
+
+    dataset: str
+    targets: tuple[float, ...]
+    longest_run_epochs: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadFacts:
     """What a first look at a workload tells, in plain numbers.
 
@@ -63,6 +78,8 @@ class WorkloadFacts:
         batch_dependent_layers: Kinds of layers whose result depends on the micro-batch (BatchNorm).
         notes: What differs from the user's own training, one sentence each.
         names: (name, field of a `Choice`) pairs: what the user's library calls the settings.
+        origin: Of a study recorded elsewhere; None for one made here, or imported by a version that
+            did not keep it.
     """
 
     title: str
@@ -76,6 +93,7 @@ class WorkloadFacts:
     batch_dependent_layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+    origin: Origin | None = None
 
     @property
     def recorded(self) -> bool:

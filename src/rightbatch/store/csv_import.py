@@ -7,6 +7,7 @@ from rightbatch.records import (
     Goal,
     Hardware,
     OptimizerFacts,
+    Origin,
     Outcome,
     RecordedLevel,
     RecordedRun,
@@ -70,6 +71,7 @@ def _study(recorded: RecordedStudy, goal: Goal) -> Study:
         optimizers=(own,),
         goal=goal,
         parameters=0,
+        origin=Origin(recorded.dataset, recorded.targets, recorded.longest_run_epochs),
     )
     return Study(
         name=recorded.name,

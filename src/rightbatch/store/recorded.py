@@ -165,10 +165,11 @@ def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> l
 def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[RecordedRun]) -> None:
     """Refuse a longest run that ends before a run arrived."""
     goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
+    longest = told.longest_run_epochs + 1 / told.examples_per_epoch  # epochs may be rounded
     for run in runs:
         for goal in goals:
             at = next((each.epoch for each in run.levels if goal.reached_by(each.metric)), 0.0)
-            if at > told.longest_run_epochs * (1 + 1e-9):
+            if at > longest:
                 raise StoreError(
                     f"{path}: longest_run_epochs is {told.longest_run_epochs:g}, but a run at "
                     f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "
