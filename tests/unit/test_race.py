@@ -27,6 +27,7 @@ from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import OURS, our_policies, tell_race
 from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
+from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel, RunSummary
 from rightbatch.report.decisions import race_told, sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
@@ -422,10 +423,27 @@ def test_figures_on_published_studies():
         for folder in sorted(path.parent for path in Path(where).glob("*/study.json"))
         for each in questions(read_recorded(folder))
     ]
-    rows = replay(asked, OURS, 2)
-    recurring = summarise([row for row in rows if row.policy == "rightbatch"])
-    one_off = summarise([row for row in rows if row.policy == "rightbatch-one-off"])
-    assert recurring.regret <= 1.03
-    assert recurring.within >= 0.92
+    rows = replay(asked, (*OURS, *RIVALS), 5)
+    by_policy = {policy.name: [] for policy in (*OURS, *RIVALS)}
+    for row in rows:
+        by_policy[row.policy].append(row)
+    recurring, one_off = (summarise(by_policy[policy.name]) for policy in OURS)
+    assert recurring.rows == one_off.rows == 5 * len(asked)
+    assert recurring.regret <= 1.02
+    assert recurring.within >= 0.95
+    assert recurring.worst_regret <= 1.35
     assert recurring.search_cost <= 2.0
+    assert recurring.high_search_cost <= 3.5
     assert one_off.time_to_model <= 1.15
+    assert one_off.worst_time_to_model <= 2.0
+    for rival in RIVALS:
+        rival_rows = by_policy[rival.name]
+        played = {(row.study, row.target) for row in rival_rows}
+        its = summarise(rival_rows)
+        recurring, one_off = (
+            summarise([row for row in by_policy[ours.name] if (row.study, row.target) in played])
+            for ours in OURS
+        )
+        paid = its.search_cost / recurring.search_cost
+        assert recurring.regret < its.regret or paid >= 2, rival.name
+        assert one_off.time_to_model < its.time_to_model, rival.name
