@@ -112,6 +112,15 @@ def test_a_policy_that_can_play_none_of_the_studies_is_told_with_what_it_needs(t
     assert done.err.startswith("pollux cannot play here")
 
 
+def test_a_folder_that_is_named_twice_counts_once(tmp_path):
+    folder = write_files(tmp_path / "studies" / "small", SMALL)
+    (tmp_path / "link").symlink_to(folder)
+    named = (folder, tmp_path / "studies", tmp_path / "link")
+    done = rightbatch("replay", *named, "--policy", "zeus", "--json", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert len(done.json["results"]) == 2 * 5
+
+
 def test_a_longest_run_that_ends_before_a_recorded_arrival_is_refused(tmp_path):
     folder = write_files(tmp_path / "small", replace(SMALL, longest_run_epochs=0.6))
     done = rightbatch("replay", folder, "--json", folder=tmp_path)

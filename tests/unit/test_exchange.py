@@ -332,6 +332,31 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
         ("study.json", lambda text: text.replace(": 16.0", ": 1e308"), "'longest_run_epochs' is"),
         ("study.json", lambda text: text.replace("0.9\n", "NaN\n"), "'targets' is"),
         ("study.json", lambda text: text.replace("0.9\n", "Infinity\n"), "'targets' is"),
+        (
+            "study.json",
+            lambda text: text.replace('"10": 1', '"10": 3000000'),
+            "says 3000000 of the",
+        ),
+        (
+            "study.json",
+            lambda text: text.replace('"10": 1', '"10": -3'),
+            "says -3 of the batch size",
+        ),
+        ("study.json", lambda text: text.replace('"10": 1', '"10": 1.5'), "says 1.5 of the batch"),
+        (
+            "study.json",
+            lambda text: text.replace('"10": 1', '"10": "1"'),
+            "a whole number from 1 to",
+        ),
+        ("study.json", lambda text: text.replace("[\n    0.9\n  ]", '"1"'), "'targets' is"),
+        ("study.json", lambda text: text.replace("0.9\n", "0.9, 0.9\n"), "target 0.9 is named 2"),
+        ("study.json", lambda text: text.replace("10,\n", "10, 10,\n"), "batch size 10 is named 2"),
+        ("study.json", lambda text: text.replace('"digits-1"', "null"), "'name' is missing"),
+        (
+            "study.json",
+            lambda text: text.replace('"dataset": "digits"', '"dataset": 3'),
+            "'dataset'",
+        ),
         ("study.json", lambda _: "[" * 100_000, "study.json: this is no description"),
         ("study.json", lambda text: text.replace("1000,", "1" * 5000), "no description of a study"),
         (
@@ -384,6 +409,29 @@ def test_bad_input_is_named_by_file_and_line(exported, file, change, message):
     with pytest.raises(StoreError, match=message) as caught:
         import_study(exported)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("norm", "variance", "message"),
+    [
+        ("inf", "1.0", "line 2: 'inf' is no grad sqr norm"),
+        ("1.0", "-inf", "line 2: '-inf' is no grad variance"),
+        (
+            "1e-300",
+            "1e300",
+            "line 2: grad_variance 1e.300 over grad_sqr_norm 1e-300 is no noise scale",
+        ),
+    ],
+)
+def test_gradient_statistics_that_tell_no_noise_scale_are_refused(
+    exported, norm, variance, message
+):
+    path = exported / "training.csv"
+    head, *told = path.read_text().splitlines()
+    lines = [f"{head},grad_sqr_norm,grad_variance", *(f"{row},{norm},{variance}" for row in told)]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(StoreError, match=message):
+        read_recorded(exported)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_study(exported):

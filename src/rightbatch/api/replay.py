@@ -1,5 +1,6 @@
 """Replaying policies over recorded studies."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -110,9 +111,12 @@ def explain_races(
 
 
 def _questions(directories: Sequence[str | Path], tell: Tell) -> list[Question]:
-    """The targets of all studies."""
+    """The targets of all studies, each folder once."""
     folders = [folder for directory in directories for folder in _studies(Path(directory))]
-    return [each for folder in folders for each in _questions_of(folder, tell)]
+    once: dict[str, Path] = {}
+    for folder in folders:
+        once.setdefault(os.path.realpath(folder), folder)
+    return [each for folder in once.values() for each in _questions_of(folder, tell)]
 
 
 def _questions_of(folder: Path, tell: Tell) -> list[Question]:
