@@ -289,6 +289,22 @@ def test_every_decision_is_one_sentence_about_its_batch_size(kind):
     assert "\n" not in told
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("slower", "as fast to the target"),
+        ("behind", "level at accuracy 0.75, given up"),
+        ("ahead", "level at accuracy 0.75, but no more was worth its time"),
+        ("overdue", "level at accuracy 0.75, but then stood still"),
+    ],
+)
+def test_what_rounds_to_no_percent_is_told_as_level(kind, told):
+    for difference in (0.0, 0.0049, -0.0049):
+        decision = Decision(kind, 256, 128, difference, 0.75)
+        assert sentence(decision, "accuracy") == f"raced 256 against 128: 256 was {told}"
+    assert "1%" in sentence(Decision(kind, 256, 128, 0.006, 0.75), "accuracy")
+
+
 def test_a_race_is_told_from_its_step_times_to_its_choice():
     arrivals = {8: [900], 16: [500], 32: [300], 64: [210], 128: [205]}
     asked = question(dict.fromkeys(SIZES, 1.0) | {128: 1.6}, arrivals)

@@ -36,6 +36,14 @@ _SENTENCES: dict[DecisionKind, str] = {
     "compare": "ran {size}, your present settings, to compare with",
 }
 
+_LEVEL: dict[DecisionKind, str] = {
+    "slower": "{raced} was as fast to the target",
+    "behind": "{raced} was level at {metric} {level:.4g}, given up",
+    "ahead": "{raced} was level at {metric} {level:.4g}, but no more was worth its time",
+    "overdue": "{raced} was level at {metric} {level:.4g}, but then stood still",
+}
+"""The same where less than half a percent lies between the two."""
+
 
 def sentence(decision: Decision, metric: str) -> str:
     """One decision, told in one sentence.
@@ -50,11 +58,13 @@ def sentence(decision: Decision, metric: str) -> str:
         raced = f"raced another seed of {size}: it"
     elif decision.batch_size != decision.against:
         raced = f"raced {size} against {against}: {decision.batch_size:,}"
-    return _SENTENCES[decision.kind].format(
+    percent = f"{100 * abs(decision.difference or 0.0):.0f}"
+    told = _LEVEL.get(decision.kind) if percent == "0" else None
+    return (told or _SENTENCES[decision.kind]).format(
         size=size,
         against=against,
         raced=raced,
-        percent=f"{100 * abs(decision.difference or 0.0):.0f}",
+        percent=percent,
         metric=metric,
         level=decision.level,
     )
