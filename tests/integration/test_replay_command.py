@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from command_line import rightbatch
@@ -84,6 +85,47 @@ def test_the_planner_explains_its_decisions(tmp_path):
     for row in rows:
         assert row["sentences"][-1].startswith("chose ")
         assert all(told in words.out for told in row["sentences"])
+
+
+def test_a_target_that_no_run_reached_is_left_out_and_told(tmp_path):
+    folder = write_files(tmp_path / "small", replace(SMALL, targets=(0.5, 2.0)))
+    arguments = ("replay", folder, "--policy", "rightbatch", "--json")
+    for more in ((), ("--explain",)):
+        done = rightbatch(*arguments, *more, folder=tmp_path)
+        assert done.code == 0, done.err
+        assert {row["target"] for row in done.json["results"]} == {0.5}
+        assert done.err == (
+            f"{folder}: no run reached accuracy >= 2, so that this target is left out.\n"
+        )
+
+
+def test_a_policy_that_can_play_none_of_the_studies_is_told_with_what_it_needs(tmp_path):
+    folder = write_files(tmp_path / "small", SMALL)
+    for json_too in ((), ("--json",)):
+        done = rightbatch("replay", folder, "--policy", "pollux", *json_too, folder=tmp_path)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert "pollux cannot play here: it needs gradient statistics" in done.err
+    both = ("--policy", "pollux", "--policy", "nearest-to-32")
+    done = rightbatch("replay", folder, *both, "--json", folder=tmp_path)
+    assert done.code == 0
+    assert {row["policy"] for row in done.json["results"]} == {"nearest-to-32"}
+    assert done.err.startswith("pollux cannot play here")
+
+
+def test_a_folder_that_is_named_twice_counts_once(tmp_path):
+    folder = write_files(tmp_path / "studies" / "small", SMALL)
+    (tmp_path / "link").symlink_to(folder)
+    named = (folder, tmp_path / "studies", tmp_path / "link")
+    done = rightbatch("replay", *named, "--policy", "zeus", "--json", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert len(done.json["results"]) == 2 * 5
+
+
+def test_a_longest_run_that_ends_before_a_recorded_arrival_is_refused(tmp_path):
+    folder = write_files(tmp_path / "small", replace(SMALL, longest_run_epochs=0.6))
+    done = rightbatch("replay", folder, "--json", folder=tmp_path)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "longest_run_epochs is 0.6, but a run at batch size 10 reached accuracy >= 1" in done.err
 
 
 def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):

@@ -4,12 +4,15 @@ import csv
 import json
 import math
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from recorded_fixture import study as recorded
+from recorded_fixture import write_files
 
+from rightbatch.api.replay import find_policies, replay_studies
+from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.replay.question import questions
 from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.records import (
@@ -31,6 +34,8 @@ from rightbatch.records import (
     WorkloadFacts,
     WorkloadReference,
 )
+from rightbatch.report.html import render
+from rightbatch.report.json import advice_json
 from rightbatch.store import export_study, import_study, read_recorded
 
 EXAMPLES = 1000
@@ -219,9 +224,44 @@ def test_a_run_without_rows_never_reached_any_level(exported):
     data = json.loads(path.read_text())
     data["runs_per_batch_size"]["10"] = 3
     path.write_text(json.dumps(data))
-    silent = [t for t in import_study(exported).trials[1:] if not t.result.points]
+    trials = import_study(exported).trials[1:]
+    silent = [t for t in trials if all(math.isnan(p.metric) for p in t.result.points)]
     assert [(t.probe.batch_size, t.probe.seed) for t in silent] == [(10, 1), (10, 2)]
     assert all(t.outcome.status is Status.GOAL_NOT_REACHED for t in silent)
+    given_up = 16 * EXAMPLES // 10
+    assert [[p.step for p in t.result.points] for t in silent] == [[given_up], [given_up]]
+
+
+def test_a_candidate_without_rows_and_counts_had_one_run_and_is_not_as_good(tmp_path):
+    told = recorded({10: 1.0, 20: 1.5, 40: 2.0}, {10: [100], 20: [60], 40: [None]})
+    folder = write_files(tmp_path / "told", told)
+    rows_of = (folder / "training.csv").read_text().splitlines(keepends=True)
+    (folder / "training.csv").write_text(
+        "".join(row for row in rows_of if not row.startswith("40,"))
+    )
+    data = json.loads((folder / "study.json").read_text())
+    del data["runs_per_batch_size"]
+    (folder / "study.json").write_text(json.dumps(data))
+    read = read_recorded(folder)
+    assert [run.levels for run in read.runs if run.batch_size == 40] == [()]
+    (asked,) = questions(read)
+    assert asked.seconds_to_target[40] == 2.0 * 2500
+    advice = advise(import_study(folder))
+    assert advice.batch_size == 20
+    assert 40 not in advice.near_optimal
+
+
+def test_an_imported_study_knows_of_nobodys_present_settings(tmp_path):
+    seconds = {10: 1.0, 20: 1.5, 40: 2.0}
+    told = recorded(seconds, {10: [100], 20: [60], 40: [90]}, power_watts=dict.fromkeys(seconds, 9))
+    recording = import_study(write_files(tmp_path / "told", told))
+    advice = advise(recording)
+    assert (advice.reference, advice.times_as_fast, advice.time_spent.budget) == (None, None, None)
+    data = advice_json(advice)
+    assert "nobody's present settings" in data["reference_reason"]
+    assert data["times_as_fast_reason"] == data["reference_reason"]
+    page = render(recording, advice)
+    assert all(words not in page for words in ("you use today", "what you do today", "your 20"))
 
 
 def test_a_blank_learning_rate_is_nan_and_blank_again_when_exported(exported, tmp_path):
@@ -292,6 +332,31 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
         ("study.json", lambda text: text.replace(": 16.0", ": 1e308"), "'longest_run_epochs' is"),
         ("study.json", lambda text: text.replace("0.9\n", "NaN\n"), "'targets' is"),
         ("study.json", lambda text: text.replace("0.9\n", "Infinity\n"), "'targets' is"),
+        (
+            "study.json",
+            lambda text: text.replace('"10": 1', '"10": 3000000'),
+            "says 3000000 of the",
+        ),
+        (
+            "study.json",
+            lambda text: text.replace('"10": 1', '"10": -3'),
+            "says -3 of the batch size",
+        ),
+        ("study.json", lambda text: text.replace('"10": 1', '"10": 1.5'), "says 1.5 of the batch"),
+        (
+            "study.json",
+            lambda text: text.replace('"10": 1', '"10": "1"'),
+            "a whole number from 1 to",
+        ),
+        ("study.json", lambda text: text.replace("[\n    0.9\n  ]", '"1"'), "'targets' is"),
+        ("study.json", lambda text: text.replace("0.9\n", "0.9, 0.9\n"), "target 0.9 is named 2"),
+        ("study.json", lambda text: text.replace("10,\n", "10, 10,\n"), "batch size 10 is named 2"),
+        ("study.json", lambda text: text.replace('"digits-1"', "null"), "'name' is missing"),
+        (
+            "study.json",
+            lambda text: text.replace('"dataset": "digits"', '"dataset": 3'),
+            "'dataset'",
+        ),
         ("study.json", lambda _: "[" * 100_000, "study.json: this is no description"),
         ("study.json", lambda text: text.replace("1000,", "1" * 5000), "no description of a study"),
         (
@@ -344,6 +409,29 @@ def test_bad_input_is_named_by_file_and_line(exported, file, change, message):
     with pytest.raises(StoreError, match=message) as caught:
         import_study(exported)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("norm", "variance", "message"),
+    [
+        ("inf", "1.0", "line 2: 'inf' is no grad sqr norm"),
+        ("1.0", "-inf", "line 2: '-inf' is no grad variance"),
+        (
+            "1e-300",
+            "1e300",
+            "line 2: grad_variance 1e.300 over grad_sqr_norm 1e-300 is no noise scale",
+        ),
+    ],
+)
+def test_gradient_statistics_that_tell_no_noise_scale_are_refused(
+    exported, norm, variance, message
+):
+    path = exported / "training.csv"
+    head, *told = path.read_text().splitlines()
+    lines = [f"{head},grad_sqr_norm,grad_variance", *(f"{row},{norm},{variance}" for row in told)]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(StoreError, match=message):
+        read_recorded(exported)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_study(exported):
@@ -426,15 +514,47 @@ def test_every_published_study_tells_the_same_step_times(published):
         assert told == {size: speeds[size] for size in data["batch_sizes"]}
 
 
+def told_by(folder):
+    """All that a recorded study tells, but its micro-batches and gradient statistics."""
+    told = read_recorded(folder)
+    epochs = sorted(level.epoch for run in told.runs for level in run.levels)
+    return replace(
+        told,
+        speeds=tuple(replace(each, micro_batch_size=0) for each in told.speeds),
+        runs=tuple(
+            replace(
+                run,
+                levels=tuple(replace(level, epoch=0, noise_scale=None) for level in run.levels),
+            )
+            for run in sorted(told.runs, key=lambda run: run.batch_size)
+        ),
+    ), epochs
+
+
 def test_every_published_study_survives_a_second_export(published, tmp_path):
     for folder in published:
         recording = import_study(folder)
         copy = tmp_path / folder.name
         export_study(recording, copy)
         assert same(import_study(copy), recording)
-        shutil.copy(folder / "study.json", copy)  # the same candidates and limits ...
         (copy / "trials.jsonl").unlink()
-        again = import_study(copy)
-        assert [t.result.points[-1].step for t in again.trials[1:] if t.result.points] == [
-            t.result.points[-1].step for t in recording.trials[1:] if t.result.points
-        ]
+        (before, epochs), (after, again) = told_by(folder), told_by(copy)
+        assert same(after, before)
+        assert again == pytest.approx(epochs, abs=1 / before.examples_per_epoch)
+        true = [[asked.seconds_to_target for asked in questions(each)] for each in (before, after)]
+        assert true[0] == true[1]
+
+
+def test_studies_of_one_data_set_are_of_one_data_set_after_a_second_export(tmp_path):
+    for name, seconds in (("here", 1.0), ("there", 2.0)):
+        told = replace(
+            recorded({10: seconds}, {10: [100, None]}, targets=(1.0, 0.5), dataset="shared"),
+            name=name,
+        )
+        export_study(import_study(write_files(tmp_path / name, told)), tmp_path / "again" / name)
+    assert [read_recorded(path).targets for path in (tmp_path / "again").iterdir()] == (
+        [(1.0, 0.5)] * 2
+    )
+    rows = replay_studies([tmp_path / "again"], find_policies(["exhaustive"]), 1)
+    assert len(rows) == 4
+    assert {row.dataset for row in rows} == {"shared"}

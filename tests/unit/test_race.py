@@ -27,6 +27,7 @@ from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import OURS, our_policies, tell_race
 from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
+from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel, RunSummary
 from rightbatch.report.decisions import race_told, sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
@@ -288,6 +289,22 @@ def test_every_decision_is_one_sentence_about_its_batch_size(kind):
     assert "\n" not in told
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("slower", "as fast to the target"),
+        ("behind", "level at accuracy 0.75, given up"),
+        ("ahead", "level at accuracy 0.75, but no more was worth its time"),
+        ("overdue", "level at accuracy 0.75, but then stood still"),
+    ],
+)
+def test_what_rounds_to_no_percent_is_told_as_level(kind, told):
+    for difference in (0.0, 0.0049, -0.0049):
+        decision = Decision(kind, 256, 128, difference, 0.75)
+        assert sentence(decision, "accuracy") == f"raced 256 against 128: 256 was {told}"
+    assert "1%" in sentence(Decision(kind, 256, 128, 0.006, 0.75), "accuracy")
+
+
 def test_a_race_is_told_from_its_step_times_to_its_choice():
     arrivals = {8: [900], 16: [500], 32: [300], 64: [210], 128: [205]}
     asked = question(dict.fromkeys(SIZES, 1.0) | {128: 1.6}, arrivals)
@@ -298,6 +315,28 @@ def test_a_race_is_told_from_its_step_times_to_its_choice():
     assert told[-1].startswith("chose 64: ")
     assert any(line.startswith("raced 128 against 64: 128 ") for line in told)
     assert len(set(told)) == len(told) < len(made.decisions)
+
+
+def test_runs_that_arrived_or_ended_within_the_steps_of_a_timing_are_told():
+    seconds = {8: 1.0, 16: 1.0, 32: 1.2, 64: 1.5, 128: 3.0}
+    arrivals = {8: [40], 16: [18], 32: [13], 64: [12], 128: [None]}
+    asked = question(seconds, arrivals, examples=200, longest=1.5)
+    made = tell_race(asked, "rightbatch")
+    told = story(made.decisions, made.metric)
+    assert told[-1].startswith("chose 32: ")
+    assert told[1:-1] == (
+        "raced 128 against 32: 128 was 17% ahead at accuracy 0.5, but then stood still",
+        "raced 64 against 32: 64 took 15% longer to the target",
+    )
+
+
+def test_a_raced_run_of_which_nothing_tells_what_became_of_it_is_told_as_raced():
+    asked = (Decision("begin", 32), Decision("race", 64, 32), Decision("race", 64, 32))
+    told = story((*asked, Decision("race", 16, 32), Decision("choose", 16)), "accuracy")
+    assert told[1:] == (
+        "raced 64 against 32",
+        "chose 16: nothing more was expected to be worth its time",
+    )
 
 
 def test_runs_of_one_setting_that_took_longer_are_told_together_by_their_median():
@@ -400,10 +439,27 @@ def test_figures_on_published_studies():
         for folder in sorted(path.parent for path in Path(where).glob("*/study.json"))
         for each in questions(read_recorded(folder))
     ]
-    rows = replay(asked, OURS, 2)
-    recurring = summarise([row for row in rows if row.policy == "rightbatch"])
-    one_off = summarise([row for row in rows if row.policy == "rightbatch-one-off"])
-    assert recurring.regret <= 1.03
-    assert recurring.within >= 0.92
+    rows = replay(asked, (*OURS, *RIVALS), 5)
+    by_policy = {policy.name: [] for policy in (*OURS, *RIVALS)}
+    for row in rows:
+        by_policy[row.policy].append(row)
+    recurring, one_off = (summarise(by_policy[policy.name]) for policy in OURS)
+    assert recurring.rows == one_off.rows == 5 * len(asked)
+    assert recurring.regret <= 1.02
+    assert recurring.within >= 0.95
+    assert recurring.worst_regret <= 1.35
     assert recurring.search_cost <= 2.0
+    assert recurring.high_search_cost <= 3.5
     assert one_off.time_to_model <= 1.15
+    assert one_off.worst_time_to_model <= 2.0
+    for rival in RIVALS:
+        rival_rows = by_policy[rival.name]
+        played = {(row.study, row.target) for row in rival_rows}
+        its = summarise(rival_rows)
+        recurring, one_off = (
+            summarise([row for row in by_policy[ours.name] if (row.study, row.target) in played])
+            for ours in OURS
+        )
+        paid = its.search_cost / recurring.search_cost
+        assert recurring.regret < its.regret or paid >= 2, rival.name
+        assert one_off.time_to_model < its.time_to_model, rival.name

@@ -10,6 +10,7 @@ from recorded_fixture import question, study
 
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay, summarise
 from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
+from rightbatch.decide.replay.ours import OURS
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.records import RecordedRun
@@ -237,3 +238,12 @@ def test_every_policy_copes_when_nothing_ever_arrives(policy):
 def test_every_policy_copes_with_a_single_candidate(policy):
     asked = question({16: 1.0}, {16: [50]}, noise_scale=5.0)
     assert replay([asked], [policy], 1)[0].batch_size == 16
+
+
+@pytest.mark.parametrize("policy", (*OURS, *RIVALS), ids=lambda policy: policy.name)
+def test_every_policy_copes_with_a_candidate_of_which_no_run_is_told(policy):
+    asked = question(SPEEDS, {10: [400], 40: [150]}, noise_scale=5.0)
+    assert asked.seconds_to_target[20] == asked.longest_steps(20) * SPEEDS[20]
+    for row in replay([asked], [policy], 3):
+        assert row.batch_size in SPEEDS
+        assert math.isfinite(row.time_to_model)

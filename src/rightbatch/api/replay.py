@@ -1,7 +1,8 @@
 """Replaying policies over recorded studies."""
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,30 +18,61 @@ from rightbatch.store import read_recorded
 
 POLICIES = OURS + RIVALS
 
+Tell = Callable[[str], None]
+"""Is told one sentence about what is left out."""
+
+
+def _untold(sentence: str) -> None:
+    """Nobody listens."""
+
 
 def replay_studies(
     directories: Sequence[str | Path],
     policies: Sequence[Policy] = POLICIES,
     repeats: int = 5,
+    tell: Tell = _untold,
 ) -> list[ReplayRow]:
-    """Play the targets of recorded studies with policies.
+    """Play the targets of recorded studies with policies; one that no run reached is left out.
 
     Args:
         directories: Folders of studies, or of folders of studies.
         policies: Who plays.
         repeats: Orders of the seeds to play each target in.
+        tell: Is told what is left out, one sentence each.
 
     Returns:
         One row for each study, target, policy and repeat.
 
     Raises:
         StoreError: A study cannot be read, or none of its runs reached a target.
-        UsageError: There is nothing to repeat.
+        UsageError: There is nothing to repeat, or none of the policies can play any of the studies.
     """
     if repeats < 1:
         raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
+    asked = _questions(directories, tell)
+    _tell_idle(asked, policies, tell)
     with one_thread():
-        return replay(_questions(directories), policies, repeats)
+        return replay(asked, policies, repeats)
+
+
+def _tell_idle(asked: Sequence[Question], policies: Sequence[Policy], tell: Tell) -> None:
+    """Tell which policies cannot play at all.
+
+    Raises:
+        UsageError: None of them can.
+    """
+    if any(each.has_noise_scales for each in asked):
+        return
+    idle = [policy.name for policy in policies if policy.needs_noise_scales]
+    if not idle:
+        return
+    sentence = (
+        f"{' and '.join(idle)} cannot play here: it needs gradient statistics, the columns "
+        "grad_sqr_norm and grad_variance of training.csv, which none of the studies has"
+    )
+    if len(idle) == len(policies):
+        raise UsageError(f"{sentence}; name another policy or a study with them.")
+    tell(f"{sentence}.")
 
 
 def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, float]]:
@@ -57,13 +89,16 @@ def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, flo
 
 
 def explain_races(
-    directories: Sequence[str | Path], policies: Sequence[Policy] = POLICIES
+    directories: Sequence[str | Path],
+    policies: Sequence[Policy] = POLICIES,
+    tell: Tell = _untold,
 ) -> list[RaceTold]:
     """Every decision of the planner over recorded studies, in the first order of the seeds.
 
     Args:
         directories: Folders of studies, or of folders of studies.
         policies: Those among them that are the planner's modes are told.
+        tell: Is told what is left out, one sentence each.
 
     Raises:
         StoreError: A study cannot be read, or none of its runs reached a target.
@@ -72,29 +107,36 @@ def explain_races(
     names = [policy.name for policy in policies if policy.name in MODES]
     if not names:
         raise UsageError(f"Only the planner explains its decisions: {' or '.join(MODES)}.")
-    return [tell_race(each, name) for each in _questions(directories) for name in names]
+    return [tell_race(each, name) for each in _questions(directories, tell) for name in names]
 
 
-def _questions(directories: Sequence[str | Path]) -> list[Question]:
-    """The targets of all studies."""
+def _questions(directories: Sequence[str | Path], tell: Tell) -> list[Question]:
+    """The targets of all studies, each folder once."""
     folders = [folder for directory in directories for folder in _studies(Path(directory))]
-    return [each for folder in folders for each in _questions_of(folder)]
+    once: dict[str, Path] = {}
+    for folder in folders:
+        once.setdefault(os.path.realpath(folder), folder)
+    return [each for folder in once.values() for each in _questions_of(folder, tell)]
 
 
-def _questions_of(folder: Path) -> list[Question]:
-    """The targets of a study, one of which at least some run reached."""
+def _questions_of(folder: Path, tell: Tell) -> list[Question]:
+    """The targets of a study that at least some run reached."""
     asked = questions(read_recorded(folder))
-    if not any(
-        arrival(run, each.goal) is not None
-        for each in asked
-        for runs in each.runs.values()
-        for run in runs
-    ):
+    reached = [each for each in asked if _is_reached(each)]
+    if not reached:
         raise StoreError(
             f"{folder}: no run reached {asked[0].goal}, so that there is nothing to replay; record "
             "a run that reaches a target."
         )
-    return asked
+    for each in asked:
+        if each not in reached:
+            tell(f"{folder}: no run reached {each.goal}, so that this target is left out.")
+    return reached
+
+
+def _is_reached(asked: Question) -> bool:
+    runs = (run for of_size in asked.runs.values() for run in of_size)
+    return any(arrival(run, asked.goal) is not None for run in runs)
 
 
 def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:

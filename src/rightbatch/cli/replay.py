@@ -26,7 +26,7 @@ def replay_directories(
 ) -> None:
     """Print regret, search cost and time to model of policies over recorded studies."""
     playing, seconds = timed(find_policies(policies))
-    rows = replay_studies(directories, playing, repeats)
+    rows = replay_studies(directories, playing, repeats, _tell)
     if json:
         print_json(replay_json(rows))
         return
@@ -35,6 +35,11 @@ def replay_directories(
         console.print(_table(title, told, narrow=console.width < _WIDE))
         console.print()
     console.print(time_taken(seconds))
+
+
+def _tell(sentence: str) -> None:
+    """One sentence on stderr."""
+    Console(stderr=True, highlight=False).print(sentence, soft_wrap=True, markup=False)
 
 
 def _table(title: str, told: view_table.Table, *, narrow: bool) -> Table:
@@ -54,7 +59,7 @@ def _table(title: str, told: view_table.Table, *, narrow: bool) -> Table:
 
 def explain_directories(directories: Sequence[Path], policies: Sequence[str], json: bool) -> None:
     """Print the planner's decisions, one sentence each."""
-    races = explain_races(directories, find_policies(policies))
+    races = explain_races(directories, find_policies(policies), _tell)
     if json:
         print_json(races_json(races))
         return

@@ -68,6 +68,7 @@ from rightbatch.records.trial import (
 )
 from rightbatch.records.workload import (
     OptimizerFacts,
+    Origin,
     ScalingRule,
     WorkloadFacts,
     WorkloadReference,
@@ -107,6 +108,7 @@ __all__ = [
     "NoiseResult",
     "Objective",
     "OptimizerFacts",
+    "Origin",
     "Outcome",
     "PredictProbe",
     "PredictResult",

@@ -86,7 +86,8 @@ class Advice:
         goal: The goal in words.
         objective: What is minimised: "time", "examples", "steps", "energy" or "cost".
         recommended: The best guess; None where there is not enough data for one.
-        reference: The user's present settings, with what they are predicted to cost.
+        reference: The user's present settings, with what they are predicted to cost; None for a
+            study recorded elsewhere, which does not tell anybody's.
         near_optimal: Batch sizes predicted within 10% of the best, ascending.
         binding_constraint: What keeps the best batch size from being larger, or "none" (flat),
             or "budget" (not enough data).

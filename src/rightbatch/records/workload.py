@@ -47,21 +47,39 @@ class OptimizerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What is kept of a study that was recorded elsewhere, to be exported again.
+
+    Attributes:
+        dataset: Name of its training data; studies of one data set are not independent.
+        targets: Levels of the metric to reach, in its order.
+        longest_run_epochs: Where a run that never arrived was given up.
+    """
+
+    dataset: str
+    targets: tuple[float, ...]
+    longest_run_epochs: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadFacts:
     """What a first look at a workload tells, in plain numbers.
 
     Attributes:
         title: Name of the workload.
-        framework: "torch" or "keras".
+        framework: "torch" or "keras"; "recorded" where the study was recorded elsewhere.
         train_examples: Number of training examples.
         valid_examples: Number of validation examples.
-        batch_size: The batch size the user trains with today (the reference).
+        batch_size: The batch size the user trains with today (the reference); of a study recorded
+            elsewhere, one of its batch sizes to count from, with which nobody need train.
         optimizers: The optimizers that can be studied; the first is the user's own.
         goal: What the study is after.
         parameters: Number of trainable parameters.
         batch_dependent_layers: Kinds of layers whose result depends on the micro-batch (BatchNorm).
         notes: What differs from the user's own training, one sentence each.
         names: (name, field of a `Choice`) pairs: what the user's library calls the settings.
+        origin: Of a study recorded elsewhere; None for one made here, or imported by a version that
+            did not keep it.
     """
 
     title: str
@@ -75,3 +93,9 @@ class WorkloadFacts:
     batch_dependent_layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+    origin: Origin | None = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the study was recorded elsewhere, so that nobody's present settings are known."""
+        return self.framework == "recorded"

@@ -6,6 +6,10 @@ from statistics import median
 
 from rightbatch.records import Decision, DecisionKind, RunSummary
 
+_ENDS: set[DecisionKind] = {"slower", "behind", "ahead", "overdue", "silent", "best", "diverged"}
+_ENDS |= {"choose", "choose_first", "choose_untrained"}
+"""What became of a run."""
+
 _SENTENCES: dict[DecisionKind, str] = {
     "begin": "began with {size}, the cheapest by its speed and what is usual",
     "look": "a short look at {size}",
@@ -32,6 +36,14 @@ _SENTENCES: dict[DecisionKind, str] = {
     "compare": "ran {size}, your present settings, to compare with",
 }
 
+_LEVEL: dict[DecisionKind, str] = {
+    "slower": "{raced} was as fast to the target",
+    "behind": "{raced} was level at {metric} {level:.4g}, given up",
+    "ahead": "{raced} was level at {metric} {level:.4g}, but no more was worth its time",
+    "overdue": "{raced} was level at {metric} {level:.4g}, but then stood still",
+}
+"""The same where less than half a percent lies between the two."""
+
 
 def sentence(decision: Decision, metric: str) -> str:
     """One decision, told in one sentence.
@@ -46,11 +58,13 @@ def sentence(decision: Decision, metric: str) -> str:
         raced = f"raced another seed of {size}: it"
     elif decision.batch_size != decision.against:
         raced = f"raced {size} against {against}: {decision.batch_size:,}"
-    return _SENTENCES[decision.kind].format(
+    percent = f"{100 * abs(decision.difference or 0.0):.0f}"
+    told = _LEVEL.get(decision.kind) if percent == "0" else None
+    return (told or _SENTENCES[decision.kind]).format(
         size=size,
         against=against,
         raced=raced,
-        percent=f"{100 * abs(decision.difference or 0.0):.0f}",
+        percent=percent,
         metric=metric,
         level=decision.level,
     )
@@ -72,13 +86,16 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     """A race from its first step time to the choice, one sentence each.
 
     Runs that were asked for in pieces are told once; those raced against the best, by what became
-    of them.
+    of them, or as raced where nothing tells that and they were not chosen.
     """
     timed = [f"{told.batch_size:,}" for told in decisions if told.kind == "time"]
     opening = [f"timed steps at {_listed(timed)}"] if timed else []
+    ends = {told.batch_size for told in decisions if told.kind in _ENDS}
+    raced = {told.batch_size: told for told in decisions if told.kind in ("race", "repeat")}
+    untold = {told for size, told in raced.items() if size not in ends}
     left_out = {"time", "carry_on", "race", "repeat"}
-    rest = dict.fromkeys(told for told in decisions if told.kind not in left_out)
-    return (*opening, *(sentence(told, metric) for told in rest))
+    rest = (told for told in decisions if told.kind not in left_out or told in untold)
+    return (*opening, *(sentence(told, metric) for told in dict.fromkeys(rest)))
 
 
 def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
@@ -92,7 +109,8 @@ def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
     if not asked:
         return ()
     verdicts = [run.verdict for run in runs if run.verdict and run.verdict.kind != "best"]
-    return (*story(asked, metric), *_verdicts(verdicts, metric))
+    begun = [decision for decision in asked if decision.kind not in ("race", "repeat")]
+    return (*story(begun, metric), *_verdicts(verdicts, metric))
 
 
 def _verdicts(verdicts: Sequence[Decision], metric: str) -> list[str]:

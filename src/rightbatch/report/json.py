@@ -42,6 +42,7 @@ _BY_STAGE = {
 _SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
 _PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
 _NOT_COMPARED = "The times of both settings are not known, or they are the same settings."
+_NO_REFERENCE = "The study was recorded elsewhere: nobody's present settings are known."
 _DEFAULT_REASON = "There is not enough data for it."
 
 
@@ -53,7 +54,8 @@ def advice_json(advice: Advice) -> Json:
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
     unpriced = {name: why for name, why in advice.missing.items() if name in _PRICED}
-    why["times_as_fast"] = _NOT_COMPARED
+    why["reference"] = _NO_REFERENCE
+    why["times_as_fast"] = _NO_REFERENCE if advice.reference is None else _NOT_COMPARED
     spent = advice.time_spent
     told = {
         "schema": "rightbatch/advice/1",

@@ -25,6 +25,11 @@ from rightbatch.records import (
 TRAINING_COLUMNS = ("batch_size", "seed", "learning_rate", "step", "epoch", "metric")
 SPEED_COLUMNS = ("batch_size", "step_seconds")
 
+_READING_OF_RECORDED = (
+    "as the study was recorded elsewhere: a training row is a level of the metric that a run told; "
+    "a run that never reached a target was given up at longest_run_epochs"
+)
+
 _TRAINED = {Status.OK, Status.GOAL_NOT_REACHED, Status.DIVERGED}
 
 
@@ -37,7 +42,8 @@ def plain_files(recording: Recording) -> dict[str, str]:
     """The plain files of a study: file name to content.
 
     Only runs of the study's first optimizer are in them. Of runs at the same batch size,
-    learning rate and seed the longest stands for all, the others being its beginning.
+    learning rate and seed the longest stands for all, the others being its beginning. Of a study
+    that was recorded elsewhere micro-batches and gradient statistics are not kept.
 
     Raises:
         StoreError: The study ended before its workload was described.
@@ -135,11 +141,11 @@ def _summary(
     study, goal = recording.study, facts.goal
     count = Counter(run.probe.batch_size for run in runs)
     candidates = sorted(count.keys() & seconds.keys())
-    targets = _targets(facts.goal, runs)
+    targets = _targets(facts, runs)
     return {
         "name": study.name,
         "task": "",
-        "dataset": facts.title,
+        "dataset": facts.title if facts.origin is None else facts.origin.dataset,
         "model": "",
         "optimizer": optimizer,
         "hardware": study.hardware.device_name if study.hardware else "",
@@ -151,12 +157,20 @@ def _summary(
         "batch_sizes": candidates,
         "runs_per_batch_size": {str(size): count[size] for size in candidates},
         "source": f"study {study.name} of rightbatch {study.rightbatch_version}".strip(),
-        "reading": _reading(optimizer, _others(recording, optimizer), targets, goal),
+        "reading": _READING_OF_RECORDED
+        if facts.origin is not None
+        else _reading(optimizer, _others(recording, optimizer), targets, goal),
     }
 
 
-def _targets(goal: Goal, runs: Sequence[_Run]) -> list[float]:
-    """The goal's target; the best level of any run where none reached that, or there is none."""
+def _targets(facts: WorkloadFacts, runs: Sequence[_Run]) -> list[float]:
+    """The goal's target; the best level of any run where none reached that, or there is none.
+
+    All targets of a study that was recorded elsewhere.
+    """
+    if facts.origin is not None:
+        return list(facts.origin.targets)
+    goal = facts.goal
     levels = [p.metric for run in runs for p in run.result.points if math.isfinite(p.metric)]
     if not levels:
         return [] if goal.target is None else [goal.target]
@@ -170,8 +184,10 @@ def _longest_epochs(
     """Epochs of the longest run, and what all that stopped short could train in the best time.
 
     A run stops short where it is not expected to win, so that it would have taken the time of the
-    fastest run at the least.
+    fastest run at the least. What a study that was recorded elsewhere tells holds.
     """
+    if facts.origin is not None:
+        return facts.origin.longest_run_epochs
     examples = facts.train_examples
     longest = max((p.examples / examples for run in runs for p in run.result.points), default=0.0)
     goal = replace(facts.goal, target=targets[0] if targets else None)

@@ -7,7 +7,9 @@ from rightbatch.records import (
     Goal,
     Hardware,
     OptimizerFacts,
+    Origin,
     Outcome,
+    RecordedLevel,
     RecordedRun,
     RecordedSpeed,
     RecordedStudy,
@@ -32,8 +34,10 @@ def read_plain_files(directory: Path) -> Recording:
     """A published study as a recording.
 
     It becomes one speed trial and one training trial per (batch size, learning rate, seed); the
-    goal is the last of its targets. What the files do not tell: the reference batch size is the
-    lower middle candidate; losses are NaN; times of day are 0.
+    goal is the last of its targets. A run that never reached any level has one evaluation, where it
+    was given up, with a metric of NaN. What the files do not tell: nobody's present settings are
+    known, and learning rates count from the lower middle candidate; losses are NaN; times of day
+    are 0.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
@@ -67,6 +71,7 @@ def _study(recorded: RecordedStudy, goal: Goal) -> Study:
         optimizers=(own,),
         goal=goal,
         parameters=0,
+        origin=Origin(recorded.dataset, recorded.targets, recorded.longest_run_epochs),
     )
     return Study(
         name=recorded.name,
@@ -116,7 +121,7 @@ def _training_trial(
             metric=level.metric,
             loss=math.nan,
         )
-        for level in run.levels
+        for level in run.levels or (_given_up(recorded, max_steps),)
     )
     limit = max_steps * speed.step_seconds
     probe = TrainingProbe(
@@ -133,3 +138,8 @@ def _training_trial(
     advice = f"The run was given up after {recorded.longest_run_epochs:g} epochs."
     outcome = Outcome(Status.OK) if reached else Outcome(Status.GOAL_NOT_REACHED, advice)
     return Trial(number, probe, outcome, TrainingResult(points, seconds, 0.0), 0.0, seconds)
+
+
+def _given_up(recorded: RecordedStudy, step: int) -> RecordedLevel:
+    """Where a run without a level was given up: advice leaves out what has no evaluation at all."""
+    return RecordedLevel(step, recorded.longest_run_epochs, math.nan)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import reprlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +21,11 @@ from rightbatch.store.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
 from rightbatch.store.csv_tables import CsvRow, Value, finite, positive, read_csv
 from rightbatch.store.text_files import read_text
 
+_MOST_RUNS = 1000
+"""More runs at a batch size are taken for a slip."""
+_MOST_NOISE = 1e15
+"""A larger gradient noise scale is taken for a slip: what is made of it would not stay finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -35,8 +42,8 @@ def read_recorded(directory: Path) -> RecordedStudy:
 
     Rows of batch sizes that are no candidates are left out, having no step time. A learning rate
     left blank is NaN. Of several rows at one step the best level stands for all. A run without a
-    row (see `runs_per_batch_size`) never reached any level. Gradient statistics are read as those
-    of AdaptDL, whose variance is at the smallest batch size.
+    row (see `runs_per_batch_size`, 1 where absent) never reached any level. Gradient statistics are
+    read as those of AdaptDL, whose variance is at the smallest batch size.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
@@ -48,7 +55,8 @@ def read_recorded(directory: Path) -> RecordedStudy:
     goal = Goal(described.metric, described.direction, target=described.targets[-1])
     every = _read_runs(directory / "training.csv", goal)
     runs = [run for run in every if run.batch_size in sizes]
-    runs += _runs_without_rows(runs, {size: counts.get(size, 0) for size in sizes})
+    runs += _runs_without_rows(runs, {size: counts.get(size, 1) for size in sizes})
+    _check_longest(directory / "study.json", described, runs)
     return replace(described, speeds=speeds, runs=tuple(runs))
 
 
@@ -69,16 +77,16 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
 
     if not isinstance(data, dict):
         raise StoreError(f"{path}: this is no JSON object.")
-    metric, direction = field("metric", lambda metric: (str(metric["name"]), metric["direction"]))
+    metric, direction = field("metric", lambda metric: (_text(metric["name"]), metric["direction"]))
     if direction not in ("max", "min"):
         raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
     data.setdefault("runs_per_batch_size", {})
-    data.setdefault("dataset", data.get("name"))
+    data.setdefault("dataset", "")
     described = RecordedStudy(
-        name=field("name", str),
-        dataset=field("dataset", str),
-        optimizer=field("optimizer", str) or "recorded",
-        hardware=field("hardware", str),
+        name=field("name", _text),
+        dataset=field("dataset", lambda name: _text(name or data["name"])),
+        optimizer=field("optimizer", lambda name: _text(name or "recorded")),
+        hardware=field("hardware", lambda name: str(name or "")),
         metric=metric,
         direction=direction,
         targets=field("targets", _targets),
@@ -87,11 +95,31 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
         speeds=(),
         runs=(),
     )
-    counts = field(
-        "runs_per_batch_size",
-        lambda counts: {int(size): int(count) for size, count in counts.items()},
-    )
-    return described, field("batch_sizes", _candidates), counts
+    told = field("runs_per_batch_size", lambda told: {int(k): count for k, count in told.items()})
+    sizes = field("batch_sizes", _candidates)
+    _check_once(path, "target", described.targets)
+    _check_once(path, "batch size", sizes)
+    return described, sizes, _counts(path, told)
+
+
+def _counts(path: Path, told: dict[int, object]) -> dict[int, int]:
+    """Runs of each batch size, as far as they are told."""
+    counts = {}
+    for size, count in told.items():
+        if not (isinstance(count, int) and 1 <= count <= _MOST_RUNS) or isinstance(count, bool):
+            raise StoreError(
+                f"{path}: runs_per_batch_size says {reprlib.repr(count)} of the batch size {size}; "
+                f"give a whole number from 1 to {_MOST_RUNS:,}."
+            )
+        counts[size] = count
+    return counts
+
+
+def _check_once(path: Path, what: str, values: Sequence[float]) -> None:
+    """Refuse what is named twice."""
+    value, times = Counter(values).most_common(1)[0]
+    if times > 1:
+        raise StoreError(f"{path}: the {what} {value} is named {times} times; name it once.")
 
 
 def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed, ...]:
@@ -143,9 +171,14 @@ def _read_level(row: CsvRow, initial: int) -> RecordedLevel:
     step = row.value("step", lambda text: positive(int(text)))
     epoch = row.value("epoch", lambda text: positive(float(text)))
     metric = row.value("metric", float)
-    norm = row.value("grad_sqr_norm", float, default=math.nan)
-    variance = row.value("grad_variance", float, default=math.nan)
+    norm = row.value("grad_sqr_norm", _no_infinity, default=math.nan)
+    variance = row.value("grad_variance", _no_infinity, default=math.nan)
     noise = initial * variance / norm if norm > 0 and variance >= 0 else None
+    if noise is not None and noise > _MOST_NOISE:
+        raise StoreError(
+            f"{row.where}: grad_variance {variance:g} over grad_sqr_norm {norm:g} is no noise "
+            "scale; leave both blank where they were not recorded."
+        )
     return RecordedLevel(step, epoch, metric, noise)
 
 
@@ -161,11 +194,65 @@ def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> l
     return silent
 
 
-def _targets(levels: Sequence[float]) -> tuple[float, ...]:
-    positive(len(levels))
-    return tuple(finite(float(level)) for level in levels)
+def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[RecordedRun]) -> None:
+    """Refuse a longest run that ends before a run arrived."""
+    goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
+    longest = told.longest_run_epochs + 1 / told.examples_per_epoch  # epochs may be rounded
+    for run in runs:
+        for goal in goals:
+            at = next((each.epoch for each in run.levels if goal.reached_by(each.metric)), 0.0)
+            if at > longest:
+                raise StoreError(
+                    f"{path}: longest_run_epochs is {told.longest_run_epochs:g}, but a run at "
+                    f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "
+                    "to where runs that never arrived were given up."
+                )
 
 
-def _candidates(sizes: Sequence[object]) -> tuple[int, ...]:
-    positive(len(sizes))
-    return tuple(positive(int(str(size))) for size in sizes)
+def _targets(levels: object) -> tuple[float, ...]:
+    return tuple(finite(_number(level)) for level in _listed(levels))
+
+
+def _candidates(sizes: object) -> tuple[int, ...]:
+    return tuple(positive(int(str(size))) for size in _listed(sizes))
+
+
+def _listed(values: object) -> list[object]:
+    """A list of JSON that holds something.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(values, list) or not values:
+        raise ValueError
+    return values
+
+
+def _number(value: object) -> float:
+    """A number of JSON.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError
+    return float(value)
+
+
+def _text(value: object) -> str:
+    """A name.
+
+    Raises:
+        ValueError: It is none, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value
+
+
+def _no_infinity(text: str) -> float:
+    """A number, or NaN for one that was not recorded."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError
+    return value

@@ -210,6 +210,8 @@ def _recommended(best: Arm | None, arms: list[Arm], now: Situation) -> Choice | 
 def _present(arms: list[Arm], facts: WorkloadFacts) -> Predicted | None:
     """What the user's present settings are predicted to cost; None where that is not known."""
     own = facts.optimizers[0]
+    if facts.recorded:
+        return None
     for arm in arms:
         if arm.optimizer.name == own.name and arm.chosen is not None:
             row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.costs)
@@ -217,8 +219,13 @@ def _present(arms: list[Arm], facts: WorkloadFacts) -> Predicted | None:
     return None
 
 
-def _reference(present: Predicted | None, facts: WorkloadFacts, fits: Fits) -> Choice:
-    """The user's present settings, with what they are predicted to cost where that is known."""
+def _reference(present: Predicted | None, facts: WorkloadFacts, fits: Fits) -> Choice | None:
+    """The user's present settings, with what they are predicted to cost where that is known.
+
+    None for a study recorded elsewhere, which does not tell anybody's.
+    """
+    if facts.recorded:
+        return None
     if present is not None:
         return _choice(*present, facts)
     own = facts.optimizers[0]
@@ -274,7 +281,7 @@ def _time_spent(now: Situation) -> TimeSpent:
         training,
         measuring,
         max(0.0, of_each - training - measuring),
-        now.settings.budget_seconds,
+        None if now.facts.recorded else now.settings.budget_seconds,
         evidence.seconds_to_model(now.trials, now.facts.goal),
         max(0.0, of_each - evidence.wall_seconds(now.trials)),
     )

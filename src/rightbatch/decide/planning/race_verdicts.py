@@ -8,14 +8,18 @@ from rightbatch.records import Decision, DecisionKind
 
 
 def verdicts(race: Race, belief: Belief) -> tuple[Decision, ...]:
-    """One for each run but the fastest and those begun only to time a step; none without it."""
+    """One for each run but the fastest; none where none arrived.
+
+    Runs that only timed a step are left out: those that went no further, and neither arrived nor
+    ended within those steps.
+    """
     reference = belief.reference
     if reference is None:
         return ()
     return tuple(
         _verdict(run, reference, belief)
         for run in race.runs
-        if run.number != reference.number and run.steps > FIRST_STEPS
+        if run.number != reference.number and (run.steps > FIRST_STEPS or run.arrived or run.ended)
     )
 
 
@@ -30,5 +34,5 @@ def _verdict(run: RaceRun, reference: RaceRun, belief: Belief) -> Decision:
     seconds = math.exp(deepest.log_steps) * run.step_seconds / reference.step_seconds
     kind: DecisionKind = "behind"
     if seconds < 1:
-        kind = "overdue" if belief.overdue(run) else "ahead"
+        kind = "overdue" if run.ended or belief.overdue(run) else "ahead"
     return Decision(kind, size, against, seconds - 1, deepest.level)

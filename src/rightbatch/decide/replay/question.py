@@ -62,7 +62,11 @@ def longest_steps(epochs: float, examples_per_epoch: int, batch_size: int) -> in
 
 
 def questions(study: RecordedStudy) -> list[Question]:
-    """One question for each target of a study, in the study's order."""
+    """One question for each target of a study, in the study's order.
+
+    A candidate without a run has one that never reached any level, so that every policy can have
+    one run of each.
+    """
     return [_question(study, target) for target in study.targets]
 
 
@@ -81,11 +85,12 @@ def _question(study: RecordedStudy, target: float) -> Question:
     seconds: dict[int, float] = {}
     for size, step in step_seconds.items():
         longest = longest_steps(study.longest_run_epochs, study.examples_per_epoch, size)
-        groups = _by_learning_rate(run for run in study.runs if run.batch_size == size)
+        recorded = [run for run in study.runs if run.batch_size == size]
+        groups = _by_learning_rate(recorded or [RecordedRun(size, math.nan, 1, ())])
         means = [fmean(arrival(run, goal) or longest for run in group) for group in groups]
-        best = min(range(len(groups)), key=means.__getitem__, default=None)
-        runs[size] = () if best is None else groups[best]
-        seconds[size] = (longest if best is None else means[best]) * step
+        best = min(range(len(groups)), key=means.__getitem__)
+        runs[size] = groups[best]
+        seconds[size] = means[best] * step
     return Question(
         study=study.name,
         dataset=study.dataset,
