@@ -33,6 +33,7 @@ VALUES: dict[str, tuple[Value, ...]] = {
     "drift_weight": (0.5, 1.0, 2.0),
     "chunk": (0.05, 0.1, 0.2),
     "stall": (2.0, 2.5, 3.5),
+    "progress": (0.0, 0.05, 0.1),
     "patience": (1.1, 1.2, 1.4),
     "knee": (0.0125, 0.025, 0.05),
     "flat_sd": (0.09, 0.18, 0.36),

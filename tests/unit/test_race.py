@@ -110,6 +110,23 @@ def test_a_stalled_run_is_raced_by_a_quarter_of_its_size_once():
     assert next_move(race(stalled, beaten), "one-off", TUNING).run == 0
 
 
+def test_levels_that_rise_by_little_of_what_is_missing_are_no_progress():
+    """The best of noisy levels goes on rising where a run has come to stand."""
+    creeping = [(50, 0.3), (100, 0.5), *((100 + 20 * n, 0.5 + 0.001 * n) for n in range(1, 9))]
+    move = next_move(race(run(0, 128, creeping)), "one-off", TUNING)
+    assert (move.batch_size, move.run) == (32, None)
+    rising = [*creeping[:-1], (260, 0.53)]
+    assert next_move(race(run(0, 128, rising)), "one-off", TUNING).run == 0
+
+
+def test_a_run_without_any_level_is_raced_after_some_epochs():
+    waiting = race(run(0, 128, [], steps=100))
+    epoch = waiting.examples_per_epoch / 128
+    assert next_move(waiting, "one-off", TUNING).run == 0
+    silent = race(run(0, 128, [], steps=math.ceil(13 * epoch)))
+    assert next_move(silent, "one-off", TUNING).batch_size == 32
+
+
 def test_the_run_that_arrives_is_the_one_that_was_going():
     made = study({8: 1.0, 16: 1.0, 32: 1.0}, {8: [900], 16: [500], 32: [300]})
     oracle = Oracle(questions(made)[0])

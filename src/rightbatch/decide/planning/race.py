@@ -12,7 +12,6 @@ in freeze-thaw Bayesian optimisation (Swersky, Snoek and Adams 2014).
 """
 
 import math
-import sys
 from collections import Counter
 from dataclasses import replace
 from typing import Literal
@@ -37,6 +36,10 @@ Mode = Literal["recurring", "one-off"]
 
 _STRIDE = 4.1
 """Batch sizes are timed two octaves apart."""
+_FIRST_LEVEL = 5.0
+"""Epochs after which a run is expected to have shown some level."""
+_EARLY_EPOCHS, _EARLY_STEPS = 0.25, 200
+"""What a run showed in so much of an epoch, or in so many steps if they are fewer, is no stall."""
 _SLACK = math.log2(2.1 / 2)
 """The user's own batch size need not lie on the grid."""
 
@@ -108,8 +111,7 @@ def _towards_the_first(race: Race, belief: Belief, octaves: float, tuning: Tunin
     last = raced[-1]
     if last is not leader and not last.ended and last.seconds < leader.seconds:
         return _train(race, last.candidate, _longer(last, tuning), "challenge", leader.candidate)
-    factor = tuning.stall * 2 ** (len(raced) - 1)
-    stalls_at = _stalls_at(leader, race, factor)
+    stalls_at = _stalls_at(leader, race, tuning, len(raced))
     if not leader.ended and leader.steps < stalls_at:
         steady = leader is last and _level(leader, race) is not None  # no other goes on before
         limit = stalls_at if steady else min(_longer(leader, tuning), stalls_at)
@@ -267,7 +269,21 @@ def _ahead(run: RaceRun, other: RaceRun, race: Race) -> bool:
     return mine is not None and (its is None or race.goal.better(mine, its))
 
 
-def _stalls_at(run: RaceRun, race: Race, factor: float) -> int:
-    """Steps after which a run is `factor` times as long as it was at its last improvement."""
+def _stalls_at(run: RaceRun, race: Race, tuning: Tuning, raced: int) -> int:
+    """Steps after which a run is so many times as long as at its last progress.
+
+    A better level is progress where it closes enough of what was missing to the target: the best
+    of noisy levels goes on rising by little where a run has come to stand. One without any level
+    yet counts as if it had shown one after some epochs. Each other run raced doubles the patience.
+    """
     path = improvements(run.levels, race.goal)
-    return math.ceil(factor * path[-1][1]) if path else sys.maxsize
+    epoch = race.examples_per_epoch / run.batch_size
+    last = math.ceil(_FIRST_LEVEL * epoch)
+    if path:
+        level, last = path[0]
+        for metric, step in path[1:]:
+            missing = 0.0 if race.goal.target is None else abs(race.goal.target - level)
+            if abs(metric - level) >= tuning.progress * missing:
+                level, last = metric, step
+        last = max(last, math.ceil(min(_EARLY_EPOCHS * epoch, _EARLY_STEPS)))
+    return math.ceil(tuning.stall * 2 ** (raced - 1) * last)

@@ -134,7 +134,9 @@ class Tuning:
         look: Share of the time that a first look at a learning rate may take.
         in_time: A run goes on only where there is time for this share of what it should still take:
             one that gets half the way can be compared.
-        stall: A run stalls when it is so many times as long as at its last improvement.
+        stall: A run stalls when it is so many times as long as at its last progress.
+        progress: Share of what is missing to the target that a better level must close to be
+            progress.
         patience: A raced run is given up at so many times the best known time.
         knee: Log throughput that an octave of batch size must add for larger ones to be timed.
         flat_sd: Standard deviation of log time between seeds for each e-fold of the way that the
@@ -151,6 +153,7 @@ class Tuning:
     look: float = 0.07
     in_time: float = 0.5
     stall: float = 2.5
+    progress: float = 0.05
     patience: float = 1.2
     knee: float = 0.025
     flat_sd: float = 0.18
