@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from optuna_policy import optuna_tpe
+from tables import markdown
 
 from rightbatch.api.replay import POLICIES, replay_studies, timed
 from rightbatch.decide.replay.figures import ReplayRow, summarise
@@ -71,11 +72,6 @@ def rivals(rows: Sequence[ReplayRow]) -> Table:
         )
     head = ("rival", "its regret", "ours", "its search cost / ours", "its time to model", "ours")
     return Table(head, tuple(cells))
-
-
-def markdown(title: str, table: Table) -> list[str]:
-    rows = ["| " + " | ".join(cells) + " |" for cells in (table.head, *table.rows)]
-    return [f"## {title}", "", rows[0], "|" + "---|" * len(table.head), *rows[1:], ""]
 
 
 if __name__ == "__main__":
