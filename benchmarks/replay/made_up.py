@@ -3,9 +3,9 @@
     python benchmarks/replay/made_up.py        # writes made-up.md under benchmarks/results/replay
 
 No constant of the planner was tuned on these but `progress`, whose worth studies like them showed.
-Examples to the target follow E(B) = E_min·(1 + B/B_crit) (McCandlish et al. 2018) with B_crit and the
-knee of throughput within a factor of 7 and 12 of the middle batch size, data sets of 2,000 to a
-million examples, and metrics that approach the target exponentially with noise on every evaluation.
+Examples to the target follow E(B) = E_min·(1 + B/B_crit) (McCandlish et al. 2018) with B_crit and
+the knee of throughput within a factor of 7 and 12 of the middle batch size, data sets of 2,000 to a
+million examples, and metrics that approach the target exponentially, each evaluation with noise.
 The middle batch size, with which zeus begins, is thus close to the best more often than not.
 """
 
