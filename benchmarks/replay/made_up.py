@@ -1,4 +1,4 @@
-"""The planner and its rivals on studies that were made up: how figures hold away from the published.
+"""The planner and its rivals on studies that were made up, unlike the published ones.
 
     python benchmarks/replay/made_up.py        # writes made-up.md under benchmarks/results/replay
 
