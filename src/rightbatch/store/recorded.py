@@ -24,7 +24,7 @@ from rightbatch.store.text_files import read_text
 _MOST_RUNS = 1000
 """More runs at a batch size are taken for a slip."""
 _LATE = 1.5
-"""Times the longest run, and an epoch, after which an arrival contradicts it."""
+"""Times the longest run after which an arrival contradicts it."""
 _MOST_NOISE = 1e15
 """A larger gradient noise scale is taken for a slip: what is made of it would not stay finite."""
 
@@ -199,7 +199,7 @@ def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> l
 def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[RecordedRun]) -> None:
     """Refuse a longest run that ends well before a run arrived; epochs may be coarse."""
     goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
-    longest = _LATE * told.longest_run_epochs + 1
+    longest = _LATE * told.longest_run_epochs
     for run in runs:
         for goal in goals:
             at = next((each.epoch for each in run.levels if goal.reached_by(each.metric)), 0.0)
