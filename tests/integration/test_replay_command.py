@@ -125,7 +125,9 @@ def test_a_longest_run_that_ends_well_before_a_recorded_arrival_is_refused(tmp_p
     folder = write_files(tmp_path / "small", replace(SMALL, longest_run_epochs=0.2))
     done = rightbatch("replay", folder, "--json", folder=tmp_path)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "longest_run_epochs is 0.2, but a run at batch size 10 reached accuracy >= 0.5" in done.err
+    assert (
+        "longest_run_epochs is 0.2, but a run at batch size 10 reached accuracy >= 0.5" in done.err
+    )
 
 
 def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
