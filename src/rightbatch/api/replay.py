@@ -107,7 +107,9 @@ def explain_races(
     names = [policy.name for policy in policies if policy.name in MODES]
     if not names:
         raise UsageError(f"Only the planner explains its decisions: {' or '.join(MODES)}.")
-    return [tell_race(each, name) for each in _questions(directories, tell) for name in names]
+    asked = _questions(directories, tell)
+    with one_thread():
+        return [tell_race(each, name) for each in asked for name in names]
 
 
 def _questions(directories: Sequence[str | Path], tell: Tell) -> list[Question]:

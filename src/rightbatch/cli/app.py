@@ -16,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+_MEMORY_TIME = "5m"
 
 
 def _version(asked: bool) -> None:
@@ -79,7 +80,7 @@ def tune(
 @app.command()
 def memory(
     workload: opt.Workload,
-    time_limit: opt.TimeLimit = "5m",
+    time_limit: opt.TimeLimit = _MEMORY_TIME,
     memory_limit: opt.MemoryLimit = None,
     margin: opt.Margin = 0.05,
     max_batch_size: opt.MaxBatchSize = None,
@@ -103,17 +104,16 @@ def memory(
     Example: rightbatch memory train.py:workload --predict --on rtx4090
     """
     if predict or on is not None or device_memory is not None:
-        from rightbatch.cli.prediction import predict as predict_memory
-        from rightbatch.cli.prediction import refuse_what_measures
+        from rightbatch.cli import prediction
 
-        refuse_what_measures(
+        prediction.refuse_what_measures(
             {
-                "--time-limit": time_limit != "5m", "--multiple-of": multiple_of != 1,
+                "--time-limit": time_limit != _MEMORY_TIME, "--multiple-of": multiple_of != 1,
                 "--batch-size": batch_size is not None, "--store": store is not None,
                 "--resume": resume,
             }
         )  # fmt: skip
-        predict_memory(
+        prediction.predict(
             workload, json=json, on=on, device_memory=device_memory, memory_limit=memory_limit,
             device=device, optimizers=optimizers, margin=margin,
             max_batch_size=max_batch_size, threads=threads, inference=inference,

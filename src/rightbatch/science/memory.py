@@ -10,6 +10,9 @@ from scipy import optimize
 from rightbatch.records import Estimate
 from rightbatch.science.stats import t_quantile
 
+RESIDENT_FILLED = 0.85
+"""Share of a limit on resident memory that tensors can be counted on to fill: a heap has holes."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryLine:

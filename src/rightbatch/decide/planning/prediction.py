@@ -9,7 +9,7 @@ from rightbatch.decide.advice.evidence import of_kind
 from rightbatch.decide.advice.memory import Tried
 from rightbatch.decide.advice.prediction import predicted_line, prediction
 from rightbatch.records import MemoryTarget, PredictProbe
-from rightbatch.science.memory import largest_between, peak_between
+from rightbatch.science.memory import RESIDENT_FILLED, largest_between, peak_between
 
 Points = Sequence[tuple[int, int]]
 """(micro-batch size, peak bytes) pairs."""
@@ -19,8 +19,8 @@ _FOLLOWED = ("torch",)
 _LEAST_SECONDS = 20.0
 """A prediction takes five to ten seconds, some small trials' worth."""
 _TIMES_A_TRIAL = 5
-_AIM = {"cpu": 0.85, "cuda": 0.95}
-"""Of the predicted size: resident memory has holes that no tensor fills."""
+_AIM = {"cpu": RESIDENT_FILLED, "cuda": 0.95}
+"""Of the predicted size."""
 _AIM_BY_ANOTHER = 0.97
 """Of what another optimizer's sizes foretell, which were measured."""
 _FAR = 1.5

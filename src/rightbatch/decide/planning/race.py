@@ -286,4 +286,4 @@ def _stalls_at(run: RaceRun, race: Race, tuning: Tuning, raced: int) -> int:
             if abs(metric - level) >= tuning.progress * missing:
                 level, last = metric, step
         last = max(last, math.ceil(min(_EARLY_EPOCHS * epoch, _EARLY_STEPS)))
-    return math.ceil(math.ldexp(tuning.stall, raced - 1) * last)
+    return math.ceil(tuning.stall * 2.0 ** (raced - 1) * last)

@@ -18,7 +18,7 @@ from rightbatch.records import (
 from rightbatch.records.fits import Cap
 from rightbatch.records.prediction import Change
 from rightbatch.science.caching_allocator import Reserved, replay
-from rightbatch.science.memory import largest_within, line_through
+from rightbatch.science.memory import RESIDENT_FILLED, largest_within, line_through
 
 _FOLLOWED = 8
 """Sizes followed at most to find the largest that fits."""
@@ -30,8 +30,6 @@ _NEAR = 1.5
 """A line through a size that is at most this far from the answer is near enough to plan by."""
 _APART = 1.25
 """Sizes so many times apart tell what an example takes."""
-_FILLED = 0.85
-"""Share of a CPU's limit that is safe to fill with tensors: resident memory has holes."""
 _REAL_AT_MOST = 64
 """Examples in a step that is really run where the user's code needs data."""
 
@@ -57,7 +55,7 @@ def predict_memory(
     search = _Search(subject, plan, probe.target, overhead, cap, probe.verify)
     limit = probe.target.total_bytes
     found = search.largest(limit)
-    filled = _FILLED if probe.target.kind == "cpu" else 1.0
+    filled = RESIDENT_FILLED if probe.target.kind == "cpu" else 1.0
     safe = search.largest((1 - probe.margin) * filled * limit)
     largest = max(found, safe, search.known_to_fit(limit))
     fixed, slope = search.line(limit)

@@ -88,7 +88,7 @@ class TorchSubject:
                 "through it in the function that makes it."
             )
         trainable = [p for p in model.parameters() if p.requires_grad]
-        kinds = {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
+        kinds = _batch_dependent(model)
         return WorkloadFacts(
             title=self._title,
             framework="torch",
@@ -154,7 +154,7 @@ class TorchSubject:
     @property
     def _least(self) -> int:
         """Examples that a short last batch needs: batch normalisation has no variance of one."""
-        return 2 if any(isinstance(m, _BATCH_DEPENDENT) for m in self._model.modules()) else 1
+        return 2 if _batch_dependent(self._model) else 1
 
     def size(self, batch: Any) -> int:
         """Number of examples in a batch."""
@@ -297,6 +297,11 @@ def _device(asked: str | None) -> torch.device:
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())  # memory limits need its number
     return device
+
+
+def _batch_dependent(model: torch.nn.Module) -> set[str]:
+    """Kinds of layers in a model for which the examples of a batch depend on each other."""
+    return {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
 
 
 def _seed(seed: int) -> None:
