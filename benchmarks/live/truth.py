@@ -169,14 +169,11 @@ def main() -> None:
     case = named(sys.argv[1])
     grid = Grid(case, case.results / f"truth-{case.name}.csv")
     sizes = case.sizes(grid.subject.train_examples)
-    best, before = 0, 32
-    for size in [s for s in sizes if s >= 32]:
-        best = descend(grid, size, before, best, case)
-        before = size
-    best, before = grid.tune(32, 0), 32
-    for size in [s for s in reversed(sizes) if s < 32]:
-        best = descend(grid, size, before, best, case)
-        before = size
+    for one_way in ([s for s in reversed(sizes) if s < 32], [s for s in sizes if s > 32]):
+        best, before = grid.tune(32, 0), 32
+        for size in one_way:
+            best = descend(grid, size, before, best, case)
+            before = size
     found = searched(case)
     for row in found:
         if row.seconds > SLOW * best_of(found).seconds:
