@@ -375,9 +375,17 @@ def test_micro_batches_of_a_masked_loss_are_weighted_by_what_it_counts():
     np.testing.assert_allclose(steps[1][1], steps[0][1], rtol=1e-3, atol=1e-6)
 
 
+def without_optimizer():
+    made = keras.Sequential([LAYERS.Dense(10)])
+    made.compile(optimizer=None, loss="mse")
+    return made
+
+
 def test_a_model_must_be_compiled():
     with pytest.raises(UsageError, match="not compiled"):
         subject(model=lambda: keras.Sequential([LAYERS.Dense(10)])).facts()
+    with pytest.raises(UsageError, match="compiled without an optimizer"):
+        subject(model=without_optimizer).facts()
     with pytest.raises(UsageError, match="model is a Sequential; give the function that makes"):
         subject(model=model()).facts()
     with pytest.raises(UsageError, match=r"must give a keras\.Model"):

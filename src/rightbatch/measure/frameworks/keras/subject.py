@@ -222,9 +222,10 @@ class KerasSubject:
             raise UsageError(
                 f"Workload.model gives a {type(model).__name__}; it must give a keras.Model."
             )
-        if not model.compiled:
+        if not model.compiled or model.optimizer is None:
+            lacking = "not compiled" if not model.compiled else "compiled without an optimizer"
             raise UsageError(
-                "The model that Workload.model gives is not compiled; call its compile with an "
+                f"The model that Workload.model gives is {lacking}; call its compile with an "
                 "optimizer, a loss and the metrics that the goal speaks of."
             )
         model._symbolic_build(data_batch=next(self._train.in_order(2)))
