@@ -26,6 +26,7 @@ STUDIES = {"digits": 6, "fashion-mnist": 24}
 """Simulated studies of each case: those of digits hold hundreds of runs."""
 _WORST = 10.0
 _PLANNING, _ADVICE = "rightbatch.decide.planning", "rightbatch.decide.advice"
+_SCIENCE = "rightbatch.science"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ CONSTANTS = (
     Constant((f"{_PLANNING}.racing",), "_PIECE", (0.1, 0.2, 0.4)),
     Constant((f"{_PLANNING}.racing",), "_PRIOR.seed_sd", (0.08, 0.12, 0.2)),
     Constant((f"{_PLANNING}.racing",), "_PRIOR.critical_sd", (1.0, 2.0, 3.0)),
-    Constant((f"{_PLANNING}.limits",), "PATIENCE", (1.05, 1.2, 1.5)),
+    Constant((f"{_PLANNING}.limits", f"{_PLANNING}.racing"), "PATIENCE", (1.25, 1.5, 2.0)),
     Constant((f"{_PLANNING}.asked", f"{_PLANNING}.racing"), "AMPLE", (15, 30, 60)),
     Constant((f"{_PLANNING}.asked", f"{_PLANNING}.racing"), "SEEDS", (4, 8, 12)),
     Constant((f"{_PLANNING}.asked",), "_CLOSE", (0.1, math.log(1.2), 0.3)),
@@ -60,6 +61,8 @@ CONSTANTS = (
     Constant((f"{_PLANNING}.race_looks",), "_REACH", (0.5, 1.0, 2.0)),
     Constant((f"{_PLANNING}.race_looks",), "_CLEARLY", (0.1, math.log(1.2), 0.4)),
     Constant((f"{_ADVICE}.learning",), "_CAUTION", (0.25, 0.5, 1.0)),
+    Constant((f"{_SCIENCE}.response",), "_NOISE_SD", (0.12, 0.17, 0.24)),
+    Constant((f"{_SCIENCE}.response",), "_NOISE_GROWTH", (0.0, 0.6, 1.0)),
 )
 
 

@@ -117,7 +117,8 @@ def main() -> None:
     lines = [
         "# Live regret: time to the goal at the choice over the best time",
         "",
-        "Made by `make bench-live` on 2 cores of an AMD EPYC, one thread a run. Rivals have the "
+        "Made by `make bench-live` on an Intel Xeon, two cases at a time, each on a core of its "
+        "own, one thread a run; timed on the quiet machine. Rivals have the "
         "best learning rate of their batch size (in brackets), the reference its own.",
         "",
         "Choices, the reference and the grid's best are retrained on the same fresh seeds "

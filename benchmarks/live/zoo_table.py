@@ -83,7 +83,7 @@ def main() -> None:
         "Made by `make bench-zoo`, one CPU thread a run. Times are mean steps to the goal times "
         "the step time, which is measured apart. Regret is the recommendation's time over the "
         "best's, both retrained on the same fresh seeds, five or more. `digits` is the case "
-        "digits-sgd of [the live benchmark](../live/table.md). A row is of one machine: digits, "
+        "digits-sgd of [the live benchmark](../live/table.md). A row is of one machine: "
         "diamonds and Keras on an AMD EPYC, the others on an Intel Xeon, tuned two at a time, each "
         "on a core of its own, and timed on the quiet machine.",
         "",

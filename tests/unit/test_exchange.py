@@ -247,7 +247,7 @@ def test_a_candidate_without_rows_and_counts_had_one_run_and_is_not_as_good(tmp_
     (asked,) = questions(read)
     assert asked.seconds_to_target[40] == 2.0 * 2500
     advice = advise(import_study(folder))
-    assert advice.batch_size == 20
+    assert advice.batch_size in (10, 20)  # 10% apart, one run each
     assert 40 not in advice.near_optimal
 
 

@@ -21,21 +21,37 @@ from rightbatch.records import (
     SpeedProbe,
     TrainingProbe,
 )
+from rightbatch.science.response import noise_growth, quiet_rate
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
-WORLDS = 150
+WORLDS = 400
+
+
+TRIED = (32, 64, 256, 1024)
+
+
+class Believed(World):
+    """Seeds scatter more where the best rate is higher by the rule, as is believed."""
+
+    def seed_sd(self, batch_size: int, rate: float) -> float:
+        costs = [(self._octaves(b), math.log(self.seconds(b, self.best_rate(b)))) for b in TRIED]
+        return self.seed_noise * noise_growth(self._octaves(batch_size) - quiet_rate(costs))
+
+    def _octaves(self, batch_size: int) -> float:
+        ruled = self.optimizers[0].user_rate * batch_size / self.batch_size
+        return math.log2(self.best_rate(batch_size) / ruled)
 
 
 def world(seed: int, timing_noise: float) -> World:
-    """Workloads as they are believed to be: seeds scatter by about 12%, the best rate is known."""
+    """Workloads as they are believed to be: seeds scatter by about 17%, the best rate is known."""
     random = np.random.default_rng([11, seed])
     critical = math.exp(random.uniform(math.log(50), math.log(1000)))
     own = SimulatedOptimizer(rate_scale=2 * critical, steps_min=random.uniform(200, 1000))
-    return World(
+    return Believed(
         optimizers=(own,),
         critical=critical,
         curvature=random.uniform(0.08, 0.2),
-        seed_noise=0.12 * math.sqrt(4 / random.chisquare(4)),
+        seed_noise=0.17 * math.sqrt(4 / random.chisquare(4)),
         metric_noise=0.0,
         timing_noise=timing_noise,
         beta=1e-3 / math.exp(random.uniform(math.log(30), math.log(1000))),
@@ -49,7 +65,7 @@ def advice(seed: int, timing_noise: float, seconds: float) -> tuple[World, Advic
     """Of step times in `seconds`, and of two runs at each of four batch sizes."""
     true = world(seed, timing_noise)
     probes: list[Probe] = [DescribeProbe(), SpeedProbe("sgd", SIZES, 1024, seconds)]
-    for size in (32, 64, 256, 1024):
+    for size in TRIED:
         for run in (0, 1):
             rate = true.best_rate(size)
             probes.append(TrainingProbe("sgd", size, size, rate, run, 10**6, 1e9, 1e10))
@@ -78,9 +94,11 @@ def test_intervals_of_seconds_to_the_goal_hold_the_truth_however_noisy_the_timin
         ]
         yours = told.reference
         assert yours is not None
-        present.append(
-            holds(yours.seconds_to_goal, true.seconds(yours.batch_size, yours.learning_rate))
-        )
+        if yours.seconds_to_goal is not None:  # else too vague to be told
+            present.append(
+                holds(yours.seconds_to_goal, true.seconds(yours.batch_size, yours.learning_rate))
+            )
+    assert len(present) >= 0.95 * WORLDS
     assert 0.90 <= np.mean(rows) <= 0.98
     assert 0.90 <= np.mean(present) <= 0.98
 
@@ -93,6 +111,8 @@ def test_intervals_of_how_many_times_as_fast_hold_the_truth(timing_noise):
         true, told = advice(seed, timing_noise, 2.0)
         best, yours, ratio = told.recommended, told.reference, told.times_as_fast
         assert best is not None and yours is not None
+        if yours.seconds_to_goal is None:
+            continue
         if ratio is None:
             assert (best.batch_size, best.learning_rate) == (yours.batch_size, yours.learning_rate)
             continue

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rightbatch.decide.advice.arms import Arm
 from rightbatch.decide.advice.model import LearningModel
 
-PATIENCE = 1.2
-"""A run may cost this many times the best one, and twice its seed noise, before it is given up."""
-_MILESTONES = ((0.35, 1.6), (0.5, 1.4), (0.7, 1.25), (0.85, 1.15))
+PATIENCE = 1.5
+"""A run may cost this many times the best one before it is given up."""
+_MILESTONES = ((0.35, 2.0), (0.5, 1.8), (0.7, 1.6), (0.85, 1.45))
 """(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
 FIRST_SHARE = 0.6
 """Share of the time left that a run may take before any has reached the goal."""
@@ -34,11 +34,6 @@ class TimeLeft:
         return min(self.training, self.wall - self.overhead)
 
 
-def allowed(model: LearningModel) -> float:
-    """Times the best run's cost that a run may take, with what seeds differ by."""
-    return PATIENCE * math.exp(2 * model.surface.noise_sd)
-
-
 def whole_run(arm: Arm, size: int, train_examples: int) -> int:
     """Steps of a run towards the best metric within a limit: to that, or as far as is worth it."""
     goal, model = arm.model.goal, arm.model
@@ -50,7 +45,7 @@ def whole_run(arm: Arm, size: int, train_examples: int) -> int:
     if model.best is not None:
         winner, path = model.best
         best = path.arrival * model.cost_per_step(winner.batch_size)
-        steps = min(steps, allowed(model) * best / model.cost_per_step(size))
+        steps = min(steps, PATIENCE * best / model.cost_per_step(size))
     return max(1, math.ceil(steps))
 
 
@@ -59,8 +54,7 @@ def milestones(model: LearningModel, size: int) -> tuple[tuple[int, float], ...]
     if model.best is None:
         return ()
     winner, path = model.best
-    times = math.exp(2 * model.surface.noise_sd)
-    times *= model.cost_per_step(winner.batch_size) / model.cost_per_step(size)
+    times = model.cost_per_step(winner.batch_size) / model.cost_per_step(size)
     told = []
     for way, slack in _MILESTONES:
         level = path.level_at(way * path.arrival)

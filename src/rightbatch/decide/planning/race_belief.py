@@ -15,7 +15,12 @@ from rightbatch.decide.planning.race_state import (
     step_at,
 )
 from rightbatch.science.relative_cost import CostPosterior, CostSeen
-from rightbatch.science.response import expected_improvement, truncated_normal
+from rightbatch.science.response import (
+    expected_improvement,
+    noise_growth,
+    quiet_rate,
+    truncated_normal,
+)
 
 _APART = 0.2
 """Levels are compared that lie so far apart in the log of the way."""
@@ -186,7 +191,7 @@ class Belief:
         """What a run tells of the examples to the target of its candidate."""
         index = self._index[run.candidate]
         if run.arrived:
-            return CostSeen(index, math.log(run.steps * run.batch_size))
+            return CostSeen(index, math.log(run.steps * run.batch_size), self._more_noise(run))
         if run.diverged and self.reference is not None:
             examples = self.reference.seconds / run.step_seconds * run.batch_size
             return CostSeen(index, math.log(examples) + _DIVERGED, _DIVERGED)
@@ -203,6 +208,12 @@ class Belief:
             (log_steps, variance), way = truncated_normal(log_steps, sd, late.log_steps), late.way
         log_examples = log_steps + math.log(self.reference.steps * run.batch_size)
         return CostSeen(index, log_examples, math.sqrt(variance - drift_sd**2 * math.log(way)))
+
+    def _more_noise(self, run: RaceRun) -> float:
+        """Seed noise of a run beyond the usual, which grows with its learning rate."""
+        quiet = quiet_rate([(each.octaves, math.log(each.seconds)) for each in self._arrived])
+        growth = noise_growth(run.octaves - quiet)
+        return self._tuning.prior.seed_sd * math.sqrt(growth**2 - 1)
 
     @cached_property
     def _scatter_sd(self) -> float:

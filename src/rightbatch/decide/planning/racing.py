@@ -19,8 +19,8 @@ from rightbatch.decide.planning.asked import (
 )
 from rightbatch.decide.planning.limits import (
     FIRST_SHARE,
+    PATIENCE,
     TimeLeft,
-    allowed,
     milestones,
     whole_run,
 )
@@ -132,18 +132,17 @@ def _tuning(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
 
 def _searched(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
     """Where learning rates are searched: what a run is worth, and in what pieces it goes on."""
-    patience = allowed(arm.model)
     reference = fastest(race)
     if reference is None:
-        return Tuning(patience=patience, prior=_PRIOR)
+        return Tuning(patience=PATIENCE, prior=_PRIOR)
     runs = runs_left(race, reference)
     seconds = reference.steps * arm.seconds(reference.batch_size)
-    piece = min(patience, max(_PIECE, left.overhead / seconds))
+    piece = min(PATIENCE, max(_PIECE, left.overhead / seconds))
     if arm.model.goal.target is None:
-        piece = patience
+        piece = PATIENCE
     to_be_made = min(runs, left.wall / (seconds + left.overhead))
     worth = min(_WORTH_AT_MOST, _WORTH / to_be_made)
-    tuning = Tuning(worth=worth, patience=patience, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
+    tuning = Tuning(worth=worth, patience=PATIENCE, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
     return _with_ample_time(tuning, arm.model.surface.noise_sd) if runs > AMPLE else tuning
 
 
