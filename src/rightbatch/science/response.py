@@ -23,8 +23,9 @@ _NOISE_WEIGHT = 4.0
 median coefficient of variation of 4% and a ninth decile of 18%, small tasks more."""
 _NOISE_GROWTH = 0.6
 _NOISE_GROWS_FOR = 1.5
-"""Seed noise grows as 2^0.6 with each octave of learning rate, for so many octaves: in searches of
-eight small tasks it is 0.16 an octave below the best learning rate, 0.24 at it, 0.33 above."""
+"""Seed noise grows as 2^0.6 with each octave of learning rate, for so many octaves: set on studies
+that were simulated. In searches of small tasks it is 0.19 an octave or more below the best learning
+rate, 0.25 near it and 0.32 an octave or more above (`benchmarks/live/seed_noise.py`)."""
 _GOOD = math.log(2)
 """Log cost over the least within which the lowest learning rate counts as one with little noise."""
 
@@ -95,13 +96,8 @@ class ResponseSurface:
         """Standard deviations to either side that hold 95% (Student's t: seed noise is a guess)."""
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
         excess = np.array([o.excess for o in observations])
-        growths = _growths(observations)
-        noise = np.array(
-            [
-                (growth * self.noise_sd) ** 2 + o.extra_sd**2
-                for o, growth in zip(observations, growths, strict=True)
-            ]
-        )
+        extra = np.array([o.extra_sd for o in observations])
+        noise = (self.noise_sd * np.array(_growths(observations))) ** 2 + extra**2
         covariance = _kernel(self._points, self._points) + np.diag(noise)
         self._inverse = np.linalg.inv(covariance) if len(observations) else np.zeros((0, 0))
         self._weights = self._inverse @ (excess - _trend(self._points))

@@ -209,10 +209,14 @@ class Belief:
         log_examples = log_steps + math.log(self.reference.steps * run.batch_size)
         return CostSeen(index, log_examples, math.sqrt(variance - drift_sd**2 * math.log(way)))
 
+    @cached_property
+    def _quiet_rate(self) -> float:
+        """The lowest good learning rate of those that arrived."""
+        return quiet_rate([(run.octaves, math.log(run.seconds)) for run in self._arrived])
+
     def _more_noise(self, run: RaceRun) -> float:
         """Seed noise of a run beyond the usual, which grows with its learning rate."""
-        quiet = quiet_rate([(each.octaves, math.log(each.seconds)) for each in self._arrived])
-        growth = noise_growth(run.octaves - quiet)
+        growth = noise_growth(run.octaves - self._quiet_rate)
         return self._tuning.prior.seed_sd * math.sqrt(growth**2 - 1)
 
     @cached_property
