@@ -350,6 +350,8 @@ def test_the_state_of_an_optimizer_makes_its_largest_batch_smaller(tmp_path):
     adam, sgd = found["adam"], found["sgd"]
     more = 2 * 4 * 15_000_000 / sgd["bytes_per_example"]["value"]  # two moments of each parameter
     assert 0.4 * more < sgd["largest_batch_size"] - adam["largest_batch_size"] < 1.8 * more
+    trials = [row["optimizer"] for row in done.json["results"]]
+    assert trials.count("sgd") <= trials.count("adam"), done.json["results"]
     tried = [row["batch_size"] for row in done.json["results"] if row["optimizer"] == "sgd"]
     small = [size for size in tried if size < adam["largest_batch_size"] / 2]
     assert len(small) <= 1, tried  # the rest is begun from what Adam's told
