@@ -1,6 +1,7 @@
 """The planner as an ask/tell state machine, run through on simulated worlds."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -222,6 +223,34 @@ def test_the_memory_search_finds_the_limit_in_few_trials(bytes_per_example, fixe
     assert max(ran) <= truth
     assert max(ran) >= min(0.96 * truth, truth - 1)
     assert len(probes(recording, MemoryProbe)) <= 8
+
+
+class HeapThatDiffers(World):
+    """Adam takes 12% more than SGD told; what takes up to a tenth more than fits tells its peak."""
+
+    def peak_bytes(self, batch_size, optimizer="sgd"):
+        more = 1.12 if optimizer == "adam" else 1.0
+        return int(more * super().peak_bytes(batch_size, optimizer))
+
+    def _memory(self, probe):
+        peak = self.peak_bytes(probe.batch_size, probe.optimizer)
+        if not self.limit_bytes < peak < 1.1 * self.limit_bytes:
+            return super()._memory(probe)
+        result = MemoryResult(peak, self.fixed_bytes, self.step_seconds(probe.batch_size))
+        return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use a smaller one."), result, 1.0
+
+
+def test_a_peak_above_the_limit_tells_where_the_limit_is():
+    world = HeapThatDiffers(
+        fixed_bytes=400 * MIB, bytes_per_example=180_000, limit_bytes=1024 * MIB,
+        optimizers=(SimulatedOptimizer(), SimulatedOptimizer("adam", state_bytes=240 * MIB)),
+        alpha=1e-4,
+    )  # fmt: skip
+    settings = Settings(stages=("memory",), optimizers=("sgd", "adam"))
+    recording = run_study(world, settings)
+    sizes = [p.batch_size for p in probes(recording, MemoryProbe) if p.optimizer == "adam"]
+    assert len(sizes) <= 5, sizes
+    assert {fit.capped_by for fit in advise(recording).fits.memories} == {"memory"}
 
 
 def test_the_memory_search_stops_at_the_training_set():

@@ -260,16 +260,28 @@ def test_a_rate_far_beyond_those_looked_at_is_not_gone_on_with():
     assert next_move(searching(slow, slower, fast), "recurring", TUNING).octaves <= 3.0
 
 
-def test_the_best_batch_size_is_raced_at_other_rates_and_its_neighbours_at_its_own():
+def raced_pairs(tuning: Tuning) -> set[tuple[int, float]]:
+    """What is raced where the first run arrived at 32, an octave above the rule, the rest later."""
     best = replace(run(0, 32, [(100, 0.5), (200, 1.0)]), octaves=1.0)
     runs, asked = [best], set()
-    while isinstance(move := next_move(searching(*runs), "recurring", TUNING), Train):
+    while isinstance(move := next_move(searching(*runs), "recurring", tuning), Train):
         asked.add((move.batch_size, move.octaves))
         told = [(3520 // move.batch_size, 0.5), (7040 // move.batch_size, 1.0)]
         runs.append(replace(run(len(runs), move.batch_size, told), octaves=move.octaves))
         assert len(runs) < 50
+    return asked
+
+
+def test_the_best_batch_size_is_raced_at_other_rates_and_its_neighbours_at_its_own():
+    asked = raced_pairs(TUNING)
     assert asked >= {(16, 1.0), (64, 1.0), (32, 0.0), (32, 2.0)}
     assert all(size == 32 or octaves == 1.0 for size, octaves in asked)
+
+
+def test_crosswise_neighbours_are_raced_at_other_rates_too():
+    asked = raced_pairs(replace(TUNING, worth=0.005, crosswise=True))
+    assert any(size != 32 and octaves != 1.0 for size, octaves in asked)
+    assert all(16 <= size <= 64 and 0.0 <= octaves <= 2.0 for size, octaves in asked)
 
 
 @pytest.mark.parametrize(("reach", "raced"), [(1.0, {16, 32, 64}), (2.0, {8, 16, 32, 64, 128})])

@@ -43,8 +43,8 @@ _SURE_SHARE = 0.9
 _FAR = 1.5
 """A prediction from sizes that many times smaller is rough."""
 _REACH = 6
-"""Predict no further than this many times the bytes between the smallest and the largest trial:
-at small sizes what the allocator keeps hides how memory grows."""
+"""Predict no further than this many times the bytes between the smallest trial and the largest, be
+it above the limit: at small sizes what the allocator keeps hides how memory grows."""
 _AIM = 0.985
 """Aim this close below the predicted limit: a trial that runs tells more than one that fails."""
 _AIM_FROM_FAR = 0.8
@@ -196,8 +196,8 @@ def _guess(now: Situation, seen: Tried, ran: int, cap: int) -> int:
     limit = now.hardware.memory_limit_bytes
     if len(seen.points) == 1:
         return _from_one_point(now, seen)
-    low, high = seen.points[0][1], max(peak for size, peak in seen.points if size <= ran)
-    within_reach = high + _REACH * max(high - low, 0)
+    low, high = seen.points[0][1], max(peak for _, peak in seen.points)
+    within_reach = high + _REACH * (high - low)
     most = largest_between(seen.points, min(limit, within_reach))
     if most is None:
         return cap

@@ -174,7 +174,7 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     worth: dict[Candidate, float] = {}
     late = False
     runs = Counter(run.candidate for run in race.runs)
-    for candidate in _neighbours(best, race, tuning.reach):
+    for candidate in _neighbours(best, race, tuning):
         run = _open(race, candidate)
         given_up = run is not None and belief.given_up(run)
         enough = runs[candidate] >= tuning.seeds or not race.may_begin(candidate)
@@ -207,15 +207,22 @@ def _in_time(race: Race, candidate: Candidate, seconds: float) -> bool:
     return race.steps_left[size] * race.step_seconds[size] >= seconds
 
 
-def _neighbours(best: Candidate, race: Race, reach: float) -> list[Candidate]:
-    """The best, batch sizes within reach and next to it, and learning rates within one octave."""
+def _neighbours(best: Candidate, race: Race, tuning: Tuning) -> list[Candidate]:
+    """The best, batch sizes within reach and next to it, and learning rates within one octave.
+
+    Crosswise those batch sizes also have those learning rates.
+    """
     at, sizes = race.batch_sizes.index(best.batch_size), race.batch_sizes
     middle = Candidate(best.batch_size)
-    near = {size for size in sizes if Candidate(size).apart(middle) <= reach + _SLACK}
+    near = {size for size in sizes if Candidate(size).apart(middle) <= tuning.reach + _SLACK}
     near |= set(sizes[max(0, at - 1) : at + 2])
-    beside = {Candidate(size, best.octaves) for size in near}
-    rates = [each for each in race.octaves if abs(each - best.octaves) <= 1.0]
-    return sorted(beside.union(Candidate(best.batch_size, each) for each in rates))
+    return [
+        each
+        for each in race.candidates
+        if each.batch_size in near
+        and abs(each.octaves - best.octaves) <= 1.0
+        and (tuning.crosswise or best.batch_size == each.batch_size or best.octaves == each.octaves)
+    ]
 
 
 def _train(

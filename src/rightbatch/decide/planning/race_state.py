@@ -142,6 +142,9 @@ class Tuning:
         flat_sd: Standard deviation of log time between seeds for each e-fold of the way that the
             fastest run spent on its last tenth of progress.
         reach: Octaves of batch size from the best within which others are raced against it.
+        crosswise: Whether those are raced at learning rates beside the best one's too: where the
+            best learning rate goes otherwise with batch size than by the rule, neither alone leads
+            to the best pair.
         seeds: Most runs of one candidate.
         prior: What is believed of the cost before.
     """
@@ -158,6 +161,7 @@ class Tuning:
     knee: float = 0.025
     flat_sd: float = 0.18
     reach: float = 1.0
+    crosswise: bool = False
     seeds: float = math.inf
     prior: CostPrior = field(default_factory=CostPrior)
 

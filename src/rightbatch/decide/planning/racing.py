@@ -152,6 +152,7 @@ def _with_ample_time(tuning: Tuning, seed_sd: float) -> Tuning:
         tuning,
         patience=_PATIENCE_WHEN_AMPLE,
         reach=_REACH_WHEN_AMPLE,
+        crosswise=True,
         seeds=SEEDS,
         prior=replace(tuning.prior, seed_sd=seed_sd),
     )
