@@ -1,7 +1,6 @@
 """The planner as an ask/tell state machine, run through on simulated worlds."""
 
 import math
-from collections import Counter
 from dataclasses import replace
 
 import pytest
