@@ -22,7 +22,7 @@ from worlds import run_study, settings, world
 
 from rightbatch.decide.advice.recommend import advise
 
-STUDIES = {"digits": 6, "fashion-mnist": 24}
+STUDIES = {"digits": 6, "fashion-mnist": 60}
 """Simulated studies of each case: those of digits hold hundreds of runs."""
 _WORST = 10.0
 _PLANNING, _ADVICE = "rightbatch.decide.planning", "rightbatch.decide.advice"
@@ -63,6 +63,7 @@ CONSTANTS = (
     Constant((f"{_ADVICE}.learning",), "_CAUTION", (0.25, 0.5, 1.0)),
     Constant((f"{_SCIENCE}.response",), "_NOISE_SD", (0.12, 0.17, 0.24)),
     Constant((f"{_SCIENCE}.response",), "_NOISE_GROWTH", (0.0, 0.6, 1.0)),
+    Constant((f"{_SCIENCE}.response",), "_NOISE_GROWS_FOR", (0.5, 1.5, 3.0)),
 )
 
 
