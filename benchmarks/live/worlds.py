@@ -131,12 +131,10 @@ def settings(case: Case, made: RecordedWorld, seed: int) -> Settings:
 
 
 def _lines(case: Case) -> dict[int, Line]:
-    """Log mean steps at every pair that was run, truth and retraining together."""
+    """Log mean steps at every pair that was run, truth and retraining of all looks together."""
     runs: dict[tuple[int, float], list[tuple[float, bool]]] = defaultdict(list)
-    for kind in ("truth", "retrain"):
-        path = case.results / f"{kind}-{case.name}.csv"
-        if not path.exists():
-            continue
+    retrained = case.results.rglob(f"retrain-{case.name}.csv")
+    for path in (case.results / f"truth-{case.name}.csv", *sorted(retrained)):
         with path.open() as file:
             for row in csv.DictReader(file):
                 octave = round(math.log2(float(row["learning_rate"])), 1)

@@ -77,7 +77,17 @@ def test_the_safe_size_ran_for_many_steps_where_memory_limits_it():
     fit, recording = found(HEAVY)
     last = recording.trials[-1].probe
     assert last.steps == LONG_STEPS
-    assert fit.safe_batch_size <= last.batch_size
+    assert fit.safe_batch_size <= last.batch_size == fit.lasted_batch_size
+    told = " ".join(stage_lines("memory", recording, advise(recording)))
+    assert "It ran for 20 steps." in told
+
+
+def test_a_safe_size_that_had_no_time_for_many_steps_is_told_as_such():
+    fit, recording = found(HEAVY)
+    short = replace(recording, trials=recording.trials[:-1])
+    (fit,) = advise(short).fits.memories
+    assert (fit.capped_by, fit.lasted_batch_size) == ("memory", None)
+    assert "not run for 20 steps" in " ".join(stage_lines("memory", short, advise(short)))
 
 
 def test_what_many_steps_need_more_counts():

@@ -52,6 +52,8 @@ class MemoryFit:
         predicted: What a prediction told before it was measured, or why there is none, in a
             sentence or two; empty where none was asked for.
         optimizer: The optimizer whose state was counted.
+        lasted_batch_size: Largest micro-batch that ran inside the limit for 20 steps, by when a
+            process's heap has mostly stopped growing; None where none did.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -70,6 +72,7 @@ class MemoryFit:
     accumulation: Accumulation | None = None
     predicted: str = ""
     optimizer: str = ""
+    lasted_batch_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

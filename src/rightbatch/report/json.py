@@ -243,6 +243,7 @@ def _memory_figures(fit: MemoryFit | None) -> Json:
         "optimizer": fit.optimizer if fit else None,
         "largest_batch_size": fit.largest_batch_size if fit else None,
         "safe_batch_size": fit.safe_batch_size if fit else None,
+        "lasted_batch_size": fit.lasted_batch_size if fit else None,
         "bytes_fixed": _estimate(fit.bytes_fixed if fit else None),
         "bytes_per_example": _estimate(fit.bytes_per_example if fit else None),
         "lack_of_fit": fit.lack_of_fit if fit else None,
@@ -253,7 +254,11 @@ def _memory_figures(fit: MemoryFit | None) -> Json:
 
 def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
     no_size = {} if fit is None else dict.fromkeys(_SIZES_THAT_FIT, why_none(fit))
-    return {"accumulation": "The batch size fits without it, or nothing fits.", **no_size}
+    return {
+        "accumulation": "The batch size fits without it, or nothing fits.",
+        "lasted_batch_size": "None ran 20 steps: memory is no limit, or time was short.",
+        **no_size,
+    }
 
 
 def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:

@@ -20,6 +20,10 @@ _ENFORCED = {
     "data_segment": "the peak of resident memory, and a bound on the process's data",
     "allocator": "the framework's allocator",
 }
+_LASTED = "It ran for 20 steps."
+_NOT_LASTED = (
+    "It was not run for 20 steps, in which a process's heap may go on growing: no time was left."
+)
 
 
 def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]:
@@ -62,6 +66,10 @@ def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> 
         f"Safe micro-batch, {fit.margin:.0%} of {words.size(fit.limit_bytes)} kept free: "
         f"{fit.safe_batch_size:,}." if fit.safe_batch_size else "No micro-batch keeps the margin.",
     ]  # fmt: skip
+    if fit.safe_batch_size and fit.capped_by == "memory":
+        lines.append(
+            _LASTED if (fit.lasted_batch_size or 0) >= fit.safe_batch_size else _NOT_LASTED
+        )
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
         lines.append(
             f"Memory is {words.size(fit.bytes_fixed.value)} and "

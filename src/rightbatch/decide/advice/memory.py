@@ -179,6 +179,7 @@ def _fit(
             safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, facts
         ),
         optimizer=optimizer,
+        lasted_batch_size=seen.settled or None,
     )
 
 
