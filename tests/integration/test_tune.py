@@ -279,6 +279,17 @@ def test_goals_of_the_best_metric_within_a_limit(tmp_path):
     assert done.json["batch_size"] is not None
 
 
+def test_a_device_named_twice_is_searched_once(tmp_path):
+    done = rightbatch(
+        "memory", "digits", "--device", "cpu,cpu", "--budget", "15s", "--threads", "1", "--json",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert len(done.json["devices"]) == 1
+    studies = rightbatch("list", "studies", "--json", folder=tmp_path).json["results"]
+    assert len(studies) == 1
+
+
 @pytest.mark.parametrize(
     ("stage", "keys"),
     [

@@ -23,7 +23,7 @@ def find_memory(
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
     """Search on each device named, and print the answer that all of them can use."""
-    devices = listed(device or "") or (None,)
+    devices = tuple(dict.fromkeys(listed(device or ""))) or (None,)
     recordings = [
         record_study(
             workload, make_settings(device=one, stages=("memory",), **settings), store, resume
