@@ -133,8 +133,9 @@ def settings(case: Case, made: RecordedWorld, seed: int) -> Settings:
 def _lines(case: Case) -> dict[int, Line]:
     """Log mean steps at every pair that was run, truth and retraining of all looks together."""
     runs: dict[tuple[int, float], list[tuple[float, bool]]] = defaultdict(list)
-    retrained = case.results.rglob(f"retrain-{case.name}.csv")
-    for path in (case.results / f"truth-{case.name}.csv", *sorted(retrained)):
+    names = f"truth-{case.name}.csv", f"retrain-{case.name}.csv"
+    looks = sorted(case.results.glob(f"*-look/{names[1]}"))
+    for path in (*(case.results / name for name in names), *looks):
         with path.open() as file:
             for row in csv.DictReader(file):
                 octave = round(math.log2(float(row["learning_rate"])), 1)

@@ -34,8 +34,6 @@ from rightbatch.records import Decision, DecisionKind
 
 Mode = Literal["recurring", "one-off"]
 
-_STRIDE = 4.1
-"""Batch sizes are timed two octaves apart."""
 _FIRST_LEVEL = 5.0
 """Epochs after which a run is expected to have shown some level."""
 _EARLY_EPOCHS, _EARLY_STEPS = 0.25, 200
@@ -93,7 +91,7 @@ def _next_to_time(race: Race, tuning: Tuning) -> int | None:
         if growth < tuning.knee * octaves:
             return None
     larger = [size for size in sizes if size > timed[-1]]
-    near = [size for size in larger if size <= _STRIDE * timed[-1]]
+    near = [size for size in larger if size <= tuning.stride * timed[-1]]
     return near[-1] if near else next(iter(larger), None)
 
 

@@ -25,8 +25,6 @@ from rightbatch.science.response import (
 _APART = 0.2
 """Levels are compared that lie so far apart in the log of the way."""
 _ALMOST_THERE = 0.999
-_NEAR = 0.9
-"""The last tenth of the progress shows how flat a curve ends."""
 _DIVERGED = 0.7
 """A run that diverges counts as one twice as long as the fastest, give or take a factor two."""
 
@@ -229,7 +227,7 @@ class Belief:
             return 0.0
         path = self._paths[self.reference.number]
         (first, _), (last, end) = path[0], path[-1]
-        near = step_at(path, first + _NEAR * (last - first), self._race.goal)
+        near = step_at(path, first + self._tuning.near * (last - first), self._race.goal)
         return self._tuning.flat_sd * math.log(end / near) if near else 0.0
 
     def _late(self, run: RaceRun) -> Comparison | None:

@@ -139,8 +139,11 @@ class Tuning:
             progress.
         patience: A raced run is given up at so many times the best known time.
         knee: Log throughput that an octave of batch size must add for larger ones to be timed.
+        stride: Batch sizes are timed so many times apart: two octaves, where the user's own need
+            not lie on the grid.
+        near: Share of the fastest run's progress after which its curve shows how flat it ends.
         flat_sd: Standard deviation of log time between seeds for each e-fold of the way that the
-            fastest run spent on its last tenth of progress.
+            fastest run spent on the rest of its progress.
         reach: Octaves of batch size from the best within which others are raced against it.
         crosswise: Whether those are raced at learning rates beside the best one's too: where the
             best learning rate goes otherwise with batch size than by the rule, neither alone leads
@@ -159,6 +162,8 @@ class Tuning:
     progress: float = 0.05
     patience: float = 1.2
     knee: float = 0.025
+    stride: float = 4.1
+    near: float = 0.9
     flat_sd: float = 0.18
     reach: float = 1.0
     crosswise: bool = False
