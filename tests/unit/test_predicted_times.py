@@ -4,6 +4,7 @@ The planner has no part in these: which runs are made does not depend on what th
 """
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,13 +20,16 @@ from rightbatch.records import (
     Recording,
     Settings,
     SpeedProbe,
+    SpeedResult,
     TrainingProbe,
+    Trial,
 )
 from rightbatch.science.response import noise_growth, quiet_rate
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 WORLDS = 150
 TRIED = (32, 64, 256, 1024)
+BUDGET = Settings(budget_seconds=600.0)
 
 
 class Believed(World):
@@ -67,17 +71,21 @@ def world(seed: int, timing_noise: float) -> World:
     )
 
 
-@cache
-def advice(seed: int, timing_noise: float, seconds: float) -> tuple[World, Advice]:
-    """Of step times in `seconds`, and of two runs at each of four batch sizes."""
-    true = world(seed, timing_noise)
+def fixed_trials(true: World, seconds: float) -> tuple[Trial, ...]:
+    """Step times in `seconds`, and two runs at each of four batch sizes."""
     probes: list[Probe] = [DescribeProbe(), SpeedProbe("sgd", SIZES, 1024, seconds)]
     for size in TRIED:
         for run in (0, 1):
             rate = true.best_rate(size)
             probes.append(TrainingProbe("sgd", size, size, rate, run, 10**6, 1e9, 1e10))
-    trials = tuple(carry_out(true, probe, n + 1) for n, probe in enumerate(probes))
-    return true, advise(Recording(study_of(true, Settings(budget_seconds=600.0)), trials))
+    return tuple(carry_out(true, probe, n + 1) for n, probe in enumerate(probes))
+
+
+@cache
+def advice(seed: int, timing_noise: float, seconds: float) -> tuple[World, Advice]:
+    """Of a world and its trials."""
+    true = world(seed, timing_noise)
+    return true, advise(Recording(study_of(true, BUDGET), fixed_trials(true, seconds)))
 
 
 def holds(told: Estimate | None, truth: float) -> bool:
@@ -140,6 +148,49 @@ def width(told) -> float:
     found = told if isinstance(told, Estimate) else told.seconds_to_goal
     assert found is not None and found.low is not None and found.high is not None
     return math.log(found.high / found.low)
+
+
+def test_intervals_of_the_hyperbola_hold_the_truth_where_batch_sizes_are_uneven():
+    crit, least = [], []
+    for seed in range(WORLDS):
+        true, told = advice(seed, 0.02, 2.0)
+        (fit,) = told.fits.learning
+        if fit.critical_batch_size is not None:
+            crit.append(within(fit.critical_batch_size, true.critical))
+        if fit.steps_min is not None:
+            least.append(within(fit.steps_min, true.optimizers[0].steps_min))
+    assert len(crit) >= 0.9 * WORLDS
+    assert 0.90 <= np.mean(crit) <= 0.98
+    assert 0.90 <= np.mean(least) <= 0.98
+
+
+def within(told: Estimate, truth: float) -> bool:
+    """Inside an interval that may be open."""
+    return (told.low or 0.0) <= truth <= (told.high or math.inf)
+
+
+def test_intervals_of_joules_to_the_goal_hold_the_truth_where_power_is_measured_to_a_tenth():
+    inside = []
+    for seed in range(60):
+        true = world(seed, 0.02)
+        random = np.random.default_rng([5, seed])
+        watts = {size: 60 + 20 * math.log2(size) for size in SIZES}
+        measured = tuple((b, w * math.exp(0.1 * random.normal())) for b, w in watts.items())
+        trials = [
+            replace(trial, result=replace(trial.result, power_watts=measured))
+            if isinstance(trial.result, SpeedResult)
+            else trial
+            for trial in fixed_trials(true, 2.0)
+        ]
+        (fit,) = advise(Recording(study_of(true, BUDGET), tuple(trials))).fits.learning
+        inside += [
+            holds(
+                row.joules, true.seconds(row.batch_size, row.learning_rate) * watts[row.batch_size]
+            )
+            for row in fit.predictions
+            if row.runs_reached
+        ]
+    assert 0.90 <= np.mean(inside) <= 0.98
 
 
 def test_seconds_are_known_less_well_than_steps_where_timings_scatter():

@@ -191,8 +191,11 @@ class _Runs:
         )
         return float(np.exp(found.x))
 
-    def error(self, log_crit: float, sigma: float) -> tuple[float, int]:
-        """Variance of log steps for the intervals and its degrees of freedom."""
+    def error(self, log_crit: float, sigma: float, unevenness: float) -> tuple[float, int]:
+        """Variance of log steps for the intervals and its degrees of freedom.
+
+        Runs at a size share what the size misses the curve by, so that it counts once for each.
+        """
         one = np.array([log_crit])
         residuals = self.log_steps - self.shapes(one)[0][0] - self.profile(one, sigma)[0][0]
         _, index = np.unique(self.log_batch, return_inverse=True)
@@ -202,7 +205,8 @@ class _Runs:
         lack = float((counts * means**2).sum()) / max(lack_df, 1)
         pure = float(((residuals - means[index]) ** 2).sum()) / max(pure_df, 1)
         variance, df = residual_variance(lack, lack_df, pure, pure_df)
-        return max(variance, sigma**2 * residuals.size / (residuals.size - 2)), df
+        scatter = sigma**2 * residuals.size / (residuals.size - 2)
+        return max(variance, scatter) + float(np.mean(counts)) * unevenness**2, df
 
 
 def fit_hyperbola(
@@ -210,6 +214,7 @@ def fit_hyperbola(
     steps: Sequence[float | None],
     censored_at: Sequence[float | None] | None = None,
     level: float = 0.95,
+    unevenness: float = 0.0,
 ) -> HyperbolaFit:
     """Fit S(B) = S_min·(1 + B_crit/B) to runs, those that were stopped early included.
 
@@ -225,6 +230,8 @@ def fit_hyperbola(
         censored_at: Steps made by each run that never did, shape (n,); other entries are ignored.
             A run with neither is left out.
         level: Coverage of the intervals.
+        unevenness: Standard deviation of log steps by which batch sizes are taken to miss the
+            curve, beyond what the runs show.
 
     Returns:
         The fit; what the runs cannot tell is None in it, with the reason.
@@ -237,7 +244,7 @@ def fit_hyperbola(
     grid = np.linspace(sizes.min() - _MARGIN, sizes.max() + _MARGIN, 401)
     sigma = runs.scatter(grid)
     best = runs.best(grid, sigma)
-    variance, df = runs.error(best, sigma)
+    variance, df = runs.error(best, sigma, unevenness)
     budget = t_quantile(level, df) ** 2 * variance / sigma**2
     low, high = _ends(runs, grid, best, sigma, budget)
     span = np.unique([*np.linspace(low if low is not None else grid[0], best, 61),

@@ -17,10 +17,16 @@ _CAUTION = 0.5
 run does not win over one as good that is better known."""
 KNOWN_SD = 0.4
 """Standard deviation of log cost beyond which a prediction is too vague to be told."""
+_UNEVENNESS = 0.09
+"""Log steps by which batch sizes miss the hyperbola beyond what their runs show: half of how uneven
+the response surface takes them to be, as a curve follows the rest."""
 
 _SURFACE = "response surface, the mean over seeds"
 _TIMED = "response surface, the mean over seeds; step time as it was timed"
-_POWERED = f"{_TIMED}, power taken as known"
+_POWER_SD = 0.1
+"""Standard deviation of log power, which is the mean of one window of half a second by sensors that
+are right to some 5%."""
+_POWERED = f"{_TIMED}, power taken as known to {_POWER_SD:.0%}"
 
 
 def predictions(
@@ -107,11 +113,13 @@ def predict_pair(
     log_steps = mean - math.log(model.cost_per_step(size))
     log_seconds = log_steps + math.log(costs.seconds(size))
     learned = (sd**2, model.surface.freedom)
-    half, timed = half_width([learned]), half_width([learned, costs.seconds.log_error(size)])
+    stepped = costs.seconds.log_error(size)
+    half, timed = half_width([learned]), half_width([learned, stepped])
     runs = [s for s in model.summaries if s.batch_size == size]
     joules = price = None
     if costs.joules is not None:
-        joules = _estimate(log_steps + math.log(costs.joules(size)), timed, "J", _POWERED)
+        powered = half_width([learned, stepped, (_POWER_SD**2, math.inf)])
+        joules = _estimate(log_steps + math.log(costs.joules(size)), powered, "J", _POWERED)
     if costs.per_second is not None:
         price = _estimate(log_seconds + math.log(costs.per_second), timed, "currency", _TIMED)
     return BatchPrediction(
@@ -174,4 +182,5 @@ def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> Hyperbo
         [s.batch_size for s in chosen],
         [s.steps for s in chosen],
         [None if s.steps is not None else float(s.steps_done) for s in chosen],
+        unevenness=_UNEVENNESS,
     )

@@ -259,7 +259,10 @@ def _can_train(race: Race, candidate: Candidate) -> bool:
 
 
 def _longer(run: RaceRun, tuning: Tuning) -> int:
-    return math.ceil(run.steps * (1 + tuning.chunk))
+    """Steps to which a run goes on before any arrived."""
+    return run.steps + math.ceil(
+        max(tuning.chunk * run.steps, tuning.least_seconds / run.step_seconds)
+    )
 
 
 def _level(run: RaceRun, race: Race) -> float | None:

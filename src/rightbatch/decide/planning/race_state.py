@@ -131,6 +131,8 @@ class Tuning:
             at 1/e of the way about that at its end; it goes with √(-log way).
         drift_weight: Comparisons that this is worth before any is made.
         chunk: A run goes on by so much of its own time before any arrived, of the best time after.
+        least_seconds: And by no less than this before any arrived, in seconds: what a trial takes
+            beside training.
         look: Share of the time that a first look at a learning rate may take.
         in_time: A run goes on only where there is time for this share of what it should still take:
             one that gets half the way can be compared.
@@ -156,6 +158,7 @@ class Tuning:
     drift_sd: float = 0.1
     drift_weight: float = 1.0
     chunk: float = 0.1
+    least_seconds: float = 0.0
     look: float = 0.07
     in_time: float = 0.5
     stall: float = 2.5

@@ -134,7 +134,7 @@ def _searched(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
     """Where learning rates are searched: what a run is worth, and in what pieces it goes on."""
     reference = fastest(race)
     if reference is None:
-        return Tuning(patience=PATIENCE, prior=_PRIOR)
+        return Tuning(least_seconds=left.overhead, patience=PATIENCE, prior=_PRIOR)
     runs = runs_left(race, reference)
     seconds = reference.steps * arm.seconds(reference.batch_size)
     piece = min(PATIENCE, max(_PIECE, left.overhead / seconds))
