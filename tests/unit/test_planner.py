@@ -283,7 +283,7 @@ def test_nothing_fits_at_all():
     assert {t.outcome.status for t in recording.trials[1:]} == {Status.OUT_OF_MEMORY}
     advice = advise(recording)
     assert advice.recommended is None
-    assert advice.binding_constraint == "budget"
+    assert advice.binding_constraint == "memory"
     assert "fits the memory limit" in advice.missing["largest_batch_size"]
     assert advice.headline.startswith("Not enough data")
 

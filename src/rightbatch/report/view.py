@@ -4,13 +4,17 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rightbatch.decide.advice.capped import no_size_fits
+from rightbatch.decide.advice.evidence import ran_out
 from rightbatch.records import (
     Advice,
     Choice,
     Estimate,
     Fits,
     Recording,
+    Status,
     Study,
+    Trial,
 )
 from rightbatch.report import words
 from rightbatch.report.comparison import optimizers, regimes
@@ -27,6 +31,9 @@ _OBJECTIVES = {
     "energy": "the least energy to the goal",
     "cost": "the least cost to the goal",
 }
+_FAILED = (Status.KILLED, Status.HUNG, Status.DIVERGED)
+_NOT_FOR_TIME = ("untimed", "exhausted")
+"""Endings that a larger budget does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
         verdict=verdict,
         details=tuple(row for row in verdict if row[0] not in shown),
         epoch_example="" if best is None else f"Here {_epoch(study, best)}.",
-        next_step=_next_step(study, advice),
+        next_step=_next_step(recording, advice),
         reasons=advice.reasons,
         ended="" if advice.ended is None else ending_told(advice.ended),
         warnings=advice.warnings,
@@ -274,8 +281,8 @@ def _tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
     return tuple(tiles)
 
 
-def _next_step(study: Study, advice: Advice) -> str:
-    best = advice.recommended
+def _next_step(recording: Recording, advice: Advice) -> str:
+    study, best = recording.study, advice.recommended
     if not study.finished:
         return (
             "The study has not run to its end: this is what is known so far. The command that "
@@ -286,16 +293,23 @@ def _next_step(study: Study, advice: Advice) -> str:
     if "learning" not in study.settings.stages:
         return "This study ran no training: run `rightbatch tune` to have a batch size recommended."
     memory = advice.fits.memory
-    if memory is not None and memory.failed and memory.largest_batch_size is None:
+    if memory is not None and no_size_fits(memory):
         return (
             f"Nothing that was tried fits the memory limit of {words.size(memory.limit_bytes)}: "
             "raise it, or train a smaller model."
         )
+    told = [*_ended_as(recording, *_FAILED), *ran_out(recording.trials)]
+    if told and advice.ended is not None and advice.ended.kind in _NOT_FOR_TIME:
+        return f"Trials failed, not for lack of time; the last: {told[-1].outcome.advice}"
     larger = words.duration(3 * max(study.settings.budget_seconds, advice.time_spent.wall))
     return (
         f"Give the study a larger budget (it had {words.duration(study.settings.budget_seconds)}; "
         f"try {larger}), or choose a goal that is reached sooner."
     )
+
+
+def _ended_as(recording: Recording, *statuses: Status) -> list[Trial]:
+    return [trial for trial in recording.trials if trial.outcome.status in statuses]
 
 
 def _sizes(advice: Advice) -> Table | None:

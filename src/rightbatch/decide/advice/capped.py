@@ -19,6 +19,11 @@ def why_no_larger(fit: MemoryFit) -> str:
     return _WORDS[fit.capped_by]
 
 
+def no_size_fits(fit: MemoryFit | None) -> bool:
+    """Whether sizes were tried and none ran in the limit."""
+    return fit is not None and fit.largest_batch_size is None and bool(fit.failed)
+
+
 def why_none(fit: MemoryFit) -> str:
     """Why there is no largest or no safe micro-batch, in a sentence."""
     if fit.largest_batch_size is not None:

@@ -16,6 +16,7 @@ from rightbatch.records import (
     Probe,
     Settings,
     SpeedProbe,
+    Status,
     TrainingProbe,
     TrainingResult,
     Trial,
@@ -97,6 +98,15 @@ def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
         if known is None or result.points[-1].step >= known.result.points[-1].step:
             longest[probe.run] = Run(trial.number, probe, trial.outcome, result)
     return [replace(run, decisions=tuple(decisions[name])) for name, run in longest.items()]
+
+
+def ran_out(trials: Iterable[Trial]) -> list[Trial]:
+    """Trials that ran out of memory, but for those of the memory stage, which look for that."""
+    return [
+        trial
+        for trial in trials
+        if trial.outcome.status is Status.OUT_OF_MEMORY and not isinstance(trial.probe, MemoryProbe)
+    ]
 
 
 def training_seconds(trials: Iterable[Trial]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rightbatch.decide.advice.accumulation import layers_caveat
 from rightbatch.decide.advice.capped import why_no_larger, why_none
 from rightbatch.decide.advice.compiling import compiling
+from rightbatch.decide.advice.evidence import ran_out
 from rightbatch.records import (
     Estimate,
     Fits,
@@ -79,6 +80,11 @@ def warnings(
         if fit.largest_batch_size is None:
             whose = f"With {fit.optimizer}: " if len(fits.memories) > 1 else ""
             told.append(f"{whose}{why_none(fit)} What is told here may not run within it.")
+        elif fit.safe_batch_size is None:
+            told.append(
+                f"No micro-batch that was tried keeps {fit.margin:.0%} of the memory limit free: "
+                f"the largest that ran, {fit.largest_batch_size:,}, counts without a margin."
+            )
     if accumulates and facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
     if 0 < _at_once(trials) < settings.workers:
@@ -86,13 +92,14 @@ def warnings(
             f"At most {_at_once(trials)} runs trained at the same time, not {settings.workers}: a "
             "smaller part of the memory limit would not hold one."
         )
-    for status, what in (
-        (Status.DIVERGED, "diverged"),
-        (Status.HUNG, "hung"),
-        (Status.KILLED, "were killed"),
-        (Status.SLOWED, "were slowed by lack of memory"),
+    ended = {status: [t for t in trials if t.outcome.status is status] for status in Status}
+    for hit, what in (
+        (ran_out(trials), "ran out of memory where they should fit"),
+        (ended[Status.DIVERGED], "diverged"),
+        (ended[Status.HUNG], "hung"),
+        (ended[Status.KILLED], "were killed"),
+        (ended[Status.SLOWED], "were slowed by lack of memory"),
     ):
-        hit = [t for t in trials if t.outcome.status is status]
         if hit:
             told.append(
                 f"{len(hit)} of {len(trials)} trials {what}; the last: {hit[-1].outcome.advice}"

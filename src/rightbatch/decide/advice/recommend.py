@@ -13,6 +13,7 @@ from rightbatch.decide.advice.arms import (
     stage_fits,
 )
 from rightbatch.decide.advice.binding import binding_constraint, enough_data, near_optimal
+from rightbatch.decide.advice.capped import no_size_fits
 from rightbatch.decide.advice.learning import choose, cost, fit_learning, predict_pair
 from rightbatch.decide.advice.missing import missing
 from rightbatch.decide.advice.objectives import (
@@ -105,7 +106,7 @@ def advise(
         times_as_fast=ratio,
         near_optimal=optimal,
         binding_constraint=binding,
-        headline=_headline(recommended, best is not None, now.facts),
+        headline=_headline(recommended, best is not None, now.facts, fits.memory),
         reasons=(*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, now.trials)),
         warnings=(
             *without_power(aim, fits.speeds),
@@ -116,7 +117,7 @@ def advise(
         by_optimizer=tuple(
             _choice(arm, arm.chosen, now.facts) for arm in ranked if arm.chosen is not None
         ),
-        regimes=_regimes(best, now),
+        regimes=_regimes(arms, best, now),
         time_spent=_time_spent(now),
         price_per_hour=price,
     )
@@ -237,8 +238,11 @@ def _verdict(
     best: Arm | None, now: Situation, fits: Fits
 ) -> tuple[tuple[int, ...], BindingConstraint]:
     """The near-optimal set and what binds."""
+    nothing_fits = no_size_fits(fits.memory)
     if best is None or best.chosen is None:
-        return (), "budget"
+        return (), "memory" if nothing_fits or evidence.ran_out(now.trials) else "budget"
+    if nothing_fits:
+        return (best.chosen.batch_size,), "memory"
     rows = best.rows
     size = best.chosen.batch_size
     optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
@@ -247,22 +251,38 @@ def _verdict(
     return optimal, binding_constraint(size, optimal, rows, fits, now.facts)
 
 
-def _regimes(best: Arm | None, now: Situation) -> tuple[tuple[str, Choice], ...]:
-    """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for."""
+def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[str, Choice], ...]:
+    """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for.
+
+    Each with the optimizer it is cheapest with; with the best one where no run arrived at the size.
+    """
     if best is None or not now.settings.batch_sizes:
         return ()
     names = {1: "stochastic", now.facts.train_examples: "full batch"}
-    known = {row.batch_size: _choice(best, row, now.facts) for row in best.rows}
-    return tuple(
-        (
-            names.get(size, "mini-batch"),
-            known.get(size) or _settings(best, size, best.model.rule(size), now.facts),
+    told = []
+    for size in now.sizes:
+        arrived = [
+            (cost(arm.model, row), number)
+            for number, arm in enumerate(arms)
+            for row in arm.rows
+            if row.batch_size == size and row.runs_reached
+        ]
+        arm = arms[min(arrived)[1]] if arrived else best
+        row = next((row for row in arm.rows if row.batch_size == size), None)
+        told.append(
+            (
+                names.get(size, "mini-batch"),
+                _settings(arm, size, arm.model.rule(size), now.facts)
+                if row is None
+                else _choice(arm, row, now.facts),
+            )
         )
-        for size in now.sizes
-    )
+    return tuple(told)
 
 
-def _headline(recommended: Choice | None, arrived: bool, facts: WorkloadFacts) -> str:
+def _headline(
+    recommended: Choice | None, arrived: bool, facts: WorkloadFacts, memory: MemoryFit | None
+) -> str:
     if recommended is None:
         return "Not enough data for a recommendation."
     settings = f"batch size {recommended.batch_size:,} with {recommended.optimizer}"
@@ -270,6 +290,8 @@ def _headline(recommended: Choice | None, arrived: bool, facts: WorkloadFacts) -
         settings += f" at learning rate {recommended.learning_rate:.3g}"
     if not arrived:
         return f"Not enough data: no run reached {facts.goal}. First guess: {settings}."
+    if no_size_fits(memory):
+        return f"Nothing that was tried fits the memory limit. Where more fits: {settings}."
     return f"Train with {settings}."
 
 

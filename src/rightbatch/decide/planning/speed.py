@@ -2,7 +2,7 @@
 
 from rightbatch.decide.advice.arms import Situation, micro_batch_limit
 from rightbatch.decide.advice.evidence import of_kind
-from rightbatch.records import Fits, SpeedProbe, Trial
+from rightbatch.records import Fits, SpeedProbe, Status, Trial
 
 
 def next_speed_probe(
@@ -25,16 +25,21 @@ def next_speed_probe(
     name = due[0]
     micro = micro_batch_limit(fits.memory_of(name), now.facts)
     largest = max(1, _last_size(before[name]) // 4) if before[name] else micro
+    micro = min(micro, largest)
     sizes = tuple(size for size in now.sizes if size <= largest) or (min(largest, now.sizes[0]),)
     return SpeedProbe(name, sizes, micro, seconds / len(due), seconds_limit=deadline)
 
 
 def _over(before: list[tuple[Trial, SpeedProbe]]) -> bool:
-    """Whether an optimizer was timed, or that has failed twice, or with single examples."""
+    """Whether an optimizer was timed, or that has failed twice, or with single examples.
+
+    Where memory fell short smaller ones are timed all the same.
+    """
     if not before:
         return False
     timed = any(trial.result is not None for trial, _ in before)
-    return timed or len(before) >= 2 or _last_size(before) == 1
+    smaller_may_fit = before[-1][0].outcome.status is Status.OUT_OF_MEMORY
+    return timed or _last_size(before) == 1 or (len(before) >= 2 and not smaller_may_fit)
 
 
 def _last_size(before: list[tuple[Trial, SpeedProbe]]) -> int:
