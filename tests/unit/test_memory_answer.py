@@ -82,6 +82,22 @@ def test_the_safe_size_ran_for_many_steps_where_memory_limits_it():
     assert "It ran for 20 steps." in told
 
 
+def test_a_limit_without_room_for_the_margin_is_told():
+    _, recording = found(HEAVY)
+    (fit,) = advise(recording).fits.memories
+    smallest_peak = min(peak for _, peak in fit.points)
+    told = advise(recording, memory_limit_bytes=smallest_peak + 1)
+    assert told.fits.memory.safe_batch_size is None
+    assert any("counts without a margin" in text for text in told.warnings)
+
+
+def test_a_stored_study_under_a_limit_that_nothing_fits_binds_memory():
+    _, recording = found(HEAVY)
+    told = advise(recording, memory_limit_bytes=MIB)
+    assert told.binding_constraint == "memory"
+    assert not told.headline.startswith("Train with")
+
+
 def test_a_safe_size_that_had_no_time_for_many_steps_is_told_as_such():
     fit, recording = found(HEAVY)
     short = replace(recording, trials=recording.trials[:-1])

@@ -19,6 +19,7 @@ from rightbatch.decide.advice.recommend import advise
 from rightbatch.decide.planning.planner import Ask, ask
 from rightbatch.records import (
     DescribeProbe,
+    Ending,
     MemoryProbe,
     MemoryResult,
     NoiseProbe,
@@ -486,6 +487,58 @@ def test_exactly_the_batch_sizes_asked_for_are_tried():
     advice = advise(recording)
     assert [name for name, _ in advice.regimes] == ["stochastic", "mini-batch", "full batch"]
     assert [choice.batch_size for _, choice in advice.regimes] == [1, 32, 500]
+
+
+def test_sizes_asked_for_are_run_again_where_the_best_learning_rate_is_far_from_the_rule():
+    own = SimulatedOptimizer(user_rate=0.01, best_rate=0.16, rate_scale=1e9)
+    world = World(train_examples=500, critical=40.0, optimizers=(own,), alpha=2e-5, beta=1e-7)
+    settings = Settings(batch_sizes=(1, 32, 0), training_budget_seconds=60.0)
+    recording = run_study(world, settings, most=3000)
+    for size in (1, 32, 500):  # the user's rate, by the rule, is four octaves off
+        rates = [p.learning_rate for p in probes(recording, TrainingProbe) if p.batch_size == size]
+        off = min(abs(math.log2(rate / world.best_rate(size))) for rate in rates)
+        assert off < 2, (size, rates)
+
+
+def test_each_regime_is_told_with_the_optimizer_that_reaches_the_goal_soonest():
+    pair = (SimulatedOptimizer(), SimulatedOptimizer("adam", "square_root", 1e-3, 2e-3, 1e9, 250.0))
+    settings = Settings(
+        batch_sizes=(1, 32, 0), optimizers=("sgd", "adam"), training_budget_seconds=60.0
+    )
+    recording = run_study(World(train_examples=500, critical=40.0, optimizers=pair), settings)
+    advice = advise(recording)
+    rows = [row for fit in advice.fits.learning for row in fit.predictions if row.runs_reached]
+    for _, choice in advice.regimes:
+        least = min(r.seconds.value for r in rows if r.batch_size == choice.batch_size)
+        assert choice.seconds_to_goal.value == pytest.approx(least)
+
+
+class HoldsLess(World):
+    """Steps that are timed need more memory than the memory stage saw."""
+
+    def _speed(self, probe):
+        if probe.micro_batch_size > 16:
+            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller micro-batch."), None, 0.5
+        return super()._speed(probe)
+
+
+def test_steps_that_run_out_of_memory_are_timed_at_smaller_sizes_until_they_fit():
+    recording = run_study(HoldsLess(beta=2e-5), SETTINGS)
+    told = advise(recording)
+    assert told.fits.speed is not None
+    assert any("ran out of memory where they should fit" in text for text in told.warnings)
+
+
+def test_where_no_step_fits_memory_binds_and_the_remedy_is_not_time():
+    class HoldsNothing(HoldsLess):
+        def _speed(self, probe):
+            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller micro-batch."), None, 0.5
+
+    recording = run_study(HoldsNothing(beta=2e-5), SETTINGS)
+    told = advise(recording)
+    assert (told.recommended, told.binding_constraint) == (None, "memory")
+    told = replace(told, ended=Ending("untimed"))
+    assert "Use a smaller micro-batch." in make_view(recording, told).next_step
 
 
 def test_every_optimizer_asked_for_gets_runs():

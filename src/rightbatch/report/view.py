@@ -204,7 +204,7 @@ def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
         rows.append(("Throughput knee", words.batch_size(fits.speed.knee_batch_size)))
     if fits.noise is not None and fits.noise.noise_scale is not None:
         rows.append(("Noise scale", words.estimate(fits.noise.noise_scale)))
-    return (*rows, ("What binds", words.binding("budget")))
+    return (*rows, ("What binds", words.binding(advice.binding_constraint)))
 
 
 def _micro(best: Choice) -> str:

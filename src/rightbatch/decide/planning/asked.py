@@ -16,6 +16,8 @@ _PATIENCE_FOR_THE_PICTURE = 4.0
 """Times the best run's cost after which such a run is given up."""
 _PATIENCE_FOR_THE_ASKED = 25.0
 """The same for batch sizes that the user named: their regime is to be seen, not only beaten."""
+_FAR_OFF = 1.0
+"""Octaves from the best learning rate, by the rule, within which each of them is to be run."""
 _PRESENT_AFFORDED = 10
 """Elsewhere the present settings are run only where the time left holds so many of the best run."""
 _AT_THE_END, _IN_PART = 1.6, 0.5
@@ -44,7 +46,7 @@ def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
     tried = {run.batch_size for run in race.runs}
     untried = [size for size in race.batch_sizes if size not in tried]
     if now.settings.batch_sizes:
-        return _named(arm, race, untried, reference) if untried else None
+        return _named(arm, race, untried, reference) if untried else _named_again(race, reference)
     if reference is None:
         return None
     left = runs_left(race, reference)
@@ -74,6 +76,21 @@ def _named(arm: Arm, race: Race, untried: list[int], reference: RaceRun | None) 
         limit = min(limit, _steps(reference, _PATIENCE_FOR_THE_ASKED, race, size))
     octaves = 0.0 if reference is None else reference.octaves
     return _whole("asked", Candidate(size, octaves), limit)
+
+
+def _named_again(race: Race, reference: RaceRun | None) -> Train | None:
+    """A size that the user named, where runs are cheap and the best rate has turned out far off."""
+    if reference is None or runs_left(race, reference) <= AMPLE:
+        return None
+    tried: dict[int, list[float]] = {}
+    for run in race.runs:
+        tried.setdefault(run.batch_size, []).append(abs(run.octaves - reference.octaves))
+    for size, apart in sorted(tried.items()):
+        candidate = Candidate(size, reference.octaves)
+        if min(apart) >= _FAR_OFF and race.may_begin(candidate):
+            limit = _steps(reference, _PATIENCE_FOR_THE_ASKED, race, size)
+            return _whole("asked", candidate, limit)
+    return None
 
 
 def _present(now: Situation, race: Race, reference: RaceRun, times: float) -> Train | None:
