@@ -211,6 +211,16 @@ def test_zeus_gives_a_run_up_at_twice_the_best_time_and_prunes_beyond_it():
     assert row.search_cost == pytest.approx((200 + 400 + 100 + 100 + 200) / 100)
 
 
+def test_zeus_goes_straight_to_larger_sizes_where_the_default_fails():
+    arrivals: dict[int, list[int | None]] = {10: [100], 20: [None], 40: [200, 300], 80: [240, 240]}
+    asked = question(dict.fromkeys(arrivals, 1.0), arrivals)
+    row = play("zeus", asked)
+    # 20 fails, so that 10 is never tried; 40 and 80 arrive, twice each.
+    charged = asked.longest_steps(20) + 200 + 300 + 2 * 240
+    assert row.search_cost == pytest.approx(charged / 100)
+    assert row.batch_size == 80  # the lowest mean
+
+
 @pytest.mark.parametrize(("noise_scale", "chosen"), [(1.0, 10), (40.0, 20), (1e6, 40)])
 def test_pollux_follows_the_noise_scale(noise_scale, chosen):
     speeds = {10: 1.0, 20: 1.25, 40: 2.0}

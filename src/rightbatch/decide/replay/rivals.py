@@ -63,40 +63,48 @@ def _hyperbola(oracle: Oracle, repeat: int) -> int:
 def _zeus(oracle: Oracle, repeat: int) -> int:
     """Two rounds of pruning exploration, for time alone; the lowest mean time is chosen.
 
-    A round begins with the default (first the lower middle candidate, then the best so far), goes
-    on to smaller sizes until one fails, then to larger ones. A run fails that does not arrive
-    within twice the best time so far; only sizes that arrived are in the next round.
+    A round begins with the default (first the lower middle candidate, then the best of the round
+    before) and goes on to smaller sizes until one fails, which the default may be; then to larger
+    ones. A run fails that does not arrive within twice the best time so far; only sizes that
+    arrived are in the next round. Order and defaults are those of the authors' code
+    (`PruningExploreManager` in zeus/policy/optimizer.py, github.com/ml-energy/zeus).
     """
     sizes = list(oracle.batch_sizes)
     default = sizes[(len(sizes) - 1) // 2]
     times: dict[int, list[float]] = {}
     for _ in range(_ZEUS_ROUNDS):
         at = sizes.index(default)
-        kept = []
-        for direction in ([default], sizes[:at][::-1], sizes[at + 1 :]):
+        arrived: dict[int, float] = {}
+        for direction in (sizes[: at + 1][::-1], sizes[at + 1 :]):
             for size in direction:
-                if not _zeus_run(oracle, size, times):
+                seconds = _zeus_run(oracle, size, times)
+                if seconds is None:
                     break
-                kept.append(size)
-        if not kept:
+                arrived[size] = seconds
+        if not arrived:
             break
-        sizes = sorted(kept)
-        default = min(sizes, key=lambda size: fmean(times[size]))
-    return default
+        sizes = sorted(arrived)
+        default = min(arrived, key=arrived.__getitem__)
+    return min(sizes, key=lambda size: fmean(times[size])) if times else default
 
 
-def _zeus_run(oracle: Oracle, size: int, times: dict[int, list[float]]) -> bool:
-    """Train up to twice the best time so far; whether it arrived."""
+def _zeus_run(oracle: Oracle, size: int, times: dict[int, list[float]]) -> float | None:
+    """Train up to twice the best time so far; the time to the target, None if it did not arrive.
+
+    Where the record has no other run, what the last one told, uncharged.
+    """
     best = min((min(seconds) for seconds in times.values()), default=math.inf)
     try:
         run = oracle.train(size, 1)
     except NoMoreSeeds:
-        return size in times
+        return times[size][-1] if size in times else None
     most = None if math.isinf(best) else math.floor(_ZEUS_PATIENCE * best / run.step_seconds)
     run = oracle.carry_on(run.number, most)
-    if run.arrived:
-        times.setdefault(size, []).append(run.steps * run.step_seconds)
-    return run.arrived
+    if not run.arrived:
+        return None
+    seconds = run.steps * run.step_seconds
+    times.setdefault(size, []).append(seconds)
+    return seconds
 
 
 def _pollux(oracle: Oracle, repeat: int) -> int:
