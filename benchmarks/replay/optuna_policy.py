@@ -1,4 +1,8 @@
-"""Optuna's TPE as a policy: so many full runs, the fastest is chosen."""
+"""Optuna's TPE as a policy: so many full runs, the fastest is chosen.
+
+TPE is the tree-structured Parzen estimator of Bergstra, Bardenet, Bengio and Kégl (2011),
+"Algorithms for Hyper-Parameter Optimization".
+"""
 
 import optuna
 
@@ -29,4 +33,4 @@ def optuna_tpe(runs: int) -> Policy:
         study.optimize(seconds, n_trials=runs)
         return sizes[study.best_params["octave"]]
 
-    return Policy(f"optuna-tpe-{runs}", f"Optuna's TPE, {runs} full runs", play)
+    return Policy(f"optuna-tpe-{runs}", f"Bergstra et al. 2011, in Optuna; {runs} full runs", play)

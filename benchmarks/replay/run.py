@@ -7,6 +7,7 @@ import csv
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from optuna_policy import optuna_tpe
@@ -28,7 +29,7 @@ def main() -> None:
     write_rows(rows)
     tables = replay_tables(rows)
     parts = ["# Replays of the recorded studies", "", *markdown("Over all", overall(rows))]
-    parts += [time_taken(seconds), ""]
+    parts += [time_taken(seconds), "", f"Optuna {version('optuna')} played optuna-tpe.", ""]
     parts += markdown("Ahead of every rival, on the targets that both can play", rivals(rows))
     parts += [line for title in list(tables)[1::-1] for line in markdown(title, tables[title])]
     (RESULTS / "table.md").write_text("\n".join(parts).rstrip() + "\n")
