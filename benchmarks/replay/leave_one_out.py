@@ -9,7 +9,6 @@ replays. Rows that were played are kept in the folder named, if one is, so that 
     python benchmarks/replay/leave_one_out.py [FOLDER]
 """
 
-import os
 import pickle
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from statistics import fmean
 from zlib import crc32
+
+from traces import traces
 
 from rightbatch.api.replay import replay_studies
 from rightbatch.decide.planning.race_state import Tuning
@@ -96,7 +97,7 @@ def played(changed: Mapping[str, Value], kept: Path | None) -> list[ReplayRow]:
     of_race = {field.name for field in fields(Tuning)}
     prior = replace(OWN.prior, **{k: v for k, v in changed.items() if k not in of_race})
     tuning = replace(OWN, prior=prior, **{k: v for k, v in changed.items() if k in of_race})
-    rows = replay_studies([os.environ["RIGHTBATCH_TRACES"]], our_policies(tuning), REPEATS)
+    rows = replay_studies([traces()], our_policies(tuning), REPEATS)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps(rows))

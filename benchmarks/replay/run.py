@@ -4,7 +4,6 @@ Writes rows.csv and table.md under benchmarks/results/replay.
 """
 
 import csv
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from optuna_policy import optuna_tpe
 from tables import markdown
+from traces import traces
 
 from rightbatch.api.replay import POLICIES, replay_studies, timed
 from rightbatch.decide.replay.figures import ReplayRow, summarise
@@ -24,7 +24,7 @@ OURS = {"recurring": "rightbatch", "one-off": "rightbatch-one-off"}
 
 def main() -> None:
     policies, seconds = timed((*POLICIES, optuna_tpe(5), optuna_tpe(10)))
-    rows = replay_studies([os.environ["RIGHTBATCH_TRACES"]], policies)
+    rows = replay_studies([traces()], policies)
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_rows(rows)
     tables = replay_tables(rows)
