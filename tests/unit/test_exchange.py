@@ -297,6 +297,24 @@ def test_a_study_that_never_began_has_nothing_to_export(tmp_path):
     assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.parametrize(
+    "trials",
+    [
+        (),
+        RECORDING.trials[:1],
+        (RECORDING.trials[0], training(2, 10, [], Status.GOAL_NOT_REACHED)),
+    ],
+    ids=["nothing", "speeds alone", "a run without an evaluation"],
+)
+@pytest.mark.parametrize("goal", [FACTS.goal, Goal("loss", "min", within_epochs=3.0)], ids=str)
+def test_a_study_without_training_runs_has_nothing_to_replay(tmp_path, trials, goal):
+    recording = Recording(replace(STUDY, facts=replace(FACTS, goal=goal)), trials)
+    export_study(recording, tmp_path / "study")
+    with pytest.raises(StoreError, match=r"no training runs were recorded.* nothing to replay"):
+        replay_studies([tmp_path / "study"])
+    assert same(import_study(tmp_path / "study"), recording)
+
+
 def test_importing_runs_no_code_of_the_study(tmp_path):
     (tmp_path / "train.py").write_text("open('ran', 'w')\nraise SystemExit('imported!')\n")
     reference = WorkloadReference("workload", file=str(tmp_path / "train.py"), title="train.py")

@@ -79,6 +79,7 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
 
     if not isinstance(data, dict):
         raise StoreError(f"{path}: this is no JSON object.")
+    _check_trained(path, data)
     metric, direction = field("metric", lambda metric: (_text(metric["name"]), metric["direction"]))
     if direction not in ("max", "min"):
         raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
@@ -102,6 +103,17 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
     _check_once(path, "target", described.targets)
     _check_once(path, "batch size", sizes)
     return described, sizes, _counts(path, told)
+
+
+def _check_trained(path: Path, data: dict[str, Any]) -> None:
+    """Refuse what is exported of a study without training runs, or without an evaluation in any."""
+    none = data.get("batch_sizes") == []
+    blank = data.get("longest_run_epochs") == 0
+    if none or (blank and not read_csv(path.with_name("training.csv"), TRAINING_COLUMNS)):
+        raise StoreError(
+            f"{path.parent}: no training runs were recorded, or none up to an evaluation, so that "
+            "there is nothing to replay; record one that reaches a target."
+        )
 
 
 def _counts(path: Path, told: dict[int, object]) -> dict[int, int]:
