@@ -1,7 +1,9 @@
 """The benchmarks' tables are of cases that exist, with the settings that their workloads name."""
 
 import csv
+import os
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from importlib import import_module
@@ -87,3 +89,13 @@ def test_figures_of_the_frameworks_in_the_documentation_are_those_that_were_meas
     rows = [line for line in table if line.startswith(("| PyTorch |", "| Keras on "))]
     assert len(rows) >= 3
     assert set(rows) <= set(told)
+
+
+def test_replays_without_a_folder_of_studies_end_with_a_sentence():
+    unset = {name: value for name, value in os.environ.items() if name != "RIGHTBATCH_TRACES"}
+    script = BENCHMARKS / "replay" / "leave_one_out.py"
+    done = subprocess.run(
+        [sys.executable, script], env=unset, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("RIGHTBATCH_TRACES is not set; let it name a folder")
