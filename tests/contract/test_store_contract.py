@@ -422,3 +422,11 @@ def test_network_disks_are_told_from_local_ones():
     assert not on_network_disk(Path("/home/me/scratch/studies.db"), mounts)
     assert on_network_disk(Path("/remote/studies.db"), mounts)
     assert not on_network_disk(Path("/homeless/studies.db"), mounts)
+
+
+def test_a_study_is_stored_with_all_of_the_trials_it_brings_along_or_not_at_all(store):
+    study = store.create_study(make_study(), [make_trial(1), make_trial(2)])
+    assert [trial.number for trial in store.trials(study.name)] == [1, 2]
+    with pytest.raises(StoreError, match="Trial 1 of digits-2 cannot be stored"):
+        store.create_study(make_study(), [make_trial(1), make_trial(1)])
+    assert [study.name for study in store.studies()] == ["digits-1"]

@@ -98,10 +98,7 @@ def import_files(directory: Path, store: str | None, json: bool) -> None:
     """Bring an exported study into the store."""
     recording = import_study(directory)
     with open_store(store_address(store)) as opened:
-        study = opened.create_study(recording.study)
-        with opened.writing(study.name):
-            for trial in recording.trials:
-                opened.add_trial(study.name, trial)
+        study = opened.create_study(recording.study, recording.trials)
     trials = len(recording.trials)
     if json:
         print_json({"schema": "rightbatch/import/1", "study": study.name, "trials": trials})

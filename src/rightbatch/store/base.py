@@ -1,6 +1,7 @@
 """What a store promises, whatever keeps the data."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -33,16 +34,20 @@ class Store(ABC):
     """
 
     @abstractmethod
-    def create_study(self, study: Study) -> Study:
-        """Store a new study under a unique, file-name-safe name.
+    def create_study(self, study: Study, trials: Sequence[Trial] = ()) -> Study:
+        """Store a new study under a unique, file-name-safe name, with the trials it brings along.
 
         Args:
             study: Its `name` is kept where it is safe and free, and numbered on where it is
                 taken ("digits-1" becomes "digits-2"); where it is empty, the title of the
                 workload is numbered ("digits" becomes "digits-1").
+            trials: Trials to store with it, in the same transaction.
 
         Returns:
             The study as stored: with its new name and without a pickled factory.
+
+        Raises:
+            StoreError: A number of the trials cannot be stored.
         """
 
     @abstractmethod

@@ -86,7 +86,7 @@ class SqlStore(Store):
             engine.dispose()
             raise
 
-    def create_study(self, study: Study) -> Study:
+    def create_study(self, study: Study, trials: Sequence[Trial] = ()) -> Study:
         """See `Store.create_study`."""
         try:
             with self._write() as connection:
@@ -95,10 +95,12 @@ class SqlStore(Store):
                 row["name"] = unique_name(study.name, study.workload.title, names)
                 newest = connection.scalar(select(func.max(schema.studies.c.id))) or 0
                 connection.execute(insert(schema.studies).values(id=newest + 1, **row))
+                for trial in trials:
+                    _insert_trial(connection, newest + 1, row["name"], trial)
                 return self._study(connection, row["name"])
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):  # another process took the name
-                return self.create_study(study)
+                return self.create_study(study, trials)
             raise
 
     def update_study(self, study: Study) -> None:
@@ -113,18 +115,9 @@ class SqlStore(Store):
 
     def add_trial(self, study_name: str, trial: Trial) -> None:
         """See `Store.add_trial`."""
-        row = _trial_row(trial)
-        try:
-            with self._write() as connection:
-                study_id = self._study_id(connection, study_name)
-                connection.execute(insert(schema.trials).values(study_id=study_id, **row))
-        except StoreError as error:
-            if isinstance(error.__cause__, IntegrityError):
-                raise StoreError(
-                    f"Trial {trial.number} of {study_name} cannot be stored: numbers start at 1 "
-                    f"and a number that is taken is never overwritten."
-                ) from error
-            raise
+        with self._write() as connection:
+            study_id = self._study_id(connection, study_name)
+            _insert_trial(connection, study_id, study_name, trial)
 
     def trials(self, study_name: str) -> tuple[Trial, ...]:
         """See `Store.trials`."""
@@ -279,6 +272,16 @@ def _study_row(study: Study) -> dict[str, Any]:
     data = dump(study)
     bodies = {name: _text(data.pop(name)) for name in ("workload", "settings", "facts", "hardware")}
     return data | bodies
+
+
+def _insert_trial(connection: Connection, study_id: int, study_name: str, trial: Trial) -> None:
+    try:
+        connection.execute(insert(schema.trials).values(study_id=study_id, **_trial_row(trial)))
+    except IntegrityError:
+        raise StoreError(
+            f"Trial {trial.number} of {study_name} cannot be stored: numbers start at 1 "
+            f"and a number that is taken is never overwritten."
+        ) from None
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
