@@ -1,12 +1,15 @@
 """What the command line prints of an advice, and where its report cannot be written."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from report_fixture import digits
 
-from rightbatch.cli.output import check_report, print_advice
+from rightbatch.cli.output import check_report, console, print_advice
+from rightbatch.cli.stored import list_things
 from rightbatch.errors import UsageError
+from rightbatch.store import open_store
 
 
 def test_the_report_is_named_in_words_and_in_json(tmp_path, capsys):
@@ -42,3 +45,15 @@ def test_a_place_for_the_report_is_looked_at_beforehand(tmp_path):
     for wrong in (tmp_path, tmp_path / "file" / "report.html"):
         with pytest.raises(UsageError, match=r"name a(nother)? file"):
             check_report(wrong)
+
+
+def test_names_with_brackets_are_printed_as_they_are(tmp_path, capsys):
+    console().print("a[/b].py :smile:")
+    study = digits()[0].study
+    goal = replace(study.facts.goal, metric="m[/x]")
+    with open_store(tmp_path / "studies.db") as store:
+        store.create_study(replace(study, facts=replace(study.facts, goal=goal)))
+    list_things("studies", str(tmp_path / "studies.db"), json=False)
+    out = "".join(capsys.readouterr().out.split())
+    assert "a[/b].py:smile:" in out
+    assert "m[/x]" in out

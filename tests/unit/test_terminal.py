@@ -115,3 +115,9 @@ def test_hostile_text_is_printed_as_text():
     text = printed((replace(recording, study=study), advice), force_terminal=False)
     assert "[bold red]x[/]" in text
     assert not [sign for sign in text if unicodedata.category(sign) == "Cc" and sign != "\n"]
+
+
+def test_progress_prints_what_ended_badly_as_it_is():
+    probe = TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, 20.0)
+    ended = Trial(1, probe, Outcome(Status.DIVERGED, "m[/x] grew"), None, 0.0, 1.0)
+    assert "m[/x] grew" in drawn(lambda progress: progress.finished(ended))

@@ -3,9 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from rich.console import Console
-
-from rightbatch.cli.output import print_json
+from rightbatch.cli.output import console, print_json
 from rightbatch.errors import MissingDependency, UsageError
 
 
@@ -28,6 +26,6 @@ def fetch_data(names: Sequence[str], json: bool) -> None:
     if json:
         print_json({"schema": "rightbatch/data/1", "results": rows})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    terminal = console()
     for row in rows:
-        console.print(f"{row['name']}: {row['folder']}")
+        terminal.print(f"{row['name']}: {row['folder']}", soft_wrap=True)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from rich.console import Console
-
 from rightbatch.api.settings import listed, make_settings
-from rightbatch.cli.output import print_json, print_stage
+from rightbatch.cli.output import console, print_json, print_stage
 from rightbatch.cli.study import record_study
 from rightbatch.decide.advice.memory import smallest
 from rightbatch.decide.advice.recommend import advise
@@ -43,12 +41,12 @@ def find_memory(
         told = stage_json("memory", advices[least].fits, recordings[least])
         print_json({**told, "devices": rows})
         return
-    console = Console(highlight=False)
-    console.print(f"The smallest of {len(devices)} answers is that of {devices[least]}.")
+    terminal = console()
+    terminal.print(f"The smallest of {len(devices)} answers is that of {devices[least]}.")
     for row in rows:
-        console.print(
+        terminal.print(
             f"{row['device']}: largest {row['largest_batch_size'] or 'none'}, "
             f"safe {row['safe_batch_size'] or 'none'}"
         )
     for line in stage_lines("memory", recordings[least], advices[least]):
-        console.print(line)
+        terminal.print(line)

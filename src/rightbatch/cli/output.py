@@ -16,6 +16,11 @@ from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view
 
 
+def console(*, stderr: bool = False, highlight: bool = False) -> Console:
+    """Where to print what users named: no text is taken for markup."""
+    return Console(stderr=stderr, highlight=highlight, markup=False, emoji=False)
+
+
 def print_json(data: object) -> None:
     """One JSON object on stdout."""
     json_module.dump(data, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
@@ -56,10 +61,10 @@ def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Pa
         )
         print_json({**advice_json(advice), **written})
     else:
-        console = Console()
-        print_verdict(make_view(recording, advice), console)
+        terminal = console(highlight=True)
+        print_verdict(make_view(recording, advice), terminal)
         if not failed:
-            console.print(f"\nReport: {path}", soft_wrap=True, highlight=False)
+            terminal.print(f"\nReport: {path}", soft_wrap=True, highlight=False)
     if failed:
         raise UsageError(
             f"The report cannot be written to {path} ({failed}); make it with "
@@ -72,6 +77,6 @@ def print_stage(stage: Stage, recording: Recording, advice: Advice, *, json: boo
     if json:
         print_json(stage_json(stage, advice.fits, recording))
     else:
-        console = Console(highlight=False)
+        terminal = console()
         for line in stage_lines(stage, recording, advice):
-            console.print(line)
+            terminal.print(line)

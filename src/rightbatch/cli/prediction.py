@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
 from rightbatch.api.prediction import predict_memory
 from rightbatch.api.settings import listed
-from rightbatch.cli.output import print_json
+from rightbatch.cli.output import console, print_json
 from rightbatch.errors import UsageError
 from rightbatch.report.prediction import prediction_json, print_prediction
 
@@ -31,8 +29,7 @@ def predict(
         raise UsageError("--device-memory and --memory-limit both name a memory; give one of them.")
     if memory_limit is not None and on is None:
         device = device or "cpu"
-    console = Console(stderr=True)
-    with console.status("Following steps on tensors without data", spinner="line"):
+    with console(stderr=True).status("Following steps on tensors without data", spinner="line"):
         result = predict_memory(
             workload,
             on=on,
@@ -44,7 +41,7 @@ def predict(
     if json:
         print_json(prediction_json(workload, result))
     else:
-        print_prediction(workload, result, Console(highlight=False))
+        print_prediction(workload, result, console())
 
 
 def refuse_what_measures(given: Mapping[str, bool]) -> None:

@@ -31,10 +31,10 @@ class StudyProgress:
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
-            TextColumn("{task.description:<9}"),
+            TextColumn("{task.description:<9}", markup=False),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[what]}"),
+            TextColumn("{task.fields[what]}", markup=False),
             console=console,
             disable=not console.is_terminal,
             transient=True,
@@ -74,7 +74,9 @@ class StudyProgress:
         self._under_way.pop(trial.probe, None)
         ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
         if self._bars.console.is_terminal and not ordinary:
-            self._bars.console.print(trial.outcome.advice, style="yellow", highlight=False)
+            self._bars.console.print(
+                trial.outcome.advice, style="yellow", highlight=False, markup=False
+            )
 
     def _draw(self) -> None:
         """The probe that is furthest moves the bar; the one asked for last tells the time left."""

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from rightbatch.api.replay import explain_races, find_policies, replay_studies, timed
-from rightbatch.cli.output import print_json
+from rightbatch.cli.output import console, print_json
 from rightbatch.report import table as view_table
 from rightbatch.report.replay import (
     races_json,
@@ -30,16 +29,16 @@ def replay_directories(
     if json:
         print_json(replay_json(rows))
         return
-    console = Console(highlight=False)
+    terminal = console()
     for title, told in replay_tables(rows).items():
-        console.print(_table(title, told, narrow=console.width < _WIDE))
-        console.print()
-    console.print(time_taken(seconds))
+        terminal.print(_table(title, told, narrow=terminal.width < _WIDE))
+        terminal.print()
+    terminal.print(time_taken(seconds))
 
 
 def _tell(sentence: str) -> None:
     """One sentence on stderr."""
-    Console(stderr=True, highlight=False).print(sentence, soft_wrap=True, markup=False)
+    console(stderr=True).print(sentence, soft_wrap=True)
 
 
 def _table(title: str, told: view_table.Table, *, narrow: bool) -> Table:
@@ -63,6 +62,6 @@ def explain_directories(directories: Sequence[Path], policies: Sequence[str], js
     if json:
         print_json(races_json(races))
         return
-    console = Console(highlight=False)
+    terminal = console()
     for line in races_lines(races):
-        console.print(line, soft_wrap=True)
+        terminal.print(line, soft_wrap=True)

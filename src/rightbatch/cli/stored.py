@@ -3,11 +3,10 @@
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from rightbatch.api.verbs import readvise, store_address
-from rightbatch.cli.output import check_report, print_advice, print_json
+from rightbatch.cli.output import check_report, console, print_advice, print_json
 from rightbatch.records import Objective, Study
 from rightbatch.report.json import with_reasons
 from rightbatch.store import export_study, import_study, open_store
@@ -41,9 +40,9 @@ def list_things(what: str, store: str | None, json: bool) -> None:
     if json:
         print_json({"schema": f"rightbatch/{what}/1", "results": rows})
         return
-    console = Console()
+    terminal = console(highlight=True)
     if not rows:
-        console.print("No studies yet. Begin with: rightbatch tune digits")
+        terminal.print("No studies yet. Begin with: rightbatch tune digits")
         return
     table = Table(box=None, pad_edge=False)
     columns = [name for name in rows[0] if not name.endswith("_reason")]
@@ -51,7 +50,7 @@ def list_things(what: str, store: str | None, json: bool) -> None:
         table.add_column(name, overflow="fold", no_wrap=name == "name")
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in columns))
-    console.print(table)
+    terminal.print(table)
 
 
 def _cell(value: object) -> str:
@@ -91,7 +90,9 @@ def export_files(study: str, directory: Path, store: str | None, json: bool) -> 
     if json:
         print_json({"schema": "rightbatch/export/1", "study": study, "results": [*map(str, files)]})
     else:
-        Console().print(f"Study {study}: {', '.join(f.name for f in files)} in {directory}")
+        console(highlight=True).print(
+            f"Study {study}: {', '.join(f.name for f in files)} in {directory}"
+        )
 
 
 def import_files(directory: Path, store: str | None, json: bool) -> None:
@@ -103,4 +104,4 @@ def import_files(directory: Path, store: str | None, json: bool) -> None:
     if json:
         print_json({"schema": "rightbatch/import/1", "study": study.name, "trials": trials})
     else:
-        Console().print(f"Imported study {study.name} with {trials} trials.")
+        console(highlight=True).print(f"Imported study {study.name} with {trials} trials.")

@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from rightbatch.api.references import reference
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import advised, newest_study, run, store_address
-from rightbatch.cli.output import check_report, print_advice, print_stage
+from rightbatch.cli.output import check_report, console, print_advice, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.cli.stopping import Stopped, Terminated, sigterm_like_ctrl_c
 from rightbatch.records import Recording, Settings, Stage, WorkloadReference
@@ -37,7 +35,7 @@ def run_study(
 
 def record_study(workload: str, asked: Settings, store: str | None, resume: bool) -> Recording:
     """Run a study with progress on stderr; what was measured is kept when it is interrupted."""
-    where, errors = reference(workload), Console(stderr=True, highlight=False)
+    where, errors = reference(workload), console(stderr=True)
     with open_store(store_address(store)) as opened, sigterm_like_ctrl_c():
         if resume and newest_study(opened, where, asked) is None:
             errors.print(
