@@ -84,6 +84,7 @@ def test_a_workload_that_takes_longer_to_load_than_the_budget(tmp_path):
         ("def workload(:\n", 1, "SyntaxError"),
         ("def other():\n    pass\n", 2, "has no 'workload'; it has other"),
         ("workload = 3\n", 2, "is a int, no function"),
+        ("def workload(size):\n    pass\n", 2, "mine.py:workload needs the argument size"),
         ("def workload():\n    return {}\n", 2, "gives a dict, which is no workload"),
     ],
 )
@@ -97,6 +98,16 @@ def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_loss_that_is_called_wrongly_is_told_without_frames_of_ours(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "mine.py").write_text(WRONG_LOSS)
+    done = rightbatch("tune", "mine.py:workload", "--budget", "20s", folder=tmp_path)
+    assert done.code == 1
+    assert "loss() takes 1 positional argument but 2 were given" in done.err
+    assert "File " not in done.err
+
+
+@pytest.mark.slow
 def test_nothing_to_resume_is_said_before_a_new_study_begins(tmp_path):
     (tmp_path / "mine.py").write_text("def workload():\n    return 1 / 0\n")
     command = ("tune", "mine.py:workload", "--budget", "20s", "--resume", "--json")
@@ -105,6 +116,28 @@ def test_nothing_to_resume_is_said_before_a_new_study_begins(tmp_path):
     assert "a new one begins" not in second.err
     assert first.out == second.out == ""
 
+
+WRONG_LOSS = """
+import torch
+import rightbatch.torch
+
+def loss(batch):
+    return batch[0].sum()
+
+def workload():
+    data = torch.zeros(64, 2), torch.zeros(64, 1)
+    return rightbatch.torch.Workload(
+        model=lambda: torch.nn.Linear(2, 1),
+        train_data=data,
+        valid_data=data,
+        loss=loss,
+        metric=lambda model, batches: 0.0,
+        goal="score >= 0.9",
+        optimizer=lambda parameters, rate: torch.optim.SGD(parameters, lr=rate),
+        batch_size=8,
+        learning_rate=0.1,
+    )
+"""
 
 MANUAL = """
 import lightning

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,7 @@ def load_factory(reference: WorkloadReference) -> Callable[[], Any]:
     """The user's factory.
 
     Raises:
-        WorkloadNotFound: There is no such file, module or function.
+        WorkloadNotFound: There is no such file, module or function, or it takes an argument.
     """
     if reference.pickled is not None:
         factory = cloudpickle.loads(reference.pickled)
@@ -83,7 +84,23 @@ def load_factory(reference: WorkloadReference) -> Callable[[], Any]:
         raise WorkloadNotFound(
             f"{reference.title} is a {type(factory).__name__}, no function that gives a workload."
         )
+    if needed := _needed(factory):
+        raise WorkloadNotFound(
+            f"{reference.title} needs the argument {needed}, but a workload's function is called "
+            "without any; give it a default."
+        )
     return factory  # type: ignore[no-any-return]
+
+
+def _needed(factory: Callable[..., Any]) -> str:
+    """The first argument that a function cannot be called without; empty where there is none."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):  # something built in, which does not tell
+        return ""
+    given = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = (p.name for p in parameters if p.default is p.empty and p.kind not in given)
+    return next(needed, "")
 
 
 def _module(reference: WorkloadReference) -> ModuleType:

@@ -178,7 +178,7 @@ def _raised(error: BaseException) -> Raised:
         name = f"{kind.__module__}.{name}"
     report = TracebackException.from_exception(error)
     for part in _chain(report):
-        part.stack = _foreign(part.stack, isinstance(error, SyntaxError))
+        part.stack = _foreign(part.stack)
     try:
         message = str(error)
     except Exception:
@@ -197,15 +197,12 @@ def _chain(report: TracebackException) -> list[TracebackException]:
     return found
 
 
-def _foreign(stack: StackSummary, told_in_full: bool) -> StackSummary:
-    """The frames outside rightbatch and the import machinery.
-
-    All of them where there are none, unless the exception tells its place in full by itself.
-    """
+def _foreign(stack: StackSummary) -> StackSummary:
+    """The frames outside rightbatch and the import machinery."""
     kept = [
         frame for frame in stack if not frame.filename.startswith((_OWN_FILES, "<frozen importlib"))
     ]
-    return StackSummary.from_list(kept) if kept or told_in_full else stack
+    return StackSummary.from_list(kept)
 
 
 def main() -> None:
