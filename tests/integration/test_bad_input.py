@@ -51,6 +51,22 @@ def test_a_request_that_cannot_be_carried_out(arguments, said, tmp_path):
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--threads", "two", "whole number"),
+        ("--margin", "x", "number"),
+        ("--objective", "fun", "'fun' is not one of"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_told_plainly(option, value, said, tmp_path):
+    done = rightbatch("tune", "digits", option, value, folder=tmp_path)
+    assert done.code == 2
+    assert said in done.err
+    assert "Value error" not in done.err
+    assert "Input should" not in done.err
+
+
 def test_an_unknown_command_exits_with_2(tmp_path):
     done = rightbatch("tone", folder=tmp_path)
     assert done.code == 2

@@ -80,3 +80,18 @@ def test_lists_may_be_written_as_on_the_command_line():
 def test_a_seed_that_no_library_would_take_is_refused(seed):
     with pytest.raises(UsageError, match="seed"):
         make_settings(seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "must"),
+    [
+        ("threads", "2", "a whole number"),
+        ("seed", "a", "a whole number"),
+        ("workers", 1.5, "a whole number"),
+        ("margin", "x", "a number"),
+        ("price_per_hour", [], "a number"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_told_in_a_sentence(name, value, must):
+    with pytest.raises(UsageError, match=f"it must be {must}"):
+        make_settings(**{name: value})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import TypeVar, get_args
 
 from rightbatch.decide.advice.objectives import NO_PRICE
@@ -89,8 +90,12 @@ def make_settings(
         ("threads", threads), ("max_batch_size", max_batch_size), ("batch_size", batch_size),
         ("multiple_of", multiple_of), ("workers", workers),
     ):  # fmt: skip
-        if value is not None and value < 1:
+        if value is None:
+            continue
+        _check_whole(name, value)
+        if value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
+    _check_whole("seed", seed)
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"seed is {seed}; it must be from 0 to {_LARGEST_SEED}.")
     if max_batch_size is not None and multiple_of > max_batch_size:
@@ -140,7 +145,7 @@ def check_objective(objective: str) -> None:
 
 
 def _check_price(price_per_hour: float) -> None:
-    if isinstance(price_per_hour, str):
+    if not _is_number(price_per_hour):
         raise UsageError(f"The price per hour is {price_per_hour!r}; it must be a number.")
     if not (price_per_hour > 0 and math.isfinite(price_per_hour)):
         raise UsageError(f"The price per hour is {price_per_hour}; it must be a number above 0.")
@@ -150,10 +155,21 @@ def check_margin(margin: float) -> None:
     """Refuse a margin that is no share.
 
     Raises:
-        UsageError: It is below 0, or 1 and more.
+        UsageError: It is no number, below 0, or 1 and more.
     """
+    if not _is_number(margin):
+        raise UsageError(f"The margin is {margin!r}; it must be a number.")
     if not 0 <= margin < 1:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
+
+
+def _check_whole(name: str, value: object) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}; it must be a whole number.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def listed(given: str | Sequence[_Item]) -> tuple[str | _Item, ...]:

@@ -1,13 +1,36 @@
 """The commands by name. Each is a small module that is imported when it runs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from rightbatch.cli import options as opt
 
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with an option is said in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class has it
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = _plain(error.message)
+            raise
+
+
+def _plain(message: str) -> str:
+    """A message of the validator without its own jargon."""
+    message = message.removeprefix("Value error, ")
+    for kind, told in (("integer", "a whole number"), ("number", "a number")):
+        if message.startswith(f"Input should be a valid {kind}"):
+            return f"It must be {told}."
+    return message
+
+
 app = typer.Typer(
     name="rightbatch",
+    cls=_Commands,
     help="Which batch size should I train with? rightbatch measures it on your own model, data and "
     "hardware, and recommends one with its evidence.\n\n"
     "Example: rightbatch tune digits --budget 1m",
