@@ -35,10 +35,10 @@ from rightbatch.store import open_store
         (["tune", "digits", "--goal", "accuracy >= nan"], "no number"),
         (["tune", "digits", "--seed", "-1"], "seed"),
         (["tune", "digits", "--report", "."], "is a directory"),
-        (["report", "nothing-1"], "There is no study"),
+        (["report", "nothing-1"], "There is no store"),
         (["tune", "digits", "--objective", "cost"], "needs what an hour costs"),
         (["tune", "digits", "--price-per-hour", "-1"], "must be a number above 0"),
-        (["export", "nothing-1", "there"], "There is no study"),
+        (["export", "nothing-1", "there"], "There is no store"),
         (["import", "nowhere"], "nowhere"),
     ],
 )

@@ -20,6 +20,7 @@ def test_a_list_of_studies_tells_what_is_documented(tmp_path):
     empty = rightbatch("list", "--json", folder=tmp_path)
     assert empty.json == {"schema": "rightbatch/studies/1", "results": []}
     assert "No studies yet" in rightbatch("list", folder=tmp_path).out
+    assert not list(tmp_path.iterdir())
     with open_store(tmp_path / "rightbatch.db") as store:
         where = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
         store.create_study(Study("", where, Settings(), 1.7e9, "0.1.0"))
@@ -30,3 +31,12 @@ def test_a_list_of_studies_tells_what_is_documented(tmp_path):
     assert "digits-1" in words
     assert "no" in words.split()
     assert "_reason" not in words
+
+
+def test_what_only_reads_makes_no_store(tmp_path):
+    for command in (["list"], ["report", "digits-1"], ["export", "digits-1", "there"]):
+        done = rightbatch(*command, "--store", "typo.db", folder=tmp_path)
+        assert done.code == 2
+        assert "There is no store" in done.err
+        assert done.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

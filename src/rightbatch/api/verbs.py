@@ -166,12 +166,13 @@ def readvise(
 
     Raises:
         StudyNotFound: There is no such study.
+        StoreError: There is no such store.
         UsageError: The study has nothing to recommend from, or does not tell what the objective
             asks for.
     """
     if objective is not None:
         check_objective(objective)
     asked = make_settings(memory_limit=memory_limit, price_per_hour=price_per_hour)
-    with open_store(store_address(store)) as opened:
+    with open_store(store_address(store), create=False) as opened:
         recording = opened.recording(study)
     return recording, advised(recording, objective, asked.memory_limit_bytes, asked.price_per_hour)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from rightbatch.api.verbs import readvise, store_address
+from rightbatch.api.verbs import DEFAULT_STORE, readvise, store_address
 from rightbatch.cli.output import check_report, console, print_advice, print_json
 from rightbatch.records import Objective, Study
 from rightbatch.report.json import with_reasons
@@ -67,7 +67,10 @@ def _workload_rows() -> list[dict[str, object]]:
 
 
 def _study_rows(store: str | None) -> list[dict[str, object]]:
-    with open_store(store_address(store)) as opened:
+    address = store_address(store)
+    if address == DEFAULT_STORE and not Path(address).exists():
+        return []
+    with open_store(address, create=False) as opened:
         return [_study_row(study, len(opened.trials(study.name))) for study in opened.studies()]
 
 
@@ -85,7 +88,7 @@ def _study_row(study: Study, trials: int) -> dict[str, object]:
 
 def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:
     """Write a study as plain files."""
-    with open_store(store_address(store)) as opened:
+    with open_store(store_address(store), create=False) as opened:
         files = export_study(opened.recording(study), directory)
     if json:
         print_json({"schema": "rightbatch/export/1", "study": study, "results": [*map(str, files)]})

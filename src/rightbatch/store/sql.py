@@ -28,11 +28,12 @@ _Record = TypeVar("_Record")
 _LOCK_SPACE = 0x72_62  # sets our advisory locks apart from other programs' in the same database
 
 
-def open_store(url_or_path: str | Path) -> Store:
+def open_store(url_or_path: str | Path, *, create: bool = True) -> Store:
     """Open a store, and make it where there is none.
 
     Args:
         url_or_path: Path of an SQLite file, or an SQLAlchemy URL (sqlite or postgresql).
+        create: Whether to make an SQLite file that is not there, or to refuse it.
 
     Raises:
         StoreError: It cannot be a store; the message says why.
@@ -48,6 +49,8 @@ def open_store(url_or_path: str | Path) -> Store:
     if dialect == "sqlite":
         path = sqlite.file_of(url)
         if path is not None:
+            if not create and not path.exists():
+                raise StoreError(f"There is no store {path}; name one that holds studies.")
             sqlite.check_file(path)
             url = url.set(database=str(path))
         with _store_errors(url):
