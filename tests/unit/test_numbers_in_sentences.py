@@ -115,3 +115,8 @@ def test_numbers_are_read_with_separators_units_and_times_in_two_parts():
         ("seconds", 75.0), ("seconds", 7200.0), ("plain", 61_300.0), ("plain", 3e-05),
         ("bytes", 19.3 * 2**30), ("share", pytest.approx(0.07)),
     ]  # fmt: skip
+
+
+def test_a_small_memory_limit_is_told_in_mebibytes():
+    _, advice = study("tight memory")
+    assert any("under a limit of 900 MiB." in reason for reason in advice.reasons)
