@@ -117,6 +117,18 @@ def test_hostile_text_is_printed_as_text():
     assert not [sign for sign in text if unicodedata.category(sign) == "Cc" and sign != "\n"]
 
 
+def test_the_time_left_counts_down_to_nothing():
+    now, probe = [100.0], TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, 20.0)
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=120, get_time=lambda: now[0])
+    with StudyProgress(console) as progress:
+        progress.asked(Ask("learning", probe, 0.2, 0.6, 30.0))
+        for passed, told in ((10.0, "≤ 20 s left"), (50.0, "≤ 0 s left")):
+            now[0] = 100.0 + passed
+            progress._bars.refresh()
+            assert told in file.getvalue().splitlines()[-1]
+
+
 def test_progress_prints_what_ended_badly_as_it_is():
     probe = TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, 20.0)
     ended = Trial(1, probe, Outcome(Status.DIVERGED, "m[/x] grew"), None, 0.0, 1.0)

@@ -1,10 +1,20 @@
 """Progress of a study on stderr: one bar per stage with the time left."""
 
+import math
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from rightbatch.decide.planning.planner import Ask
 from rightbatch.records import (
@@ -22,6 +32,18 @@ _TITLES = {None: "Workload", "memory": "Memory", "speed": "Speed", "noise": "Noi
            "learning": "Learning"}  # fmt: skip
 
 
+class _WhatRuns(ProgressColumn):
+    """What is under way, and the most time left as of now."""
+
+    def render(self, task: Task) -> Text:
+        """The words of one bar."""
+        what, ends = task.fields["what"], task.fields["ends"]
+        if ends is None:
+            return Text(what)
+        seconds = max(0, math.ceil(ends - task.get_time()))
+        return Text(f"{what}, ≤ {duration(seconds)} left")
+
+
 class StudyProgress:
     """An observer that draws; on anything but a terminal it says nothing.
 
@@ -34,7 +56,7 @@ class StudyProgress:
             TextColumn("{task.description:<9}", markup=False),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[what]}", markup=False),
+            _WhatRuns(),
             console=console,
             disable=not console.is_terminal,
             transient=True,
@@ -42,6 +64,7 @@ class StudyProgress:
         self._task: TaskID | None = None
         self._stage: str | None = ""
         self._under_way: dict[Probe, tuple[Ask, float]] = {}
+        self._ends: dict[Probe, float] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -60,8 +83,9 @@ class StudyProgress:
         if self._task is None or asked.stage != self._stage:
             self._close()
             self._stage = asked.stage
-            self._task = self._bars.add_task(_TITLES[asked.stage], total=1.0, what="")
+            self._task = self._bars.add_task(_TITLES[asked.stage], total=1.0, what="", ends=None)
         self._under_way[asked.probe] = asked, 0.0
+        self._ends[asked.probe] = self._bars.get_time() + asked.seconds_left
         self._draw()
 
     def progress(self, asked: Ask, share: float) -> None:
@@ -72,6 +96,7 @@ class StudyProgress:
     def finished(self, trial: Trial) -> None:
         """Say how a trial ended where it did not end well."""
         self._under_way.pop(trial.probe, None)
+        self._ends.pop(trial.probe, None)
         ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
         if self._bars.console.is_terminal and not ordinary:
             self._bars.console.print(
@@ -85,13 +110,13 @@ class StudyProgress:
         under_way = self._under_way.values()
         done = max(asked.done + share * (asked.then - asked.done) for asked, share in under_way)
         what = " | ".join(_describe(asked.probe) for asked, _ in under_way)
-        seconds = next(reversed(under_way))[0].seconds_left
-        left = f", ≤ {duration(seconds)} left" if seconds > 0 else ""
-        self._bars.update(self._task, completed=done, what=f"{what}{left}")
+        last = next(reversed(under_way))[0]
+        ends = self._ends.get(last.probe) if last.seconds_left > 0 else None
+        self._bars.update(self._task, completed=done, what=what, ends=ends)
 
     def _close(self) -> None:
         if self._task is not None:
-            self._bars.update(self._task, completed=1.0, what="")
+            self._bars.update(self._task, completed=1.0, what="", ends=None)
 
 
 def _describe(probe: Probe) -> str:
