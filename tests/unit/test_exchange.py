@@ -36,6 +36,7 @@ from rightbatch.records import (
 )
 from rightbatch.report.html import render
 from rightbatch.report.json import advice_json
+from rightbatch.report.view import make_view
 from rightbatch.store import export_study, import_study, read_recorded
 
 EXAMPLES = 1000
@@ -273,6 +274,22 @@ def test_a_blank_learning_rate_is_nan_and_blank_again_when_exported(exported, tm
     export_study(recording, tmp_path / "again")
     assert {row["learning_rate"] for row in rows(tmp_path / "again" / "training.csv")} == {""}
     assert same(import_study(tmp_path / "again"), recording)
+
+
+def test_a_learning_rate_that_was_not_recorded_is_left_out_of_a_report(tmp_path):
+    seconds, steps = {20: 0.1, 40: 0.15, 80: 0.3}, {20: [100], 40: [60], 80: [50]}
+    recording = import_study(write_files(tmp_path / "study", recorded(seconds, steps)))
+    advice = advise(recording)
+    assert math.isnan(advice.recommended.learning_rate)
+    view = make_view(recording, advice)
+    assert "Learning rate" not in {row[0] for row in (*view.verdict, *view.tiles)}
+    page = render(recording, advice)
+    assert "learning rate nan" not in page
+    assert "nan with" not in page
+    told = advice_json(advice)
+    for one in (told, *told["results"], *told["regimes"]):
+        assert one["learning_rate"] is None
+        assert one["learning_rate_reason"] == "It was not recorded."
 
 
 def test_an_earlier_export_is_replaced_and_nothing_else_is(exported, tmp_path):

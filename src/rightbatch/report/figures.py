@@ -70,7 +70,7 @@ def _time(view: View) -> go.Figure:
         )
         hover = [
             f"batch size {words.count(row.batch_size)}<br>{words.estimate(row.seconds)}"
-            f"<br>learning rate {words.learning_rate(row.learning_rate)}"
+            + _rate(row.learning_rate, start="<br>")
             for row in rows
         ]
         seconds = [row.seconds.value for row in rows]
@@ -259,11 +259,16 @@ def _runs(canvas: Canvas, view: View, measure: Measure, tell: Callable[[float], 
     )
 
 
+def _rate(value: float, *, start: str = "", end: str = "") -> str:
+    """A learning rate in what hovers; nothing where it was not recorded."""
+    return "" if math.isnan(value) else f"{start}learning rate {words.learning_rate(value)}{end}"
+
+
 def _about(run: Run, told: str) -> str:
     bound = "" if run.reached or run.diverged else "more than "
     return (
         f"batch size {words.count(run.batch_size)}<br>{bound}{told}<br>"
-        f"learning rate {words.learning_rate(run.learning_rate)}, seed {run.seed}<br>"
+        f"{_rate(run.learning_rate, end=', ')}seed {run.seed}<br>"
         f"{escape(run.optimizer)}, trial {run.trial}"
     )
 

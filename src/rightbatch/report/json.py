@@ -43,6 +43,7 @@ _SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
 _PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
 _NOT_COMPARED = "The times of both settings are not known, or they are the same settings."
 _NO_REFERENCE = "The study was recorded elsewhere: nobody's present settings are known."
+_NO_RATE = {"learning_rate": "It was not recorded."}
 _DEFAULT_REASON = "There is not enough data for it."
 
 
@@ -53,7 +54,9 @@ def advice_json(advice: Advice) -> Json:
     figures, why = _figures(fits.memory, fits.speed, fits.noise, learning)
     if advice.recommended is None and "batch_size" in advice.missing:
         why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
-    unpriced = {name: why for name, why in advice.missing.items() if name in _PRICED}
+    if advice.recommended is not None:
+        why |= _NO_RATE
+    unpriced = {name: why for name, why in advice.missing.items() if name in _PRICED} | _NO_RATE
     why["reference"] = _NO_REFERENCE
     why["times_as_fast"] = _NO_REFERENCE if advice.reference is None else _NOT_COMPARED
     spent = advice.time_spent
@@ -196,7 +199,7 @@ def _prediction(row: BatchPrediction) -> Json:
             "runs_reached": row.runs_reached,
             "runs_censored": row.runs_censored,
         },
-        why | _unmeasured(row.joules, row.cost),
+        why | _NO_RATE | _unmeasured(row.joules, row.cost),
     )
 
 
@@ -395,7 +398,7 @@ def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
                     "reason": why(run.reason, run.decisions, metric),
                     "verdict": sentence(run.verdict, metric) if run.verdict else "",
                 },
-                {"steps_to_goal": "The run ended before it reached the goal."},
+                {"steps_to_goal": "The run ended before it reached the goal.", **_NO_RATE},
             )
             for fit in fits
             for run in fit.runs

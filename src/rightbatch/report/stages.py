@@ -1,5 +1,7 @@
 """What one stage found, in a few lines for a terminal."""
 
+import math
+
 from rightbatch.decide.advice.capped import why_no_larger, why_none
 from rightbatch.records import (
     Accumulation,
@@ -150,11 +152,15 @@ def _noise(fit: NoiseFit, one_of_several: bool) -> list[str]:
     return [*lines, f"Gradient noise scale, later half: {words.estimate(fit.noise_scale)}."]
 
 
+def _at(rate: float) -> str:
+    return "" if math.isnan(rate) else f"at {words.learning_rate(rate):<8} "
+
+
 def _learning(advice: Advice) -> list[str]:
     lines = [advice.headline]
     for fit in advice.fits.learning:
         lines += [
-            f"{fit.optimizer} {row.batch_size:>8,} at {words.learning_rate(row.learning_rate):<8} "
+            f"{fit.optimizer} {row.batch_size:>8,} {_at(row.learning_rate)}"
             f"{words.estimate(row.steps)}, {words.estimate(row.seconds)}"
             for row in fit.predictions
             if row.runs_reached

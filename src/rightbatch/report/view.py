@@ -170,11 +170,13 @@ def _verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
         return _verdict_without_choice(advice)
     rows = [
         ("Batch size", _micro(best)),
-        ("Learning rate", f"{words.learning_rate(best.learning_rate)} with {best.optimizer}"),
-        ("An epoch", _epoch(study, best)),
     ]
+    if not math.isnan(best.learning_rate):
+        rate = words.learning_rate(best.learning_rate)
+        rows.append(("Learning rate", f"{rate} with {best.optimizer}"))
     if study.facts is not None and study.facts.names:
-        rows.insert(2, ("To set", _in_the_users_names(study.facts.names, best)))
+        rows.append(("To set", _in_the_users_names(study.facts.names, best)))
+    rows.append(("An epoch", _epoch(study, best)))
     if best.seconds_to_goal is not None:
         rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
     if best.joules_to_goal is not None:
@@ -270,8 +272,10 @@ def _tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
     micro = f"{words.count(best.micro_batch_size)} × {best.accumulation_steps}"
     tiles = [
         ("Batch size", words.count(best.batch_size), f"micro-batch {micro}"),
-        ("Learning rate", words.learning_rate(best.learning_rate), f"with {best.optimizer}"),
     ]
+    if not math.isnan(best.learning_rate):
+        rate = words.learning_rate(best.learning_rate)
+        tiles.append(("Learning rate", rate, f"with {best.optimizer}"))
     if best.seconds_to_goal is not None:
         remark = _against_reference(advice, best, best.seconds_to_goal)
         tiles.append(("Time to goal", words.duration(best.seconds_to_goal.value), remark))

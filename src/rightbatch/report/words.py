@@ -44,7 +44,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def learning_rate(value: float) -> str:
     """A learning rate to three significant digits, such as "0.12" or "3e-05"."""
-    return f"{value:.3g}"
+    return UNKNOWN if math.isnan(value) else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:
