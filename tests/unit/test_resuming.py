@@ -1,9 +1,12 @@
 """Which study `--resume` goes on with."""
 
+from report_fixture import digits
+
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import newest_study
+from rightbatch.cli.stored import import_files
 from rightbatch.records import Study, WorkloadReference
-from rightbatch.store import open_store
+from rightbatch.store import export_study, open_store
 
 DIGITS = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
 MINE = WorkloadReference("workload", file="/somewhere/train.py", title="train.py:workload")
@@ -20,3 +23,16 @@ def test_the_newest_of_the_same_workload_and_settings(tmp_path):
         assert newest_study(store, DIGITS, short).created == 1.0
         assert newest_study(store, MINE, short).created == 2.0
         assert newest_study(store, MINE, long) is None
+
+
+def test_an_imported_study_is_none_to_go_on_with(tmp_path):
+    recording, _ = digits()
+    export_study(recording, tmp_path / "study")
+    where, settings = recording.study.workload, recording.study.settings
+    address = tmp_path / "studies.db"
+    import_files(tmp_path / "study", str(address), json=False)
+    with open_store(address) as store:
+        assert len(store.trials(recording.study.name)) == len(recording.trials)
+        assert newest_study(store, where, settings) is None
+        mine = store.create_study(recording.study)
+        assert newest_study(store, where, settings).name == mine.name

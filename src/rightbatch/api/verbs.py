@@ -89,11 +89,12 @@ def run(
 
 
 def newest_study(store: Store, where: WorkloadReference, settings: Settings) -> Study | None:
-    """The newest study of a workload with the same settings; None where there is none."""
+    """The newest study made here of a workload with the same settings; None where there is none."""
     same = [
         study
         for study in store.studies()
         if study.settings == settings
+        and not study.workload.imported
         and (study.workload.file, study.workload.module, study.workload.factory)
         == (where.file, where.module, where.factory)
     ]

@@ -1,6 +1,7 @@
 """Commands on what is stored: report, list, export and import."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
@@ -102,7 +103,8 @@ def import_files(directory: Path, store: str | None, json: bool) -> None:
     """Bring an exported study into the store."""
     recording = import_study(directory)
     with open_store(store_address(store)) as opened:
-        study = opened.create_study(recording.study, recording.trials)
+        workload = replace(recording.study.workload, imported=True)
+        study = opened.create_study(replace(recording.study, workload=workload), recording.trials)
     trials = len(recording.trials)
     if json:
         print_json({"schema": "rightbatch/import/1", "study": study.name, "trials": trials})

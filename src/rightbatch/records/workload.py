@@ -20,6 +20,7 @@ class WorkloadReference:
         module: Import name of the module that defines it.
         pickled: The factory as cloudpickle bytes, for a notebook; on the wire only, never at rest.
         title: What to call the workload in a study, such as "digits" or "train.py:workload".
+        imported: Whether the study came from plain files, which another machine may have written.
     """
 
     factory: str
@@ -27,6 +28,7 @@ class WorkloadReference:
     module: str | None = None
     pickled: bytes | None = None
     title: str = ""
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
