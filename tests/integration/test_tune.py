@@ -22,8 +22,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tuned(folder):
+    """The demo: what `make demo` runs."""
     done = rightbatch(
-        "tune", "digits", "--budget", "40s", "--threads", "1", "--json", folder=folder
+        "tune", "digits", "--budget", "75s", "--threads", "1", "--json", folder=folder
     )
     assert done.code == 0, done.err
     assert done.err == ""
@@ -54,7 +55,7 @@ def test_the_advice_makes_sense_for_digits(tuned):
     assert predicted["low"] < predicted["value"] < predicted["high"]
     spent = tuned["time_spent"]
     assert spent["training_seconds"] > 0
-    assert spent["training_seconds"] + spent["measuring_seconds"] + spent["around_seconds"] < 44
+    assert spent["training_seconds"] + spent["measuring_seconds"] + spent["around_seconds"] < 82.5
 
 
 def test_the_report_is_drawn_in_a_real_browser_without_a_console_error(tuned):
@@ -67,7 +68,7 @@ def test_the_report_is_drawn_in_a_real_browser_without_a_console_error(tuned):
 
 def test_resuming_a_finished_study_measures_nothing_more(tuned, folder):
     again = rightbatch(
-        "tune", "digits", "--budget", "40s", "--threads", "1", "--json", "--resume", folder=folder
+        "tune", "digits", "--budget", "75s", "--threads", "1", "--json", "--resume", folder=folder
     )
     assert again.code == 0, again.err
     assert again.json == tuned
