@@ -18,8 +18,8 @@ Made by `make bench-memory` on 2 cores of an AMD EPYC, one thread a run, CPU, hu
 short one and a validation pass. What a heap holds differs from process to process, so that a size
 above the true limit may last as well: the largest that did, in any of the runs for this table,
 stands beside it. Trials count the prediction where one was made. Times are those of a machine with
-other work on it. Whether our largest size survives an epoch was looked at on an Intel Xeon, and cases
-of 4 GiB were run there, but for the true limit and our answer of lstm.
+other work on it. Whether our largest size survives an epoch was looked at on an Intel Xeon, and
+cases of 4 GiB were run there, but for the true limit and our answer of lstm.
 
 | case | true limit | ever lasted | `largest_batch_size` | share | share of what ever lasted \
 | epoch survived | trials | time | `safe_batch_size` | share | epochs survived |
