@@ -14,7 +14,6 @@ from rightbatch.records import (
     Recording,
     Status,
     Study,
-    Trial,
 )
 from rightbatch.report import words
 from rightbatch.report.comparison import optimizers, regimes
@@ -302,7 +301,8 @@ def _next_step(recording: Recording, advice: Advice) -> str:
             f"Nothing that was tried fits the memory limit of {words.size(memory.limit_bytes)}: "
             "raise it, or train a smaller model."
         )
-    told = [*_ended_as(recording, *_FAILED), *ran_out(recording.trials)]
+    short = ran_out(recording.trials)
+    told = [t for t in recording.trials if t in short or t.outcome.status in _FAILED]
     if told and advice.ended is not None and advice.ended.kind in _NOT_FOR_TIME:
         return f"Trials failed, not for lack of time; the last: {told[-1].outcome.advice}"
     larger = words.duration(3 * max(study.settings.budget_seconds, advice.time_spent.wall))
@@ -310,10 +310,6 @@ def _next_step(recording: Recording, advice: Advice) -> str:
         f"Give the study a larger budget (it had {words.duration(study.settings.budget_seconds)}; "
         f"try {larger}), or choose a goal that is reached sooner."
     )
-
-
-def _ended_as(recording: Recording, *statuses: Status) -> list[Trial]:
-    return [trial for trial in recording.trials if trial.outcome.status in statuses]
 
 
 def _sizes(advice: Advice) -> Table | None:

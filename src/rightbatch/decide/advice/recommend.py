@@ -259,25 +259,19 @@ def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[s
     if best is None or not now.settings.batch_sizes:
         return ()
     names = {1: "stochastic", now.facts.train_examples: "full batch"}
-    told = []
-    for size in now.sizes:
-        arrived = [
-            (cost(arm.model, row), number)
-            for number, arm in enumerate(arms)
-            for row in arm.rows
-            if row.batch_size == size and row.runs_reached
-        ]
-        arm = arms[min(arrived)[1]] if arrived else best
-        row = next((row for row in arm.rows if row.batch_size == size), None)
-        told.append(
-            (
-                names.get(size, "mini-batch"),
-                _settings(arm, size, arm.model.rule(size), now.facts)
-                if row is None
-                else _choice(arm, row, now.facts),
-            )
+    known = {row.batch_size: (best, row) for row in best.rows}
+    arrived = [(arm, row) for arm in arms for row in arm.rows if row.runs_reached]
+    for arm, row in sorted(arrived, key=lambda each: -cost(each[0].model, each[1])):
+        known[row.batch_size] = arm, row
+    return tuple(
+        (
+            names.get(size, "mini-batch"),
+            _choice(*known[size], now.facts)
+            if size in known
+            else _settings(best, size, best.model.rule(size), now.facts),
         )
-    return tuple(told)
+        for size in now.sizes
+    )
 
 
 def _headline(
