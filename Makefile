@@ -76,9 +76,9 @@ MODELS := cnn resnet unet transformer lstm embedding
 MEMORY_CASES := $(foreach limit,2GiB 4GiB 8GiB,$(addsuffix -$(limit),$(MODELS)))
 bench-memory: $(READY) $(RIVALS)/.ready
 	for case in $(MEMORY_CASES); do \
-		$(BIN)/python benchmarks/memory/truth.py $$case && \
 		$(BIN)/python benchmarks/memory/ours.py $$case && \
-		$(RIVALS)/bin/python benchmarks/memory/rivals.py $$case || exit; \
+		$(RIVALS)/bin/python benchmarks/memory/rivals.py $$case && \
+		$(BIN)/python benchmarks/memory/truth.py $$case || exit; \
 	done
 	$(BIN)/python benchmarks/memory/table.py
 

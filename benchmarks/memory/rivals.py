@@ -22,8 +22,8 @@ from typing import Any
 
 from cases import LARGEST, Case, Rows, asked
 from epoch import ENVIRONMENT, load
+from ours import answers as our_answers
 from ours import check, checks
-from truth import table, true_limit
 
 TIMEOUT_SECONDS = 1800
 _SHAPES = {"cnn": (-1, 3, 64, 64), "resnet": (-1, 3, 64, 64), "unet": (-1, 3, 64, 64)}
@@ -70,7 +70,7 @@ def lightning(model_name: str, start: int) -> tuple[int | None, int]:
 
 
 def accelerate(model_name: str, start: int) -> tuple[int | None, int]:
-    """accelerate's find_executable_batch_size, from a power of two above the true limit."""
+    """accelerate's find_executable_batch_size, from a power of two above our answer."""
     from accelerate.utils import find_executable_batch_size
     from torch.utils.data import DataLoader
 
@@ -155,9 +155,10 @@ def answers() -> Rows:
 
 
 def main() -> None:
-    kept, truths = answers(), table()
+    kept, ours = answers(), our_answers()
     for case in asked(sys.argv[1:]):
-        start = 1 << (true_limit(case, truths) or LARGEST).bit_length()
+        largest = [int(row["largest"]) for row in ours.of(case=case.name)]
+        start = 1 << max(largest, default=LARGEST).bit_length()
         for tool in TOOLS:
             if not kept.of(case=case.name, tool=tool):
                 told = search(tool, case, start)

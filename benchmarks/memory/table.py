@@ -46,10 +46,7 @@ def ever_lasted(case: str) -> int:
 def long_runs(case: str) -> list[dict[str, str]]:
     """Every run of a case with all batches."""
     searched = [r for r in truth.table().of(case=case) if r["batches"] == str(EPOCH_BATCHES)]
-    return [
-        *searched,
-        *(r for tool in ("ours", *rivals.TOOLS) for r in ours.checks(tool).of(case=case)),
-    ]
+    return [*searched, *truth.checked(case)]
 
 
 def told(lasted: tuple[int, int]) -> str:

@@ -5,7 +5,7 @@
 A size fits if 20 batches, the short last one and a validation pass stay inside the limit, in a
 plain training loop (`epoch.py`). What is told fitted, and a size at most 1% larger did not. On the
 way there sizes are run with three batches, as a size that fails in three fails in twenty: where a
-line through the two largest that fitted says, between what fitted and what failed otherwise. What
+line through the largest that fitted says, between what fitted and what failed otherwise. What
 is left is run with twenty, and where that fails the search goes on by halves with twenty. A size
 that fitted a smaller limit fits a larger one. Rows are kept: stop it and start it again.
 """
@@ -13,12 +13,16 @@ that fitted a smaller limit fits a larger one. Rows are kept: stop it and start 
 import sys
 from dataclasses import dataclass
 
+import rivals
 from cases import CASES, LARGEST, Case, Rows, asked
 from epoch import EPOCH_BATCHES, run
+from ours import checks
 
 FEW_BATCHES = 3
 CLOSE = 1.01
 FIRST = (32, 128)
+APART = 0.9
+"""How far apart, at least, the two are: a heap makes the line through near ones wild."""
 FURTHEST = 4
 """Times the largest size so far: small sizes tell little of large ones."""
 STEP_DOWN = 0.009
@@ -37,7 +41,7 @@ class Known:
         fitted: (size, peak bytes) of what fitted, ascending, whatever the number of batches.
         failed: Sizes that did not fit, ascending.
         lasted: The largest size that fitted with all batches; 0 for none.
-        confirming: Whether a size was run with all batches.
+        confirming: Whether a size was run here with all batches.
     """
 
     fitted: tuple[tuple[int, int], ...]
@@ -65,15 +69,26 @@ def known(case: Case, kept: Rows) -> Known:
         for other in CASES.values()
         if other.model == case.model and other.limit_bytes < case.limit_bytes
     ]
-    rows = [*own, *(row for name in smaller for row in kept.of(case=name))]
+    rows = [*own, *checked(case.name)]
+    rows += [row for name in smaller for row in [*kept.of(case=name), *checked(name)]]
     fitted = {
         int(r["batch_size"]): int(r["peak_bytes"])
         for r in rows
         if r["fits"] == "True" and not (failed and int(r["batch_size"]) >= failed[0])
     }
-    long = [row for row in own if row["batches"] == str(EPOCH_BATCHES)]
-    lasted = [int(row["batch_size"]) for row in long if int(row["batch_size"]) in fitted]
-    return Known(tuple(sorted(fitted.items())), tuple(failed), max(lasted, default=0), bool(long))
+    searched = [row for row in own if row["batches"] == str(EPOCH_BATCHES)]
+    lasted = [int(r["batch_size"]) for r in [*searched, *checked(case.name)]]
+    return Known(
+        tuple(sorted(fitted.items())),
+        tuple(failed),
+        max((size for size in lasted if size in fitted), default=0),
+        bool(searched),
+    )
+
+
+def checked(case: str) -> list[dict[str, str]]:
+    """The epochs that answers were trained for."""
+    return [row for tool in ("ours", *rivals.TOOLS) for row in checks(tool).of(case=case)]
 
 
 def next_run(now: Known, limit_bytes: int) -> tuple[int, int] | None:
@@ -85,12 +100,12 @@ def next_run(now: Known, limit_bytes: int) -> tuple[int, int] | None:
             return None
         return (now.lasted + now.fails) // 2, EPOCH_BATCHES
     if close(now.ran, now.fails):
-        return (now.ran, EPOCH_BATCHES) if now.ran else None
+        return (now.ran, EPOCH_BATCHES) if now.ran > now.lasted else None
     return next_size(now, limit_bytes), FEW_BATCHES
 
 
 def next_size(now: Known, limit_bytes: int) -> int:
-    """Where the line through the two largest that fitted says, or below a failure."""
+    """Where the line through the largest two that fitted, apart, says, or below a failure."""
     for first in FIRST:
         if now.ran < first < now.fails:
             return first
@@ -98,8 +113,9 @@ def next_size(now: Known, limit_bytes: int) -> int:
     step = STEP_DOWN if now.fails < 1.5 * now.ran else STEP_DOWN_FROM_FAR
     below = int((1 - step * 2 ** (above - 1)) * now.fails) if now.failed else LARGEST
     guess = below
-    if len(now.fitted) > 1:
-        (low, low_bytes), (high, high_bytes) = now.fitted[-2:]
+    smaller = [pair for pair in now.fitted if pair[0] <= APART * now.ran]
+    if smaller:
+        (low, low_bytes), (high, high_bytes) = smaller[-1], now.fitted[-1]
         slope = max((high_bytes - low_bytes) / (high - low), 1.0)
         guess = min(int(high + (limit_bytes - high_bytes) / slope), FURTHEST * high)
     if guess >= now.fails:
