@@ -58,6 +58,10 @@ def run(runner, probe=MEMORY, progress=lambda done: None):
     return runner.run(probe, progress)
 
 
+def at(folder, **more):
+    return replace(JOB, workload=replace(JOB.workload, file=str(folder / "train.py")), **more)
+
+
 def test_outcome_result_and_progress_come_back(make_runner):
     shares = []
     outcome, result = run(make_runner("succeed"), progress=shares.append)
@@ -166,14 +170,47 @@ def test_a_trial_of_another_kind_has_the_memory_for_itself(make_runner):
     assert run(runner)[0].advice == "0"
 
 
-def test_no_run_waits_beside_another_on_an_accelerator(make_runner):
-    """Its memory is not seen from outside; the same run may still go on."""
-    device = Hardware("cuda:0", "a GPU", 1, 1, 64 * GIB, 64 * GIB, "Linux")
-    runner = make_runner("train_in_parts", replace(JOB, device=None), device)
-    first = process_of(runner, seed=1)
-    assert in_parts(runner, 20, seed=1) == (first, 20, 1.0)
-    process_of(runner, seed=2)
-    assert not psutil.pid_exists(first)
+GPU = Hardware("cuda:0", "a GPU", 1, 1, 1000 * MIB, 1000 * MIB, "Linux")
+
+
+@pytest.fixture
+def gpu_runner(make_runner, tmp_path):
+    """Of trials on a GPU of 1,000 MiB."""
+    return make_runner("train_on_gpu", at(tmp_path, device=None), GPU)
+
+
+def test_a_run_on_an_accelerator_goes_on_in_its_process_while_others_wait(gpu_runner):
+    one, two = (in_parts(gpu_runner, 10, seed, size=300) for seed in (1, 2))
+    assert one[0] != two[0]
+    assert in_parts(gpu_runner, 30, seed=1, size=300) == (one[0], 30, 1.0)
+    assert in_parts(gpu_runner, 100, seed=2, size=300) == (two[0], 100, 1.0)
+    assert in_parts(gpu_runner, 100, seed=1, size=300) == (one[0], 100, 3.0)
+
+
+def test_runs_that_wait_on_an_accelerator_share_its_memory_by_what_they_told(gpu_runner):
+    waits = process_of(gpu_runner, seed=1, size=400)
+    process_of(gpu_runner, seed=2, size=800)
+    assert psutil.pid_exists(waits)  # 40 and 800 MiB
+    process_of(gpu_runner, seed=3, size=900)
+    assert not psutil.pid_exists(waits)  # 120 and 900 MiB
+
+
+def test_a_run_of_which_an_accelerator_has_told_nothing_has_its_memory_for_itself(gpu_runner):
+    waits = process_of(gpu_runner, seed=1)
+    process_of(gpu_runner, seed=1, optimizer="adam")
+    assert not psutil.pid_exists(waits)
+
+
+def test_what_ran_out_of_an_accelerators_memory_beside_runs_that_wait_is_carried_out_again(
+    make_runner, tmp_path
+):
+    larger = replace(GPU, memory_limit_bytes=1100 * MIB)  # than others leave of it by now
+    runner = make_runner("train_on_gpu", at(tmp_path, device=None), larger)
+    waits = process_of(runner, seed=1, size=500)
+    process_of(runner, seed=2, size=960)
+    assert not psutil.pid_exists(waits)
+    alone = TrainingProbe("sgd", 1010, 1010, 0.1, 3, 10, 60.0, 20.0, pause=True)
+    assert run(runner, alone)[0].status is Status.OUT_OF_MEMORY
 
 
 def test_closing_ends_runs_that_wait(make_runner):
@@ -195,10 +232,6 @@ def beside(seed, steps=100, size=8):
 
 def quietly(done):
     pass
-
-
-def at(folder, **more):
-    return replace(JOB, workload=replace(JOB.workload, file=str(folder / "train.py")), **more)
 
 
 def test_runs_go_side_by_side_and_come_back_as_they_end(make_runner, tmp_path):

@@ -165,27 +165,13 @@ def test_a_race_ends_where_no_run_can_wait_for_another():
     assert advise(replace(raced(), trials=trials)).recommended.seconds_to_goal is not None
 
 
-class OnGpu(World):
-    """A world with a GPU, beside whose trials no paused run waits."""
-
-    def description(self):
-        told = super().description()
-        return replace(told, hardware=replace(told.hardware, device="cuda:0"))
-
-
-def begun_anew(recording: Recording) -> int:
-    """How often a run went on after another trial had come between."""
-    names = [trial.probe.run for trial in training(recording)]
-    return sum(b in names[:at] and b != a for at, (a, b) in enumerate(pairwise(names), 1))
-
-
+@pytest.mark.parametrize("one_off", [False, True])
 @pytest.mark.parametrize("learning_rate", ["rule", "search"])
-def test_on_an_accelerator_runs_go_on_in_long_pieces_as_none_can_wait(learning_rate):
-    settings = replace(SETTINGS, learning_rate=learning_rate)
-    for seed in range(4):
-        on_gpu = run_study(OnGpu(beta=2e-5, optimizers=(RULED,), seed=seed), settings)
-        assert begun_anew(on_gpu) <= 1
-        assert advise(on_gpu).recommended.seconds_to_goal is not None
+def test_on_an_accelerator_the_race_is_that_of_a_cpu(learning_rate, one_off):
+    settings = replace(SETTINGS, learning_rate=learning_rate, one_off=one_off)
+    world = World(beta=2e-5, optimizers=(RULED,))
+    on_gpu = run_study(replace(world, device="cuda:0"), settings)
+    assert training(on_gpu) == training(run_study(world, settings))
 
 
 def test_sizes_whose_runs_are_lost_are_left_alone():

@@ -22,6 +22,11 @@ Batch = Any
 TRIAL_CGROUP = "rightbatch-"
 """How the names of the control groups that trials run in begin."""
 
+CUDA_CONTEXT_BYTES = 512 * 2**20
+"""Allowance for a process's CUDA context and kernels, beside what its framework's allocator holds.
+No document gives a figure; it varies with GPU, driver and the libraries that are loaded, by a few
+hundred MiB."""
+
 Progress = Callable[[float], None]
 """Told the share of a trial that is done, 0 to 1."""
 
@@ -120,6 +125,12 @@ class Device(Protocol):
 
     def used_bytes(self) -> int:
         """Memory in use now, in bytes."""
+
+    def held_bytes(self) -> int:
+        """Memory that this process keeps from others while it waits, in bytes.
+
+        What can be given back is given back.
+        """
 
     def limit_bytes(self, asked: int | None) -> int:
         """Memory a trial may use: `asked`, else what is safely free, in bytes."""

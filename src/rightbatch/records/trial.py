@@ -173,6 +173,9 @@ class TrainingResult:
         other_seconds: Time of this trial spent evaluating and setting up.
         compile_seconds: Of that, the time in which the framework compiled the steps.
         earlier_seconds: Part of `train_seconds` that an earlier trial, which paused, had spent.
+        peak_bytes: Highest memory of the device in use so far; 0 where it is not told.
+        held_bytes: Memory of the device that a run which paused keeps from others; 0 where it is
+            not told.
     """
 
     points: tuple[TrainingPoint, ...]
@@ -180,6 +183,8 @@ class TrainingResult:
     other_seconds: float
     compile_seconds: float = 0.0
     earlier_seconds: float = 0.0
+    peak_bytes: int = 0
+    held_bytes: int = 0
 
 
 Result = DescribeResult | MemoryResult | SpeedResult | NoiseResult | TrainingResult | PredictResult

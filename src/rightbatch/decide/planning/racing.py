@@ -48,9 +48,6 @@ _IN_TIME = 0.9
 """Where learning rates are searched, only what arrives is recommended."""
 _PIECE = 0.2
 """A run goes on by this share of the best time, or by what a trial takes beside training."""
-_PIECE_ALONE = 1.0
-"""By as much on an accelerator, of its own time before any run arrived: there a paused run does not
-wait beside another trial, and starts anew when it is asked for again."""
 
 
 def next_training_probe(
@@ -64,7 +61,8 @@ def next_training_probe(
         )
     if not race.batch_sizes:
         return _ended("exhausted", arm, race, left)
-    tuning = _tuning(now, arm, race, left)
+    searched = now.settings.learning_rate != "rule"
+    tuning = _searched(arm, race, left) if searched else Tuning()
     move = _move(now, arm, race, tuning)
     if isinstance(move, Choose):
         return _why_chosen(move, arm, race, left, tuning)
@@ -120,14 +118,6 @@ def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
     if isinstance(move, Choose) and mode == "recurring":
         return another_seed(arm, race) or move
     return move
-
-
-def _tuning(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
-    """The race's constants for a study; on an accelerator runs go on in long pieces."""
-    told = Tuning() if now.settings.learning_rate == "rule" else _searched(arm, race, left)
-    if now.hardware.device == "cpu":
-        return told
-    return replace(told, chunk=max(told.chunk, _PIECE_ALONE))
 
 
 def _searched(arm: Arm, race: Race, left: TimeLeft) -> Tuning:

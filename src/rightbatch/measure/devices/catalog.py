@@ -3,11 +3,8 @@
 import difflib
 
 from rightbatch.errors import UsageError
+from rightbatch.measure.ports import CUDA_CONTEXT_BYTES
 from rightbatch.records import MemoryTarget
-
-CUDA_CONTEXT_BYTES = 512 * 2**20
-"""Allowance for a process's CUDA context and kernels. No document gives a figure; it varies with
-GPU, driver and the libraries that are loaded, by a few hundred MiB."""
 
 _WORKSPACE = (2 * 4096 + 8 * 16) * 2**10
 _WORKSPACE_HOPPER = 8 * 4096 * 2**10

@@ -60,6 +60,10 @@ class CpuDevice:
         free = available_bytes()
         return min(asked, free) if asked is not None else int(_SAFE_SHARE * free)
 
+    def held_bytes(self) -> int:
+        """Resident set of this process, in bytes."""
+        return self.used_bytes()
+
     def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
         """This machine."""
         return Hardware(

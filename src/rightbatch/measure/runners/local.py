@@ -1,34 +1,26 @@
 """The Runner on this machine: every probe in a child process of its own."""
 
 import os
-import re
-import signal
-import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 
-from rightbatch import errors
-from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
 from rightbatch.measure.ports import Job, Progress
 from rightbatch.measure.runners.call import Call, first_to_end
-from rightbatch.measure.runners.ending import Ending
+from rightbatch.measure.runners.outcome import at_once, told
 from rightbatch.measure.runners.process import TrialServer
-from rightbatch.measure.runners.waiting import Waiting
+from rightbatch.measure.runners.waiting import MemoryUse, Waiting
 from rightbatch.records import (
     DescribeProbe,
     DescribeResult,
     Hardware,
     MemoryProbe,
-    MemoryResult,
     Outcome,
-    PredictProbe,
     Probe,
     Result,
-    SpeedProbe,
     Status,
-    TrainingProbe,
+    TrainingResult,
 )
 
 INSIDE_A_TRIAL = "RIGHTBATCH_TRIAL"
@@ -41,7 +33,6 @@ _THREAD_COUNTS = (
     "TF_NUM_INTEROP_THREADS",
     "NPROC",  # XLA's pool on a CPU
 )
-_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +43,13 @@ class _UnderWay:
         probe: The probe.
         call: Its process.
         limit_bytes: Memory that its processes may use; None where that is not watched here.
+        progress: Told the share done.
     """
 
     probe: Probe
     call: Call
     limit_bytes: int | None
+    progress: Progress
 
 
 class LocalRunner:
@@ -115,13 +108,15 @@ class LocalRunner:
             RunnerError: The process could not be started.
         """
         begun = time.monotonic()
-        whole, parts = self._limit_bytes(probe), _at_once(probe)
+        whole, parts = self._limit_bytes(probe), at_once(probe)
         limit = None if whole is None else whole // parts
         job = replace(self._job, probe=probe, threads=self._threads(parts))
         waited = self._waiting.take(probe)
-        self._waiting.make_room([*(one.probe for one in self._under_way), probe], whole)
+        self._waiting.make_room(
+            [*(one.probe for one in self._under_way), probe], self._shared_bytes(whole)
+        )
         call = waited or self._server(job.threads).start(limit)
-        self._under_way.append(_UnderWay(probe, call, limit))
+        self._under_way.append(_UnderWay(probe, call, limit, progress))
         if waited is None:
             first = isinstance(probe, DescribeProbe)  # what comes before it takes of its time
             passed = time.monotonic() - begun if first else 0.0
@@ -132,6 +127,9 @@ class LocalRunner:
     def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
         """Wait until one of the probes under way has ended.
 
+        One that ran out of an accelerator's memory, of which paused runs had some, is carried out
+        again without them.
+
         Raises:
             WorkloadFailed: The user's code raised, or left without a result.
             UsageError: As the child raised it, such as WorkloadNotFound.
@@ -141,23 +139,20 @@ class LocalRunner:
         ended = next(one for one in self._under_way if one.call is first)
         ending = first.follow()
         self._under_way.remove(ended)
-        self._waiting.put(ended.probe, first)
-        return ended.probe, *self._told(ending, ended.probe, ended.limit_bytes)
-
-    def _told(
-        self, ending: Ending, probe: Probe, limit: int | None
-    ) -> tuple[Outcome, Result | None]:
-        """The outcome of a probe and what was measured, by how its process ended."""
-        if ending.kind in {"returned", "paused"}:
-            outcome, result = _returned(ending.value)
-            if isinstance(result, DescribeResult):
-                self._hardware = result.hardware
-            if isinstance(result, MemoryResult) and limit is not None:
-                return outcome, _with_descendants(result, ending)
-            return outcome, result
-        if ending.kind == "raised":
-            raise _error(ending)
-        return _outcome(ending, probe, limit), None
+        try:
+            outcome, result = told(ending, ended.probe, ended.limit_bytes)
+        except BaseException:
+            first.end()
+            raise
+        if isinstance(result, DescribeResult):
+            self._hardware = result.hardware
+        out_of_memory = outcome.status is Status.OUT_OF_MEMORY
+        if out_of_memory and self._on_accelerator and len(self._waiting):
+            self._waiting.end_all()
+            self.start(ended.probe, ended.progress)
+            return self.next_ended()
+        self._waiting.put(ended.probe, first, self._used(first, result))
+        return ended.probe, outcome, result
 
     def close(self) -> None:
         """End every process that is left."""
@@ -188,21 +183,34 @@ class LocalRunner:
             return self._job.threads
         return max(1, self._hardware.threads // parts)
 
+    @property
+    def _on_accelerator(self) -> bool:
+        device = self._hardware.device if self._hardware else self._job.device
+        return device not in {None, "cpu"}
+
+    def _shared_bytes(self, limit_bytes: int | None) -> int | None:
+        """Memory that paused runs and trials under way share; None where it is not known."""
+        if not self._on_accelerator:
+            return limit_bytes
+        return None if self._hardware is None else self._hardware.memory_limit_bytes
+
+    def _used(self, call: Call, result: Result | None) -> MemoryUse:
+        """Memory that a trial took: seen from here on a CPU, told by it on an accelerator."""
+        if not self._on_accelerator:
+            return MemoryUse(call.peak_bytes, call.peak_bytes)
+        if isinstance(result, TrainingResult):
+            return MemoryUse(result.peak_bytes, result.held_bytes)
+        return MemoryUse(0, 0)
+
     def _limit_bytes(self, probe: Probe) -> int | None:
         """Memory that trials under way may use; None where a GPU's memory is what counts."""
-        device = self._hardware.device if self._hardware else self._job.device
-        if device not in {None, "cpu"}:
+        if self._on_accelerator:
             return None
         if isinstance(probe, MemoryProbe):
             return probe.limit_bytes
         if self._job.memory_limit_bytes is None and self._hardware is not None:
             return self._hardware.memory_limit_bytes
         return self._job.memory_limit_bytes
-
-
-def _at_once(probe: Probe) -> int:
-    """Trials that may be under way at the same time as one of a probe, that one included."""
-    return probe.at_once if isinstance(probe, TrainingProbe) else 1
 
 
 def _environment(threads: int | None, compiled: str) -> dict[str, str]:
@@ -228,112 +236,3 @@ def _environment(threads: int | None, compiled: str) -> dict[str, str]:
         flags = os.environ.get("XLA_FLAGS", "")
         told["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
     return told
-
-
-def _returned(value: object) -> tuple[Outcome, Result | None]:
-    match value:
-        case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
-            return outcome, result
-    raise RunnerError(
-        f"A trial gave back a {type(value).__name__} in place of an outcome and a result; "
-        "parent and child run different versions of rightbatch."
-    )
-
-
-def _with_descendants(result: MemoryResult, ending: Ending) -> MemoryResult:
-    """With the memory of a loader's workers, which only this side sees."""
-    return replace(result, peak_bytes=max(result.peak_bytes, ending.group_peak_bytes))
-
-
-def _error(ending: Ending) -> RightbatchError:
-    """The exception to raise here for one that was raised in the child."""
-    if ending.type_name == "SystemExit":
-        return WorkloadFailed(
-            f"The workload ended its process ({ending.message or 'exit status 0'}) before giving "
-            "a result; take out sys.exit or os._exit.",
-            ending.traceback or ending.output_tail,
-        )
-    module, _, name = ending.type_name.rpartition(".")
-    own = vars(errors).get(name) if module == errors.__name__ else None
-    if own is WorkloadFailed:
-        return WorkloadFailed(ending.message, ending.traceback)
-    if isinstance(own, type) and issubclass(own, RightbatchError):
-        return own(ending.message)
-    return WorkloadFailed(
-        f"The workload failed with {ending.type_name}: {ending.message}", ending.traceback
-    )
-
-
-def _outcome(ending: Ending, probe: Probe, limit_bytes: int | None) -> Outcome:
-    """An expected failure, with one sentence of advice."""
-    where = _place(ending.traceback)
-    if ending.kind == "out_of_memory":
-        limit = f"its limit of {_gib(limit_bytes)}" if limit_bytes else "the machine's memory"
-        return Outcome(
-            Status.OUT_OF_MEMORY, f"{_work(probe)} needs more than {limit}; {_smaller(probe)}."
-        )
-    if ending.kind == "hung":
-        return Outcome(
-            Status.HUNG,
-            f"{_work(probe)} was not done after {probe.seconds_limit:.0f} s and was stopped"
-            f"{where}; allow it more time, or look there for a wait without end.",
-        )
-    name = signal.Signals(ending.signal_number or signal.SIGKILL).name
-    blame = (
-        "see who ends processes on this machine"
-        if name in {"SIGKILL", "SIGTERM"}
-        else "look for a crash in a compiled library"
-    )
-    return Outcome(Status.KILLED, f"{_work(probe)} was ended by {name}{where}; {blame}.")
-
-
-def _work(probe: Probe) -> str:
-    """What a probe does, with its sizes, as the subject of a sentence."""
-    match probe:
-        case DescribeProbe():
-            return "Building the workload"
-        case PredictProbe():
-            return "Predicting memory"
-        case MemoryProbe():
-            return _step_of(probe)
-        case SpeedProbe():
-            size = max(probe.batch_sizes, default=probe.micro_batch_size)
-            micro = min(size, probe.micro_batch_size)
-            return f"Timing batch sizes up to {size} (micro-batch {micro})"
-    micro = min(probe.batch_size, probe.micro_batch_size)
-    return f"Training at batch size {probe.batch_size} (micro-batch {micro})"
-
-
-def _step_of(probe: MemoryProbe) -> str:
-    """What a memory trial does, as the subject of a sentence."""
-    if probe.inference:
-        return f"Inference with a batch of {probe.batch_size}"
-    if probe.accumulation_steps > 1:
-        return f"Accumulating {probe.accumulation_steps} micro-batches of {probe.batch_size}"
-    return f"Training with a micro-batch of {probe.batch_size}"
-
-
-def _smaller(probe: Probe) -> str:
-    if isinstance(probe, DescribeProbe | PredictProbe):
-        return "load less data into memory, or raise the memory limit"
-    if isinstance(probe, MemoryProbe) and probe.inference:
-        return "use a smaller batch"
-    fewer = ", or fewer workers" if _at_once(probe) > 1 else ""
-    return f"use a smaller micro-batch and accumulate gradients{fewer}"
-
-
-def _place(stack: str) -> str:
-    """Where a stack shown by faulthandler stood: the innermost line outside installed code."""
-    block = stack.rpartition("(most recent call first):")[2]  # the main thread comes last
-    frames = list(_FRAME.finditer(block))
-    paths = sysconfig.get_paths()
-    installed = (*(paths[name] for name in ("stdlib", "purelib", "platlib")), "<frozen")
-    own = [frame for frame in frames if not frame["file"].startswith(installed)]
-    if not frames:
-        return ""
-    frame = (own or frames)[0]
-    return f" in {frame['file']}, line {frame['line']} ({frame['function']})"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.2f} GiB"

@@ -2,11 +2,25 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rightbatch.measure.runners.call import Call
 from rightbatch.records import Probe, TrainingProbe
 
 _AT_MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Memory of the device that a training run took.
+
+    Attributes:
+        peak_bytes: The most so far; 0 where it is not told.
+        held_bytes: What it holds now.
+    """
+
+    peak_bytes: int
+    held_bytes: int
 
 
 class Waiting:
@@ -16,46 +30,50 @@ class Waiting:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[tuple[str, int, str, int], Call] = {}
+        self._calls: dict[tuple[str, int, str, int], tuple[Call, int]] = {}
         self._peaks: dict[tuple[str, int], int] = {}
 
     def take(self, probe: Probe) -> Call | None:
         """The process of the run that a probe names, to go on with; None where it is gone."""
         if not isinstance(probe, TrainingProbe):
             return None
-        call = self._calls.pop(probe.run, None)
+        call, _ = self._calls.pop(probe.run, (None, 0))
         if call is not None and not call.paused:
             call.end()
             return None
         return call
 
     def make_room(self, probes: Sequence[Probe], limit_bytes: int | None) -> None:
-        """End processes until those left and the trials under way share the memory limit.
+        """End processes until those left and the trials under way share the device's memory.
 
-        A trial of which it is not known what it needs has all that it may use. Nothing is left
-        where the memory that counts is a device's own, which is not seen from here.
+        A trial of which it is not known what it needs has all that it may use.
 
         Args:
             probes: What the trials under way carry out, the next one included.
-            limit_bytes: Memory that all share; None for a device's own.
+            limit_bytes: Memory that all share; None where it is not known, and nothing is left.
         """
         need = None if limit_bytes is None else sum(self._need(p, limit_bytes) for p in probes)
         while self._calls:
-            used = sum(call.peak_bytes for call in self._calls.values())
+            used = sum(held for _, held in self._calls.values())
             if need is not None and limit_bytes is not None and used + need <= limit_bytes:
                 return
             self._end_oldest()
 
-    def put(self, probe: Probe, call: Call) -> None:
+    def put(self, probe: Probe, call: Call, use: MemoryUse) -> None:
         """Keep the process of a run that paused; note what memory the run took."""
         if not isinstance(probe, TrainingProbe):
             return
-        kind = (probe.optimizer, _micro_batch_size(probe))
-        self._peaks[kind] = max(self._peaks.get(kind, 0), call.peak_bytes)
+        if use.peak_bytes:
+            kind = (probe.optimizer, _micro_batch_size(probe))
+            self._peaks[kind] = max(self._peaks.get(kind, 0), use.peak_bytes)
         if call.paused:
-            self._calls[probe.run] = call
+            self._calls[probe.run] = call, use.held_bytes
         if len(self._calls) > _AT_MOST:
             self._end_oldest()
+
+    def __len__(self) -> int:
+        """Number of processes that wait."""
+        return len(self._calls)
 
     def end_all(self) -> None:
         """End every process."""
@@ -79,7 +97,8 @@ class Waiting:
         return min((limit_bytes // probe.at_once, *took))
 
     def _end_oldest(self) -> None:
-        self._calls.pop(next(iter(self._calls))).end()
+        call, _ = self._calls.pop(next(iter(self._calls)))
+        call.end()
 
 
 def _micro_batch_size(probe: TrainingProbe) -> int:

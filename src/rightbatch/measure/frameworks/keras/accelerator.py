@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rightbatch.measure.ports import Device, Pressure
+from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Device, Pressure
 from rightbatch.records import Hardware
 
 
@@ -39,6 +39,10 @@ class Accelerator:
     def used_bytes(self) -> int:
         """Memory in use now, in bytes."""
         return self.memory()[0]
+
+    def held_bytes(self) -> int:
+        """The context, and twice the peak: pools grow by doubling, and give nothing back."""
+        return CUDA_CONTEXT_BYTES + 2 * self.peak_bytes()
 
     def limit_bytes(self, asked: int | None) -> int:
         """Memory a trial may use: what the backend may, at most `asked`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from rightbatch.measure.frameworks.torch.nvml import energy_joules
-from rightbatch.measure.ports import Device, Pressure
+from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Device, Pressure
 from rightbatch.records import Hardware
 
 _SPELLINGS = re.compile(
@@ -89,6 +89,11 @@ class CudaDevice:
     def used_bytes(self) -> int:
         """Reserved memory now, in bytes."""
         return torch.cuda.memory_reserved(self._device)
+
+    def held_bytes(self) -> int:
+        """The context, and reserved memory once cached blocks are given back, in bytes."""
+        torch.cuda.empty_cache()
+        return CUDA_CONTEXT_BYTES + self.used_bytes()
 
     def limit_bytes(self, asked: int | None) -> int:
         """Memory a trial may use: free now and held by this process, at most `asked`."""
