@@ -106,7 +106,8 @@ class SpeedFit:
         beta: Time per example, in seconds; None with fewer than three sizes.
         lack_of_fit: Root mean square relative residual of the line.
         interpolated: Whether the line is so poor that step times are interpolated instead.
-        knee_batch_size: Smallest batch size with 90% of the highest measured throughput.
+        knee_batch_size: Smallest batch size with 90% of the highest measured throughput, on lines
+            between the sizes measured.
         best_examples_per_second: Highest measured throughput.
         load_share: Share of step time spent waiting for data at the knee, 0 to 1.
         utilisation: Achieved over peak FLOP/s at the knee (CPU), or device busy share (GPU).
