@@ -57,6 +57,8 @@ CONSTANTS = (
     Constant((f"{_PLANNING}.asked", f"{_PLANNING}.racing"), "AMPLE", (15, 30, 60)),
     Constant((f"{_PLANNING}.asked", f"{_PLANNING}.racing"), "SEEDS", (4, 8, 12)),
     Constant((f"{_PLANNING}.asked",), "_CLOSE", (0.1, math.log(1.2), 0.3)),
+    Constant((f"{_PLANNING}.asked",), "_MORE_SEEDS", (8, 24, 40)),
+    Constant((f"{_PLANNING}.asked",), "_CLOSER", (0.05, math.log(1.1), math.log(1.2))),
     Constant((f"{_PLANNING}.race_looks",), "_APART", (1.0, 2.0, 3.0)),
     Constant((f"{_PLANNING}.race_looks",), "_REACH", (0.5, 1.0, 2.0)),
     Constant((f"{_PLANNING}.race_looks",), "_CLEARLY", (0.1, math.log(1.2), 0.4)),

@@ -253,6 +253,7 @@ def test_where_runs_are_cheap_settings_that_may_be_the_best_are_told_apart_by_se
     recording = run_study(quick, Settings(budget_seconds=90.0, training_budget_seconds=30.0))
     seeds = Counter((name[1], name[2]) for name in {t.probe.run for t in training(recording)})
     assert sum(count >= 8 for count in seeds.values()) >= 3
+    assert max(seeds.values()) == 24
     advice = advise(recording)
     _, best = quick.best()
     assert quick.seconds(advice.batch_size, advice.learning_rate) < 1.1 * best
