@@ -7,21 +7,23 @@ What the planner before chose and how long it took is in results/live/before: `t
 """
 
 import csv
+import math
 import statistics
 from dataclasses import replace
 
 from cases import CASES, RESULTS, Case
-from table import fresh, listed, regret
+from table import fresh, regret, summed_up
 from truth_table import best, truth
 
 HEAD = """# The live planner and the one before it
 
-Choices of five studies each, retrained on the same fresh seeds; time until a run first reached the
-goal, the mean of five. Made by `before.py` on an Intel Xeon, two cases at a time, each on a core of
-its own. Regret counts as 1 inside the 95% interval of the grid's best.
+Choices retrained on the same fresh seeds; time until a run first reached the goal, the mean over
+studies. Made by `before.py` on an Intel Xeon, two cases at a time, each on a core of its own.
+Regret counts as 1 inside the 95% interval of the grid's best. The error of a mean ratio is that
+over studies: both planners' choices have the same seeds and the same best.
 
-| case | planner | mean ratio to the grid's best | regret: median, worst | first model, `tune` \
-| first model, `tune --one-off` |
+| case | planner | mean ratio to the grid's best | regret 1 of studies: median, worst \
+| first model, `tune` | first model, `tune --one-off` |
 |---|---|---|---|---|---|"""
 
 
@@ -32,15 +34,16 @@ def row(case: Case, planner: str) -> str:
     with (case.results / f"tune-{case.name}.csv").open() as file:
         tuned = list(csv.DictReader(file))
     chosen = [retrained[int(r["batch_size"]), float(r["learning_rate"])].seconds for r in tuned]
-    ratio = statistics.fmean(chosen) / there.seconds
+    ratios = [seconds / there.seconds for seconds in chosen]
+    error = statistics.stdev(ratios) / math.sqrt(len(ratios))
     regrets = [regret(seconds, there.seconds, there.high) for seconds in chosen]
     first, once = (
         statistics.fmean(float(r[name]) for r in tuned)
         for name in ("to_model_seconds", "one_off_to_model_seconds")
     )
     return (
-        f"| {case.name} | {planner} | {ratio:.3f} | {listed(regrets)} | {first:.1f} s "
-        f"| {once:.1f} s |"
+        f"| {case.name} | {planner} | {statistics.fmean(ratios):.3f} ± {error:.3f} "
+        f"| {summed_up(regrets)} | {first:.1f} s | {once:.1f} s |"
     )
 
 

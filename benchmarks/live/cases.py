@@ -124,7 +124,7 @@ _FASHION = WorkloadReference(
 _LIVE = (
     Case(
         "digits", _DIGITS, "sgd", 0.05, 1.0, 10, 4.0, 60, 40, "75s", 20.0,
-        apart_seeds=40, tuned_from=9100, fresh_from=90_000,
+        apart_seeds=40, repeats=20, tuned_from=12_100, fresh_from=120_000,
     ),
     Case(
         "fashion-mnist", _FASHION, "sgd", 0.02, 1.0, 3, 1.75, 10, 30, "150s", 110.0,

@@ -11,7 +11,7 @@ stands the regret against the grid's own figure, from the seeds that are apart f
 import csv
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from cases import CASES, RESULTS, Case
@@ -56,10 +56,19 @@ def regret(seconds: float, best_seconds: float, best_high: float) -> float:
     return 1.0 if seconds <= best_high else seconds / best_seconds
 
 
-def listed(regrets: list[float]) -> str:
-    """All of them, their median and the worst."""
-    each = ", ".join(f"{value:.2f}" for value in regrets)
-    return f"{each}: {statistics.median(regrets):.2f}, {max(regrets):.2f}"
+def summed_up(regrets: list[float]) -> str:
+    """How many are 1, the median and the worst."""
+    inside = sum(value == 1.0 for value in regrets)
+    return f"{inside} of {len(regrets)}: {statistics.median(regrets):.2f}, {max(regrets):.2f}"
+
+
+def listed(keys: list[Pair], retrained: dict[Pair, Fresh], best_seconds: float) -> str:
+    """Each choice, its ratio and how often it was made."""
+    return ", ".join(
+        f"{size} at {rate:.3g}: {retrained[size, rate].seconds / best_seconds:.2f}"
+        + (f" (×{times})" if times > 1 else "")
+        for (size, rate), times in sorted(Counter(keys).items())
+    )
 
 
 def of_size(size: int, rows: list[SizeTruth], winner: SizeTruth) -> str:
@@ -91,14 +100,13 @@ def main() -> None:
         keys = [(int(r["batch_size"]), float(r["learning_rate"])) for r in tuned]
         regrets = [regret(retrained[key].seconds, there.seconds, there.high) for key in keys]
         of_grid = [regret(retrained[key].seconds, winner.seconds, winner.high) for key in keys]
-        raw = [f"{retrained[key].seconds / there.seconds:.2f}" for key in keys]
         reference = retrained[32, case.reference_learning_rate].seconds / there.seconds
         choices.append(
             f"| {case.name} | {winner.batch_size} at {winner.learning_rate:.3g}: "
             f"{there.seconds:.3g} s (up to {there.high:.3g}); "
             f"in the grid {winner.seconds:.3g} s (up to {winner.high:.3g}) "
-            f"| {', '.join(f'{size} at {rate:.3g}' for size, rate in keys)} "
-            f"| {', '.join(raw)} | {listed(regrets)} | {listed(of_grid)} "
+            f"| {listed(keys, retrained, there.seconds)} | {summed_up(regrets)} "
+            f"| {summed_up(of_grid)} "
             f"| {of_size(max(int(r['largest_that_ran']) for r in tuned), rows, winner)} "
             f"| {of_size(int(tuned[0]['highest_throughput']), rows, winner)} "
             f"| {of_size(32, rows, winner)} | {reference:.2f} "
@@ -126,16 +134,16 @@ def main() -> None:
         "the 95% interval of the best. In the grid itself the best time is the least of the means "
         "at each batch size, over seeds apart from those that chose its learning rate.",
         "",
-        "| case | best batch size | `tune` chose, 5 repeats | ratio | regret: median, worst "
+        "| case | best batch size | `tune` chose: ratio | regret 1 of studies: median, worst "
         "| against the grid's own figure | largest that fits | highest throughput | 32 | reference "
         "| training, wall-clock |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *choices,
         "",
         "## Time to a first model",
         "",
         "Wall-clock time until a run first reached the goal, all measuring before it included: "
-        "mean of the five repeats and, in brackets, the longest.",
+        "mean of the studies and, in brackets, the longest.",
         "",
         "| case | `tune` | `tune --one-off` |",
         "|---|---|---|",
