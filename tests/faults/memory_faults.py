@@ -64,6 +64,16 @@ def killed_near_the_limit():
     return workload(loss)
 
 
+def gives_no_reason():
+    """What oneDNN says, with as many MiB in use as the word names."""
+
+    def loss(net, batch):
+        fill_to(int(told()[1]) * MIB)
+        in_framework("raise RuntimeError('could not create a primitive')")
+
+    return workload(loss)
+
+
 def stopped_near_the_limit():
     def loss(net, batch):
         fill_to(950 * MIB)

@@ -67,6 +67,12 @@ def test_endings_are_told_apart_and_carry_advice(carried_out, factory, status):
     assert outcome.advice.endswith(".")
 
 
+def test_an_error_without_a_reason_is_lack_of_memory_where_memory_is_short(carried_out):
+    assert carried_out("gives_no_reason", "950")[0].status is Status.OUT_OF_MEMORY
+    with pytest.raises(WorkloadFailed, match="could not create a primitive"):
+        carried_out("gives_no_reason", "500")
+
+
 @pytest.mark.parametrize("factory", ["hangs", "stopped_near_the_limit"])
 def test_a_hang_and_a_stop_are_no_lack_of_memory(carried_out, factory):
     outcome, _ = carried_out(factory, probe=replace(PROBE, seconds_limit=6.0))

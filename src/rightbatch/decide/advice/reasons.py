@@ -1,5 +1,6 @@
 """The sentences behind an advice; every number comes from a fit."""
 
+import math
 from collections.abc import Sequence
 
 from rightbatch.decide.advice.accumulation import layers_caveat
@@ -13,6 +14,7 @@ from rightbatch.records import (
     Settings,
     Status,
     TrainingProbe,
+    TrainingResult,
     Trial,
     WorkloadFacts,
 )
@@ -104,12 +106,22 @@ def warnings(
             told.append(
                 f"{len(hit)} of {len(trials)} trials {what}; the last: {hit[-1].outcome.advice}"
             )
+    if blind := [trial for trial in ended[Status.GOAL_NOT_REACHED] if _without_a_metric(trial)]:
+        told.append(
+            f"{len(blind)} of {len(trials)} trials trained without reaching any goal, as the "
+            "workload's metric was not a number at any evaluation; look at what it gives."
+        )
     if facts.goal.target is None:
         told.append(
             "The goal asks for the best metric within a limit, so batch sizes are compared by how "
             "soon they reach the best level that any run reached."
         )
     return tuple(told)
+
+
+def _without_a_metric(trial: Trial) -> bool:
+    result = trial.result
+    return isinstance(result, TrainingResult) and all(math.isnan(p.metric) for p in result.points)
 
 
 def _with(optimizer: str, several: bool) -> str:

@@ -23,6 +23,8 @@ _WORKER_KILLED = re.compile(
     r"DataLoader worker \(pid.*\) (exited unexpectedly|is killed by signal: Killed)"
 )
 """What PyTorch raises where the kernel has killed a process that loads data."""
+_SAYS_NO_REASON = re.compile(r"could not (create|execute) a primitive")
+"""What oneDNN raises where it finds no memory for a layer, and for other reasons too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
         return "returned", "", "", ""
     if isinstance(seen.said, Paused) and seen.status is None and seen.verdict is None:
         return "paused", "", "", ""
-    if isinstance(seen.said, MemoryRanOut) or _worker_ran_out(seen):
+    if isinstance(seen.said, MemoryRanOut) or _means_lack_of_memory(seen):
         return "out_of_memory", "", "", ""
     if isinstance(seen.said, Raised):
         return "raised", seen.said.type_name, seen.said.message, seen.said.traceback
@@ -115,10 +117,11 @@ def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
     return _told_by_its_end(seen)
 
 
-def _worker_ran_out(seen: Evidence) -> bool:
-    """Whether a process that loads data was killed for lack of memory."""
-    raised = isinstance(seen.said, Raised) and _WORKER_KILLED.search(seen.said.message)
-    return bool(raised) and seen.memory_ran_out
+def _means_lack_of_memory(seen: Evidence) -> bool:
+    """Whether what was raised comes from lack of memory where memory was short."""
+    if not isinstance(seen.said, Raised) or not seen.memory_ran_out:
+        return False
+    return any(text.search(seen.said.message) for text in (_WORKER_KILLED, _SAYS_NO_REASON))
 
 
 def _told_by_its_end(seen: Evidence) -> tuple[EndingKind, str, str, str]:
