@@ -23,7 +23,8 @@ from rightbatch.records import (
     PredictResult,
     Status,
 )
-from rightbatch.report.json import advice_json, stage_json
+from rightbatch.report.json import advice_json
+from rightbatch.report.json_stages import stage_json
 from rightbatch.report.prediction import prediction_json
 from rightbatch.report.replay import races_json, replay_json
 

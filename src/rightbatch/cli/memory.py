@@ -7,7 +7,7 @@ from rightbatch.cli.output import console, print_json, print_stage
 from rightbatch.cli.study import record_study
 from rightbatch.decide.advice.memory import smallest
 from rightbatch.decide.advice.recommend import advise
-from rightbatch.report.json import memory_of_device, stage_json
+from rightbatch.report.json_stages import memory_of_device, stage_json
 from rightbatch.report.stages import stage_lines
 
 

@@ -10,7 +10,9 @@ from rich.console import Console
 from rightbatch.errors import UsageError
 from rightbatch.records import Advice, Recording, Stage
 from rightbatch.report.html import write_report
-from rightbatch.report.json import advice_json, stage_json, with_reasons
+from rightbatch.report.json import advice_json
+from rightbatch.report.json_stages import stage_json
+from rightbatch.report.json_values import with_reasons
 from rightbatch.report.stages import stage_lines
 from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view

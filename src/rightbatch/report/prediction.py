@@ -13,7 +13,7 @@ from rightbatch.records import (
     PredictResult,
 )
 from rightbatch.records.prediction import Change
-from rightbatch.report.json import Json, with_reasons
+from rightbatch.report.json_values import Json, with_reasons
 from rightbatch.report.words import count, share, size
 
 _PARTS: dict[MemoryPart, str] = {

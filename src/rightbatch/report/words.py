@@ -107,7 +107,7 @@ def estimate(found: Estimate | None) -> str:
 
 
 def batch_size(found: Estimate) -> str:
-    """An estimated batch size among those measured, to the last example: "1,024 (512 to 2,048)"."""
+    """An estimated batch size, to the last example: "1,024 (512 to 2,048)"."""
     return count(found.value) + _interval(count, found)
 
 

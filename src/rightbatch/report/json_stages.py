@@ -1,0 +1,247 @@
+"""The JSON objects of single stages: a fit and its raw results, documented in docs/json.md."""
+
+from rightbatch.decide.advice.capped import why_none
+from rightbatch.records import (
+    Accumulation,
+    Fits,
+    LearningFit,
+    MemoryFit,
+    MemoryProbe,
+    MemoryResult,
+    Recording,
+    Stage,
+    Trial,
+)
+from rightbatch.report.decisions import sentence, why
+from rightbatch.report.json_values import (
+    DEFAULT_REASON,
+    NO_RATE,
+    SIZES_THAT_FIT,
+    Json,
+    estimate_json,
+    prediction_json,
+    with_reasons,
+)
+
+
+def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
+    """One stage's fit and its raw results as one JSON object.
+
+    Args:
+        stage: The stage; its schema is "rightbatch/<stage>/1".
+        fits: The fits of the recording.
+        recording: The study and its trials.
+    """
+    told: Json = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
+    if stage == "memory":
+        body = _memory(fits, recording)
+    elif stage == "speed":
+        body = _speed(fits)
+    elif stage == "noise":
+        body = _noise(fits)
+    else:
+        facts = recording.study.facts
+        body = _learning(fits.learning, facts.goal.metric if facts else "metric")
+    default = f"The {stage} stage gave no result." if _absent(stage, fits) else DEFAULT_REASON
+    reasons: dict[str, str] = body.pop("why", {})
+    return with_reasons(told | body, reasons, default)
+
+
+def _absent(stage: Stage, fits: Fits) -> bool:
+    return not getattr(fits, stage)
+
+
+def _memory(fits: Fits, recording: Recording) -> Json:
+    """The first optimizer's fit at the top; every optimizer's answer and trials under it."""
+    fit = fits.memory
+    rows = [
+        _memory_row(trial, trial.probe)
+        for trial in recording.trials
+        if isinstance(trial.probe, MemoryProbe)
+    ]
+    return {
+        **_memory_figures(fit),
+        "memory_limit_bytes": fit.limit_bytes if fit else None,
+        "margin": fit.margin if fit else None,
+        "mode": "inference" if recording.study.settings.inference else "training",
+        "trials": sum(of_one.trials for of_one in fits.memories),
+        "seconds": sum((of_one.seconds for of_one in fits.memories), 0.0),
+        "prediction": fit.predicted or None if fit else None,
+        "enforced_by": fit.enforced_by or None if fit else None,
+        "devices": [memory_of_device(recording, fit)],
+        "optimizers": [
+            with_reasons(_memory_figures(of_one), _why_no_memory(of_one))
+            for of_one in fits.memories
+        ],
+        "results": rows,
+        "why": {"prediction": "None was made.", **_why_no_memory(fit)},
+    }
+
+
+def _memory_figures(fit: MemoryFit | None) -> Json:
+    """What fits with an optimizer."""
+    return {
+        "optimizer": fit.optimizer if fit else None,
+        "largest_batch_size": fit.largest_batch_size if fit else None,
+        "safe_batch_size": fit.safe_batch_size if fit else None,
+        "lasted_batch_size": fit.lasted_batch_size if fit else None,
+        "bytes_fixed": estimate_json(fit.bytes_fixed if fit else None),
+        "bytes_per_example": estimate_json(fit.bytes_per_example if fit else None),
+        "lack_of_fit": fit.lack_of_fit if fit else None,
+        "capped_by": fit.capped_by if fit else None,
+        "accumulation": _accumulation(fit.accumulation if fit else None),
+    }
+
+
+def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
+    no_size = {} if fit is None else dict.fromkeys(SIZES_THAT_FIT, why_none(fit))
+    return {
+        "accumulation": "The batch size fits without it, or nothing fits.",
+        "lasted_batch_size": "None ran 20 steps: memory is no limit, or time was short.",
+        **no_size,
+    }
+
+
+def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
+    """The answer for one device, a row of `devices`."""
+    hardware = recording.study.hardware
+    return with_reasons(
+        {
+            "device": hardware.device if hardware else None,
+            "study": recording.study.name,
+            "largest_batch_size": fit.largest_batch_size if fit else None,
+            "safe_batch_size": fit.safe_batch_size if fit else None,
+        },
+        default="No batch size that was tried fits in the limit.",
+    )
+
+
+def _accumulation(kept: Accumulation | None) -> Json | None:
+    if kept is None:
+        return None
+    return {
+        "batch_size": kept.batch_size,
+        "micro_batch_size": kept.micro_batch_size,
+        "accumulation_steps": kept.accumulation_steps,
+        "ran": kept.ran,
+        "caveats": list(kept.caveats),
+    }
+
+
+def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
+    result = trial.result if isinstance(trial.result, MemoryResult) else None
+    return with_reasons(
+        {
+            "trial": trial.number,
+            "batch_size": probe.batch_size,
+            "optimizer": probe.optimizer,
+            "status": str(trial.outcome.status),
+            "advice": trial.outcome.advice,
+            "peak_bytes": result.peak_bytes if result else None,
+            "baseline_bytes": result.baseline_bytes if result else None,
+            "step_seconds": result.step_seconds if result else None,
+            "accumulation_steps": probe.accumulation_steps,
+            "swap_bytes": result.swap_bytes if result else None,
+            "spilled_bytes": result.spilled_bytes if result else None,
+            "allocator_retries": result.allocator_retries if result else None,
+        },
+        default=trial.outcome.advice or "The trial ended before it was measured.",
+    )
+
+
+def _speed(fits: Fits) -> Json:
+    """The first optimizer's fit at the top; every optimizer's rows under it."""
+    fit = fits.speed
+    return {
+        "optimizer": fit.optimizer if fit else None,
+        "knee_batch_size": estimate_json(fit.knee_batch_size if fit else None),
+        "best_examples_per_second": estimate_json(fit.best_examples_per_second if fit else None),
+        "alpha_seconds": estimate_json(fit.alpha if fit else None),
+        "beta_seconds_per_example": estimate_json(fit.beta if fit else None),
+        "lack_of_fit": fit.lack_of_fit if fit else None,
+        "interpolated": fit.interpolated if fit else None,
+        "utilisation": fit.utilisation if fit else None,
+        "load_share": fit.load_share if fit else None,
+        "micro_batch_size": fit.micro_batch_size if fit else None,
+        "noisy": fit.noisy if fit else None,
+        "noise_reason": fit.noise_reason if fit else "",
+        "results": [
+            {
+                "optimizer": timed.optimizer,
+                "batch_size": point.batch_size,
+                "step_seconds": estimate_json(point.step_seconds),
+                "load_seconds": point.load_seconds,
+                "examples_per_second": estimate_json(point.examples_per_second),
+                "samples": list(point.samples),
+                **with_reasons(
+                    {"power_watts": point.power_watts}, default="No power was measured."
+                ),
+            }
+            for timed in fits.speeds
+            for point in timed.points
+        ],
+    }
+
+
+def _noise(fits: Fits) -> Json:
+    """The first optimizer's scale at the top; every optimizer's rows under it."""
+    fit, unclear = fits.noise, "The gradient cannot be told from its noise here."
+    return {
+        "optimizer": fit.optimizer if fit else None,
+        "noise_scale": estimate_json(fit.noise_scale if fit else None),
+        "results": [
+            with_reasons(
+                {
+                    "optimizer": of_one.optimizer,
+                    "step": point.step,
+                    "examples": point.examples,
+                    "noise_scale": estimate_json(point.noise_scale),
+                },
+                default=unclear,
+            )
+            for of_one in fits.noises
+            for point in of_one.points
+        ],
+        "why": {"noise_scale": fit.reason} if fit else {},
+    }
+
+
+def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
+    """The first optimizer's fit at the top; every optimizer's rows and runs under it."""
+    first = fits[0] if fits else None
+    return {
+        "optimizer": first.optimizer if first else None,
+        "rule": first.rule if first else None,
+        "target": first.target if first else None,
+        "critical_batch_size": estimate_json(first.critical_batch_size if first else None),
+        "steps_min": estimate_json(first.steps_min if first else None),
+        "lack_of_fit": first.lack_of_fit if first else None,
+        "results": [
+            {"optimizer": fit.optimizer, **prediction_json(row)}
+            for fit in fits
+            for row in fit.predictions
+        ],
+        "runs": [
+            with_reasons(
+                {
+                    "optimizer": fit.optimizer,
+                    "trial": run.trial,
+                    "batch_size": run.batch_size,
+                    "learning_rate": run.learning_rate,
+                    "seed": run.seed,
+                    "status": run.status,
+                    "steps_to_goal": run.steps,
+                    "steps_done": run.steps_done,
+                    "train_seconds": run.train_seconds,
+                    "reason": why(run.reason, run.decisions, metric),
+                    "verdict": sentence(run.verdict, metric) if run.verdict else "",
+                },
+                {"steps_to_goal": "The run ended before it reached the goal.", **NO_RATE},
+            )
+            for fit in fits
+            for run in fit.runs
+        ],
+        "why": dict.fromkeys(("critical_batch_size", "steps_min"), first.critical_reason)
+        if first
+        else {},
+    }
