@@ -268,7 +268,7 @@ def test_each_of_several_runs_has_its_part_of_the_memory_limit(make_runner):
     for _ in range(2):
         _, outcome, _ = runner.next_ended()
         assert outcome.status is Status.OUT_OF_MEMORY
-        assert "0.15 GiB" in outcome.advice
+        assert "150 MiB" in outcome.advice
         assert "fewer workers" in outcome.advice
 
 
@@ -372,14 +372,14 @@ def test_running_out_of_memory_is_an_outcome_that_names_the_sizes(make_runner, p
     outcome, result = run(make_runner("grow", job), probe)
     assert (outcome.status, result) == (Status.OUT_OF_MEMORY, None)
     assert words in outcome.advice
-    assert "0.15 GiB" in outcome.advice
+    assert "150 MiB" in outcome.advice
 
 
 def test_a_memory_probe_brings_its_own_limit(make_runner):
     job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=64 * GIB)
     outcome, _ = run(make_runner("grow", job), MemoryProbe("sgd", 64, 150 * MIB))
     assert outcome.status == Status.OUT_OF_MEMORY
-    assert "0.15 GiB" in outcome.advice
+    assert "150 MiB" in outcome.advice
 
 
 def test_a_gpus_limit_does_not_bind_the_host(make_runner):

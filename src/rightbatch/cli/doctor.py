@@ -13,8 +13,7 @@ from rightbatch.measure.devices.cpu import (
     usable_cores,
 )
 from rightbatch.measure.devices.nvidia import gpus
-from rightbatch.records import Hardware
-from rightbatch.report.words import size
+from rightbatch.records import Hardware, memory_size
 
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers", "accelerate")
 _BUSY = 0.5
@@ -58,13 +57,13 @@ def examine(json: bool) -> None:
         f"Threads     {hardware.cores} usable cores, so {hardware.threads} threads a trial"
     )
     console.print(
-        f"Memory      {size(hardware.memory_bytes)}, {size(free)} free; "
-        f"a trial may use {size(hardware.memory_limit_bytes)}"
+        f"Memory      {memory_size(hardware.memory_bytes)}, {memory_size(free)} free; "
+        f"a trial may use {memory_size(hardware.memory_limit_bytes)}"
     )
-    console.print(f"Swap        {size(swap) if swap else 'none'} in use")
+    console.print(f"Swap        {memory_size(swap) if swap else 'none'} in use")
     for card in cards:
         power = "power is measured" if card.counts_energy else "power is not measured"
-        console.print(f"GPU         {card.name}, {size(card.memory_bytes)}, {power}")
+        console.print(f"GPU         {card.name}, {memory_size(card.memory_bytes)}, {power}")
     if not cards:
         console.print("GPU         none seen by NVML")
     console.print(f"Power       {_power(hardware)}")

@@ -2,7 +2,7 @@
 
 from rightbatch.records.advice import Advice, BindingConstraint, Choice, TimeSpent
 from rightbatch.records.decision import Decision, DecisionKind
-from rightbatch.records.duration import parse_bytes, parse_duration
+from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
 from rightbatch.records.ending import Ending, EndingKind
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import (
@@ -139,6 +139,7 @@ __all__ = [
     "Trial",
     "WorkloadFacts",
     "WorkloadReference",
+    "memory_size",
     "parse_bytes",
     "parse_duration",
     "parse_goal",

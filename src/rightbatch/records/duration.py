@@ -1,5 +1,6 @@
-"""Durations and sizes in words, read once for every command."""
+"""Durations and memory sizes in words, read and told once for every command."""
 
+import math
 import re
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -56,3 +57,16 @@ def parse_bytes(text: str | float) -> int:
     if not 1 <= size < float("inf"):
         raise ValueError(remedy)
     return int(size)
+
+
+def memory_size(count: float) -> str:
+    """A number of bytes, 0 or more, in binary units to three digits, such as "412 MiB"."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1000:
+            return f"{round(count)} bytes" if unit == "bytes" else f"{_three_digits(count)} {unit}"
+        count /= 1024
+    return f"{_three_digits(count)} TiB"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"

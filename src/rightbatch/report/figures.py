@@ -13,7 +13,15 @@ from typing import NoReturn
 
 import plotly.graph_objects as go
 
-from rightbatch.records import BatchPrediction, Estimate, LearningFit, MemoryFit, NoiseFit, SpeedFit
+from rightbatch.records import (
+    BatchPrediction,
+    Estimate,
+    LearningFit,
+    MemoryFit,
+    NoiseFit,
+    SpeedFit,
+    memory_size,
+)
 from rightbatch.report import words
 from rightbatch.report.canvas import Canvas
 from rightbatch.report.findings import pick_fit, with_others
@@ -170,18 +178,18 @@ def _memory(view: View) -> go.Figure:
             [peak for _, peak in points],
             f"peak of a trial{_whose(one.optimizer, every)}",
             color,
-            [f"batch size {words.count(size)}<br>{words.size(peak)}" for size, peak in points],
+            [f"batch size {words.count(size)}<br>{memory_size(peak)}" for size, peak in points],
             size=9,
         )
     peaks = [peak for one in every for _, peak in one.points]
     _memory_limit(canvas, fit, every, max(peaks, default=fit.limit_bytes))
     canvas.linear_x(max(sizes))
-    canvas.linear_y(words.size, binary=True)
+    canvas.linear_y(memory_size, binary=True)
     return canvas.figure()
 
 
 def _memory_limit(canvas: Canvas, fit: MemoryFit, every: Sequence[MemoryFit], highest: int) -> None:
-    limit = words.size(fit.limit_bytes)
+    limit = memory_size(fit.limit_bytes)
     failed = [(one.optimizer, size) for one in every for size in one.failed]
     if fit.limit_bytes <= 4 * highest or failed:
         canvas.level(fit.limit_bytes, f"limit {limit}", "var(--red)")

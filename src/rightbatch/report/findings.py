@@ -15,6 +15,7 @@ from rightbatch.records import (
     SpeedFit,
     Stage,
     Study,
+    memory_size,
 )
 from rightbatch.report import words
 from rightbatch.report.runs import Run
@@ -150,7 +151,7 @@ def _memory(study: Study, fits: Fits) -> Finding:
     fit = fits.memory
     if fit is None or not (fit.points or fit.failed):
         return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
-    limit = words.size(fit.limit_bytes)
+    limit = memory_size(fit.limit_bytes)
     if fit.largest_batch_size is None:
         heading = f"No batch size fitted in {limit}{_with(study, fit.optimizer)}"
     else:
@@ -168,7 +169,7 @@ def _memory_rows(fit: MemoryFit) -> list[tuple[str, ...]]:
     measured = {size for size, _ in fit.points}
     return [
         *(
-            (words.count(size), words.size(peak), words.share(peak / fit.limit_bytes))
+            (words.count(size), memory_size(peak), words.share(peak / fit.limit_bytes))
             for size, peak in sorted(fit.points)
         ),
         *(

@@ -11,10 +11,11 @@ from rightbatch.records import (
     MemoryPart,
     PredictedPeak,
     PredictResult,
+    memory_size,
 )
 from rightbatch.records.prediction import Change
 from rightbatch.report.json_values import Json, with_reasons
-from rightbatch.report.words import count, share, size
+from rightbatch.report.words import count, share
 
 _PARTS: dict[MemoryPart, str] = {
     "parameters": "parameters",
@@ -90,13 +91,13 @@ def _alternative_json(row: MemoryAlternative) -> Json:
 
 def print_prediction(title: str, result: PredictResult, console: Console) -> None:
     """Print what fits, of what it is made, and what other choices would need."""
-    limit = f"{size(result.limit_bytes)} of {result.target.name}"
+    limit = f"{memory_size(result.limit_bytes)} of {result.target.name}"
     how = "inference" if result.inference else result.optimizer
     console.print(f"{title}, predicted for {limit} with {how}", style="dim")
     console.print(_headline(result), style="bold")
     console.print(
-        f"Memory is about {size(max(0.0, result.bytes_fixed))} "
-        f"+ {size(result.bytes_per_example)} × batch size."
+        f"Memory is about {memory_size(max(0.0, result.bytes_fixed))} "
+        f"+ {memory_size(result.bytes_per_example)} × batch size."
     )
     console.print()
     console.print(_parts_table(result))
@@ -134,11 +135,12 @@ def _parts_table(result: PredictResult) -> Table:
     for part, name in _PARTS.items():
         held = [dict(peak.parts).get(part, 0) for peak in shown]
         if any(held):
-            table.add_row(name, *(size(one) for one in held))
+            table.add_row(name, *(memory_size(one) for one in held))
     table.add_row(
-        "not tensors", *(size(max(0, peak.total_bytes - peak.tensor_bytes)) for peak in shown)
+        "not tensors",
+        *(memory_size(max(0, peak.total_bytes - peak.tensor_bytes)) for peak in shown),
     )
-    table.add_row("in all", *(size(peak.total_bytes) for peak in shown), style="bold")
+    table.add_row("in all", *(memory_size(peak.total_bytes) for peak in shown), style="bold")
     return table
 
 
@@ -152,7 +154,7 @@ def _what_if_table(result: PredictResult) -> Table:
     before = ""
     for row in result.alternatives:
         change = _CHANGES[row.kind]
-        peak = "" if row.peak_bytes is None else size(row.peak_bytes)
+        peak = "" if row.peak_bytes is None else memory_size(row.peak_bytes)
         largest = "" if row.largest_batch_size is None else count(row.largest_batch_size)
         name = f"{row.name}: {row.reason}" if row.reason else row.name
         table.add_row(change if change != before else "", name, peak, largest)

@@ -12,6 +12,7 @@ from rightbatch.records import (
     Recording,
     SpeedFit,
     Stage,
+    memory_size,
 )
 from rightbatch.report import words
 
@@ -62,10 +63,10 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
 def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> list[str]:
     lines = [f"Memory with {fit.optimizer}:"] if one_of_several else []
     if fit.largest_batch_size is None:
-        return [*lines, f"{why_none(fit)} The limit is {words.size(fit.limit_bytes)}."]
+        return [*lines, f"{why_none(fit)} The limit is {memory_size(fit.limit_bytes)}."]
     lines += [
         f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({why_no_larger(fit)}).",
-        f"Safe micro-batch, {fit.margin:.0%} of {words.size(fit.limit_bytes)} kept free: "
+        f"Safe micro-batch, {fit.margin:.0%} of {memory_size(fit.limit_bytes)} kept free: "
         f"{fit.safe_batch_size:,}." if fit.safe_batch_size else "No micro-batch keeps the margin.",
     ]  # fmt: skip
     if fit.safe_batch_size and fit.capped_by == "memory":
@@ -74,8 +75,8 @@ def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> 
         )
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
         lines.append(
-            f"Memory is {words.size(fit.bytes_fixed.value)} and "
-            f"{words.size(fit.bytes_per_example.value)} an example."
+            f"Memory is {memory_size(fit.bytes_fixed.value)} and "
+            f"{memory_size(fit.bytes_per_example.value)} an example."
         )
     return [*lines, *_accumulation(fit.accumulation), *_how_it_was_found(fit, hardware)]
 
@@ -99,8 +100,8 @@ def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
         told.append(f"The limit was held by {_ENFORCED[fit.enforced_by]}.")
     if hardware is not None and hardware.memory_taken_bytes > _NOTABLE * hardware.memory_bytes:
         told.append(
-            f"Others held {words.size(hardware.memory_taken_bytes)} of "
-            f"{words.size(hardware.memory_bytes)} when the study began."
+            f"Others held {memory_size(hardware.memory_taken_bytes)} of "
+            f"{memory_size(hardware.memory_bytes)} when the study began."
         )
     return told
 

@@ -12,6 +12,7 @@ from rightbatch.records import (
     Recording,
     Status,
     Study,
+    memory_size,
 )
 from rightbatch.report import words
 from rightbatch.report.comparison import optimizers, regimes
@@ -176,7 +177,7 @@ def _next_step(recording: Recording, advice: Advice) -> str:
     memory = advice.fits.memory
     if memory is not None and no_size_fits(memory):
         return (
-            f"Nothing that was tried fits the memory limit of {words.size(memory.limit_bytes)}: "
+            f"Nothing that was tried fits the memory limit of {memory_size(memory.limit_bytes)}: "
             "raise it, or train a smaller model."
         )
     short = ran_out(recording.trials)
@@ -284,8 +285,8 @@ def _machine(study: Study) -> tuple[tuple[str, str], ...]:
     return (
         ("Device", f"{hardware.device_name} ({hardware.device})"),
         ("Cores", f"{hardware.cores}, {hardware.threads} compute threads a trial"),
-        ("Memory", f"{words.size(hardware.memory_bytes)} in all"),
-        ("Memory limit of a trial", words.size(hardware.memory_limit_bytes)),
+        ("Memory", f"{memory_size(hardware.memory_bytes)} in all"),
+        ("Memory limit of a trial", memory_size(hardware.memory_limit_bytes)),
         ("System", hardware.platform),
         ("Versions", versions or words.UNKNOWN),
     )

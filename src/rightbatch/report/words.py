@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from rightbatch.records import BindingConstraint, Estimate
+from rightbatch.records import BindingConstraint, Estimate, memory_size
 
 UNKNOWN = "not known"
 
@@ -68,15 +68,6 @@ def _two_parts(whole: int, size: int, unit: str, part: int, small: str) -> str:
     return f"{large} {unit}" + (f" {rest // part} {small}" if rest else "")
 
 
-def size(value: float) -> str:
-    """A memory size in binary units, such as "412 MiB"."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if value < 1000:
-            return f"{number(value)} {unit}" if unit != "bytes" else f"{round(value)} bytes"
-        value /= 1024
-    return f"{number(value)} TiB"
-
-
 def energy(joules: float) -> str:
     """An energy in decimal units, such as "41.2 kJ"."""
     for unit in ("J", "kJ", "MJ"):
@@ -98,7 +89,7 @@ def estimate(found: Estimate | None) -> str:
     if found.unit == "s":
         return _seconds(found)
     if found.unit == "bytes":
-        return size(found.value) + _interval(size, found)
+        return memory_size(found.value) + _interval(memory_size, found)
     if found.unit == "J":
         return energy(found.value) + _interval(energy, found)
     words = whole if found.unit in _WHOLE_UNITS else number

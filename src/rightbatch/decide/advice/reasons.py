@@ -17,6 +17,7 @@ from rightbatch.records import (
     TrainingResult,
     Trial,
     WorkloadFacts,
+    memory_size,
 )
 
 
@@ -45,7 +46,7 @@ def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -
         told.append(
             f"The largest micro-batch that ran{_with(fits.memory.optimizer, several)} is "
             f"{fits.memory.largest_batch_size:,} ({why_no_larger(fits.memory)}), under a limit "
-            f"of {_size(fits.memory.limit_bytes)}."
+            f"of {memory_size(fits.memory.limit_bytes)}."
         )
         if fits.memory.predicted:
             told.append(fits.memory.predicted)
@@ -137,13 +138,6 @@ def _at_once(trials: Sequence[Trial]) -> int:
 
 def _many(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _size(count: int) -> str:
-    """A memory size in words, such as "338 MiB" or "7.5 GiB"."""
-    if count < 2**30:
-        return f"{count / 2**20:.0f} MiB"
-    return f"{count / 2**30:.1f} GiB"
 
 
 def _interval(estimate: Estimate) -> str:

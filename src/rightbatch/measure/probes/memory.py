@@ -4,7 +4,7 @@ import time
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Batch, Infers, Pressure, Progress, Subject
-from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Status
+from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Status, memory_size
 
 _VALIDATED_AFTER = 1
 """Number of the step before the validation pass, from 0: the optimizer's state is there by then."""
@@ -103,14 +103,14 @@ def _slowed(batch_size: int, result: MemoryResult) -> Outcome | None:
     if result.swap_bytes >= _NOTABLE_BYTES:
         return Outcome(
             Status.SLOWED,
-            f"{size} ran with {_mib(result.swap_bytes)} of it in swap, which slows every step; "
-            "use a smaller micro-batch, or end what else fills the memory.",
+            f"{size} ran with {memory_size(result.swap_bytes)} of it in swap, which slows every "
+            "step; use a smaller micro-batch, or end what else fills the memory.",
         )
     if result.spilled_bytes >= _NOTABLE_BYTES:
         return Outcome(
             Status.SLOWED,
-            f"{size} ran with {_mib(result.spilled_bytes)} more than the device had free: its "
-            "driver spilled into system memory, which slows every step; use a smaller "
+            f"{size} ran with {memory_size(result.spilled_bytes)} more than the device had free: "
+            "its driver spilled into system memory, which slows every step; use a smaller "
             "micro-batch, or turn the driver's fallback to system memory off.",
         )
     if result.allocator_retries >= _THRASH:
@@ -120,7 +120,3 @@ def _slowed(batch_size: int, result: MemoryResult) -> Outcome | None:
             "times to find memory, which slows every step; use a smaller micro-batch.",
         )
     return None
-
-
-def _mib(count: int) -> str:
-    return f"{count / 2**20:,.0f} MiB"

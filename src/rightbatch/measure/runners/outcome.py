@@ -19,6 +19,7 @@ from rightbatch.records import (
     SpeedProbe,
     Status,
     TrainingProbe,
+    memory_size,
 )
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
@@ -90,7 +91,9 @@ def _outcome(ending: Ending, probe: Probe, limit_bytes: int | None) -> Outcome:
     """An expected failure, with one sentence of advice."""
     where = _place(ending.traceback)
     if ending.kind == "out_of_memory":
-        limit = f"its limit of {_gib(limit_bytes)}" if limit_bytes else "the machine's memory"
+        limit = (
+            f"its limit of {memory_size(limit_bytes)}" if limit_bytes else "the machine's memory"
+        )
         return Outcome(
             Status.OUT_OF_MEMORY, f"{_work(probe)} needs more than {limit}; {_smaller(probe)}."
         )
@@ -155,7 +158,3 @@ def _place(stack: str) -> str:
         return ""
     frame = (own or frames)[0]
     return f" in {frame['file']}, line {frame['line']} ({frame['function']})"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.2f} GiB"
