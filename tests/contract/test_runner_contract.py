@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import psutil
@@ -89,10 +90,14 @@ def parts_runner(make_runner, limit=64 * GIB):
     return make_runner("train_in_parts", replace(JOB, memory_limit_bytes=limit))
 
 
+def pausing(seed=0, steps=10, size=8, optimizer="sgd"):
+    """A run that may pause."""
+    return TrainingProbe(optimizer, size, size, 0.1, seed, steps, 60.0, 20.0, pause=True)
+
+
 def in_parts(runner, steps, seed=0, size=8, optimizer="sgd"):
     """(process, steps made, seconds of earlier trials) of a run asked to go on."""
-    probe = TrainingProbe(optimizer, size, size, 0.1, seed, steps, 60.0, 20.0, pause=True)
-    outcome, result = run(runner, probe)
+    outcome, result = run(runner, pausing(seed, steps, size, optimizer))
     assert (outcome.status is Status.OK) == (steps >= 100)
     return result.other_seconds, result.points[-1].step, result.earlier_seconds
 
@@ -209,8 +214,57 @@ def test_what_ran_out_of_an_accelerators_memory_beside_runs_that_wait_is_carried
     waits = process_of(runner, seed=1, size=500)
     process_of(runner, seed=2, size=960)
     assert not psutil.pid_exists(waits)
-    alone = TrainingProbe("sgd", 1010, 1010, 0.1, 3, 10, 60.0, 20.0, pause=True)
-    assert run(runner, alone)[0].status is Status.OUT_OF_MEMORY
+    assert run(runner, pausing(seed=3, size=1010))[0].status is Status.OUT_OF_MEMORY
+
+
+def test_each_of_several_runs_that_ran_out_beside_one_that_waits_is_carried_out_again(
+    make_runner, tmp_path
+):
+    larger = replace(GPU, memory_limit_bytes=4000 * MIB)
+    runner = make_runner("train_on_gpu", at(tmp_path, device=None), larger)
+    process_of(runner, seed=1, size=900)
+    for seed in (2, 3):
+        runner.start(replace(pausing(seed, size=915), at_once=2), quietly)
+    ended = [runner.next_ended() for _ in range(2)]
+    assert {outcome.status for _, outcome, _ in ended} == {Status.GOAL_NOT_REACHED}
+
+
+def test_a_device_that_takes_one_process_has_its_runs_one_after_the_other(make_runner, tmp_path):
+    runner = make_runner("train_on_exclusive_gpu", at(tmp_path, device=None), GPU)
+    first = process_of(runner, seed=1)
+    assert in_parts(runner, 20, seed=1) == (first, 20, 1.0)
+    second = process_of(runner, seed=2)
+    assert not psutil.pid_exists(first)
+    third = process_of(runner, seed=3)
+    assert not psutil.pid_exists(second)
+    assert in_parts(runner, 20, seed=3) == (third, 20, 1.0)
+
+
+def test_what_fails_on_an_accelerator_without_runs_that_wait_is_told(make_runner, tmp_path):
+    runner = make_runner("train_on_exclusive_gpu", at(tmp_path, device=None), GPU)
+    process_of(runner, seed=1)
+    with pytest.raises(WorkloadFailed, match="a bug"):
+        run(runner, pausing(seed=99))
+
+
+def test_a_second_try_has_what_is_left_of_the_time(make_runner, tmp_path):
+    larger = replace(GPU, memory_limit_bytes=4000 * MIB)
+    runner = make_runner("train_on_gpu", at(tmp_path, device=None), larger)
+    process_of(runner, seed=1, size=900)
+    short = replace(pausing(seed=2, size=915), seconds_limit=0.02)
+    begun = time.monotonic()
+    outcome, _ = run(runner, short)
+    assert outcome.status in {Status.OUT_OF_MEMORY, Status.HUNG}
+    assert time.monotonic() - begun < 10
+
+
+def test_no_run_waits_on_a_device_that_one_process_has(make_runner, tmp_path):
+    tpu = replace(GPU, device="tpu:0")
+    runner = make_runner("train_on_gpu", at(tmp_path, device=None), tpu)
+    first = process_of(runner, seed=1)
+    assert in_parts(runner, 20, seed=1) == (first, 20, 1.0)
+    process_of(runner, seed=2)
+    assert not psutil.pid_exists(first)
 
 
 def test_closing_ends_runs_that_wait(make_runner):

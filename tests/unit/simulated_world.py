@@ -105,7 +105,6 @@ class World:
     power_watts: tuple[float, float] | None = None
     """Power of an idle device, and what each example of a batch adds to it; None: not counted."""
     device: str = "cpu"
-    """Elsewhere a paused run does not wait beside another trial, and starts anew after it."""
     crowding: float = 1.0
     """How many times as long a step takes where runs are side by side."""
 

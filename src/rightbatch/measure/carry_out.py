@@ -55,7 +55,8 @@ def _in_parts(
             outcome, result = run.go_on(probe, progress)
             if outcome.status is not Status.GOAL_NOT_REACHED:
                 return outcome, result
-            job = yield outcome, result
+            held = subject.device.held_bytes()
+            job = yield outcome, replace(result, held_bytes=held)
             if isinstance(job.probe, TrainingProbe):
                 probe = job.probe
     except Exception as error:

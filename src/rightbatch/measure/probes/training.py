@@ -54,11 +54,14 @@ class TrainingRun:
             share = (self._seconds - earlier) / probe.max_seconds
             progress(min(1.0, max(self._step / probe.max_steps, share)))
         other = time.perf_counter() - begin - (self._seconds - earlier)
-        device = self._subject.device
         result = TrainingResult(
-            tuple(self._points), self._seconds, other, self._compile_seconds, earlier,
-            device.peak_bytes(), device.held_bytes(),
-        )  # fmt: skip
+            tuple(self._points),
+            self._seconds,
+            other,
+            self._compile_seconds,
+            earlier,
+            self._subject.device.peak_bytes(),
+        )
         self._setup_seconds = self._compile_seconds = 0.0  # of the first trial alone
         return outcome, result
 

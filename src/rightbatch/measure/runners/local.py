@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 
-from rightbatch.measure.ports import Job, Progress
+from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Job, Progress
 from rightbatch.measure.runners.call import Call, first_to_end
+from rightbatch.measure.runners.ending import Ending, EndingKind
 from rightbatch.measure.runners.outcome import at_once, told
 from rightbatch.measure.runners.process import TrialServer
 from rightbatch.measure.runners.waiting import MemoryUse, Waiting
@@ -33,9 +34,11 @@ _THREAD_COUNTS = (
     "TF_NUM_INTEROP_THREADS",
     "NPROC",  # XLA's pool on a CPU
 )
+_SHARED_DEVICES = ("cuda", "gpu")
+"""Kinds of device that several processes may have open; a TPU takes one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UnderWay:
     """A probe that is being carried out.
 
@@ -44,12 +47,18 @@ class _UnderWay:
         call: Its process.
         limit_bytes: Memory that its processes may use; None where that is not watched here.
         progress: Told the share done.
+        begun: When, by the monotonic clock.
+        crowded: Whether paused runs hold, or held, some of an accelerator beside it.
+        again: How its process ended at a first try beside them, where this is the second.
     """
 
     probe: Probe
     call: Call
     limit_bytes: int | None
     progress: Progress
+    begun: float
+    crowded: bool
+    again: EndingKind | None
 
 
 class LocalRunner:
@@ -90,6 +99,7 @@ class LocalRunner:
         self._asked_environment = dict(environment or {})
         self._servers: dict[int | None, TrialServer] = {}
         self._waiting = Waiting()
+        self._may_wait = True
         self._under_way: list[_UnderWay] = []
 
     def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
@@ -107,28 +117,37 @@ class LocalRunner:
         Raises:
             RunnerError: The process could not be started.
         """
+        self._begin(probe, progress, probe.seconds_limit)
+
+    def _begin(
+        self, probe: Probe, progress: Progress, seconds: float, again: EndingKind | None = None
+    ) -> None:
         begun = time.monotonic()
         whole, parts = self._limit_bytes(probe), at_once(probe)
         limit = None if whole is None else whole // parts
-        job = replace(self._job, probe=probe, threads=self._threads(parts))
-        waited = self._waiting.take(probe)
-        self._waiting.make_room(
-            [*(one.probe for one in self._under_way), probe], self._shared_bytes(whole)
+        job = replace(
+            self._job,
+            probe=replace(probe, seconds_limit=seconds),
+            threads=self._threads(parts),
+            device=self._device(),
         )
+        waited = self._waiting.take(probe)
+        self._make_room(probe, whole)
         call = waited or self._server(job.threads).start(limit)
-        self._under_way.append(_UnderWay(probe, call, limit, progress))
+        crowded = self._on_accelerator and len(self._waiting) > 0
+        self._under_way.append(_UnderWay(probe, call, limit, progress, begun, crowded, again))
         if waited is None:
             first = isinstance(probe, DescribeProbe)  # what comes before it takes of its time
             passed = time.monotonic() - begun if first else 0.0
-            call.begin(self._entry, job, probe.seconds_limit - passed, progress)
+            call.begin(self._entry, job, seconds - passed, progress)
         else:
-            call.go_on(job, probe.seconds_limit, progress)
+            call.go_on(job, seconds, progress)
 
     def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
         """Wait until one of the probes under way has ended.
 
-        One that ran out of an accelerator's memory, of which paused runs had some, is carried out
-        again without them.
+        One that failed on an accelerator of which paused runs held some is carried out once more
+        without them, in what is left of its time.
 
         Raises:
             WorkloadFailed: The user's code raised, or left without a result.
@@ -139,6 +158,12 @@ class LocalRunner:
         ended = next(one for one in self._under_way if one.call is first)
         ending = first.follow()
         self._under_way.remove(ended)
+        if self._is_to_be_tried_again(ended, ending):
+            self._waiting.end_all()
+            passed = time.monotonic() - ended.begun
+            left = ended.probe.seconds_limit - passed
+            self._begin(ended.probe, ended.progress, left, ending.kind)
+            return self.next_ended()
         try:
             outcome, result = told(ending, ended.probe, ended.limit_bytes)
         except BaseException:
@@ -146,13 +171,25 @@ class LocalRunner:
             raise
         if isinstance(result, DescribeResult):
             self._hardware = result.hardware
-        out_of_memory = outcome.status is Status.OUT_OF_MEMORY
-        if out_of_memory and self._on_accelerator and len(self._waiting):
-            self._waiting.end_all()
-            self.start(ended.probe, ended.progress)
-            return self.next_ended()
+        if ended.again == "raised":
+            self._may_wait = False  # the device takes one process at a time
         self._waiting.put(ended.probe, first, self._used(first, result))
+        for one in self._under_way:
+            one.crowded |= self._on_accelerator and first.paused
+        if any(one.again is not None for one in self._under_way):
+            self._waiting.end_all()  # a second try is without them
         return ended.probe, outcome, result
+
+    def _is_to_be_tried_again(self, ended: _UnderWay, ending: Ending) -> bool:
+        """Whether paused runs may be why a trial failed, and there is time for another try."""
+        if not ended.crowded or ended.again is not None:
+            return False
+        ran_out = ending.kind == "out_of_memory" or (
+            ending.kind == "returned"
+            and told(ending, ended.probe, None)[0].status is Status.OUT_OF_MEMORY
+        )
+        passed = time.monotonic() - ended.begun
+        return (ran_out or ending.kind == "raised") and 2 * passed < ended.probe.seconds_limit
 
     def close(self) -> None:
         """End every process that is left."""
@@ -188,18 +225,35 @@ class LocalRunner:
         device = self._hardware.device if self._hardware else self._job.device
         return device not in {None, "cpu"}
 
-    def _shared_bytes(self, limit_bytes: int | None) -> int | None:
-        """Memory that paused runs and trials under way share; None where it is not known."""
+    def _device(self) -> str | None:
+        """What a trial is told to use: JAX would else take a CPU where a GPU cannot be had."""
+        if self._job.device is None and self._hardware is not None:
+            kind = self._hardware.device.partition(":")[0]
+            return self._hardware.device if kind == "gpu" else None
+        return self._job.device
+
+    def _make_room(self, probe: Probe, limit_bytes: int | None) -> None:
+        """End paused runs until those left leave a probe, and those under way, what they need."""
+        probes = [*(one.probe for one in self._under_way), probe]
         if not self._on_accelerator:
-            return limit_bytes
-        return None if self._hardware is None else self._hardware.memory_limit_bytes
+            self._waiting.make_room(probes, limit_bytes)
+            return
+        self._waiting.make_room(probes, self._shared_bytes(), CUDA_CONTEXT_BYTES)
+        self._waiting.make_room_on_host()
+
+    def _shared_bytes(self) -> int | None:
+        """Memory of an accelerator that processes share; None where one has it for itself."""
+        if self._hardware is None or not self._may_wait:
+            return None
+        kind = self._hardware.device.partition(":")[0]
+        return self._hardware.memory_limit_bytes if kind in _SHARED_DEVICES else None
 
     def _used(self, call: Call, result: Result | None) -> MemoryUse:
         """Memory that a trial took: seen from here on a CPU, told by it on an accelerator."""
         if not self._on_accelerator:
             return MemoryUse(call.peak_bytes, call.peak_bytes)
-        if isinstance(result, TrainingResult):
-            return MemoryUse(result.peak_bytes, result.held_bytes)
+        if isinstance(result, TrainingResult) and result.peak_bytes:
+            return MemoryUse(max(result.peak_bytes, result.held_bytes), result.held_bytes)
         return MemoryUse(0, 0)
 
     def _limit_bytes(self, probe: Probe) -> int | None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psutil
+
 from rightbatch.measure.runners.call import Call
 from rightbatch.records import Probe, TrainingProbe
 
@@ -30,20 +32,24 @@ class Waiting:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[tuple[str, int, str, int], tuple[Call, int]] = {}
+        self._calls: dict[tuple[str, int, str, int], tuple[Call, MemoryUse]] = {}
         self._peaks: dict[tuple[str, int], int] = {}
 
     def take(self, probe: Probe) -> Call | None:
         """The process of the run that a probe names, to go on with; None where it is gone."""
         if not isinstance(probe, TrainingProbe):
             return None
-        call, _ = self._calls.pop(probe.run, (None, 0))
-        if call is not None and not call.paused:
-            call.end()
+        if probe.run not in self._calls:
             return None
-        return call
+        call, _ = self._calls.pop(probe.run)
+        if call.paused:
+            return call
+        call.end()
+        return None
 
-    def make_room(self, probes: Sequence[Probe], limit_bytes: int | None) -> None:
+    def make_room(
+        self, probes: Sequence[Probe], limit_bytes: int | None, each_bytes: int = 0
+    ) -> None:
         """End processes until those left and the trials under way share the device's memory.
 
         A trial of which it is not known what it needs has all that it may use.
@@ -51,11 +57,20 @@ class Waiting:
         Args:
             probes: What the trials under way carry out, the next one included.
             limit_bytes: Memory that all share; None where it is not known, and nothing is left.
+            each_bytes: What every process but one takes besides.
         """
-        need = None if limit_bytes is None else sum(self._need(p, limit_bytes) for p in probes)
+        if limit_bytes is None:
+            self.end_all()
+            return
+        need = sum(self._need(p, limit_bytes) for p in probes) + each_bytes * (len(probes) - 1)
+        while self._calls and need + self._held_bytes() > limit_bytes:
+            self._end_oldest()
+
+    def make_room_on_host(self) -> None:
+        """End processes while the machine's own memory would not hold another as large."""
         while self._calls:
-            used = sum(held for _, held in self._calls.values())
-            if need is not None and limit_bytes is not None and used + need <= limit_bytes:
+            largest = max(call.peak_bytes for call, _ in self._calls.values())
+            if psutil.virtual_memory().available >= largest:
                 return
             self._end_oldest()
 
@@ -67,7 +82,7 @@ class Waiting:
             kind = (probe.optimizer, _micro_batch_size(probe))
             self._peaks[kind] = max(self._peaks.get(kind, 0), use.peak_bytes)
         if call.paused:
-            self._calls[probe.run] = call, use.held_bytes
+            self._calls[probe.run] = call, use
         if len(self._calls) > _AT_MOST:
             self._end_oldest()
 
@@ -95,6 +110,9 @@ class Waiting:
             if name == probe.optimizer
         )
         return min((limit_bytes // probe.at_once, *took))
+
+    def _held_bytes(self) -> int:
+        return sum(use.held_bytes for _, use in self._calls.values())
 
     def _end_oldest(self) -> None:
         call, _ = self._calls.pop(next(iter(self._calls)))

@@ -27,6 +27,8 @@ _SPELLINGS = re.compile(
     r"|\bstd::bad_alloc\b"
     r"|Cannot allocate memory"
 )
+_SMALL_SHARE = 1 / 16
+"""Of a device's memory, which a paused process may keep cached."""
 _PATHS = sysconfig.get_paths()
 _INSTALLED = (str(Path(torch.__file__).parent), _PATHS["purelib"], _PATHS["platlib"])
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -91,8 +93,13 @@ class CudaDevice:
         return torch.cuda.memory_reserved(self._device)
 
     def held_bytes(self) -> int:
-        """The context, and reserved memory once cached blocks are given back, in bytes."""
-        torch.cuda.empty_cache()
+        """The context and reserved memory, in bytes.
+
+        Cached blocks are given back where they matter to others: to have them again takes time.
+        """
+        _, total = torch.cuda.mem_get_info(self._device)
+        if self.used_bytes() > _SMALL_SHARE * total:
+            torch.cuda.empty_cache()
         return CUDA_CONTEXT_BYTES + self.used_bytes()
 
     def limit_bytes(self, asked: int | None) -> int:
