@@ -70,7 +70,7 @@ def lightning(model_name: str, start: int) -> tuple[int | None, int]:
 
 
 def accelerate(model_name: str, start: int) -> tuple[int | None, int]:
-    """accelerate's find_executable_batch_size, from a power of two above our answer."""
+    """accelerate's find_executable_batch_size, from a power of two well above our answer."""
     from accelerate.utils import find_executable_batch_size
     from torch.utils.data import DataLoader
 
@@ -158,7 +158,7 @@ def main() -> None:
     kept, ours = answers(), our_answers()
     for case in asked(sys.argv[1:]):
         largest = [int(row["largest"]) for row in ours.of(case=case.name)]
-        start = 1 << max(largest, default=LARGEST).bit_length()
+        start = 1 << int(1.25 * max(largest, default=LARGEST)).bit_length()
         for tool in TOOLS:
             if not kept.of(case=case.name, tool=tool):
                 told = search(tool, case, start)

@@ -7,7 +7,9 @@ plain training loop (`epoch.py`). What is told fitted, and a size at most 1% lar
 way there sizes are run with three batches, as a size that fails in three fails in twenty: where a
 line through the largest that fitted says, between what fitted and what failed otherwise. What
 is left is run with twenty, and where that fails the search goes on by halves with twenty. A size
-that fitted a smaller limit fits a larger one. Rows are kept: stop it and start it again.
+that fitted a smaller limit fits a larger one, and an answer that survived its epoch (`ours.py`,
+`rivals.py`) fits: it was run as the sizes here are. One that did not lowers no limit, so that luck
+flatters no answer. Rows are kept: stop it and start it again.
 """
 
 import sys
@@ -77,7 +79,8 @@ def known(case: Case, kept: Rows) -> Known:
         if r["fits"] == "True" and not (failed and int(r["batch_size"]) >= failed[0])
     }
     searched = [row for row in own if row["batches"] == str(EPOCH_BATCHES)]
-    lasted = [int(r["batch_size"]) for r in [*searched, *checked(case.name)]]
+    long = [r for r in [*searched, *checked(case.name)] if r["fits"] == "True"]
+    lasted = [int(row["batch_size"]) for row in long]
     return Known(
         tuple(sorted(fitted.items())),
         tuple(failed),
@@ -118,6 +121,8 @@ def next_size(now: Known, limit_bytes: int) -> int:
         (low, low_bytes), (high, high_bytes) = smaller[-1], now.fitted[-1]
         slope = max((high_bytes - low_bytes) / (high - low), 1.0)
         guess = min(int(high + (limit_bytes - high_bytes) / slope), FURTHEST * high)
+    elif now.ran:
+        guess = int(now.ran / APART) + 1
     if guess >= now.fails:
         guess = max((now.ran + now.fails) // 2, below)
     return min(max(guess, int(CLOSE * now.ran), now.ran + 1), now.fails - 1)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -109,12 +111,17 @@ def test_knee_is_where_throughput_comes_near_the_top():
     throughput = {16: 100, 32: 180, 64: 280, 128: 325, 256: 350, 512: 340}
     estimate = knee(list(throughput), [[t] * 5 for t in throughput.values()])
     assert estimate.low == estimate.value == estimate.high
-    assert estimate.value == pytest.approx(64 * 2 ** ((0.9 * 350 - 280) / (325 - 280)))
+    assert estimate.value == math.ceil(64 * 2 ** ((0.9 * 350 - 280) / (325 - 280)))
 
 
 def test_the_knee_of_what_is_flat_or_falls_is_the_smallest_size():
     assert knee([16, 32, 64], [[95.0], [100.0], [98.0]]).value == 16
     assert knee([16, 32, 64], [[100.0], [60.0], [30.0]]).value == 16
+    assert knee([16], [[100.0]]).value == 16
+
+
+def test_no_size_below_90_percent_is_told_as_the_knee():
+    assert knee([1, 2, 4], [[80.0], [100.0], [100.0]]).value == 2
 
 
 @pytest.mark.parametrize("largest", [512, 4096])

@@ -107,10 +107,11 @@ class SpeedFit:
         lack_of_fit: Root mean square relative residual of the line.
         interpolated: Whether the line is so poor that step times are interpolated instead.
         knee_batch_size: Smallest batch size with 90% of the highest measured throughput, on lines
-            between the sizes measured.
+            in its logarithm between the sizes measured, rounded up.
         best_examples_per_second: Highest measured throughput.
-        load_share: Share of step time spent waiting for data at the knee, 0 to 1.
-        utilisation: Achieved over peak FLOP/s at the knee (CPU), or device busy share (GPU).
+        load_share: Share of step time spent waiting for data at the first size measured from the
+            knee on, 0 to 1.
+        utilisation: Achieved over peak FLOP/s there (CPU), or device busy share (GPU).
         micro_batch_size: Above it a step accumulates micro-batches of this size.
         noisy: Whether the machine was too noisy to trust differences of a few percent.
         noise_reason: What showed that, in a sentence; empty where it was quiet.

@@ -185,7 +185,9 @@ def knee(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Smallest batch size with 90% of the highest median throughput, on lines between medians.
+    """Smallest batch size with 90% of the highest median throughput.
+
+    On straight lines between medians, in the logarithm of the batch size.
 
     Bootstrap of the medians; as resamples of n scatter less than samples by √((n-1)/n), their
     distance from the median is stretched by as much, on logs (Davison and Hinkley 1997, ch. 2).
@@ -198,7 +200,8 @@ def knee(
         seed: Seed of the bootstrap.
 
     Returns:
-        The knee in examples, between measured sizes where 90% lies between their throughputs.
+        The knee in whole examples, rounded up; between measured sizes where 90% lies between their
+        throughputs.
     """
     B, samples = _by_size(batch_sizes, throughput_samples)
     rng = np.random.default_rng(seed)
@@ -233,5 +236,6 @@ def _knee(
     columns = np.arange(throughput.shape[1])
     slow, fast = throughput[below, columns], throughput[above, columns]
     share = np.where(above > 0, (goal - slow) / np.where(fast > slow, fast - slow, 1.0), 0.0)
-    between: npt.NDArray[np.float64] = B[below] * (B[above] / B[below]) ** share
-    return between
+    between = B[below] * (B[above] / B[below]) ** share
+    whole: npt.NDArray[np.float64] = np.ceil(np.round(between, 6))
+    return whole

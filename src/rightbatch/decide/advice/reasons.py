@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rightbatch.decide.advice.accumulation import layers_caveat
 from rightbatch.decide.advice.capped import why_no_larger, why_none
 from rightbatch.decide.advice.compiling import compiling
-from rightbatch.decide.advice.evidence import ran_out
+from rightbatch.decide.advice.evidence import Run, ran_out, runs
 from rightbatch.records import (
     Estimate,
     Fits,
@@ -14,7 +14,6 @@ from rightbatch.records import (
     Settings,
     Status,
     TrainingProbe,
-    TrainingResult,
     Trial,
     WorkloadFacts,
     memory_size,
@@ -107,9 +106,10 @@ def warnings(
             told.append(
                 f"{len(hit)} of {len(trials)} trials {what}; the last: {hit[-1].outcome.advice}"
             )
-    if blind := [trial for trial in ended[Status.GOAL_NOT_REACHED] if _without_a_metric(trial)]:
+    trained = [run for fit in fits.learning for run in runs(trials, fit.optimizer)]
+    if blind := [run for run in trained if _without_a_metric(run)]:
         told.append(
-            f"{len(blind)} of {len(trials)} trials trained without reaching any goal, as the "
+            f"{len(blind)} of {_many(len(trained), 'training run')} could reach no goal, as the "
             "workload's metric was not a number at any evaluation; look at what it gives."
         )
     if facts.goal.target is None:
@@ -120,9 +120,11 @@ def warnings(
     return tuple(told)
 
 
-def _without_a_metric(trial: Trial) -> bool:
-    result = trial.result
-    return isinstance(result, TrainingResult) and all(math.isnan(p.metric) for p in result.points)
+def _without_a_metric(run: Run) -> bool:
+    """Whether a run was given up after several evaluations that all gave no number."""
+    metrics = [point.metric for point in run.result.points]
+    given_up = run.outcome.status is Status.GOAL_NOT_REACHED
+    return given_up and len(metrics) > 1 and all(map(math.isnan, metrics))
 
 
 def _with(optimizer: str, several: bool) -> str:

@@ -56,7 +56,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     sizes = [p.batch_size for p in points]
     throughputs = [[p.batch_size / s for s in p.samples] for p in points]
     at_knee = knee(sizes, throughputs)
-    knee_point = min(points, key=lambda p: abs(p.batch_size - at_knee.value))
+    knee_point = next(point for point in points if point.batch_size >= at_knee.value)
     noisy, why = _noisiness(points, result.other_load)
     return SpeedFit(
         points=tuple(points),
