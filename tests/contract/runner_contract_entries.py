@@ -30,6 +30,10 @@ def not_reached(job, progress):
     return Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
 
 
+def device_told(job, progress):
+    return Outcome(Status.OK, str(job.device)), None
+
+
 def threads_told(job, progress):
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY")
     return Outcome(Status.OK, " ".join(os.environ.get(name, "-") for name in names)), None

@@ -364,6 +364,16 @@ def test_a_failure_beside_another_run_is_told_and_closing_ends_that_run(make_run
 # ---- the process of a trial ----
 
 
+@pytest.mark.parametrize(
+    ("asked", "found", "told"),
+    [(None, "gpu:0", "gpu:0"), ("gpu:1", "gpu:1", "gpu:1"), (None, "cuda:0", "None")],
+)
+def test_no_trial_of_a_study_takes_another_device(make_runner, asked, found, told):
+    """JAX takes a CPU where a GPU cannot be had, unless it is told to use that."""
+    runner = make_runner("device_told", replace(JOB, device=asked), replace(GPU, device=found))
+    assert run(runner)[0].advice == told
+
+
 def test_threads_are_pinned_for_the_child_alone(make_runner, monkeypatch):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     outcome, _ = run(make_runner("threads_told"))
