@@ -13,13 +13,14 @@ from epoch import EPOCH_BATCHES
 
 HEAD = """# The largest batch that fits: answers over the true limit
 
-Made by `make bench-memory` on 2 cores, one thread a run, CPU, huge pages (`epoch.py`). The true limit is found to 1% with a fresh process per size; it lasted 20 batches, a
-short one and a validation pass. What a heap holds differs from process to process, so that a size
-above the true limit may last as well: the largest that did, in any of the runs for this table,
-stands beside it. Trials count the prediction where one was made. Times are those of a machine with
-other work on it. Cases of 2 GiB, the true limit and our answer of lstm-4GiB are of an AMD EPYC, but
-for whether our largest size survives an epoch; all else is of an Intel Xeon. An answer that
-survived its epoch counts among the sizes that lasted; one that did not lowers no limit.
+Made by `make bench-memory` on 2 cores, one thread a run, CPU, huge pages (`epoch.py`). The true
+limit is found to 1% with a fresh process per size; it lasted 20 batches, a short one and a
+validation pass. What a heap holds differs from process to process, so that a size above the true
+limit may last as well: the largest that did, in any of the runs for this table, stands beside it.
+Trials count the prediction where one was made. Times are those of a machine with other work on
+it. Cases of 2 GiB, the true limit and our answer of lstm-4GiB are of an AMD EPYC, but for whether
+our largest size survives an epoch; all else is of an Intel Xeon. An answer that survived its
+epoch counts among the sizes that lasted; one that did not lowers no limit.
 
 | case | true limit | ever lasted | `largest_batch_size` | share | share of what ever lasted \
 | epoch survived | trials | time | `safe_batch_size` | share | epochs survived |
