@@ -42,11 +42,12 @@ def processes_of(store):
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("STUDY_STORE") == str(store):
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.environ().get("STUDY_STORE") == str(store):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return [p for p in found if p.status() != psutil.STATUS_ZOMBIE]
+    return found
 
 
 def lines(notes):
