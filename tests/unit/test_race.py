@@ -492,3 +492,14 @@ def test_figures_on_published_studies():
         paid = its.search_cost / recurring.search_cost
         assert recurring.regret < its.regret or paid >= 2, rival.name
         assert one_off.time_to_model < its.time_to_model, rival.name
+
+
+def test_learning_rates_that_differ_are_told_with_the_batch_sizes():
+    told = Decision("slower", 512, 256, 1.33, learning_rate=0.212, against_rate=0.696)
+    assert sentence(told, "accuracy") == (
+        "raced 512 at learning rate 0.212 against 256 at 0.696: 512 took 133% longer to the target"
+    )
+    alike = Decision("slower", 256, 256, 0.92, learning_rate=0.174, against_rate=0.696)
+    assert sentence(alike, "accuracy") == (
+        "raced 256 at learning rate 0.174 against 0.696: it took 92% longer to the target"
+    )

@@ -134,12 +134,14 @@ def _together(group: Sequence[Decision], metric: str) -> str:
 
 
 def _sides(decision: Decision) -> tuple[str, str]:
-    """The two that are compared: batch sizes, with learning rates where only those differ."""
+    """The two that are compared: batch sizes, with learning rates where those differ."""
     size, against = f"{decision.batch_size:,}", f"{decision.against or 0:,}"
     rate, other = decision.learning_rate, decision.against_rate
-    if decision.against == decision.batch_size and rate and other and rate != other:
-        return f"{size} at learning rate {rate:.3g}", f"{other:.3g}"
-    return size, against
+    if not rate or not other or rate == other:
+        return size, against
+    same_size = decision.against == decision.batch_size
+    rated = f"{other:.3g}" if same_size else f"{against} at {other:.3g}"
+    return f"{size} at learning rate {rate:.3g}", rated
 
 
 def _listed(words: Sequence[str]) -> str:
