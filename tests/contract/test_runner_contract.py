@@ -222,9 +222,9 @@ def test_each_of_several_runs_that_ran_out_beside_one_that_waits_is_carried_out_
 ):
     larger = replace(GPU, memory_limit_bytes=4000 * MIB)
     runner = make_runner("train_on_gpu", at(tmp_path, device=None), larger)
-    process_of(runner, seed=1, size=900)
-    for seed in (2, 3):
-        runner.start(replace(pausing(seed, size=915), at_once=2), quietly)
+    process_of(runner, seed=1, size=1000)
+    for seed in (2, 3):  # 905 MiB fit beside 90, and not beside 100
+        runner.start(replace(pausing(seed, size=905), at_once=2), quietly)
     ended = [runner.next_ended() for _ in range(2)]
     assert {outcome.status for _, outcome, _ in ended} == {Status.GOAL_NOT_REACHED}
 

@@ -2,9 +2,7 @@
 
 from importlib.util import find_spec
 
-from rich.console import Console
-
-from rightbatch.cli.output import print_json
+from rightbatch.cli.output import console, print_json
 from rightbatch.measure.devices.cpu import (
     CpuDevice,
     available_bytes,
@@ -51,26 +49,26 @@ def examine(json: bool) -> None:
             }
         )
         return
-    console = Console(highlight=False)
-    console.print(f"Processor   {hardware.device_name}")
-    console.print(
+    terminal = console()
+    terminal.print(f"Processor   {hardware.device_name}")
+    terminal.print(
         f"Threads     {hardware.cores} usable cores, so {hardware.threads} threads a trial"
     )
-    console.print(
+    terminal.print(
         f"Memory      {memory_size(hardware.memory_bytes)}, {memory_size(free)} free; "
         f"a trial may use {memory_size(hardware.memory_limit_bytes)}"
     )
-    console.print(f"Swap        {memory_size(swap) if swap else 'none'} in use")
+    terminal.print(f"Swap        {memory_size(swap) if swap else 'none'} in use")
     for card in cards:
         power = "power is measured" if card.counts_energy else "power is not measured"
-        console.print(f"GPU         {card.name}, {memory_size(card.memory_bytes)}, {power}")
+        terminal.print(f"GPU         {card.name}, {memory_size(card.memory_bytes)}, {power}")
     if not cards:
-        console.print("GPU         none seen by NVML")
-    console.print(f"Power       {_power(hardware)}")
-    console.print(f"Frameworks  {', '.join(frameworks) or 'none'}")
-    console.print(f"Load        {load:.2f} runnable processes per core in the last minute")
+        terminal.print("GPU         none seen by NVML")
+    terminal.print(f"Power       {_power(hardware)}")
+    terminal.print(f"Frameworks  {', '.join(frameworks) or 'none'}")
+    terminal.print(f"Load        {load:.2f} runnable processes per core in the last minute")
     for warning in warnings:
-        console.print(f"Beware      {warning}", style="yellow")
+        terminal.print(f"Beware      {warning}", style="yellow")
 
 
 def _power(hardware: Hardware) -> str:

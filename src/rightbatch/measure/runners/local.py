@@ -158,10 +158,8 @@ class LocalRunner:
         ended = next(one for one in self._under_way if one.call is first)
         ending = first.follow()
         self._under_way.remove(ended)
-        if self._is_to_be_tried_again(ended, ending):
+        if (left := _seconds_for_another_try(ended, ending)) is not None:
             self._waiting.end_all()
-            passed = time.monotonic() - ended.begun
-            left = ended.probe.seconds_limit - passed
             self._begin(ended.probe, ended.progress, left, ending.kind)
             return self.next_ended()
         try:
@@ -179,17 +177,6 @@ class LocalRunner:
         if any(one.again is not None for one in self._under_way):
             self._waiting.end_all()  # a second try is without them
         return ended.probe, outcome, result
-
-    def _is_to_be_tried_again(self, ended: _UnderWay, ending: Ending) -> bool:
-        """Whether paused runs may be why a trial failed, and there is time for another try."""
-        if not ended.crowded or ended.again is not None:
-            return False
-        ran_out = ending.kind == "out_of_memory" or (
-            ending.kind == "returned"
-            and told(ending, ended.probe, None)[0].status is Status.OUT_OF_MEMORY
-        )
-        passed = time.monotonic() - ended.begun
-        return (ran_out or ending.kind == "raised") and 2 * passed < ended.probe.seconds_limit
 
     def close(self) -> None:
         """End every process that is left."""
@@ -265,6 +252,22 @@ class LocalRunner:
         if self._job.memory_limit_bytes is None and self._hardware is not None:
             return self._hardware.memory_limit_bytes
         return self._job.memory_limit_bytes
+
+
+def _seconds_for_another_try(ended: _UnderWay, ending: Ending) -> float | None:
+    """What is left of a trial's time where paused runs may be why it failed; None for no more.
+
+    Less than the failure took is no time for another try.
+    """
+    if not ended.crowded or ended.again is not None:
+        return None
+    failed = ending.kind in {"raised", "out_of_memory"} or (
+        ending.kind == "returned"
+        and told(ending, ended.probe, None)[0].status is Status.OUT_OF_MEMORY
+    )
+    passed = time.monotonic() - ended.begun
+    left = ended.probe.seconds_limit - passed
+    return left if failed and left > passed else None
 
 
 def _environment(threads: int | None, compiled: str) -> dict[str, str]:
