@@ -88,7 +88,8 @@ def real_peak(subject: TorchSubject, plan: StepPlan) -> int:
 
 def steps(subject: TorchSubject, plan: StepPlan) -> None:
     subject.start(plan.optimizer, None, seed=0)
-    batch = WorstExamples(subject.workload, plan.batch_size).batch(plan.batch_size)
+    size = plan.batch_size
+    batch = WorstExamples(subject.workload, size, subject.lengths()).batch(size)
     subject.step(batch, plan.micro_batch_size)
     subject.evaluate()
     subject.step(batch, plan.micro_batch_size)

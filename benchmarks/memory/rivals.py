@@ -30,7 +30,7 @@ _SHAPES = {"cnn": (-1, 3, 64, 64), "resnet": (-1, 3, 64, 64), "unet": (-1, 3, 64
 
 
 def lightning(model_name: str, start: int) -> tuple[int | None, int]:
-    """Lightning's BatchSizeFinder by bisection."""
+    """Lightning's BatchSizeFinder by bisection, without its ceiling of 8,192."""
     import lightning
     import torch
     from lightning.pytorch.tuner import Tuner
@@ -64,7 +64,7 @@ def lightning(model_name: str, start: int) -> tuple[int | None, int]:
     )  # fmt: skip
     module = Module()
     found = Tuner(trainer).scale_batch_size(
-        module, mode="binsearch", init_val=work.batch_size, max_trials=30
+        module, mode="binsearch", init_val=work.batch_size, max_trials=30, max_val=LARGEST
     )
     return found, len(steps)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -105,6 +106,13 @@ SPELLINGS = {
             "CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 7.93 GiB total capacity)",
             "CUDA error: out of memory",
             "CUDA driver error: out of memory",
+            "cudaErrorMemoryAllocation",
+            "hipErrorOutOfMemory",
+            "miopenStatusAllocFailed",
+            "rocblas_status_memory_error",
+            "CUDA error: CUSPARSE_STATUS_ALLOC_FAILED when calling `cusparseCreate(handle)`",
+            "Native API returns: 39 (UR_RESULT_ERROR_OUT_OF_HOST_MEMORY)",
+            "CUDA error: out of memory. Compile with `TORCH_USE_CUDA_DSA`.",
             "HIP out of memory. Tried to allocate 2.00 GiB",
             "HIP error: out of memory",
             "XPU out of memory. Tried to allocate 2.00 GiB",
@@ -140,6 +148,34 @@ def passed_on():
             raise RuntimeError(f"while computing the loss: {error}") from error
 
     return workload(loss)
+
+
+def passed_on_in_other_words():
+    """The framework's error as the cause of one that does not speak of memory."""
+
+    def loss(net, batch):
+        try:
+            in_framework("raise torch.OutOfMemoryError('Allocation on device 0')")
+        except RuntimeError as error:
+            raise ValueError("the step failed") from error
+
+    return workload(loss)
+
+
+class Reads(torch.utils.data.Dataset):
+    """Examples that a process of their own fails to load, in the words that the file gives."""
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        if told()[1] == "of its own":
+            raise RuntimeError("Cannot allocate memory for my cache")
+        torch.empty(2**58, dtype=torch.uint8)
+
+
+def loads_in_a_worker():
+    return replace(workload(mse), train_data=Reads(), workers=1)
 
 
 BUGS = {

@@ -109,6 +109,12 @@ def grow_bytearrays(_, progress):
         kept.append(bytearray(b"x") * (4 * MIB))
 
 
+def grow_at_once(size, progress):
+    held = b"x" * size
+    time.sleep(5)
+    return len(held)
+
+
 def grow_arrays(_, progress):
     import numpy as np
 

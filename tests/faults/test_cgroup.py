@@ -1,11 +1,20 @@
-"""A control group for a trial, on a copy of the kernel's tree: made, limited, taken away."""
+"""A control group for a trial: on copies of the kernel's trees, and where allowed on its own."""
+
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from rightbatch.measure.control_groups import free_bytes, limit_bytes, memory_tree
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.runners.cgroup import Cgroup, enter
+from rightbatch.measure.runners.process import TrialServer
 
-LIMIT = 2**30
+MIB, LIMIT = 2**20, 2**30
+GONE = 2**22 + 1
+"""No process has this number: the kernel's largest is 2**22."""
 
 
 @pytest.fixture
@@ -17,50 +26,156 @@ def tree(tmp_path):
     (own / "cgroup.subtree_control").write_text("")
     (root / "system" / "cgroup.subtree_control").write_text("cpu memory pids\n")
     here = tmp_path / "self"
-    here.write_text("4:memory:/elsewhere\n0::/system/own\n")
+    here.write_text("4:devices:/elsewhere\n0::/system/own\n")
     return root, here
 
 
+@pytest.fixture
+def old_tree(tmp_path):
+    """The same in version 1: memory has a tree of its own."""
+    root = tmp_path / "cgroup"
+    (root / "memory" / "system" / "own").mkdir(parents=True)
+    here = tmp_path / "self"
+    here.write_text("4:cpu,memory:/system/own\n0::/\n")
+    return root, here
+
+
+def made(tree, number=7):
+    return Cgroup.make(LIMIT, number, GONE, *tree)
+
+
 def test_a_group_is_made_beside_our_own_where_ours_cannot_hand_memory_on(tree):
-    root, own = tree
-    group = Cgroup.make(LIMIT, "7", root, own)
-    assert group.path == root / "system" / "rightbatch-7"
+    group = made(tree)
+    assert group.path == tree[0] / "system" / f"rightbatch-{GONE}-7"
     assert (group.path / "memory.max").read_text() == str(LIMIT)
     assert (group.path / "memory.swap.max").read_text() == "0"
 
 
-def test_kills_of_the_kernel_are_counted(tree):
-    group = Cgroup.make(LIMIT, "7", *tree)
+def test_in_version_1_a_group_is_made_below_our_own(old_tree):
+    group = made(old_tree)
+    assert group.path == old_tree[0] / "memory" / "system" / "own" / f"rightbatch-{GONE}-7"
+    for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"):
+        assert (group.path / name).read_text() == str(LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "text"),
+    [
+        ("tree", "memory.events", "low 0\nmax 12\noom 1\noom_kill 1\n"),
+        ("old_tree", "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
+    ],
+)
+def test_kills_of_the_kernel_are_counted(request, kind, file, text):
+    group = made(request.getfixturevalue(kind))
     assert group.kills() == 0
-    (group.path / "memory.events").write_text("low 0\nmax 12\noom 1\noom_kill 1\n")
+    (group.path / file).write_text(text)
     assert group.kills() == 1
 
 
 def test_without_the_memory_controller_there_is_none(tree):
-    root, own = tree
-    (root / "system" / "cgroup.subtree_control").write_text("cpu pids\n")
-    assert Cgroup.make(LIMIT, "7", root, own) is None
+    (tree[0] / "system" / "cgroup.subtree_control").write_text("cpu pids\n")
+    assert made(tree) is None
 
 
-@pytest.mark.parametrize("text", ["4:memory:/elsewhere\n", ""])
-def test_without_the_unified_hierarchy_there_is_none(tree, text):
+@pytest.mark.parametrize("text", ["4:devices:/elsewhere\n", "4:memory:/system/own\n", ""])
+def test_without_a_tree_that_limits_memory_there_is_none(tree, text):
     root, own = tree
     own.write_text(text)
-    assert Cgroup.make(LIMIT, "7", root, own) is None
-    assert Cgroup.make(LIMIT, "7", root, own.with_name("missing")) is None
+    assert made((root, own)) is None
+    assert made((root, own.with_name("missing"))) is None
 
 
-def test_what_a_killed_parent_left_is_cleared_away(tree):
-    root, own = tree
-    (root / "system" / "rightbatch-1").mkdir()
-    Cgroup.make(LIMIT, "7", root, own)
-    assert not (root / "system" / "rightbatch-1").exists()
+def test_what_a_killed_parent_left_is_cleared_away_and_what_others_use_is_kept(tree):
+    place = tree[0] / "system"
+    left, others = place / f"rightbatch-{GONE}-1", place / f"rightbatch-{os.getpid()}-1"
+    for group in (left, others):
+        group.mkdir()
+    made(tree)
+    assert not left.exists()
+    assert others.exists()
 
 
 def test_a_group_that_cannot_be_entered_is_told(tmp_path):
     assert not enter(str(tmp_path / "missing"))
 
 
-def test_a_process_knows_what_holds_its_limit(tmp_path):
-    (tmp_path / "cgroup").write_text("0::/system/rightbatch-7\n")
+@pytest.mark.parametrize("line", ["0::/system/rightbatch-7-1\n", "4:memory:/rightbatch-7-1\n"])
+def test_a_process_knows_what_holds_its_limit(tmp_path, line):
+    (tmp_path / "cgroup").write_text(line)
     assert CpuDevice(tmp_path).enforce(LIMIT) == "cgroup"
+
+
+# ---- what the groups around this process leave ----
+
+
+def limited(place, limit, used, **cached):
+    new = (place / "cgroup.subtree_control").exists()
+    names = ("memory.max", "memory.current") if new else (
+        "memory.limit_in_bytes", "memory.usage_in_bytes"
+    )  # fmt: skip
+    for name, number in zip(names, (limit, used), strict=True):
+        (place / name).write_text(f"{number}\n")
+    stat = {f"{'' if new else 'total_'}{name}": count for name, count in cached.items()}
+    (place / "memory.stat").write_text("".join(f"{n} {c}\n" for n, c in stat.items()))
+
+
+def test_cached_files_of_a_container_are_free(tree):
+    limited(tree[0] / "system" / "own", 800, 600, inactive_file=400, active_file=100, anon=100)
+    assert free_bytes(memory_tree(*tree)) == 700
+    assert limit_bytes(memory_tree(*tree)) == 800
+
+
+def test_the_tightest_group_above_counts(old_tree):
+    place = old_tree[0] / "memory" / "system"
+    limited(place, 500, 400)
+    limited(place / "own", 800, 100)
+    assert free_bytes(memory_tree(*old_tree)) == 100
+    assert limit_bytes(memory_tree(*old_tree)) == 500
+
+
+def test_no_limit_is_none(tree):
+    limited(tree[0] / "system" / "own", "max", 600)
+    assert free_bytes(memory_tree(*tree)) is None
+    assert limit_bytes(memory_tree(*tree)) is None
+
+
+def test_a_trials_own_group_is_not_what_is_around_it(tree):
+    root, own = tree
+    group = made(tree)
+    limited(root / "system", 500, 400)
+    own.write_text(f"0::/system/{group.path.name}\n")
+    assert limit_bytes(memory_tree(root, own)) == 500
+
+
+# ---- the kernel's own ----
+
+
+def test_the_kernel_ends_a_trial_in_a_group_where_one_may_be_made():
+    group = Cgroup.make(200 * MIB, 1, os.getpid())
+    if group is not None:
+        group.remove()
+    with TrialServer() as server:
+        ending = server.call(
+            "runner_entries:grow_at_once", 2**30, deadline_seconds=20.0, limit_bytes=200 * MIB,
+            progress=lambda done: None,
+        )  # fmt: skip
+    assert ending.kind == "out_of_memory"
+    assert ending.signal_number == (signal.SIGKILL if group else None)  # else the request fails
+    if group is not None:
+        assert not list(group.path.parent.glob(f"rightbatch-{os.getpid()}-*"))
+
+
+def test_a_group_counts_what_the_kernel_ended_in_it():
+    """Where the kernel lets a group be made; elsewhere there is none to count in."""
+    group = Cgroup.make(64 * MIB, 2, os.getpid())
+    if group is None:
+        assert not (memory_tree() and os.access(memory_tree().places[0], os.W_OK))
+        return
+    try:
+        take = f"open('{group.path}/cgroup.procs', 'w').write('0'); held = b'x' * 2**30"
+        ended = subprocess.run([sys.executable, "-c", take], check=False)
+        assert ended.returncode == -signal.SIGKILL
+        assert group.kills() == 1
+    finally:
+        group.remove()
+    assert not group.path.exists()

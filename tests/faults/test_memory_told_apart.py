@@ -59,6 +59,8 @@ def carried_out(tmp_path_factory):
         ("killed_far_from_the_limit", Status.KILLED),
         ("aborts_for_lack_of_memory", Status.OUT_OF_MEMORY),
         ("passed_on", Status.OUT_OF_MEMORY),
+        ("passed_on_in_other_words", Status.OUT_OF_MEMORY),
+        ("loads_in_a_worker", Status.OUT_OF_MEMORY),
     ],
 )
 def test_endings_are_told_apart_and_carry_advice(carried_out, factory, status):
@@ -71,6 +73,11 @@ def test_an_error_without_a_reason_is_lack_of_memory_where_memory_is_short(carri
     assert carried_out("gives_no_reason", "950")[0].status is Status.OUT_OF_MEMORY
     with pytest.raises(WorkloadFailed, match="could not create a primitive"):
         carried_out("gives_no_reason", "500")
+
+
+def test_a_bug_in_a_process_that_loads_data_is_the_users_own(carried_out):
+    with pytest.raises(WorkloadFailed, match="for my cache"):
+        carried_out("loads_in_a_worker", "of its own")
 
 
 @pytest.mark.parametrize("factory", ["hangs", "stopped_near_the_limit"])

@@ -7,7 +7,7 @@ from simulated_world import MIB, World, run_study
 
 from rightbatch.decide.advice.accumulation import accumulation_caveats, micro_batches
 from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.decide.advice.memory import LONG_STEPS, safe_size, smallest, tried
+from rightbatch.decide.advice.memory import LONG_STEPS, largest_on_all, safe_size, smallest, tried
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Settings, Status, Trial
 from rightbatch.report.stages import stage_lines
@@ -64,6 +64,23 @@ def test_the_least_answer_of_several_devices_is_the_one_all_can_use():
     assert smallest([fit, less, fit]) == 1
     assert smallest([fit, replace(fit, safe_batch_size=None)]) == 1
     assert smallest([fit, None]) == 1
+
+
+def test_the_largest_on_all_devices_need_not_be_that_of_the_least():
+    fit, _ = found(HEAVY)
+    one = replace(fit, largest_batch_size=200, safe_batch_size=100)
+    other = replace(fit, largest_batch_size=150, safe_batch_size=110)
+    assert smallest([one, other]) == 0
+    assert largest_on_all([one, other]) == 150
+    assert largest_on_all([one, None]) is None
+
+
+@pytest.mark.parametrize("status", [Status.HUNG, Status.KILLED])
+def test_a_first_trial_without_an_end_is_no_lack_of_memory(status):
+    _, recording = found(HEAVY)
+    broken = trial(1, 8, None, status=status)
+    (fit,) = advise(replace(recording, trials=(broken,))).fits.memories
+    assert (fit.largest_batch_size, fit.capped_by) == (None, "broken")
 
 
 def long(number, size, peak, status=Status.OK):
@@ -191,3 +208,13 @@ def test_unequal_micro_batches_and_batch_norm_have_their_caveats():
         4096, 1024, replace(facts, batch_dependent_layers=("BatchNorm2d",))
     )
     assert "accumulation changes the model" in norm
+
+
+@pytest.mark.parametrize(("batch_size", "examples"), [(4097, 8194), (4096, 12289 + 1024)])
+def test_a_micro_batch_of_one_example_has_a_caveat_with_batch_norm(batch_size, examples):
+    _, recording = found(HEAVY)
+    facts = replace(recording.study.facts, train_examples=examples)
+    plain = accumulation_caveats(batch_size, 1024, facts)
+    assert not any("of a single example" in caveat for caveat in plain)
+    normal = replace(facts, batch_dependent_layers=("BatchNorm1d",))
+    assert "torch.tensor_split" in accumulation_caveats(batch_size, 1024, normal)[-1]

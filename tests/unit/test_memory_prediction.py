@@ -58,7 +58,8 @@ def profiled_peak(workload: Workload, plan: StepPlan) -> int:
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         subject.start(plan.optimizer, None, seed=0)
-        batch = WorstExamples(workload, plan.batch_size).batch(plan.batch_size)
+        size = plan.batch_size
+        batch = WorstExamples(workload, size, subject.lengths()).batch(size)
         subject.step(batch, plan.micro_batch_size)
         subject.evaluate()
         subject.step(batch, plan.micro_batch_size)
@@ -146,7 +147,7 @@ def test_inference_is_predicted_as_well_and_needs_less(name):
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         subject.start(plan.optimizer, None, seed=0)
-        subject.infer(WorstExamples(workload, 40).batch(40))
+        subject.infer(WorstExamples(workload, 40, subject.lengths()).batch(40))
     assert footprint.peak_bytes == pytest.approx(highest(profiler), rel=0.02)
     training = subject_of(workload).footprint(replace(plan, inference=False))
     assert footprint.peak_bytes < training.peak_bytes

@@ -5,7 +5,7 @@ from typing import Any
 from rightbatch.api.settings import listed, make_settings
 from rightbatch.cli.output import console, print_json, print_stage
 from rightbatch.cli.study import record_study
-from rightbatch.decide.advice.memory import smallest
+from rightbatch.decide.advice.memory import largest_on_all, smallest
 from rightbatch.decide.advice.recommend import advise
 from rightbatch.report.json_stages import memory_of_device, stage_json
 from rightbatch.report.stages import stage_lines
@@ -29,20 +29,24 @@ def find_memory(
         for one in devices
     ]
     advices = [advise(recording) for recording in recordings]
-    least = smallest([advice.fits.memory for advice in advices])
     if len(devices) == 1:
         print_stage("memory", recordings[0], advices[0], json=json)
         return
+    fits = [advice.fits.memory for advice in advices]
+    least, largest = smallest(fits), largest_on_all(fits)
     rows = [
-        memory_of_device(recording, advice.fits.memory)
-        for recording, advice in zip(recordings, advices, strict=True)
+        memory_of_device(recording, fit) for recording, fit in zip(recordings, fits, strict=True)
     ]
     if json:
         told = stage_json("memory", advices[least].fits, recordings[least])
-        print_json({**told, "devices": rows})
+        print_json({**told, "largest_batch_size": largest, "devices": rows})
         return
     terminal = console()
-    terminal.print(f"The smallest of {len(devices)} answers is that of {devices[least]}.")
+    safe = rows[least]["safe_batch_size"]
+    terminal.print(
+        f"On all {len(devices)} devices: largest {largest or 'none'}, safe {safe or 'none'}. "
+        f"{devices[least]}, told below, has the least room."
+    )
     for row in rows:
         terminal.print(
             f"{row['device']}: largest {row['largest_batch_size'] or 'none'}, "

@@ -19,9 +19,6 @@ from rightbatch.records import (
 Batch = Any
 """Opaque: goes from `Subject.batches` to `step` or `sqr_norms` unopened."""
 
-TRIAL_CGROUP = "rightbatch-"
-"""How the names of the control groups that trials run in begin."""
-
 CUDA_CONTEXT_BYTES = 512 * 2**20
 """Allowance for a process's CUDA context and kernels, beside what its framework's allocator holds.
 No document gives a figure; it varies with GPU, driver and the libraries that are loaded, by a few

@@ -83,7 +83,8 @@ def accumulation_caveats(
     last = batch_size % micro_batch_size
     if last:
         told.append(
-            f"The last micro-batch of each update has {last:,} examples, not {micro_batch_size:,}: "
+            f"The last micro-batch of each update has {last:,} example{'s' * (last > 1)}, "
+            f"not {micro_batch_size:,}: "
             "weight the mean loss of every micro-batch by its share of the batch instead of "
             "dividing by their number."
         )
@@ -94,6 +95,12 @@ def accumulation_caveats(
         )
     if facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
+        if 1 in (last, facts.train_examples % batch_size % micro_batch_size):
+            told.append(
+                f"Micro-batches of {micro_batch_size:,} leave one of a single example, on which "
+                f"{', '.join(facts.batch_dependent_layers)} may fail: divide every batch evenly "
+                "instead, as torch.tensor_split does."
+            )
     return tuple(told)
 
 

@@ -184,7 +184,7 @@ def _fit(
 
 
 def smallest(fits: Sequence[MemoryFit | None]) -> int:
-    """Which of several devices' answers all of them can use: the number of the least one.
+    """Which of several devices has the least answer: its number, by the safe size first.
 
     Args:
         fits: One per device, at least one; None where nothing was tried.
@@ -195,6 +195,11 @@ def smallest(fits: Sequence[MemoryFit | None]) -> int:
         return (0, 0) if fit is None else (fit.safe_batch_size or 0, fit.largest_batch_size or 0)
 
     return min(range(len(fits)), key=answer)
+
+
+def largest_on_all(fits: Sequence[MemoryFit | None]) -> int | None:
+    """Largest micro-batch that ran on several devices; None where nothing did on one of them."""
+    return min((fit and fit.largest_batch_size) or 0 for fit in fits) or None
 
 
 def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
@@ -256,7 +261,7 @@ def _cap(
     seen: Tried, largest: int | None, limit_bytes: int, settings: Settings, facts: WorkloadFacts
 ) -> Cap:
     if largest is None:
-        return "memory"
+        return "memory" if seen.failed else _stopped_by(seen)
     most, why = largest_tried(facts, settings)
     if largest >= most:
         return why
@@ -266,4 +271,8 @@ def _cap(
     )
     if failed_next or close_to_limit(seen.points, largest, limit_bytes):
         return "memory"
+    return _stopped_by(seen)
+
+
+def _stopped_by(seen: Tried) -> Cap:
     return "broken" if seen.broken else "time"

@@ -7,18 +7,11 @@ from pathlib import Path
 
 import psutil
 
-from rightbatch.measure.ports import TRIAL_CGROUP, Pressure
+from rightbatch.measure.control_groups import TRIAL_CGROUP, free_bytes, limit_bytes, memory_tree
+from rightbatch.measure.ports import Pressure
 from rightbatch.records import Hardware
 
 _SAFE_SHARE = 0.85
-_CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-_CGROUP_USE = (
-    Path("/sys/fs/cgroup/memory.current"),
-    Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
 
 
 class CpuDevice:
@@ -134,15 +127,16 @@ def usable_cores() -> int:
 
 def total_bytes() -> int:
     """Memory of the machine, or of the container where that is less."""
-    return min([int(psutil.virtual_memory().total), *_first(_CGROUP_LIMITS)])
+    total = int(psutil.virtual_memory().total)
+    limit = limit_bytes(memory_tree())
+    return total if limit is None else min(total, limit)
 
 
 def available_bytes() -> int:
     """Memory free for new work, in the machine and in the container."""
     free = int(psutil.virtual_memory().available)
-    for limit, used in zip(_first(_CGROUP_LIMITS), _first(_CGROUP_USE), strict=False):
-        free = min(free, limit - used)
-    return max(free, 0)
+    left = free_bytes(memory_tree())
+    return free if left is None else max(0, min(free, left))
 
 
 def swap_used_bytes() -> int:
@@ -153,16 +147,6 @@ def swap_used_bytes() -> int:
 def other_load() -> float:
     """Runnable processes per core over the last minute, a rough share of the machine in use."""
     return os.getloadavg()[0] / usable_cores()
-
-
-def _first(paths: tuple[Path, ...]) -> list[int]:
-    """The number in the first readable file, if it is one."""
-    for path in paths:
-        try:
-            return [int(path.read_text())]
-        except (OSError, ValueError):
-            continue
-    return []
 
 
 def _processor() -> str:

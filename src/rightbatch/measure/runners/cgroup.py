@@ -1,13 +1,21 @@
-"""A control group (cgroup v2) around one trial, where this process may make one."""
+"""A control group around one trial, where this process may make one."""
 
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from rightbatch.measure.ports import TRIAL_CGROUP
+import psutil
 
-_ROOT = Path("/sys/fs/cgroup")
-_SELF = Path("/proc/self/cgroup")
+from rightbatch.measure.control_groups import (
+    OWN,
+    ROOT,
+    TRIAL_CGROUP,
+    VERSION_2,
+    Names,
+    Tree,
+    fields,
+    memory_tree,
+)
 
 
 class Cgroup:
@@ -17,12 +25,13 @@ class Cgroup:
         path: Its directory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: Names) -> None:
         self.path = path
+        self._names = names
 
     @classmethod
     def make(
-        cls, limit_bytes: int, name: str, root: Path = _ROOT, own: Path = _SELF
+        cls, limit_bytes: int, number: int, pid: int, root: Path = ROOT, own: Path = OWN
     ) -> Self | None:
         """A new group with a limit and no swap, beside or below this process's own.
 
@@ -30,41 +39,45 @@ class Cgroup:
 
         Args:
             limit_bytes: Memory that its processes may use together.
-            name: What to call it, after the common beginning.
+            number: Which of the parent's trials it is for.
+            pid: The parent.
             root: Where control groups are mounted.
-            own: Where the kernel tells which group this process is in.
+            own: Where the kernel tells which groups this process is in.
 
         Returns:
             The group; None where the kernel or this user's rights do not allow one.
         """
-        for place in _places(root, own):
-            for old in place.glob(f"{TRIAL_CGROUP}*"):
-                with suppress(OSError):  # one in use stays
-                    old.rmdir()
-            group = cls(place / f"{TRIAL_CGROUP}{name}")
-            try:
-                group.path.mkdir()
-                (group.path / "memory.max").write_text(str(limit_bytes))
-            except OSError:
-                group.remove()
-                continue
-            with suppress(OSError):  # a kernel without swap accounting
-                (group.path / "memory.swap.max").write_text("0")
-            return group
+        tree = memory_tree(root, own)
+        if tree is None:
+            return None
+        for place in _places(tree):
+            _clear_away(place)
+            group = cls(place / f"{TRIAL_CGROUP}{pid}-{number}", tree.names)
+            if group._limit(limit_bytes):
+                return group
         return None
 
     def kills(self) -> int:
         """How many of its processes the kernel ended because the limit was reached."""
-        with suppress(OSError):
-            for line in (self.path / "memory.events").read_text().splitlines():
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
-        return 0
+        return fields(self.path / self._names.kills).get("oom_kill", 0)
 
     def remove(self) -> None:
         """Take the group away; its processes must be gone."""
         with suppress(OSError):
             self.path.rmdir()
+
+    def _limit(self, limit_bytes: int) -> bool:
+        """Make the group; False, and nothing is left of it, where that is not allowed."""
+        try:
+            self.path.mkdir()
+            (self.path / self._names.limit).write_text(str(limit_bytes))
+        except OSError:
+            self.remove()
+            return False
+        swap = 0 if self._names is VERSION_2 else limit_bytes  # version 1: memory and swap together
+        with suppress(OSError):  # a kernel without swap accounting
+            (self.path / self._names.swap_limit).write_text(str(swap))
+        return True
 
 
 def enter(path: str) -> bool:
@@ -76,22 +89,16 @@ def enter(path: str) -> bool:
     return True
 
 
-def _places(root: Path, own: Path) -> list[Path]:
+def _places(tree: Tree) -> tuple[Path, ...]:
     """Directories below which groups with a memory limit can be made, the nearest first.
 
-    A group that holds processes cannot hand memory on to groups below it (kernel documentation,
-    cgroup-v2, "No Internal Process Constraint"), so the group above is tried too.
+    A group of version 2 that holds processes cannot hand memory on to groups below it (kernel
+    documentation, cgroup-v2, "No Internal Process Constraint"), so the group above is tried too.
     """
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        return []
-    mine = next((line[3:].strip("/") for line in lines if line.startswith("0::/")), None)
-    if mine is None:
-        return []
-    here = root / mine
-    places = [here, here.parent] if mine else [here]
-    return [place for place in places if "memory" in _handed_on(place)]
+    near = tree.places[:2]
+    if tree.names is VERSION_2:
+        near = tuple(place for place in near if "memory" in _handed_on(place))
+    return near
 
 
 def _handed_on(place: Path) -> list[str]:
@@ -100,3 +107,12 @@ def _handed_on(place: Path) -> list[str]:
         return (place / "cgroup.subtree_control").read_text().split()
     except OSError:
         return []
+
+
+def _clear_away(place: Path) -> None:
+    """Remove groups of parents that are gone."""
+    for old in place.glob(f"{TRIAL_CGROUP}*"):
+        pid = old.name.removeprefix(TRIAL_CGROUP).partition("-")[0]
+        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
+            with suppress(OSError):  # one in use stays
+                old.rmdir()

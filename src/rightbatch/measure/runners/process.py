@@ -91,8 +91,7 @@ class TrialServer:
             RunnerError: The server cannot be started.
         """
         self._calls += 1
-        name = f"{os.getpid()}-{self._calls}"
-        group = None if limit_bytes is None else Cgroup.make(limit_bytes, name)
+        group = None if limit_bytes is None else Cgroup.make(limit_bytes, self._calls, os.getpid())
         output = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the call)
         try:
             control, channel, pid = self._begin(output)

@@ -1,6 +1,7 @@
 """Batches of a PyTorch workload: shuffled epochs without end, and slices of a batch."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -119,6 +120,19 @@ def size(batch: Any) -> int:
         f"A batch is a {type(batch).__name__}; it must be a tensor, or a tuple, list or "
         "dict of tensors whose first dimension counts examples."
     )
+
+
+def shares(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
+    """Where each micro-batch of a batch starts and stops: as few as fit, of nearly equal size.
+
+    Args:
+        count: Examples in the batch.
+        most: Examples in a micro-batch; one more where fewer than `least` would be left otherwise.
+        least: Examples that a micro-batch needs.
+    """
+    pieces = max(1, min(-(-count // most), count // least))
+    ends = [count * number // pieces for number in range(pieces + 1)]
+    return list(pairwise(ends))
 
 
 def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:

@@ -27,6 +27,15 @@ _SPELLINGS = re.compile(
     r"|\bstd::bad_alloc\b"
     r"|Cannot allocate memory"
 )
+_NO_REASON = re.compile(
+    r"unable to find an engine to execute this computation"
+    r"|[Uu]nable to find a valid cuDNN algorithm"
+    r"|CU(DNN|BLAS)_STATUS_NOT_INITIALIZED"
+)
+"""What cuDNN and cuBLAS raise where they find no memory to work in, and for other reasons too."""
+_NEARLY_ALL = 0.9
+_FRAME = re.compile(r'^ *File "(.+)", line \d+, in .*\n *(\w+)', re.MULTILINE)
+"""File and first word of the statement, in a traceback that is text."""
 _SMALL_SHARE = 1 / 16
 """Of a device's memory, which a paused process may keep cached."""
 _PATHS = sysconfig.get_paths()
@@ -38,16 +47,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception is PyTorch's way to say that memory ran out.
 
     By type, then by text. Text counts only where it comes from compiled code or from an installed
-    library: a `raise` in the user's own code is the user's, unless it passes on such an error.
+    library: a `raise` in the user's own code is the user's, unless it passes on such an error, as
+    `raise ... from` does whatever its text.
     """
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
+    if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+        return True
     if not isinstance(error, RuntimeError | OSError) or not _SPELLINGS.search(str(error)):
         return False
-    if not _raised_by_user(error):
+    if not (_raised_by_user(error) or _raised_by_user_in_worker(str(error))):
         return True
-    passed_on = error.__cause__ or error.__context__
-    return passed_on is not None and is_out_of_memory(passed_on)
+    return error.__context__ is not None and is_out_of_memory(error.__context__)
+
+
+def gives_no_reason(error: BaseException) -> bool:
+    """Whether an exception of CUDA's libraries may come from lack of memory, or from elsewhere."""
+    return isinstance(error, RuntimeError) and bool(_NO_REASON.search(str(error)))
 
 
 def _raised_by_user(error: BaseException) -> bool:
@@ -67,6 +83,14 @@ def _raised_by_user(error: BaseException) -> bool:
     return code.co_code[trace.tb_lasti] == _RAISE
 
 
+def _raised_by_user_in_worker(message: str) -> bool:
+    """The same of an error whose traceback a process that loads data has sent as text."""
+    if "in DataLoader worker process" not in message:
+        return False
+    frames = _FRAME.findall(message)
+    return bool(frames) and frames[-1][1] == "raise" and not frames[-1][0].startswith(_INSTALLED)
+
+
 class CudaDevice:
     """A CUDA device as PyTorch's allocator and the driver see it.
 
@@ -78,6 +102,7 @@ class CudaDevice:
         self._device = device
         self._host = host
         self._available = self.limit_bytes(None)
+        self._limit = self._available
 
     def reset_peak(self) -> None:
         """Forget the peak so far, and give cached blocks back."""
@@ -110,9 +135,15 @@ class CudaDevice:
 
     def enforce(self, limit_bytes: int) -> str:
         """Make the allocator refuse to hold more than a limit."""
+        self._limit = limit_bytes
         _, total = torch.cuda.mem_get_info(self._device)
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), self._device)
         return "allocator"
+
+    def is_short(self) -> bool:
+        """Whether the allocator came near its limit, or the device has next to nothing free."""
+        free, total = torch.cuda.mem_get_info(self._device)
+        return self.peak_bytes() > _NEARLY_ALL * self._limit or free < (1 - _NEARLY_ALL) * total
 
     def energy_joules(self) -> float | None:
         """Energy of the device since its driver was loaded (NVML); None where it is not told."""

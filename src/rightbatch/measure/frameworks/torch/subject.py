@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch import data, lengths, optimizers
-from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
+from rightbatch.measure.frameworks.torch.memory import CudaDevice, gives_no_reason, is_out_of_memory
 from rightbatch.measure.frameworks.torch.predict import Footprints
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Device, Footprint, Precision, StepPlan
@@ -59,6 +59,7 @@ class TorchSubject:
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
         self._footprints: Footprints | None = None
+        self._lengths: dict[int, int] | None = None
 
     @property
     def workload(self) -> Workload:
@@ -144,16 +145,24 @@ class TorchSubject:
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
         """Batches of the longest examples, an ordinary one where lengths differ, the short last."""
-        work = self._workload
+        work, size = self._workload, min(batch_size, self.train_examples)
         chosen = lengths.hard_selections(
-            work.train_data, min(batch_size, self.train_examples), longest, work.length,
-            work.collate, self._least,
-        )  # fmt: skip
+            self.train_examples, size, longest, self.lengths(), self._least
+        )
         return data.selected(work.train_data, chosen, work.collate, work.workers)
+
+    def lengths(self) -> dict[int, int]:
+        """What is known of the lengths of training examples; looked at once."""
+        if self._lengths is None:
+            work = self._workload
+            self._lengths = lengths.known(
+                work.train_data, self.train_examples, work.length, work.collate
+            )
+        return self._lengths
 
     @property
     def _least(self) -> int:
-        """Examples that a short last batch needs: batch normalisation has no variance of one."""
+        """Examples that a forward pass needs: batch normalisation has no variance of one."""
         return 2 if _batch_dependent(self._model) else 1
 
     def size(self, batch: Any) -> int:
@@ -164,7 +173,7 @@ class TorchSubject:
         """Nothing: PyTorch runs as it is called."""
 
     def step(self, batch: Any, micro_batch_size: int) -> SupportsFloat:
-        """One optimizer update, accumulated over micro-batches where the batch is larger."""
+        """One optimizer update, accumulated over even micro-batches where the batch is larger."""
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._backward(batch, micro_batch_size)
         if self._workload.clip_norm is not None:
@@ -262,6 +271,8 @@ class TorchSubject:
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is PyTorch's way to say that memory ran out."""
+        if isinstance(self.device, CudaDevice) and gives_no_reason(error):
+            return self.device.is_short()
         return is_out_of_memory(error)
 
     def _backward(self, batch: Any, micro_batch_size: int) -> torch.Tensor:
@@ -269,8 +280,7 @@ class TorchSubject:
         count, items = data.size(batch), self._workload.items or data.size
         whole = items(batch) if micro_batch_size < count else 0
         mean_loss = torch.zeros((), device=self._place)
-        for start in range(0, count, micro_batch_size):
-            stop = min(start + micro_batch_size, count)
+        for start, stop in data.shares(count, micro_batch_size, self._least):
             piece = batch if stop - start == count else data.part(batch, start, stop)
             with self._autocast():
                 loss = self._workload.loss(self._model, data.to_device(piece, self._place))

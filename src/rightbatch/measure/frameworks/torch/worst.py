@@ -19,27 +19,24 @@ class WorstExamples:
         longest: Number of the longest example in the training data.
     """
 
-    def __init__(self, workload: Workload, batch_size: int) -> None:
+    def __init__(self, workload: Workload, batch_size: int, known: dict[int, int]) -> None:
+        """Choose them.
+
+        Args:
+            workload: What the user gave.
+            batch_size: Examples in the batch.
+            known: What `lengths.known` tells.
+        """
         self._workload = workload
-        examples = workload.train_data
-        count = data.example_count(examples, "train_data")
-        size = min(batch_size, count)
-        chosen = lengths.hard_selections(examples, size, 1, workload.length, workload.collate)
-        worst = chosen[0]
-        if len(chosen) > 1 and len(chosen[1]) == size:  # lengths differ
-            worst = sorted(worst, key=self._bytes, reverse=True)
-        self._order = worst
-        self.longest = worst[0]
+        count = data.example_count(workload.train_data, "train_data")
+        self._order = lengths.hard_selections(count, min(batch_size, count), 1, known)[0]
+        self.longest = self._order[0]
 
     def batch(self, size: int) -> Any:
         """The first examples, collated; repeated where there are fewer."""
         work = self._workload
         chosen = [self._order[place % len(self._order)] for place in range(size)]
         return next(data.selected(work.train_data, [chosen], work.collate, workers=0))
-
-    def _bytes(self, index: int) -> int:
-        examples: Any = self._workload.train_data
-        return tensor_bytes(examples[index])
 
 
 def tensor_bytes(structure: Any) -> int:
