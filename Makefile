@@ -78,7 +78,8 @@ bench-memory: $(READY) $(RIVALS)/.ready
 	for case in $(MEMORY_CASES); do \
 		$(BIN)/python benchmarks/memory/ours.py $$case && \
 		$(RIVALS)/bin/python benchmarks/memory/rivals.py $$case && \
-		$(BIN)/python benchmarks/memory/truth.py $$case || exit; \
+		$(BIN)/python benchmarks/memory/truth.py $$case && \
+		$(BIN)/python benchmarks/memory/predicted.py $$case || exit; \
 	done
 	$(BIN)/python benchmarks/memory/table.py
 

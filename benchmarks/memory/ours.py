@@ -40,21 +40,27 @@ def check(case: Case, batch_size: int, times: int, kept: Rows) -> None:
         kept.add(case.name, batch_size, number, ran.fits, ran.peak_bytes, f"{ran.seconds:.1f}")
 
 
-def answer(case: Case) -> dict[str, Any]:
-    """The JSON object of one search."""
+def told_by_rightbatch(case: Case, *options: str) -> dict[str, Any]:
+    """What `rightbatch memory` tells in JSON."""
     command = Path(sys.executable).with_name("rightbatch")
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [
-                command, "memory", f"{WORKLOADS}:{case.model}", "--json", "--threads", "1",
-                "--device", "cpu", "--memory-limit", f"{case.limit_bytes // GIB}GiB",
-                "--max-batch-size", str(LARGEST), "--time-limit", TIME_LIMIT,
-                "--store", f"{folder}/study.db",
-            ],
-            check=True, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT},
-        )  # fmt: skip
+    done = subprocess.run(
+        [
+            command, "memory", f"{WORKLOADS}:{case.model}", "--json", "--threads", "1",
+            "--memory-limit", f"{case.limit_bytes // GIB}GiB", "--max-batch-size", str(LARGEST),
+            *options,
+        ],
+        check=True, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT},
+    )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def answer(case: Case) -> dict[str, Any]:
+    """What one search finds."""
+    with tempfile.TemporaryDirectory() as folder:
+        return told_by_rightbatch(
+            case, "--device", "cpu", "--time-limit", TIME_LIMIT, "--store", f"{folder}/study.db"
+        )
 
 
 def main() -> None:

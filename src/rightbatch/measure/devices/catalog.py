@@ -14,7 +14,7 @@ getChosenWorkspaceSize; NVIDIA's cuBLAS documentation, "cublasSetWorkspace")."""
 
 _GIB_AS_REPORTED = {
     "t4": ("NVIDIA T4", 14.56, _WORKSPACE, "far3x in Zheng-Chong/CatVTON#133"),
-    "l4": ("NVIDIA L4", 22.03, _WORKSPACE, "messages of torch.OutOfMemoryError on an L4"),
+    "l4": ("NVIDIA L4", 22.03, _WORKSPACE, "ArcInstitute/evo2#190"),
     "a10g": ("NVIDIA A10G", 22.06, _WORKSPACE, "messages of torch.OutOfMemoryError on an A10G"),
     "rtx3090": ("NVIDIA RTX 3090", 23.50, _WORKSPACE, "XChenZ/havatar#6"),
     "rtx4090": ("NVIDIA RTX 4090", 23.61, _WORKSPACE, "pinokiofactory/flux-webui#11"),
@@ -22,7 +22,7 @@ _GIB_AS_REPORTED = {
     "v100-32g": ("NVIDIA V100 32 GB", 31.74, _WORKSPACE, "haotian-liu/LLaVA#812"),
     "a100-40g": ("NVIDIA A100 40 GB", 39.50, _WORKSPACE, "TianheWu/CoSeR#10"),
     "l40": ("NVIDIA L40", 44.40, _WORKSPACE, "QwenLM/Qwen3-VL#2097"),
-    "a100-80g": ("NVIDIA A100 80 GB", 79.15, _WORKSPACE, "messages of torch.OutOfMemoryError"),
+    "a100-80g": ("NVIDIA A100 80 GB", 79.14, _WORKSPACE, "lianqi1008/Control-GIC#6"),
     "h100": ("NVIDIA H100 80 GB", 79.11, _WORKSPACE_HOPPER, "vllm-project/vllm#27508"),
     "h200": ("NVIDIA H200", 139.72, _WORKSPACE_HOPPER, "messages of torch.OutOfMemoryError"),
 }
