@@ -83,13 +83,14 @@ def predicted_peak(follower: TorchSubject, plan: StepPlan) -> int:
 
 
 def real_peak(subject: TorchSubject, plan: StepPlan) -> int:
+    subject.ranked()  # looked at before anything is counted
     return profiled_peak(subject, plan) if plan.device == "cpu" else cuda_peak(subject, plan)
 
 
 def steps(subject: TorchSubject, plan: StepPlan) -> None:
     subject.start(plan.optimizer, None, seed=0)
     size = plan.batch_size
-    batch = WorstExamples(subject.workload, size, subject.lengths()).batch(size)
+    batch = WorstExamples(subject.workload, size, subject.ranked()).batch(size)
     subject.step(batch, plan.micro_batch_size)
     subject.evaluate()
     subject.step(batch, plan.micro_batch_size)

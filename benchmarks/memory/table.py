@@ -123,13 +123,11 @@ def predicted_rows(limits: dict[str, int | None]) -> list[str]:
     lines = []
     for row in predicted.answers().rows:
         limit = limits[row["case"]]
-        shares = ["", ""]
-        if limit:
-            shares = [f"{int(row[size]) / limit:.3f}" for size in ("largest", "safe")]
-        lines.append(
-            f"| {row['case']} | {int(row['largest']):,} | {shares[0]} | {int(row['safe']):,} "
-            f"| {shares[1]} | {float(row['seconds']):.0f} s |"
-        )
+        cells = [
+            f"{found} | {int(found) / limit:.3f}" if limit and found != "None" else f"{found} | "
+            for found in (row["largest"], row["safe"])
+        ]
+        lines.append(f"| {row['case']} | {' | '.join(cells)} | {float(row['seconds']):.0f} s |")
     return lines
 
 

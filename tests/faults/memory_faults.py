@@ -171,7 +171,12 @@ class Reads(torch.utils.data.Dataset):
     def __getitem__(self, index):
         if told()[1] == "of its own":
             raise RuntimeError("Cannot allocate memory for my cache")
-        torch.empty(2**58, dtype=torch.uint8)
+        try:
+            torch.empty(2**58, dtype=torch.uint8)
+        except RuntimeError as error:
+            if told()[1] == "passed on":
+                raise RuntimeError("could not be read") from error
+            raise
 
 
 def loads_in_a_worker():
@@ -183,6 +188,14 @@ BUGS = {
     "the framework's very words": RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     "another type": ValueError("DefaultCPUAllocator: can't allocate memory"),
 }
+
+
+def raised_from_itself():
+    def loss(net, batch):
+        error = RuntimeError("a bug of mine")
+        raise error from error
+
+    return workload(loss)
 
 
 def bug():

@@ -115,6 +115,18 @@ def grow_at_once(size, progress):
     return len(held)
 
 
+def grow_at_once_in_grandchild(size, progress):
+    code = f"import time; held = b'x' * {size}; time.sleep(5)"
+    return subprocess.run([sys.executable, "-c", code], check=True).returncode
+
+
+def grow_at_once_in_pool(size, progress):
+    import multiprocessing
+
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return len(pool.apply(bytes.ljust, (b"x", size)))
+
+
 def grow_arrays(_, progress):
     import numpy as np
 
@@ -132,7 +144,7 @@ def grow_mapped(_, progress):
 
 def map_too_much(_, progress):
     """The operating system refuses: an OSError, not a MemoryError."""
-    return len(mmap.mmap(-1, 64 * 1024 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    return len(mmap.mmap(-1, 2**46, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def grow_in_grandchild(_, progress):

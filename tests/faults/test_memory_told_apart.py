@@ -80,6 +80,15 @@ def test_a_bug_in_a_process_that_loads_data_is_the_users_own(carried_out):
         carried_out("loads_in_a_worker", "of its own")
 
 
+def test_lack_of_memory_in_a_process_that_loads_data_may_be_passed_on(carried_out):
+    assert carried_out("loads_in_a_worker", "passed on")[0].status is Status.OUT_OF_MEMORY
+
+
+def test_an_error_that_is_its_own_cause_is_the_users_own(carried_out):
+    with pytest.raises(WorkloadFailed, match="a bug of mine"):
+        carried_out("raised_from_itself")
+
+
 @pytest.mark.parametrize("factory", ["hangs", "stopped_near_the_limit"])
 def test_a_hang_and_a_stop_are_no_lack_of_memory(carried_out, factory):
     outcome, _ = carried_out(factory, probe=replace(PROBE, seconds_limit=6.0))

@@ -8,13 +8,22 @@ import time
 import psutil
 import pytest
 
+from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.process import TrialServer
 
 MIB = 2**20
 
 
-@pytest.fixture(scope="module")
-def server():
+@pytest.fixture(scope="module", params=["in a group", "without one"])
+def server(request):
+    """Where a group may be made, a trial is in one; elsewhere it bounds its own data."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "without one":
+            patch.setattr(Cgroup, "make", lambda limit_bytes: None)
+        yield from running()
+
+
+def running():
     with TrialServer(environment={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}) as running:
         yield running
 

@@ -1,5 +1,7 @@
 """Which batches of an epoch the memory probe trains on: the longest examples first."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -8,8 +10,9 @@ from torch.utils.data import Dataset
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.torch.data import shares, shuffled, size
-from rightbatch.measure.frameworks.torch.lengths import hard_selections, known
+from rightbatch.measure.frameworks.torch.lengths import hard_selections, ranked
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
+from rightbatch.measure.ports import StepPlan
 from rightbatch.torch import Workload
 
 N = 103
@@ -36,7 +39,9 @@ def padded(examples):
 
 def hard(data, batch_size, longest, length=None, collate=None, least=1):
     count = len(data[0]) if isinstance(data, tuple) else len(data)
-    return hard_selections(count, batch_size, longest, known(data, count, length, collate), least)
+    order = ranked(data, count, length, collate)
+    assert sorted(order.tolist()) == list(range(count))
+    return hard_selections(count, batch_size, longest, order, least)
 
 
 @pytest.mark.parametrize("length", [len, [1 + i for i in range(N)]])
@@ -75,10 +80,50 @@ def test_a_rare_long_example_is_found_without_lengths():
     assert first[:3] == [7, 1007, 2007]
 
 
-def test_slow_examples_are_looked_at_for_half_a_second_only(monkeypatch):
-    now = iter(range(100))
-    monkeypatch.setattr("time.monotonic", lambda: next(now))
-    assert len(known(Texts(), N, None, padded)) == 16
+class Counting(Texts):
+    """Says how often it was asked, and has the size it is told."""
+
+    def __init__(self, size):
+        self.size, self.asked = size, 0
+
+    def __len__(self):
+        return 10_000
+
+    def __getitem__(self, index):
+        self.asked += 1
+        return torch.zeros(self.size, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(("size", "looked_at"), [(1, 4096), (2**20, 65), (2**23, 16)])
+def test_only_so_many_examples_are_looked_at(monkeypatch, size, looked_at):
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    data = Counting(size)
+    ranked(data, len(data), None, None)
+    assert data.asked == looked_at
+
+
+@pytest.mark.parametrize(("each", "looked_at"), [(0.04, 25), (0.3, 16)])
+def test_slow_examples_are_looked_at_for_a_second(monkeypatch, each, looked_at):
+    now = itertools.count()
+    monkeypatch.setattr("time.monotonic", lambda: next(now) * each)
+    data = Counting(1)
+    ranked(data, len(data), None, None)
+    assert data.asked == looked_at
+
+
+def test_lengths_are_looked_at_once_also_where_memory_is_predicted():
+    data = Counting(4)
+    workload = Workload(
+        name="bytes", model=lambda: nn.Linear(4, 1), train_data=data, valid_data=data,
+        loss=lambda net, batch: net(batch.float()).mean(), metric=lambda net, batches: 0.0,
+        goal="loss <= 0.1", batch_size=8, learning_rate=0.1, optimizer=torch.optim.SGD,
+    )  # fmt: skip
+    subject = TorchSubject(workload, "bytes", "cpu", 1, "", CpuDevice())
+    subject.valid_batches()
+    before = data.asked
+    for batch_size in (8, 16):
+        subject.footprint(StepPlan("SGD", batch_size, batch_size, "cpu"))
+    assert data.asked - before < 4096 + 500
 
 
 @pytest.mark.parametrize("data", [Images(), (torch.zeros(N, 3),)])
@@ -116,6 +161,7 @@ def test_a_short_last_batch_of_fewer_than_the_least_is_left_out():
         (33, 32, 1, [16, 17]),
         (5, 2, 1, [1, 2, 2]),
         (5, 2, 2, [2, 3]),
+        (3, 1, 2, [1, 1, 1]),
         (1, 4, 2, [1]),
         (4, 4, 1, [4]),
     ],

@@ -218,3 +218,4 @@ def test_a_micro_batch_of_one_example_has_a_caveat_with_batch_norm(batch_size, e
     assert not any("of a single example" in caveat for caveat in plain)
     normal = replace(facts, batch_dependent_layers=("BatchNorm1d",))
     assert "torch.tensor_split" in accumulation_caveats(batch_size, 1024, normal)[-1]
+    assert "a single example" in accumulation_caveats(batch_size, 1, normal)[-1]

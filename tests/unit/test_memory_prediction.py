@@ -55,11 +55,11 @@ def subject_of(workload: Workload) -> TorchSubject:
 def profiled_peak(workload: Workload, plan: StepPlan) -> int:
     """Running sum of what the allocator did in a real step, a validation pass and a second step."""
     subject = subject_of(workload)
+    worst = WorstExamples(workload, plan.batch_size, subject.ranked())
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         subject.start(plan.optimizer, None, seed=0)
-        size = plan.batch_size
-        batch = WorstExamples(workload, size, subject.lengths()).batch(size)
+        batch = worst.batch(plan.batch_size)
         subject.step(batch, plan.micro_batch_size)
         subject.evaluate()
         subject.step(batch, plan.micro_batch_size)
@@ -144,10 +144,11 @@ def test_inference_is_predicted_as_well_and_needs_less(name):
     footprint = subject_of(workload).footprint(plan)
     assert footprint.method == "fake"
     subject = subject_of(workload)
+    worst = WorstExamples(workload, 40, subject.ranked())
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         subject.start(plan.optimizer, None, seed=0)
-        subject.infer(WorstExamples(workload, 40, subject.lengths()).batch(40))
+        subject.infer(worst.batch(40))
     assert footprint.peak_bytes == pytest.approx(highest(profiler), rel=0.02)
     training = subject_of(workload).footprint(replace(plan, inference=False))
     assert footprint.peak_bytes < training.peak_bytes

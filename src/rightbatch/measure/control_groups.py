@@ -1,12 +1,13 @@
 """The kernel's control groups that limit memory: version 2, or version 1 where memory is there."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
-TRIAL_CGROUP = "rightbatch-"
-"""How the names of the groups that trials run in begin."""
+TRIAL_CGROUP = re.compile(r"rightbatch-(?P<parent>\d+)-\d+")
+"""What the groups that trials run in are called: by the process that made them, and a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def free_bytes(tree: Tree | None) -> int | None:
         return None
     left = []
     for place in tree.places:
-        limit, used = _number(place / tree.names.limit), _number(place / tree.names.used)
+        limit, used = limit_of(place, tree.names), _number(place / tree.names.used)
         if limit is not None and used is not None:
             counts = fields(place / "memory.stat")
             left.append(limit - used + sum(counts.get(name, 0) for name in tree.names.cached))
@@ -92,8 +93,13 @@ def limit_bytes(tree: Tree | None) -> int | None:
     """The least limit of the groups; None where none of them has one."""
     if tree is None:
         return None
-    limits = [_number(place / tree.names.limit) for place in tree.places]
+    limits = [limit_of(place, tree.names) for place in tree.places]
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def limit_of(place: Path, names: Names) -> int | None:
+    """The limit of one group; None where it has none."""
+    return _number(place / names.limit)
 
 
 def fields(path: Path) -> dict[str, int]:
@@ -107,10 +113,10 @@ def fields(path: Path) -> dict[str, int]:
 
 def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
     """A group and those above it, of those that are to be seen from here."""
-    here = base / mine
+    here = base if ".." in Path(mine).parts else base / mine
     above = [here, *here.parents][: len(here.parts) - len(base.parts) + 1]
     return tuple(
-        place for place in above if place.is_dir() and not place.name.startswith(TRIAL_CGROUP)
+        place for place in above if place.is_dir() and not TRIAL_CGROUP.fullmatch(place.name)
     )
 
 

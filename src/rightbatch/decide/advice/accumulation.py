@@ -95,11 +95,14 @@ def accumulation_caveats(
         )
     if facts.batch_dependent_layers:
         told.append(layers_caveat(facts))
-        if 1 in (last, facts.train_examples % batch_size % micro_batch_size):
+        rest = facts.train_examples % batch_size
+        if micro_batch_size == 1:
+            told.append(f"Micro-batches hold a single example, on which {_layers(facts)} may fail.")
+        elif last == 1 or (rest > 1 and rest % micro_batch_size == 1):
             told.append(
                 f"Micro-batches of {micro_batch_size:,} leave one of a single example, on which "
-                f"{', '.join(facts.batch_dependent_layers)} may fail: divide every batch evenly "
-                "instead, as torch.tensor_split does."
+                f"{_layers(facts)} may fail: divide every batch evenly instead, as "
+                "torch.tensor_split does."
             )
     return tuple(told)
 
@@ -107,6 +110,10 @@ def accumulation_caveats(
 def layers_caveat(facts: WorkloadFacts) -> str:
     """What accumulation does to layers that normalise over the batch."""
     return (
-        f"{', '.join(facts.batch_dependent_layers)} normalises over the micro-batch, not over "
+        f"{_layers(facts)} normalises over the micro-batch, not over "
         "the batch: accumulation changes the model."
     )
+
+
+def _layers(facts: WorkloadFacts) -> str:
+    return ", ".join(facts.batch_dependent_layers)

@@ -91,7 +91,8 @@ class CpuDevice:
     def enforce(self, limit_bytes: int) -> str:
         """Tell what the runner set: it limits the whole process from outside."""
         own = self._process / "cgroup"
-        if own.exists() and f"/{TRIAL_CGROUP}" in own.read_text():
+        groups = own.read_text().splitlines() if own.exists() else []
+        if any(TRIAL_CGROUP.fullmatch(line.rpartition("/")[2]) for line in groups):
             return "cgroup"
         soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
         return "" if soft == resource.RLIM_INFINITY else "data_segment"

@@ -223,8 +223,9 @@ def _cap(largest: int, cap: int, facts: WorkloadFacts) -> Cap:
 def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
     """Resident memory of this process beyond the tensors followed, from one small real trial."""
     subject.start(plan.optimizer, None, seed=0)
+    batches = subject.hard_batches(plan.batch_size, 2)
     subject.device.reset_peak()
-    for batch in subject.hard_batches(plan.batch_size, 2):
+    for batch in batches:
         if not plan.inference:
             subject.step(batch, plan.batch_size)
         elif isinstance(subject, Infers):

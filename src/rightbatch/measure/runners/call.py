@@ -71,6 +71,7 @@ class Call:
         self._begun = self._deadline = time.monotonic()
         self._progress: Callable[[float], None] = _ignore
         self._stopped: float | None = None
+        self._kills_before = 0
         self._said: object = None
         self._verdict: Verdict | None = None
         self._ended: Ended | None = None
@@ -169,9 +170,15 @@ class Call:
         """Whether the child has paused and was not told to end."""
         return isinstance(self._said, Paused) and self._stopped is None
 
+    @property
+    def _kills(self) -> int:
+        """How many of its processes the kernel has ended in its group since the last order."""
+        return 0 if self._group is None else self._group.kills() - self._kills_before
+
     def _order(self, order: Assignment | GoOn, progress: Callable[[float], None]) -> None:
         self._begun, self._deadline = time.monotonic(), order.deadline
         self._progress, self._said = progress, None
+        self._kills_before += self._kills
         with suppress(OSError):  # the child is gone already: `Ended` follows
             self._channel.send(order)
 
@@ -196,12 +203,13 @@ class Call:
                     "plain data."
                 ) from error
         ended = self._ended
-        kills = 0 if self._group is None else self._group.kills()
+        short = self._watch.memory_ran_out(count_kernel_kills=self._group is None)
         return Evidence(
             said=self._said,
             verdict=self._verdict,
             status=ended.status if ended else None,
-            memory_ran_out=kills > 0 or self._watch.memory_ran_out(),
+            killed_in_group=self._kills > 0,
+            memory_ran_out=self._kills > 0 or short,
             value=value,
             peak_bytes=max(self._watch.peak_bytes, ended.peak_bytes if ended else 0),
             group_peak_bytes=self._watch.group_peak_bytes,
@@ -228,7 +236,7 @@ class Call:
         if self._stopped is not None:
             self._keeper_lost |= now > self._stopped + _ANSWER_SECONDS
             return
-        if self._watch.exceeded():
+        if self._watch.exceeded() or self._kills > 0:
             self._verdict = "out_of_memory"
         elif now > self._deadline:
             self._verdict = "hung"

@@ -1,5 +1,7 @@
 """A control group around one trial, where this process may make one."""
 
+import itertools
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -14,8 +16,11 @@ from rightbatch.measure.control_groups import (
     Names,
     Tree,
     fields,
+    limit_of,
     memory_tree,
 )
+
+_NUMBERS = itertools.count(1)
 
 
 class Cgroup:
@@ -30,17 +35,13 @@ class Cgroup:
         self._names = names
 
     @classmethod
-    def make(
-        cls, limit_bytes: int, number: int, pid: int, root: Path = ROOT, own: Path = OWN
-    ) -> Self | None:
+    def make(cls, limit_bytes: int, root: Path = ROOT, own: Path = OWN) -> Self | None:
         """A new group with a limit and no swap, beside or below this process's own.
 
         Groups of trials whose parent was killed are cleared away on the occasion.
 
         Args:
             limit_bytes: Memory that its processes may use together.
-            number: Which of the parent's trials it is for.
-            pid: The parent.
             root: Where control groups are mounted.
             own: Where the kernel tells which groups this process is in.
 
@@ -52,7 +53,7 @@ class Cgroup:
             return None
         for place in _places(tree):
             _clear_away(place)
-            group = cls(place / f"{TRIAL_CGROUP}{pid}-{number}", tree.names)
+            group = cls(place / f"rightbatch-{os.getpid()}-{next(_NUMBERS)}", tree.names)
             if group._limit(limit_bytes):
                 return group
         return None
@@ -70,6 +71,9 @@ class Cgroup:
         """Make the group; False, and nothing is left of it, where that is not allowed."""
         try:
             self.path.mkdir()
+        except OSError:
+            return False
+        try:
             (self.path / self._names.limit).write_text(str(limit_bytes))
         except OSError:
             self.remove()
@@ -80,25 +84,33 @@ class Cgroup:
         return True
 
 
-def enter(path: str) -> bool:
-    """Move this process into a group; False where that is not allowed."""
+def enter(path: str, own: Path = OWN) -> bool:
+    """Move this process into a group; False where that is not allowed, or is no group.
+
+    Args:
+        path: Its directory.
+        own: Where the kernel tells which groups this process is in.
+    """
+    group = Path(path)
     try:
-        (Path(path) / "cgroup.procs").write_text("0")
+        (group / "cgroup.procs").write_text("0")
+        return any(line.endswith(f"/{group.name}") for line in own.read_text().splitlines())
     except OSError:
         return False
-    return True
 
 
 def _places(tree: Tree) -> tuple[Path, ...]:
     """Directories below which groups with a memory limit can be made, the nearest first.
 
     A group of version 2 that holds processes cannot hand memory on to groups below it (kernel
-    documentation, cgroup-v2, "No Internal Process Constraint"), so the group above is tried too.
+    documentation, cgroup-v2, "No Internal Process Constraint"), so the group above is tried too,
+    unless our own has a limit, which a trial beside it would escape.
     """
-    near = tree.places[:2]
-    if tree.names is VERSION_2:
-        near = tuple(place for place in near if "memory" in _handed_on(place))
-    return near
+    if tree.names is not VERSION_2:
+        return tree.places[:1]
+    confined = any(limit_of(place, tree.names) is not None for place in tree.places[:1])
+    near = tree.places[: 1 if confined else 2]
+    return tuple(place for place in near if "memory" in _handed_on(place))
 
 
 def _handed_on(place: Path) -> list[str]:
@@ -111,8 +123,8 @@ def _handed_on(place: Path) -> list[str]:
 
 def _clear_away(place: Path) -> None:
     """Remove groups of parents that are gone."""
-    for old in place.glob(f"{TRIAL_CGROUP}*"):
-        pid = old.name.removeprefix(TRIAL_CGROUP).partition("-")[0]
-        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
+    for old in place.glob("rightbatch-*"):
+        name = TRIAL_CGROUP.fullmatch(old.name)
+        if name and not psutil.pid_exists(int(name["parent"])):
             with suppress(OSError):  # one in use stays
                 old.rmdir()

@@ -66,6 +66,8 @@ class Evidence:
         said: Its last message; None where it ended without one.
         verdict: Why this side ended it; None where it ended by itself.
         status: Its wait status; None where nobody could collect it.
+        killed_in_group: Whether the kernel ended one of its processes because the limit of their
+            group was reached; others may have gone on without it.
         memory_ran_out: Whether the machine or the limit was short of memory at the end.
         value: What `said` carries, if it is `Returned` or `Paused`.
         peak_bytes: As in `Ending`.
@@ -77,6 +79,7 @@ class Evidence:
     said: object
     verdict: Verdict | None
     status: int | None
+    killed_in_group: bool
     memory_ran_out: bool
     value: object
     peak_bytes: int
@@ -118,7 +121,9 @@ def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
 
 
 def _means_lack_of_memory(seen: Evidence) -> bool:
-    """Whether what was raised comes from lack of memory where memory was short."""
+    """Whether what was raised, or nothing said, comes from lack of memory where it was short."""
+    if seen.killed_in_group:
+        return True
     if not isinstance(seen.said, Raised) or not seen.memory_ran_out:
         return False
     return any(text.search(seen.said.message) for text in (_WORKER_KILLED, _SAYS_NO_REASON))

@@ -51,7 +51,6 @@ class TrialServer:
         self._fork = fork
         self._environment = dict(environment or {})
         self._server: _ServerProcess | None = None
-        self._calls = 0
 
     def call(
         self,
@@ -90,8 +89,7 @@ class TrialServer:
         Raises:
             RunnerError: The server cannot be started.
         """
-        self._calls += 1
-        group = None if limit_bytes is None else Cgroup.make(limit_bytes, self._calls, os.getpid())
+        group = None if limit_bytes is None else Cgroup.make(limit_bytes)
         output = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the call)
         try:
             control, channel, pid = self._begin(output)

@@ -60,12 +60,17 @@ class Watch:
         if not alone:
             self.group_peak_bytes = max(self.group_peak_bytes, self._last_bytes)
 
-    def memory_ran_out(self) -> bool:
-        """Whether a kill from outside looks like lack of memory: the limit or the machine's."""
+    def memory_ran_out(self, count_kernel_kills: bool) -> bool:
+        """Whether a kill from outside looks like lack of memory: the limit or the machine's.
+
+        Args:
+            count_kernel_kills: Whether kills of the kernel anywhere on the machine count; a control
+                group knows its own.
+        """
         return (
             self._over(self._last_bytes / _NEARLY_ALL)
             or self._least_free < _NEARLY_NONE
-            or _kernel_kills() > self._kernel_kills
+            or (count_kernel_kills and _kernel_kills() > self._kernel_kills)
         )
 
     def kill(self) -> None:

@@ -128,9 +128,9 @@ def shares(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
     Args:
         count: Examples in the batch.
         most: Examples in a micro-batch; one more where fewer than `least` would be left otherwise.
-        least: Examples that a micro-batch needs.
+        least: Examples that a micro-batch needs where it may have as many.
     """
-    pieces = max(1, min(-(-count // most), count // least))
+    pieces = max(1, min(-(-count // most), count // min(least, most)))
     ends = [count * number // pieces for number in range(pieces + 1)]
     return list(pairwise(ends))
 

@@ -10,43 +10,46 @@ from torch.utils.data import Dataset, default_collate
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch.data import Data
 
+_MOST_ASKED = 50_000
+"""Examples whose length a function is asked for; of larger data sets a sample is drawn."""
 _LEAST_LOOKED_AT = 16
-_MOST_LOOKED_AT = 50_000
-"""Examples whose length is asked for; of larger data sets a sample is drawn."""
-_LOOK_SECONDS = 0.5
-"""Time to load examples in, only to see how large they are."""
+_MOST_LOOKED_AT = 4096
+"""Examples that are loaded only to see how large they are; fewer where one of these is used up."""
+_LOOK_BYTES = 64 * 2**20
+_LOOK_SECONDS = 1.0
 
 Length = Callable[[Any], int] | Sequence[int]
 
 
-def known(data: Data, count: int, length: Length | None, collate: Any) -> dict[int, int]:
-    """Lengths of a sample of the examples, by their numbers; empty where all have one size.
+def ranked(data: Data, count: int, length: Length | None, collate: Any) -> torch.Tensor:
+    """Numbers of all examples, the longest first as far as it is known.
+
+    Where all have one length, or nothing is known, in the order of an epoch.
 
     Args:
         data: The training examples.
         count: How many there are.
         length: (example) -> int, or one number per example; None to take the bytes of the tensors
-            that `collate` makes of single examples, of as many as half a second allows.
+            that `collate` makes of single examples, of a sample.
         collate: collate_fn of the DataLoader.
+
+    Returns:
+        Shape (count,).
 
     Raises:
         UsageError: There are not as many lengths as examples.
     """
-    sample = _order(count)[:_MOST_LOOKED_AT]
-    if callable(length):
-        return {index: length(_example(data, index)) for index in sample}
-    if length is not None:
-        if len(length) != count:
-            raise UsageError(
-                f"Workload.length has {len(length)} numbers for {count} training examples; "
-                "give one for each, or a function of an example."
-            )
-        return dict(enumerate(length))
-    return {} if isinstance(data, tuple) else _sizes(data, sample, collate)
+    order = _order(count)
+    known = _lengths(data, order, length, collate)
+    if len(known) == 0 or bool((known == known[0]).all()):
+        return order
+    numbers, places = order[: len(known)].sort()
+    first = numbers[known[places].argsort(descending=True, stable=True)]
+    return torch.cat([first, order[len(known) :]])
 
 
 def hard_selections(
-    count: int, batch_size: int, longest: int, lengths: dict[int, int], least: int = 1
+    count: int, batch_size: int, longest: int, ranked: torch.Tensor, least: int = 1
 ) -> list[list[int]]:
     """Example numbers of the batches that need most memory, the largest batch first.
 
@@ -54,7 +57,7 @@ def hard_selections(
         count: Number of training examples.
         batch_size: Examples per batch, at most as many as there are.
         longest: How many batches of the longest examples.
-        lengths: What `known` tells.
+        ranked: Their numbers, the longest first.
         least: Examples that a short last batch has at least: one of fewer is left out.
 
     Returns:
@@ -62,38 +65,53 @@ def hard_selections(
         short last batch of an epoch where there is one.
     """
     order = _order(count)
-    ordinary = worst = order[:batch_size]
-    if len(set(lengths.values())) > 1:
-        ranked = sorted(lengths, key=lambda index: (-lengths[index], index))
-        others = [index for index in order if index not in lengths]
-        worst = [*ranked, *others][:batch_size]
+    worst, ordinary = ranked[:batch_size].tolist(), order[:batch_size].tolist()
     selections = [worst] * longest
     if worst != ordinary:
         selections.append(ordinary)
     rest = count % batch_size
     if rest >= least:
-        selections.append(order[-rest:])
+        selections.append(order[-rest:].tolist())
     return selections
 
 
-def _order(count: int) -> list[int]:
+def _order(count: int) -> torch.Tensor:
     """The examples as an epoch has them, the same at every call."""
-    order: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
-    return order
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
+
+
+def _lengths(data: Data, order: torch.Tensor, length: Length | None, collate: Any) -> torch.Tensor:
+    """Lengths of the first examples of an order, as many as are known."""
+    if callable(length):
+        sample = order[:_MOST_ASKED].tolist()
+        return torch.tensor([length(_example(data, index)) for index in sample])
+    if length is not None:
+        if len(length) != len(order):
+            raise UsageError(
+                f"Workload.length has {len(length)} numbers for {len(order)} training examples; "
+                "give one for each, or a function of an example."
+            )
+        return torch.as_tensor(length)[order]
+    if isinstance(data, tuple):
+        return torch.empty(0)
+    return torch.tensor(_sizes(data, order[:_MOST_LOOKED_AT].tolist(), collate))
 
 
 def _example(data: Data, index: int) -> Any:
     return tuple(tensor[index] for tensor in data) if isinstance(data, tuple) else data[index]
 
 
-def _sizes(data: Dataset[Any], sample: Sequence[int], collate: Any) -> dict[int, int]:
+def _sizes(data: Dataset[Any], sample: Sequence[int], collate: Any) -> list[int]:
     """Bytes of single examples as they come in a batch."""
     end = time.monotonic() + _LOOK_SECONDS
-    sizes: dict[int, int] = {}
+    sizes: list[int] = []
+    left = _LOOK_BYTES
     for index in sample:
-        if len(sizes) >= _LEAST_LOOKED_AT and time.monotonic() > end:
+        used_up = time.monotonic() > end or left < 0
+        if used_up and len(sizes) >= _LEAST_LOOKED_AT:
             break
-        sizes[index] = _bytes((collate or default_collate)([data[index]]))
+        sizes.append(_bytes((collate or default_collate)([data[index]])))
+        left -= sizes[-1]
     return sizes
 
 

@@ -36,6 +36,7 @@ _NO_REASON = re.compile(
 _NEARLY_ALL = 0.9
 _FRAME = re.compile(r'^ *File "(.+)", line \d+, in .*\n *(\w+)', re.MULTILINE)
 """File and first word of the statement, in a traceback that is text."""
+_CAUSE = "The above exception was the direct cause of the following exception"
 _SMALL_SHARE = 1 / 16
 """Of a device's memory, which a paused process may keep cached."""
 _PATHS = sysconfig.get_paths()
@@ -50,15 +51,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     library: a `raise` in the user's own code is the user's, unless it passes on such an error, as
     `raise ... from` does whatever its text.
     """
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    if error.__cause__ is not None and is_out_of_memory(error.__cause__):
-        return True
-    if not isinstance(error, RuntimeError | OSError) or not _SPELLINGS.search(str(error)):
-        return False
-    if not (_raised_by_user(error) or _raised_by_user_in_worker(str(error))):
-        return True
-    return error.__context__ is not None and is_out_of_memory(error.__context__)
+    told: BaseException | None = error
+    seen = set()
+    while told is not None and id(told) not in seen:
+        seen.add(id(told))
+        if isinstance(told, MemoryError | torch.cuda.OutOfMemoryError):
+            return True
+        text = str(told)
+        speaks = isinstance(told, RuntimeError | OSError) and bool(_SPELLINGS.search(text))
+        if speaks and not (_raised_by_user(told) or _raised_by_user_in_worker(text)):
+            return True
+        told = told.__cause__ or (told.__context__ if speaks else None)
+    return False
 
 
 def gives_no_reason(error: BaseException) -> bool:
@@ -87,8 +91,9 @@ def _raised_by_user_in_worker(message: str) -> bool:
     """The same of an error whose traceback a process that loads data has sent as text."""
     if "in DataLoader worker process" not in message:
         return False
-    frames = _FRAME.findall(message)
-    return bool(frames) and frames[-1][1] == "raise" and not frames[-1][0].startswith(_INSTALLED)
+    speaking = [part for part in message.split(_CAUSE) if _SPELLINGS.search(part)]
+    last = [(_FRAME.findall(part) or [("", "")])[-1] for part in speaking]
+    return all(word == "raise" and not file.startswith(_INSTALLED) for file, word in last)
 
 
 class CudaDevice:
@@ -141,9 +146,16 @@ class CudaDevice:
         return "allocator"
 
     def is_short(self) -> bool:
-        """Whether the allocator came near its limit, or the device has next to nothing free."""
-        free, total = torch.cuda.mem_get_info(self._device)
-        return self.peak_bytes() > _NEARLY_ALL * self._limit or free < (1 - _NEARLY_ALL) * total
+        """Whether the allocator came near its limit, or little is free of what was at the start.
+
+        A device that has failed tells nothing: then it is not.
+        """
+        try:
+            free, _ = torch.cuda.mem_get_info(self._device)
+        except RuntimeError:
+            return False
+        little = (1 - _NEARLY_ALL) * self._available
+        return free < little or self.peak_bytes() > _NEARLY_ALL * self._limit
 
     def energy_joules(self) -> float | None:
         """Energy of the device since its driver was loaded (NVML); None where it is not told."""

@@ -131,7 +131,7 @@ class Footprints:
 
     def _examples(self, subject: TorchSubject, size: int) -> WorstExamples:
         if size not in self._worst:
-            self._worst[size] = WorstExamples(subject.workload, size, subject.lengths())
+            self._worst[size] = WorstExamples(subject.workload, size, subject.ranked())
         return self._worst[size]
 
     def _batch(self, subject: TorchSubject, size: int, faker: Faker | None) -> Any:

@@ -59,7 +59,7 @@ class TorchSubject:
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
         self._footprints: Footprints | None = None
-        self._lengths: dict[int, int] | None = None
+        self._ranked: torch.Tensor | None = None
 
     @property
     def workload(self) -> Workload:
@@ -147,18 +147,18 @@ class TorchSubject:
         """Batches of the longest examples, an ordinary one where lengths differ, the short last."""
         work, size = self._workload, min(batch_size, self.train_examples)
         chosen = lengths.hard_selections(
-            self.train_examples, size, longest, self.lengths(), self._least
+            self.train_examples, size, longest, self.ranked(), self._least
         )
         return data.selected(work.train_data, chosen, work.collate, work.workers)
 
-    def lengths(self) -> dict[int, int]:
-        """What is known of the lengths of training examples; looked at once."""
-        if self._lengths is None:
+    def ranked(self) -> torch.Tensor:
+        """Numbers of the training examples, the longest first; looked at once."""
+        if self._ranked is None:
             work = self._workload
-            self._lengths = lengths.known(
+            self._ranked = lengths.ranked(
                 work.train_data, self.train_examples, work.length, work.collate
             )
-        return self._lengths
+        return self._ranked
 
     @property
     def _least(self) -> int:
@@ -242,7 +242,7 @@ class TorchSubject:
         if self._footprints is None:
             self._footprints = Footprints()
         twin = self.variant(plan.precision)
-        twin._valid = self.valid_batches()
+        twin._valid, twin._ranked = self.valid_batches(), self.ranked()
         return self._footprints.follow(twin, plan)
 
     def synchronize(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from rightbatch.measure.frameworks.torch import data, lengths
+from rightbatch.measure.frameworks.torch import data
 from rightbatch.measure.frameworks.torch.workload import Workload
 
 
@@ -19,17 +19,16 @@ class WorstExamples:
         longest: Number of the longest example in the training data.
     """
 
-    def __init__(self, workload: Workload, batch_size: int, known: dict[int, int]) -> None:
+    def __init__(self, workload: Workload, batch_size: int, ranked: torch.Tensor) -> None:
         """Choose them.
 
         Args:
             workload: What the user gave.
             batch_size: Examples in the batch.
-            known: What `lengths.known` tells.
+            ranked: What `lengths.ranked` tells.
         """
         self._workload = workload
-        count = data.example_count(workload.train_data, "train_data")
-        self._order = lengths.hard_selections(count, min(batch_size, count), 1, known)[0]
+        self._order = ranked[:batch_size].tolist()
         self.longest = self._order[0]
 
     def batch(self, size: int) -> Any:
