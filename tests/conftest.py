@@ -1,8 +1,12 @@
 """What all tests share."""
 
+import hypothesis
 import pytest
 
 from rightbatch.api.one_thread import one_thread
+
+hypothesis.settings.register_profile("seeded", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("seeded")  # a busy machine is no failure
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -82,7 +82,7 @@ def test_more_memory_never_makes_it_slower(tight):
     assert all(later <= sooner * 1.001 for sooner, later in pairwise(times))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(
     critical=st.floats(10, 3000),
     knee=st.floats(16, 2000),
@@ -145,7 +145,7 @@ def few_runs(draw) -> Recording:
     return with_runs(world, runs, SETTINGS)
 
 
-drawn = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+drawn = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 @drawn

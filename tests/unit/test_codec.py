@@ -145,7 +145,7 @@ def test_advice_and_its_fits_survive():
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_float_survives_strict_json(value):
     probe = dataclasses.replace(TRAINING, learning_rate=value, milestones=((3, value),))
     back = there_and_back(trial(probe)).probe
@@ -155,7 +155,6 @@ def test_every_float_survives_strict_json(value):
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_every_text_survives(text):
     outcome = Outcome(Status.HUNG, text)
     assert there_and_back(outcome) == outcome
