@@ -315,6 +315,18 @@ def test_one_stage_alone(stage, keys, tmp_path):
     assert done.json["study"] in words.out
 
 
+def test_several_devices_are_told_what_all_of_them_can_use(tmp_path):
+    done = rightbatch(
+        "memory", "digits", "--device", "cpu,cpu:0", "--max-batch-size", "64", "--threads", "1",
+        "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    rows = done.json["devices"]
+    assert len({row["study"] for row in rows}) == 2
+    for name in ("largest_batch_size", "safe_batch_size"):
+        assert done.json[name] == min(row[name] for row in rows) == 64
+
+
 def test_a_memory_limit_that_nothing_fits_is_told_with_the_remedy(tmp_path):
     huge = "+ 0 * torch.ones(len(batch[0]), 2**28).mean(),"
     source = WIDE.replace("batch[1]),", f"batch[1]) {huge}")
