@@ -32,8 +32,8 @@ OTHERS = """
 
 They look for exceptions, so RLIMIT_DATA holds the limit for them while they search. It also counts
 what is mapped and not used, a tenth and more of an LSTM's memory. Lightning keeps a margin of 5% of
-its own; its 7,782 are 95% of its ceiling of 8,192, which only the later runs raise. accelerate starts
-from a power of two above our answer; where it took one trial, that start fitted.
+its own; its 7,782 are 95% of its ceiling of 8,192, which only the later runs raise. accelerate
+starts from a power of two above our answer; where it took one trial, that start fitted.
 
 | tool | case | answer | share of the true limit | trials | time | epoch survived |
 |---|---|---|---|---|---|---|"""
