@@ -55,7 +55,7 @@ def test_growing_past_the_limit_is_out_of_memory_and_harms_nobody(server, name):
 def test_memory_of_grandchildren_counts(server):
     ending = call(server, "grow_in_grandchild", limit=200 * MIB)
     assert ending.kind == "out_of_memory"
-    assert ending.peak_bytes > 200 * MIB
+    assert ending.peak_bytes > 0.9 * 200 * MIB  # a group ends what would use more
 
 
 def test_pages_shared_with_forked_workers_count_once(server):
