@@ -203,13 +203,14 @@ class Call:
                     "plain data."
                 ) from error
         ended = self._ended
+        killed = self._kills > 0
         short = self._watch.memory_ran_out(count_kernel_kills=self._group is None)
         return Evidence(
             said=self._said,
             verdict=self._verdict,
             status=ended.status if ended else None,
-            killed_in_group=self._kills > 0,
-            memory_ran_out=self._kills > 0 or short,
+            killed_in_group=killed,
+            memory_ran_out=killed or short,
             value=value,
             peak_bytes=max(self._watch.peak_bytes, ended.peak_bytes if ended else 0),
             group_peak_bytes=self._watch.group_peak_bytes,

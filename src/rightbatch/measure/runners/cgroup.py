@@ -106,10 +106,11 @@ def _places(tree: Tree) -> tuple[Path, ...]:
     documentation, cgroup-v2, "No Internal Process Constraint"), so the group above is tried too,
     unless our own has a limit, which a trial beside it would escape.
     """
+    own, above = tree.places[:1], tree.places[1:2]
     if tree.names is not VERSION_2:
-        return tree.places[:1]
-    confined = any(limit_of(place, tree.names) is not None for place in tree.places[:1])
-    near = tree.places[: 1 if confined else 2]
+        return own
+    escaped = any(limit_of(place, tree.names) is not None for place in own)
+    near = own if escaped else own + above
     return tuple(place for place in near if "memory" in _handed_on(place))
 
 

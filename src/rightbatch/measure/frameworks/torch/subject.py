@@ -55,6 +55,7 @@ class TorchSubject:
         self.device: Device = CudaDevice(self._place, host) if self._place.type == "cuda" else host
         self.threads = torch.get_num_threads()
         self._model: torch.nn.Module
+        self._least: int  # that a forward pass needs: batch normalisation has no variance of one
         self._optimizer: torch.optim.Optimizer
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
@@ -119,6 +120,7 @@ class TorchSubject:
         _seed(seed)
         self._model = self._workload.model().to(self._place)
         self._model.train()
+        self._least = 2 if _batch_dependent(self._model) else 1
         self._optimizer = optimizers.make(
             factory, self._model, reference if learning_rate is None else float(learning_rate)
         )
@@ -159,11 +161,6 @@ class TorchSubject:
                 work.train_data, self.train_examples, work.length, work.collate
             )
         return self._ranked
-
-    @property
-    def _least(self) -> int:
-        """Examples that a forward pass needs: batch normalisation has no variance of one."""
-        return 2 if _batch_dependent(self._model) else 1
 
     def size(self, batch: Any) -> int:
         """Number of examples in a batch."""
