@@ -180,10 +180,11 @@ def test_a_module_that_cannot_be_measured_is_refused_in_a_sentence(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_unknown_optimizer_names_the_known_ones(tmp_path):
-    done = rightbatch("tune", "digits", "--optimizers", "sgd,lion", folder=tmp_path)
-    assert done.code == 2
-    assert "sgd, adam, rmsprop" in done.err
+def test_an_unknown_optimizer_names_the_known_ones_also_on_resuming(tmp_path):
+    for more in ((), ("--resume",)):
+        done = rightbatch("tune", "digits", "--optimizers", "sgd,lion", *more, folder=tmp_path)
+        assert done.code == 2
+        assert "sgd, adam, rmsprop" in done.err
 
 
 def test_help_loads_no_framework_nor_numpy(tmp_path):

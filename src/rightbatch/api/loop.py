@@ -58,6 +58,7 @@ class Silent:
 def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> Recording:
     """Run a study from where it is to its end; every trial is stored before the next is asked for.
 
+    What was asked is checked against the first look, also where that was stored by an earlier call.
     What is under way when it ends, in whatever way, is left to the closing of the runner.
 
     Returns:
@@ -69,6 +70,8 @@ def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> 
     """
     with store.writing(study.name), one_thread():
         trials = store.trials(study.name)
+        if study.facts is None and trials:
+            study = _described(store, study, trials[0])
         begin = time.monotonic() - wall_seconds(trials)
         started: dict[Probe, tuple[float, float]] = {}
         while not is_over(study.settings, trials):
