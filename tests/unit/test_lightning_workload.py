@@ -173,6 +173,8 @@ def test_the_reference_is_what_loader_and_trainer_train_with():
     made = workload(trainer=trainer(accumulate_grad_batches=2, max_epochs=7))
     assert (made.batch_size, made.learning_rate, made.epochs) == (20, 0.1, 7)
     assert workload(trainer=trainer(max_steps=6)).epochs == 2
+    short_last = DataLoader(TRAIN, batch_size=8, shuffle=True)
+    assert workload(trainer=trainer(max_steps=6), loader=short_last).epochs == 1.5
     assert workload().epochs is None
 
 
@@ -230,20 +232,31 @@ def test_a_scheduler_of_epochs_keeps_to_them_at_any_batch_size():
     assert learning_rates(made, 4, batch_size=30) == pytest.approx(expected)
 
 
+def one_cycle_rates(steps):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(steps - 1):
+        optimizer.step()
+        reference.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    return rates
+
+
 def test_a_scheduler_of_steps_is_stretched_over_the_same_epochs():
     model = scheduled(one_cycle, interval="step")
     made = subject(model=model, trainer=trainer(max_epochs=4))
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=12)
-    expected = []
-    for _ in range(12):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        if len(expected) < 12:
-            reference.step()
+    expected = one_cycle_rates(12)
     assert learning_rates(made, 12) == pytest.approx(expected)
     made.start("sgd", None, 0)
     assert learning_rates(made, 4, batch_size=30) == pytest.approx(expected[::3])
+
+
+def test_a_scheduler_of_as_many_steps_as_the_trainers_ends_with_them():
+    loader = DataLoader(TRAIN, batch_size=8, shuffle=True)
+    model = scheduled(one_cycle, interval="step")
+    made = subject(model=model, trainer=trainer(max_steps=11), loader=loader)
+    assert learning_rates(made, 11, batch_size=8) == pytest.approx(one_cycle_rates(11))
 
 
 def test_one_cycle_sets_the_rate_so_that_its_highest_is_what_is_told():

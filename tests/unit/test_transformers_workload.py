@@ -122,6 +122,8 @@ def test_the_reference_is_what_the_arguments_train_with(workload):
     ]  # fmt: skip
     steps = workload(max_steps=6, bf16=True, max_grad_norm=0.0)
     assert (steps.epochs, steps.clip_norm, steps.precision) == (2, None, "bf16")
+    short_last = workload(max_steps=6, per_device_train_batch_size=8)
+    assert short_last.epochs == 3
 
 
 def test_the_optimizer_is_the_trainers_with_its_groups_at_any_learning_rate(subject):

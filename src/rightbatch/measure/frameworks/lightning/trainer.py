@@ -36,7 +36,8 @@ class TrainerFacts:
 
     def epochs(self, examples: int, batch_size: int) -> float | None:
         """Passes over the training data in all; None where nothing limits them."""
-        by_steps = None if self.max_steps is None else self.max_steps * batch_size / examples
+        steps_per_epoch = -(-examples // batch_size)
+        by_steps = None if self.max_steps is None else self.max_steps / steps_per_epoch
         limits = [limit for limit in (self.max_epochs, by_steps) if limit is not None]
         return min(limits) if limits else None
 

@@ -49,7 +49,8 @@ def precision(args: Any) -> Literal["fp32", "bf16"]:
 def epochs(args: Any, examples: int) -> float:
     """Passes over the training data in all."""
     if args.max_steps > 0:
-        return float(args.max_steps * batch_size(args) / examples)
+        steps_per_epoch = -(-examples // batch_size(args))
+        return float(args.max_steps / steps_per_epoch)
     return float(args.num_train_epochs)
 
 
