@@ -121,6 +121,9 @@ def test_every_choice_is_coherent(critical, knee, batch, examples, off, limit, s
         for estimate in (one.seconds_to_goal, one.steps_to_goal, one.epochs_to_goal):
             if estimate is not None:
                 assert estimate.low <= estimate.value <= estimate.high
+        if one.steps_to_goal is not None:
+            epochs = one.steps_to_goal.value / one.steps_per_epoch
+            assert one.epochs_to_goal.value == pytest.approx(epochs)
     assert all(reason.strip() for reason in advice.missing.values())
     assert (advice.binding_constraint == "budget") or choice.seconds_to_goal is not None
 

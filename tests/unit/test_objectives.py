@@ -171,7 +171,7 @@ def test_power_between_measured_sizes_lies_on_a_line_over_log_batch_size():
 
 def test_a_step_that_accumulates_draws_the_power_of_its_micro_batch(recording):
     speed = advise(recording).fits.speed
-    costs = step_costs(speed, [], micro_batch_size=16)
+    costs = step_costs(speed, [], float, micro_batch_size=16)
     assert costs.joules(64) == pytest.approx(100.0 * costs.seconds(64))
-    whole = step_costs(speed, [])
+    whole = step_costs(speed, [], float)
     assert whole.joules(64) == pytest.approx(260.0 * whole.seconds(64))

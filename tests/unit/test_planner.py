@@ -172,8 +172,11 @@ def test_a_run_that_ends_at_its_limit_does_not_wait(goal, waits):
     assert {probe.pause for probe in probes(recording, TrainingProbe)} == {waits}
 
 
-def test_milestones_ascend_and_come_before_the_last_step(recording):
-    for probe in probes(recording, TrainingProbe):
+def test_milestones_ascend_in_steps_and_in_levels():
+    recording = run_study(World(beta=2e-5, goal="best accuracy within 2s"), SETTINGS)
+    raced = [probe for probe in probes(recording, TrainingProbe) if probe.milestones]
+    assert raced
+    for probe in raced:
         steps = [step for step, _ in probe.milestones]
         levels = [level for _, level in probe.milestones]
         assert steps == sorted(steps)
@@ -592,11 +595,13 @@ def test_without_being_asked_only_the_workloads_own_optimizer_is_studied():
 # ---- goals and objectives ----
 
 
-def test_best_within_epochs_keeps_to_the_epochs():
-    world = World(train_examples=2000, goal="best accuracy within 10 epochs")
-    recording = run_study(world, SETTINGS)
-    for trial in training(recording):
-        assert trial.probe.max_steps * trial.probe.batch_size <= 10 * 2000 + trial.probe.batch_size
+def test_best_within_epochs_keeps_to_the_epochs_with_the_short_last_step_of_each():
+    world = World(train_examples=2000, batch_size=300, goal="best accuracy within 10 epochs")
+    recording = run_study(world, replace(SETTINGS, batch_sizes=(300, 600, 1200)))
+    runs = [(trial.probe.batch_size, trial.probe.max_steps) for trial in training(recording)]
+    for size, steps in runs:
+        assert steps <= 10 * math.ceil(2000 / size)
+    assert runs[0][1] == 10 * math.ceil(2000 / runs[0][0])
     assert advise(recording).recommended.seconds_to_goal is not None
 
 

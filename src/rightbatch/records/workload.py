@@ -1,5 +1,6 @@
 """What the user gives, and what a first look at it tells."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,3 +102,16 @@ class WorkloadFacts:
     def recorded(self) -> bool:
         """Whether the study was recorded elsewhere, so that nobody's present settings are known."""
         return self.framework == "recorded"
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Updates in an epoch; the last one has the examples that are left."""
+        return math.ceil(self.train_examples / batch_size)
+
+    def examples_per_step(self, batch_size: int) -> float:
+        """Examples in an update, the mean over an epoch: its last one has what is left.
+
+        Of a study recorded elsewhere, which does not tell how its epochs end, batch_size.
+        """
+        if self.recorded:
+            return float(batch_size)
+        return self.train_examples / self.steps_per_epoch(batch_size)

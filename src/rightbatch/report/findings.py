@@ -211,8 +211,9 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Find
 
 def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
     reading = (
-        "Training examples to the goal, which is steps times batch size: what a larger batch "
-        "costs in computation. Up to the critical batch size it is nearly free."
+        "Training examples to the goal: what a larger batch costs in computation. Up to the "
+        "critical batch size it is nearly free. The last step of an epoch has the examples that "
+        "are left; the curve is of whole batches."
     )
     if fit is None or not runs:
         missing = _absent(study, "learning", "examples to goal")

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from rightbatch.records import Fits, LearningFit, RunSummary, SpeedFit, Status
+from rightbatch.decide.advice.costs import PerStep, seconds_per_step
+from rightbatch.records import Fits, LearningFit, RunSummary, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,7 @@ class Run:
         reached: Whether it reached the goal.
         tuned: Whether its learning rate is the best known for its batch size.
         steps: Updates to the goal, or updates made where it was not reached.
+        examples: Training examples seen in them, the mean over an epoch in each.
         seconds: `steps` times the step time at its batch size; None without a step time.
     """
 
@@ -33,12 +33,8 @@ class Run:
     reached: bool
     tuned: bool
     steps: float
+    examples: float
     seconds: float | None
-
-    @property
-    def examples(self) -> float:
-        """Training examples seen in `steps` updates."""
-        return self.steps * self.batch_size
 
     @property
     def diverged(self) -> bool:
@@ -46,15 +42,27 @@ class Run:
         return self.status == Status.DIVERGED
 
 
-def all_runs(fits: Fits) -> tuple[Run, ...]:
-    """Every training run of a study."""
-    return tuple(_run(fits, fit, run) for fit in fits.learning for run in fit.runs)
+def all_runs(fits: Fits, examples_per_step: PerStep) -> tuple[Run, ...]:
+    """Every training run of a study.
+
+    Args:
+        fits: Of the study.
+        examples_per_step: Of its workload.
+    """
+    return tuple(
+        _run(fit, run, seconds_per_step(fits.speed_of(fit.optimizer), ()), examples_per_step)
+        for fit in fits.learning
+        for run in fit.runs
+    )
 
 
-def _run(fits: Fits, fit: LearningFit, run: RunSummary) -> Run:
+def _run(
+    fit: LearningFit, run: RunSummary, timed: PerStep | None, examples_per_step: PerStep
+) -> Run:
     steps = float(run.steps_done) if run.steps is None else run.steps
-    step = step_seconds(fits.speed_of(fit.optimizer), run.batch_size)
-    if step is None:  # no speed stage: the run's own clock
+    if timed is not None:
+        step: float | None = timed(run.batch_size)
+    else:
         step = run.train_seconds / run.steps_done if run.steps_done else None
     best = {row.batch_size: row.learning_rate for row in fit.predictions}.get(run.batch_size)
     return Run(
@@ -67,21 +75,6 @@ def _run(fits: Fits, fit: LearningFit, run: RunSummary) -> Run:
         run.steps is not None,
         best is not None and abs(run.learning_rate / best - 1) < 1e-3,
         steps,
+        steps * examples_per_step(run.batch_size),
         None if step is None else steps * step,
     )
-
-
-def step_seconds(speed: SpeedFit | None, batch_size: int) -> float | None:
-    """Time per step at a batch size: as measured there, else on the line or between points."""
-    if speed is None or not speed.points:
-        return None
-    for point in speed.points:
-        if point.batch_size == batch_size:
-            return point.step_seconds.value
-    if speed.alpha is not None and speed.beta is not None and not speed.interpolated:
-        return speed.alpha.value + speed.beta.value * batch_size
-    sizes = [point.batch_size for point in speed.points]
-    seconds = [point.step_seconds.value for point in speed.points]
-    if batch_size > sizes[-1]:
-        return seconds[-1] * batch_size / sizes[-1]
-    return float(np.interp(batch_size, sizes, seconds))

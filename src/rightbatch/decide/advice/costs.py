@@ -22,11 +22,13 @@ class StepCosts:
 
     Attributes:
         seconds: Its time, and how well it is known.
+        examples: Its training examples, the mean over an epoch.
         joules: Its energy, power × time; None where no power was measured.
         price_per_hour: What an hour costs, in the user's currency; None if not told.
     """
 
     seconds: StepSeconds
+    examples: PerStep
     joules: PerStep | None = None
     price_per_hour: float | None = None
 
@@ -40,13 +42,14 @@ class StepCosts:
         if objective == "energy":
             return self.joules
         if objective == "examples":
-            return float
+            return self.examples
         return (lambda _: 1.0) if objective == "steps" else self.seconds
 
 
 def step_costs(
     speed: SpeedFit | None,
     runs: Sequence[Run],
+    examples: PerStep,
     micro_batch_size: int | None = None,
     price_per_hour: float | None = None,
 ) -> StepCosts | None:
@@ -55,6 +58,7 @@ def step_costs(
     Args:
         speed: Of the speed stage; None without one.
         runs: Training runs, which tell step times where the speed stage does not.
+        examples: What a step has of training examples.
         micro_batch_size: Largest micro-batch, where it is another than the one timed with.
         price_per_hour: What an hour costs.
     """
@@ -62,7 +66,7 @@ def step_costs(
     if seconds is None:
         return None
     joules = None if speed is None else _joules_per_step(speed, seconds, micro_batch_size)
-    return StepCosts(seconds, joules, price_per_hour)
+    return StepCosts(seconds, examples, joules, price_per_hour)
 
 
 def _joules_per_step(

@@ -112,6 +112,7 @@ def predict_pair(
         return None
     log_steps = mean - math.log(model.cost_per_step(size))
     log_seconds = log_steps + math.log(costs.seconds(size))
+    log_examples = log_steps + math.log(costs.examples(size))
     learned = (sd**2, model.surface.freedom)
     stepped = costs.seconds.log_error(size)
     half, timed = half_width([learned]), half_width([learned, stepped])
@@ -126,7 +127,7 @@ def predict_pair(
         batch_size=size,
         learning_rate=rate,
         steps=_estimate(log_steps, half, "steps", _SURFACE),
-        examples=_estimate(log_steps + math.log(size), half, "examples", _SURFACE),
+        examples=_estimate(log_examples, half, "examples", _SURFACE),
         seconds=_estimate(log_seconds, timed, "s", _TIMED),
         runs_reached=sum(s.steps is not None for s in runs),
         runs_censored=sum(s.steps is None for s in runs),

@@ -147,10 +147,10 @@ def _cost_of_choice(arm: Arm) -> float:
 
 def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts) -> Choice:
     """A prediction as settings to train with."""
-    epochs = 1 / facts.train_examples
+    epochs = 1 / facts.steps_per_epoch(row.batch_size)
     return replace(
         _settings(arm, row.batch_size, row.learning_rate, facts),
-        epochs_to_goal=_scaled(row.examples, epochs, "epochs"),
+        epochs_to_goal=_scaled(row.steps, epochs, "epochs"),
         seconds_to_goal=row.seconds,
         steps_to_goal=row.steps,
         joules_to_goal=row.joules,
@@ -178,7 +178,7 @@ def _in_memory(
         learning_rate=float(f"{rate:.3g}"),
         micro_batch_size=math.ceil(size / accumulation),
         accumulation_steps=accumulation,
-        steps_per_epoch=math.ceil(facts.train_examples / size),
+        steps_per_epoch=facts.steps_per_epoch(size),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rightbatch.decide.advice.arms import Arm
 from rightbatch.decide.advice.model import LearningModel
+from rightbatch.records import WorkloadFacts
 
 PATIENCE = 1.5
 """A run may cost this many times the best one before it is given up."""
@@ -34,12 +35,12 @@ class TimeLeft:
         return min(self.training, self.wall - self.overhead)
 
 
-def whole_run(arm: Arm, size: int, train_examples: int) -> int:
+def whole_run(arm: Arm, size: int, facts: WorkloadFacts) -> int:
     """Steps of a run towards the best metric within a limit: to that, or as far as is worth it."""
     goal, model = arm.model.goal, arm.model
     steps = math.inf
     if goal.within_epochs is not None:
-        steps = goal.within_epochs * train_examples / size
+        steps = goal.within_epochs * facts.steps_per_epoch(size)
     if goal.within_seconds is not None:
         steps = goal.within_seconds / arm.seconds(size)
     if model.best is not None:

@@ -27,7 +27,7 @@ from rightbatch.decide.planning.limits import (
 from rightbatch.decide.planning.race import Mode, next_move
 from rightbatch.decide.planning.race_state import Choose, Move, Race, Train, Tuning
 from rightbatch.decide.planning.telling import race_of
-from rightbatch.records import Decision, Ending, EndingKind, TrainingProbe
+from rightbatch.records import Decision, Ending, EndingKind, TrainingProbe, WorkloadFacts
 from rightbatch.science.evaluations import evaluated_step
 from rightbatch.science.relative_cost import CostPrior
 
@@ -84,7 +84,7 @@ def next_training_probe(
         pause=arm.model.goal.target is not None,
         decision=_with_rates(move, arm, rate, len(race.octaves) > 1),
     )
-    return _limited(probe, arm, now.facts.train_examples)
+    return _limited(probe, arm, now.facts)
 
 
 def _why_chosen(told: Choose, arm: Arm, race: Race, left: TimeLeft, tuning: Tuning) -> Ending:
@@ -161,7 +161,7 @@ def _with_rates(move: Train, arm: Arm, rate: float, searched: bool) -> Decision:
     )
 
 
-def _limited(probe: TrainingProbe, arm: Arm, train_examples: int) -> TrainingProbe:
+def _limited(probe: TrainingProbe, arm: Arm, facts: WorkloadFacts) -> TrainingProbe:
     """A probe with what it may take; a run that will not wait has all its steps, and milestones."""
     model, size = arm.model, probe.batch_size
     if probe.pause:
@@ -171,7 +171,7 @@ def _limited(probe: TrainingProbe, arm: Arm, train_examples: int) -> TrainingPro
     raced = probe.decision is not None and probe.decision.kind in ("race", "repeat")
     return replace(
         probe,
-        max_steps=whole_run(arm, size, train_examples),
+        max_steps=whole_run(arm, size, facts),
         max_seconds=seconds,
         milestones=milestones(model, size) if raced else (),
     )
