@@ -64,7 +64,7 @@ def with_runs(world: World, runs: list[tuple[int, float, int]], stages: Settings
         rate = world.best_rate(size) * 2**octaves
         probe = TrainingProbe("sgd", size, size, rate, seed, 10**6, 1e4, 1e4, reason="by hand")
         trials = (*trials, carry_out(world, probe, len(trials) + 1))
-    return Recording(study_of(world, SETTINGS), trials)
+    return Recording(study_of(world, stages), trials)
 
 
 def seconds(advice: Advice) -> float:
@@ -373,6 +373,15 @@ def test_a_small_training_set_binds():
     advice = advise(with_runs(world, runs, SETTINGS))
     assert advice.batch_size == 600
     assert advice.binding_constraint == "data_set_size"
+
+
+@pytest.mark.parametrize("limit", [{"max_batch_size": 128}, {"batch_sizes": (32, 64, 128)}])
+def test_where_the_best_is_the_largest_considered_nothing_else_is_said_to_bind(limit):
+    world = World(train_examples=600, critical=5000.0, noise_scale=5000.0, alpha=1e-2)
+    runs = [(size, 0.0, seed) for size in (32, 64, 128) for seed in (0, 1)]
+    advice = advise(with_runs(world, runs, replace(SETTINGS, **limit)))
+    assert advice.batch_size == 128
+    assert advice.binding_constraint == "sizes_considered"
 
 
 def test_little_memory_binds():

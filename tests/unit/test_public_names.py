@@ -104,7 +104,7 @@ def test_a_notebook_shows_the_advice_as_a_table():
     assert shown.startswith("<table><caption>Use 64.</caption>")
     assert "<tr><th>batch size</th><td>64</td></tr>" in shown
     assert "<td>32, 64</td>" in shown
-    assert "<td>data set size</td>" in shown
+    assert "<td>size of the data set: one batch holds all of it</td>" in shown
     assert "<td>It is fast.</td>" in shown
 
 

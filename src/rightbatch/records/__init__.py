@@ -1,6 +1,6 @@
 """What every room of the house speaks: frozen records on the standard library alone."""
 
-from rightbatch.records.advice import Advice, BindingConstraint, Choice, TimeSpent
+from rightbatch.records.advice import WHAT_BINDS, Advice, BindingConstraint, Choice, TimeSpent
 from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
 from rightbatch.records.ending import Ending, EndingKind
@@ -77,6 +77,7 @@ from rightbatch.records.workload import (
 __all__ = [
     "MEMORY_PARTS",
     "STAGES",
+    "WHAT_BINDS",
     "Accumulation",
     "Advice",
     "BatchPrediction",

@@ -9,14 +9,24 @@ from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import Fits
 
 BindingConstraint = Literal[
-    "memory", "throughput", "critical_batch_size", "data_set_size", "none", "budget"
+    "memory",
+    "throughput",
+    "critical_batch_size",
+    "data_set_size",
+    "sizes_considered",
+    "none",
+    "budget",
 ]
-_BINDS: dict[str, str] = {
-    "critical_batch_size": "critical batch size",
-    "data_set_size": "data set size",
-    "none": "nothing (flat)",
-    "budget": "budget (not enough data)",
+WHAT_BINDS: dict[BindingConstraint, str] = {
+    "memory": "memory: a larger batch does not fit",
+    "throughput": "throughput: beyond it a step takes longer by more than it saves",
+    "critical_batch_size": "critical batch size: beyond it larger batches save few steps",
+    "data_set_size": "size of the data set: one batch holds all of it",
+    "sizes_considered": "the batch sizes considered: it is the largest of them",
+    "none": "nothing: larger batch sizes do about as well (flat)",
+    "budget": "the study's budget: not enough data to tell",
 }
+"""In words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +167,7 @@ class Advice:
                 rows.append(("cost to goal", _with_interval(best.cost_to_goal)))
         rows += [
             ("within 10% of the best", ", ".join(map(str, self.near_optimal)) or "not enough data"),
-            ("what binds", _BINDS.get(self.binding_constraint, self.binding_constraint)),
+            ("what binds", WHAT_BINDS[self.binding_constraint]),
             *(("because", reason) for reason in self.reasons),
             *(("beware", warning) for warning in self.warnings),
         ]

@@ -2,7 +2,7 @@
 
 import math
 
-from rightbatch.records import Advice, Choice, Estimate, Study
+from rightbatch.records import WHAT_BINDS, Advice, Choice, Estimate, Study
 from rightbatch.report import words
 
 
@@ -37,7 +37,7 @@ def make_verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
         rows.append(("Epochs to goal", told))
     if advice.near_optimal:
         rows.append(("As good", f"{words.sizes(advice.near_optimal)} (within 10% of the best)"))
-    return (*rows, ("What binds", words.binding(advice.binding_constraint)))
+    return (*rows, ("What binds", WHAT_BINDS[advice.binding_constraint]))
 
 
 def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
@@ -49,7 +49,7 @@ def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
         rows.append(("Throughput knee", words.batch_size(fits.speed.knee_batch_size)))
     if fits.noise is not None and fits.noise.noise_scale is not None:
         rows.append(("Noise scale", words.estimate(fits.noise.noise_scale)))
-    return (*rows, ("What binds", words.binding(advice.binding_constraint)))
+    return (*rows, ("What binds", WHAT_BINDS[advice.binding_constraint]))
 
 
 def _micro(best: Choice) -> str:

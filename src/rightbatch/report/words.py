@@ -3,25 +3,11 @@
 import math
 from collections.abc import Callable
 
-from rightbatch.records import BindingConstraint, Estimate, memory_size
+from rightbatch.records import Estimate, memory_size
 
 UNKNOWN = "not known"
 
 _WHOLE_UNITS = ("examples", "steps", "examples/s")
-
-_BINDS: dict[BindingConstraint, str] = {
-    "memory": "memory: a larger batch does not fit",
-    "throughput": "throughput: beyond it a step takes longer by more than it saves",
-    "critical_batch_size": "critical batch size: beyond it larger batches save few steps",
-    "data_set_size": "size of the data set: one batch holds all of it",
-    "none": "nothing: larger batch sizes do about as well (flat)",
-    "budget": "the study's budget: not enough data to tell",
-}
-
-
-def binding(constraint: BindingConstraint) -> str:
-    """What keeps the best batch size from being larger, in words."""
-    return _BINDS[constraint]
 
 
 def count(value: float) -> str:

@@ -27,13 +27,15 @@ def binding_constraint(
     rows: Sequence[BatchPrediction],
     fits: Fits,
     facts: WorkloadFacts,
+    considered: Sequence[int],
 ) -> BindingConstraint:
     """Why the recommended batch size is not larger.
 
     Flat where sizes a factor 16 apart are as good. Else the training set or memory where the
-    choice is as large as they allow; else throughput where it is at or past the knee, so that a
-    larger one costs more time per example-efficiency lost than it gains in speed; else the critical
-    batch size: hardware would go faster, but each example would teach less.
+    choice is as large as they allow; else the sizes considered, those asked for or up to
+    --max-batch-size, where it is the largest of them; else throughput where it is at or past the
+    knee, so that a larger one costs more time per example-efficiency lost than it gains in speed;
+    else the critical batch size: hardware would go faster, but each example would teach less.
     """
     if max(optimal) >= _FLAT_SPAN * min(optimal):
         return "none"
@@ -44,6 +46,8 @@ def binding_constraint(
         larger = [row for row in rows if row.batch_size > chosen and row.runs_reached]
         if chosen >= (memory.safe_batch_size or 0) and not larger:
             return "memory"
+    if chosen >= max(considered):
+        return "sizes_considered"
     if fits.speed is not None and chosen >= fits.speed.knee_batch_size.value:
         return "throughput"
     return "critical_batch_size"

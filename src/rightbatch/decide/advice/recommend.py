@@ -248,7 +248,7 @@ def _verdict(
     optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
     if not enough_data(rows, now.sizes):
         return optimal, "budget"
-    return optimal, binding_constraint(size, optimal, rows, fits, now.facts)
+    return optimal, binding_constraint(size, optimal, rows, fits, now.facts, now.sizes)
 
 
 def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[str, Choice], ...]:
