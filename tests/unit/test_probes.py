@@ -20,6 +20,7 @@ from rightbatch.api.references import preload, reference
 from rightbatch.measure.carry_out import carry_out
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Job
+from rightbatch.measure.probes.training import exploded
 from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import (
     DescribeProbe,
@@ -560,6 +561,15 @@ def test_noise_ends_where_training_at_the_users_settings_diverges():
     assert outcome.status is Status.DIVERGED
     assert "learning rate 50, diverged within 5 steps; use a smaller" in outcome.advice
     assert [point.step for point in result.points] == [0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "first", "says"),
+    [(2.0, 0.5, False), (11.0, 0.5, True), (math.nan, 0.5, True), (math.inf, -0.5, True),
+     (0.01, -0.5, False), (3.0, 0.0, False), (-40.0, -0.5, False)],
+)  # fmt: skip
+def test_a_loss_that_is_not_finite_or_many_times_the_first_has_exploded(loss, first, says):
+    assert exploded(loss, first) is says
 
 
 def test_measuring_noise_does_not_change_the_run_it_is_measured_on():

@@ -31,6 +31,15 @@ def test_timings_so_few_and_scattered_that_their_interval_passes_zero_leave_it_t
     assert per_step(first.batch_size) == pytest.approx(ALPHA + BETA * first.batch_size)
 
 
+def test_few_and_scattered_timings_bound_neither_time_from_below_nor_throughput_from_above():
+    told = tuple(SpeedSample(64, 1, seconds, 0.0, n) for n, seconds in enumerate((1.0, 1.05, 1.7)))
+    probe = SpeedProbe("sgd", (64,), 64, 1.0)
+    trial = Trial(1, probe, Outcome(Status.OK), SpeedResult(told, ()), 0.0, 1.0)
+    (point,) = fit_speeds([trial])[0].points
+    assert point.step_seconds.low is point.examples_per_second.high is None
+    assert 0 < point.examples_per_second.low < point.examples_per_second.value
+
+
 TRUE_ALPHA, TRUE_BETA = 0.010, 2e-4
 SIZES = (16, 32, 64, 128, 256, 512)
 

@@ -1,6 +1,7 @@
 """Speed trials -> SpeedFit, and the step time at any batch size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from rightbatch.decide.advice.evidence import of_kind
@@ -81,6 +82,8 @@ def _point(size: int, samples: Sequence[SpeedSample], power_watts: float | None)
     seconds = [sample.step_seconds for sample in samples]
     loading = sorted(sample.load_seconds for sample in samples)
     step = median_interval(seconds, unit="s")
+    if step.low is not None and step.low <= 0:  # of few and scattered samples
+        step = replace(step, low=None)
     return SpeedPoint(
         batch_size=size,
         step_seconds=step,

@@ -5,7 +5,7 @@ import time
 from typing import SupportsFloat
 
 from rightbatch.measure.ports import Progress, Subject
-from rightbatch.measure.probes.training import EXPLOSION
+from rightbatch.measure.probes.training import exploded
 from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Status
 
 _MIN_GROUPS = 4
@@ -76,9 +76,7 @@ def _exploded(means: list[float], first: float) -> bool:
         means: Of the steps before each checkpoint, in order.
         first: Loss of the first step, which is one batch's and scatters.
     """
-    last, least = means[-1], 1e-12
-    far = last > EXPLOSION * max(means[0], least) or last > _AT_ONCE * max(first, least)
-    return far or not math.isfinite(last)
+    return exploded(means[-1], means[0]) or exploded(means[-1], first, _AT_ONCE)
 
 
 def _diverged(probe: NoiseProbe, step: int) -> Outcome:

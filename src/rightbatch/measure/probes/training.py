@@ -96,6 +96,15 @@ def train(
     return TrainingRun(subject, probe).go_on(probe, progress)
 
 
+def exploded(loss: float, first: float, times: float = EXPLOSION) -> bool:
+    """Whether a loss says that training diverged.
+
+    That is where it is not finite, or `times` the first one; a first loss of 0 or less, such as a
+    log likelihood of a density, is no measure.
+    """
+    return not math.isfinite(loss) or loss > times * first > 0
+
+
 def _ending(
     subject: Subject,
     probe: TrainingProbe,
@@ -105,7 +114,7 @@ def _ending(
 ) -> Outcome | None:
     """How the run ends at its latest evaluation; None where it goes on."""
     last, goal = points[-1], subject.goal
-    if not math.isfinite(last.loss) or last.loss > EXPLOSION * max(points[0].loss, 1e-12):
+    if exploded(last.loss, points[0].loss):
         return Outcome(
             Status.DIVERGED,
             f"Training diverged at batch size {probe.batch_size} and learning rate "
