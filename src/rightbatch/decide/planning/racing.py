@@ -62,7 +62,7 @@ def next_training_probe(
     if not race.batch_sizes:
         return _ended("exhausted", arm, race, left)
     searched = now.settings.learning_rate != "rule"
-    tuning = _searched(arm, race, left) if searched else Tuning()
+    tuning = _searched(now, arm, race, left) if searched else Tuning()
     move = _move(now, arm, race, tuning)
     if isinstance(move, Choose):
         return _why_chosen(move, arm, race, left, tuning)
@@ -120,11 +120,13 @@ def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
     return move
 
 
-def _searched(arm: Arm, race: Race, left: TimeLeft) -> Tuning:
+def _searched(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
     """Where learning rates are searched: what a run is worth, and in what pieces it goes on."""
     reference = fastest(race)
     if reference is None:
-        return Tuning(least_seconds=left.overhead, patience=PATIENCE, prior=_PRIOR)
+        size = now.facts.batch_size
+        least = left.overhead * arm.model.cost_per_step(size) / arm.seconds(size)
+        return Tuning(least_seconds=least, patience=PATIENCE, prior=_PRIOR)
     runs = runs_left(race, reference)
     seconds = reference.steps * arm.seconds(reference.batch_size)
     piece = min(PATIENCE, max(_PIECE, left.overhead / seconds))
