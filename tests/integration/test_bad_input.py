@@ -24,6 +24,8 @@ from rightbatch.store import open_store
         (["tune", "digits", "--batch-sizes", "32,many"], "is no batch size"),
         (["tune", "digits", "--margin", "2"], "margin"),
         (["tune", "digits", "--threads", "0"], "threads"),
+        (["memory", "digits", "--inference", "--batch-size", "64"], "leave one of them out"),
+        (["memory", "digits", "--predict", "--threads", "0"], "threads is 0"),
         (["memory", "digits", "--predict", "--on", "rtx9999"], "There is no device 'rtx9999'"),
         (["memory", "digits", "--predict", "--device-memory", "lots"], "not a memory size"),
         (["memory", "digits", "--predict", "--device", "cuda:0"], "--on"),

@@ -36,13 +36,23 @@ def test_what_is_no_goal_is_refused_with_an_example(text):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("3m", 180), ("1h30m", 5400), ("1.5 min", 90), ("45", 45), (2.5, 2.5)],
+    [
+        ("90s", 90),
+        ("3m", 180),
+        ("1h30m", 5400),
+        ("1.5 min", 90),
+        ("1 h 30 m", 5400),
+        ("45", 45),
+        (2.5, 2.5),
+    ],
 )
 def test_a_duration_is_read(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5s", "0", "3 weeks", float("nan"), float("inf")])
+@pytest.mark.parametrize("text", [
+    "", "soon", "-5s", "0", "3 weeks", "1h30", "10 20", "1.5.5s", None, float("nan"), float("inf"),
+])  # fmt: skip
 def test_what_is_no_duration_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="write one like 90s"):
         parse_duration(text)
@@ -63,7 +73,7 @@ def test_a_memory_size_is_read(text, size):
     assert parse_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "lots", "-1GiB", "0", "0.1", 0, -1, 0.5, float("nan")])
+@pytest.mark.parametrize("text", ["", "lots", "-1GiB", "0", "0.1", 0, -1, 0.5, [1], float("nan")])
 def test_what_is_no_memory_size_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="write one like 4GiB"):
         parse_bytes(text)
@@ -95,3 +105,20 @@ def test_a_seed_that_no_library_would_take_is_refused(seed):
 def test_a_setting_of_the_wrong_type_is_told_in_a_sentence(name, value, must):
     with pytest.raises(UsageError, match=f"it must be {must}"):
         make_settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"budget": None}, "not a duration"),
+        ({"batch_sizes": [None]}, "no batch size"),
+        ({"batch_sizes": [32.7]}, "no batch size"),
+        ({"batch_sizes": 32}, "no list"),
+        ({"optimizers": None}, "no list"),
+        ({"memory_limit": [1]}, "not a memory size"),
+        ({"threads": 1.5}, "whole number"),
+    ],
+)
+def test_what_is_no_setting_is_refused_in_a_sentence(setting, said):
+    with pytest.raises(UsageError, match=said):
+        make_settings(**setting)

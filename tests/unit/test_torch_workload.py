@@ -466,7 +466,11 @@ def test_a_model_must_be_a_module():
 
 @pytest.mark.parametrize(
     ("device", "said"),
-    [("abacus", "no device 'abacus'; use cpu or cuda"), ("cuda", "no CUDA device")],
+    [
+        ("abacus", "no device 'abacus'; use cpu or cuda"),
+        ("cuda", "no CUDA device"),
+        ("meta", "'meta' is not measured; use cpu or cuda"),
+    ],
 )
 def test_a_device_that_is_not_there(device, said):
     if device == "cuda" and torch.cuda.is_available():

@@ -5,7 +5,7 @@ from typing import Any
 
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
-from rightbatch.api.settings import check_margin
+from rightbatch.api.settings import check_count, check_margin
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice
@@ -55,8 +55,9 @@ def predict_memory(
         RunnerError: There was no answer, for a reason that the message tells.
     """
     check_margin(margin)
-    if max_batch_size is not None and max_batch_size < 1:
-        raise UsageError(f"max_batch_size is {max_batch_size}; it must be at least 1.")
+    for name, value in (("max_batch_size", max_batch_size), ("threads", threads)):
+        if value is not None:
+            check_count(name, value)
     target = _target(on, device_memory, device)
     others = tuple(catalog.device(name) for name in _OTHERS) if target.kind == "cuda" else ()
     probe = PredictProbe(

@@ -1,7 +1,7 @@
 """Settings of a study from what a user types."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import TypeVar, get_args
 
@@ -90,17 +90,19 @@ def make_settings(
         ("threads", threads), ("max_batch_size", max_batch_size), ("batch_size", batch_size),
         ("multiple_of", multiple_of), ("workers", workers),
     ):  # fmt: skip
-        if value is None:
-            continue
-        _check_whole(name, value)
-        if value < 1:
-            raise UsageError(f"{name} is {value}; it must be at least 1.")
+        if value is not None:
+            check_count(name, value)
     _check_whole("seed", seed)
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"seed is {seed}; it must be from 0 to {_LARGEST_SEED}.")
     if max_batch_size is not None and multiple_of > max_batch_size:
         raise UsageError(
             f"No multiple of {multiple_of} is at most {max_batch_size}; raise max_batch_size."
+        )
+    if inference and batch_size is not None:
+        raise UsageError(
+            "Forward passes alone accumulate nothing, so that batch_size would do nothing with "
+            "inference; leave one of them out."
         )
     if goal:
         parse_goal(goal)
@@ -163,6 +165,17 @@ def check_margin(margin: float) -> None:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
 
 
+def check_count(name: str, value: int) -> None:
+    """Refuse what is no whole number from 1.
+
+    Raises:
+        UsageError: It is none; the message names it.
+    """
+    _check_whole(name, value)
+    if value < 1:
+        raise UsageError(f"{name} is {value}; it must be at least 1.")
+
+
 def _check_whole(name: str, value: object) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise UsageError(f"{name} is {value!r}; it must be a whole number.")
@@ -173,9 +186,15 @@ def _is_number(value: object) -> bool:
 
 
 def listed(given: str | Sequence[_Item]) -> tuple[str | _Item, ...]:
-    """What was given one by one; a text is taken apart at its commas."""
+    """What was given one by one; a text is taken apart at its commas.
+
+    Raises:
+        UsageError: It is neither text nor a sequence.
+    """
     if isinstance(given, str):
         return tuple(part.strip() for part in given.split(",") if part.strip())
+    if not isinstance(given, Iterable):
+        raise UsageError(f"{given!r} is no list; write names or numbers, such as 'sgd,adam'.")
     return tuple(given)
 
 
@@ -183,7 +202,7 @@ def _batch_size(size: int | str) -> int:
     if isinstance(size, str) and size.strip() == "full":
         return 0
     try:
-        number = int(size)
+        number = int(size) if isinstance(size, str | Integral) else 0
     except ValueError:
         number = 0
     if number < 1:

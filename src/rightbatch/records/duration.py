@@ -9,7 +9,9 @@ _BYTES = {"": 1, "b": 1} | {
     for power, letter in enumerate("kmgt", start=1)
     for unit in (letter, f"{letter}b", f"{letter}ib")
 }
-_PART = re.compile(r"([0-9]*\.?[0-9]+)\s*([a-z]*)", re.I)
+_NUMBER = r"([0-9]*\.?[0-9]+)"
+_PART = re.compile(_NUMBER + r"\s*([a-z]*)", re.I)
+_DURATION = re.compile(rf"{_NUMBER}|({_NUMBER}\s*[a-z]+\s*)+", re.I)
 
 
 def parse_duration(text: str | float) -> float:
@@ -24,14 +26,15 @@ def parse_duration(text: str | float) -> float:
     remedy = f"{text!r} is not a duration; write one like 90s, 3m or 1h30m."
     if isinstance(text, int | float):
         total = float(text)
-    else:
-        parts = _PART.findall(text)
-        if not parts or _PART.sub("", text).strip():
-            raise ValueError(remedy)
+    elif isinstance(text, str) and _DURATION.fullmatch(text.strip()):
         try:
-            total = sum(float(count) * _SECONDS[unit.lower() or "s"] for count, unit in parts)
+            total = sum(
+                float(count) * _SECONDS[unit.lower() or "s"] for count, unit in _PART.findall(text)
+            )
         except KeyError:
             raise ValueError(remedy) from None
+    else:
+        raise ValueError(remedy)
     if not 0 < total < float("inf"):
         raise ValueError(remedy)
     return total
@@ -50,7 +53,7 @@ def parse_bytes(text: str | float) -> int:
     if isinstance(text, int | float):
         size = float(text)
     else:
-        match = _PART.fullmatch(text.strip())
+        match = _PART.fullmatch(text.strip()) if isinstance(text, str) else None
         if match is None or match[2].lower() not in _BYTES:
             raise ValueError(remedy)
         size = float(match[1]) * _BYTES[match[2].lower()]

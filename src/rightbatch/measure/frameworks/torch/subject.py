@@ -299,6 +299,8 @@ def _device(asked: str | None) -> torch.device:
         device = torch.device(asked)
     except RuntimeError:
         raise UsageError(f"PyTorch knows no device {asked!r}; use cpu or cuda.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"The device {asked!r} is not measured; use cpu or cuda.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("This PyTorch sees no CUDA device; leave --device out to use the CPU.")
     if device.type == "cuda" and device.index is None:
