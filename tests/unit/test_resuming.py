@@ -1,10 +1,12 @@
 """Which study `--resume` goes on with."""
 
+import pytest
 from report_fixture import digits
 
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import newest_study
+from rightbatch.api.verbs import newest_study, tune
 from rightbatch.cli.stored import import_files
+from rightbatch.errors import UsageError
 from rightbatch.records import Study, WorkloadReference
 from rightbatch.store import export_study, open_store
 
@@ -23,6 +25,15 @@ def test_the_newest_of_the_same_workload_and_settings(tmp_path):
         assert newest_study(store, DIGITS, short).created == 1.0
         assert newest_study(store, MINE, short).created == 2.0
         assert newest_study(store, MINE, long) is None
+
+
+def test_a_workload_of_a_notebook_is_none_to_resume(tmp_path, monkeypatch):
+    def workload():
+        raise AssertionError("Nothing of it is run.")
+
+    monkeypatch.setattr(workload, "__module__", "__main__")
+    with pytest.raises(UsageError, match="Only a function at the top of a file"):
+        tune(workload, store=tmp_path / "studies.db", resume=True)
 
 
 def test_an_imported_study_is_none_to_go_on_with(tmp_path):

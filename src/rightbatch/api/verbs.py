@@ -68,6 +68,11 @@ def run(
             "`if __name__ == '__main__':`."
         )
     where = reference(workload)
+    if resume and where.pickled is not None:
+        raise UsageError(
+            f"Only a function at the top of a file is known again to resume; {where.title} is of a "
+            "notebook, a prompt or another function."
+        )
     study = newest_study(store, where, settings) if resume else None
     if study is None:
         study = store.create_study(Study("", where, settings, time.time(), __version__))
