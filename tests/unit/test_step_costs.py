@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_fixture import ALPHA, BETA, speed_fit
+from report_fixture import ALPHA, BETA, digits, speed_fit
 
 from rightbatch.decide.advice.costs import seconds_per_step
 from rightbatch.decide.advice.learning import half_width
@@ -19,6 +19,7 @@ from rightbatch.records import (
     Status,
     Trial,
 )
+from rightbatch.report.stages import stage_lines
 
 
 def test_timings_so_few_and_scattered_that_their_interval_passes_zero_leave_it_to_the_line():
@@ -38,6 +39,15 @@ def test_few_and_scattered_timings_bound_neither_time_from_below_nor_throughput_
     (point,) = fit_speeds([trial])[0].points
     assert point.step_seconds.low is point.examples_per_second.high is None
     assert 0 < point.examples_per_second.low < point.examples_per_second.value
+
+
+def test_sizes_that_were_too_slow_to_time_are_told():
+    recording, advice = digits()
+    left_out = replace(advice.fits.speed, left_out=(2048, 4096))
+    fits = replace(advice.fits, speed=left_out, speeds=(left_out,))
+    lines = stage_lines("speed", recording, replace(advice, fits=fits))
+    assert "Too slow for the time allowed, and not timed: 2,048 and 4,096." in lines
+    assert not any("Too slow" in line for line in stage_lines("speed", recording, advice))
 
 
 TRUE_ALPHA, TRUE_BETA = 0.010, 2e-4

@@ -334,6 +334,11 @@ def test_the_users_own_optimizer_given_again_with_a_rate_is_not_doubled():
     assert [o.name for o in found] == ["mine", "sgd", "adam", "rmsprop"]
 
 
+def test_the_users_own_optimizer_given_again_with_another_rate_is_refused():
+    with pytest.raises(UsageError, match=r"'mine' the learning rate 0\.4, and .* is 0\.1; .* one"):
+        facts(optimizer=momentum, optimizers={"mine": (momentum, 0.4)})
+
+
 def test_two_optimizers_of_one_name_are_refused():
     with pytest.raises(UsageError, match="both called 'adamw'; give the entry another name"):
         facts(optimizer=adamw, optimizers={"adamw": (torch.optim.AdamW, 1e-3)})

@@ -116,6 +116,7 @@ class SpeedFit:
         noisy: Whether the machine was too noisy to trust differences of a few percent.
         noise_reason: What showed that, in a sentence; empty where it was quiet.
         optimizer: The optimizer whose steps were timed.
+        left_out: Sizes that were asked for and too slow for the time allowed, ascending.
     """
 
     points: tuple[SpeedPoint, ...]
@@ -131,6 +132,7 @@ class SpeedFit:
     noisy: bool
     noise_reason: str = ""
     optimizer: str = ""
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

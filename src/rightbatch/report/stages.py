@@ -24,9 +24,7 @@ _ENFORCED = {
     "allocator": "the framework's allocator",
 }
 _LASTED = "It ran for 20 steps."
-_NOT_LASTED = (
-    "It was not run for 20 steps, in which a process's heap may go on growing: no time was left."
-)
+_NOT_LASTED = "It was not run for 20 steps, in which a process's heap may go on growing."
 
 
 def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]:
@@ -118,6 +116,8 @@ def _speed(fit: SpeedFit, one_of_several: bool) -> list[str]:
         f"90% of the highest throughput is reached at batch size "
         f"{words.batch_size(fit.knee_batch_size)}."
     )
+    if fit.left_out:
+        lines.append(f"Too slow for the time allowed, and not timed: {words.sizes(fit.left_out)}.")
     lines += _where_a_step_goes(fit)
     if fit.noisy:
         lines.append(f"The machine was noisy. {fit.noise_reason}")

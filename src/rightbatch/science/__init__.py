@@ -1,1 +1,1 @@
-"""Pure functions on numbers: memory, speed, noise, convergence, learning rate."""
+"""Pure functions on numbers: memory, speed, noise, convergence, learning rate, statistics."""

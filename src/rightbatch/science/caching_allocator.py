@@ -3,9 +3,9 @@
 Sizes and rules are those of c10/cuda/CUDACachingAllocator.cpp with its default settings, as told in
 PyTorch's "CUDA semantics" notes: sizes are rounded up to 512 bytes; up to 1 MiB come from segments
 of 2 MiB, from there to 10 MiB from segments of 20 MiB, larger ones from segments of their own,
-rounded up to 2 MiB. A free block is the best fit of its pool; it is split where more than 512 bytes
-(small) or 1 MiB (large) would be left. Neighbours that are free become one. Where the device has no
-room for a new segment, segments that are free as a whole are given back first.
+rounded up to 2 MiB. A free block is the best fit of its pool; it is split where 512 bytes or more
+(small), or more than 1 MiB (large), would be left. Neighbours that are free become one. Where the
+device has no room for a new segment, segments that are free as a whole are given back first.
 """
 
 from bisect import bisect_left, insort

@@ -75,6 +75,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
         noisy=noisy,
         noise_reason=why,
         optimizer=probe.optimizer,
+        left_out=tuple(sorted(result.left_out)),
     )
 
 

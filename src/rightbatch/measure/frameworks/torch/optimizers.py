@@ -44,7 +44,7 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
     The first entry is the user's own.
 
     Raises:
-        UsageError: Two optimizers have one name.
+        UsageError: Two optimizers have one name, or one has two learning rates.
     """
     own = getattr(workload.optimizer, "__name__", "optimizer").strip("<>")
     given: dict[str, tuple[OptimizerFactory, float, bool]] = {}
@@ -52,6 +52,12 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
         factory, learning_rate = entry if isinstance(entry, tuple) else (entry, None)
         if factory is workload.optimizer:
             own = name
+            if learning_rate not in (None, workload.learning_rate):
+                raise UsageError(
+                    f"Workload.optimizers gives {name!r} the learning rate {learning_rate:g}, and "
+                    f"Workload.learning_rate is {workload.learning_rate:g}; it is the optimizer of "
+                    "both, so give it one."
+                )
         elif learning_rate is None:
             known = _DEFAULTS.get(name, (factory, workload.learning_rate))[1]
             given[name] = (factory, known, False)
