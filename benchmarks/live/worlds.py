@@ -90,7 +90,7 @@ class RecordedWorld(World):
     def best_seconds(self) -> float:
         """The least recorded time."""
         return min(
-            math.exp(steps) * self.step_seconds(size)
+            math.exp(steps) * self.mean_seconds(size)
             for size, line in self.lines.items()
             for _, steps, arrived in line
             if arrived

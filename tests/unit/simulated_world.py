@@ -148,7 +148,13 @@ class World:
         self, batch_size: int, rate: float, optimizer: str = "sgd", micro: int | None = None
     ) -> float:
         """Median training seconds to the level over seeds."""
-        return self.steps(batch_size, rate, optimizer) * self.step_seconds(batch_size, micro)
+        return self.steps(batch_size, rate, optimizer) * self.mean_seconds(batch_size, micro)
+
+    def mean_seconds(self, batch_size: int, micro: int | None = None) -> float:
+        """Of a step, the mean over an epoch, whose last one has the examples that are left."""
+        updates = self.description().facts.updates(batch_size)
+        seconds = sum(times * self.step_seconds(size, micro) for size, times in updates)
+        return seconds / sum(times for _, times in updates)
 
     def peak_bytes(self, batch_size: int, optimizer: str = "sgd") -> int:
         fixed = self.fixed_bytes + self.optimizer(optimizer).state_bytes
@@ -291,7 +297,7 @@ class World:
         scatter = self.seed_sd(probe.batch_size, probe.learning_rate)
         arrival = median * math.exp(scatter * random.normal())
         shape = math.exp(self.shape_noise * random.normal())
-        step_seconds = self.step_seconds(probe.batch_size, probe.micro_batch_size)
+        step_seconds = self.mean_seconds(probe.batch_size, probe.micro_batch_size)
         step_seconds *= math.exp(self.timing_noise * random.normal())
         step_seconds *= self.crowding if probe.at_once > 1 else 1.0
         goal, milestones = parse_goal(self.goal), list(probe.milestones)
@@ -305,7 +311,7 @@ class World:
             diverged = math.isinf(arrival) and step > 10
             loss = math.nan if diverged else 1.0
             seconds = step * step_seconds
-            examples = step * probe.batch_size
+            examples = round(step * self.description().facts.examples_per_step(probe.batch_size))
             points.append(
                 TrainingPoint(step, examples, seconds, math.nan if diverged else metric, loss)
             )

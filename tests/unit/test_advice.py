@@ -276,7 +276,9 @@ def test_a_smaller_memory_limit_makes_steps_longer_by_the_passes_it_adds(tight):
     micro = [advice.fits.memory.safe_batch_size for advice in told]
     size = max(free.keys() & less.keys())
     assert size > micro[0] > micro[1]
-    passes = [math.ceil(size / m) for m in micro]
+    updates = TIGHT.description().facts.updates(size)
+    steps = sum(times for _, times in updates)
+    passes = [sum(times * math.ceil(b / m) for b, times in updates) / steps for m in micro]
     alpha = told[0].fits.speed.alpha.value
     assert less[size] - free[size] == pytest.approx(alpha * (passes[1] - passes[0]))
 

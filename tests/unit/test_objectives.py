@@ -171,7 +171,8 @@ def test_power_between_measured_sizes_lies_on_a_line_over_log_batch_size():
 
 def test_a_step_that_accumulates_draws_the_power_of_its_micro_batch(recording):
     speed = advise(recording).fits.speed
-    costs = step_costs(speed, [], float, micro_batch_size=16)
+    facts = replace(recording.study.facts, train_examples=64)
+    costs = step_costs(speed, [], facts, micro_batch_size=16)
     assert costs.joules(64) == pytest.approx(100.0 * costs.seconds(64))
-    whole = step_costs(speed, [], float)
+    whole = step_costs(speed, [], facts)
     assert whole.joules(64) == pytest.approx(260.0 * whole.seconds(64))

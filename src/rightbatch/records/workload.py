@@ -107,11 +107,17 @@ class WorkloadFacts:
         """Updates in an epoch; the last one has the examples that are left."""
         return math.ceil(self.train_examples / batch_size)
 
-    def examples_per_step(self, batch_size: int) -> float:
-        """Examples in an update, the mean over an epoch: its last one has what is left.
+    def updates(self, batch_size: int) -> tuple[tuple[int, int], ...]:
+        """(examples, how often) of the updates in an epoch: its last one has what is left.
 
-        Of a study recorded elsewhere, which does not tell how its epochs end, batch_size.
+        Of a study recorded elsewhere, which does not tell how its epochs end, one of batch_size.
         """
-        if self.recorded:
-            return float(batch_size)
-        return self.train_examples / self.steps_per_epoch(batch_size)
+        full, rest = divmod(self.train_examples, batch_size)
+        if self.recorded or not rest:
+            return ((batch_size, 1),)
+        return ((batch_size, full), (rest, 1)) if full else ((rest, 1),)
+
+    def examples_per_step(self, batch_size: int) -> float:
+        """Examples in an update, the mean over an epoch."""
+        updates = self.updates(batch_size)
+        return sum(size * times for size, times in updates) / sum(times for _, times in updates)

@@ -81,9 +81,10 @@ def _absent(study: Study, stage: Stage, name: str) -> str:
 def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
     reading = (
         "Each point is one training run: its steps to the goal times the step time at its batch "
-        "size. The line is the prediction at the best learning rate of each batch size, the band "
-        "its interval. Both axes are logarithmic. Open triangles are runs that had not reached "
-        "the goal when they were stopped: their true time lies higher."
+        "size, the mean over an epoch, whose last step has the examples that are left. The line "
+        "is the prediction at the best learning rate of each batch size, the band its interval. "
+        "Both axes are logarithmic. Open triangles are runs that had not reached the goal when "
+        "they were stopped: their true time lies higher."
     )
     if not any(run.seconds is not None for run in runs):
         return Finding("time", "Time to goal", reading, _absent(study, "learning", "time to goal"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rightbatch.decide.advice.costs import PerStep, seconds_per_step
-from rightbatch.records import Fits, LearningFit, RunSummary, Status
+from rightbatch.records import Fits, LearningFit, RunSummary, Status, WorkloadFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,21 @@ class Run:
         return self.status == Status.DIVERGED
 
 
-def all_runs(fits: Fits, examples_per_step: PerStep) -> tuple[Run, ...]:
+def all_runs(fits: Fits, facts: WorkloadFacts) -> tuple[Run, ...]:
     """Every training run of a study.
 
     Args:
         fits: Of the study.
-        examples_per_step: Of its workload.
+        facts: Of its workload.
     """
     return tuple(
-        _run(fit, run, seconds_per_step(fits.speed_of(fit.optimizer), ()), examples_per_step)
+        _run(fit, run, seconds_per_step(fits.speed_of(fit.optimizer), (), facts), facts)
         for fit in fits.learning
         for run in fit.runs
     )
 
 
-def _run(
-    fit: LearningFit, run: RunSummary, timed: PerStep | None, examples_per_step: PerStep
-) -> Run:
+def _run(fit: LearningFit, run: RunSummary, timed: PerStep | None, facts: WorkloadFacts) -> Run:
     steps = float(run.steps_done) if run.steps is None else run.steps
     if timed is not None:
         step: float | None = timed(run.batch_size)
@@ -75,6 +73,6 @@ def _run(
         run.steps is not None,
         best is not None and abs(run.learning_rate / best - 1) < 1e-3,
         steps,
-        steps * examples_per_step(run.batch_size),
+        steps * facts.examples_per_step(run.batch_size),
         None if step is None else steps * step,
     )

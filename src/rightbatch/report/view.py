@@ -110,7 +110,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
     """Put together what every report shows."""
     study = recording.study
     spent = _time_spent(advice)
-    runs = () if study.facts is None else all_runs(advice.fits, study.facts.examples_per_step)
+    runs = () if study.facts is None else all_runs(advice.fits, study.facts)
     tiles, verdict = make_tiles(advice), make_verdict(study, advice)
     shown = {name for name, _, _ in tiles} - {"Time to goal"}  # its interval is in the row
     best = advice.recommended

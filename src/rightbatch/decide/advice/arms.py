@@ -155,9 +155,7 @@ def make_arms(
         runs = evidence.runs(now.trials, optimizer.name)
         memory = fits.memory_of(optimizer.name)
         micro = micro_batch_limit(memory, now.facts) if other_limit else None
-        costs = step_costs(
-            fits.speed_of(optimizer.name), runs, now.facts.examples_per_step, micro, price_per_hour
-        )
+        costs = step_costs(fits.speed_of(optimizer.name), runs, now.facts, micro, price_per_hour)
         cost = None if costs is None else costs.of(objective)
         if costs is None or cost is None:
             continue

@@ -8,7 +8,7 @@ from rightbatch.decide.advice.evidence import Run
 from rightbatch.decide.advice.objectives import measured_power
 from rightbatch.decide.advice.speed import step_time
 from rightbatch.decide.advice.step_seconds import StepSeconds, Timed
-from rightbatch.records import Objective, SpeedFit
+from rightbatch.records import Objective, SpeedFit, WorkloadFacts
 from rightbatch.science.power import interpolate_power
 from rightbatch.science.speed import fit_step_time
 from rightbatch.science.stats import median_interval
@@ -49,7 +49,7 @@ class StepCosts:
 def step_costs(
     speed: SpeedFit | None,
     runs: Sequence[Run],
-    examples: PerStep,
+    facts: WorkloadFacts,
     micro_batch_size: int | None = None,
     price_per_hour: float | None = None,
 ) -> StepCosts | None:
@@ -58,15 +58,15 @@ def step_costs(
     Args:
         speed: Of the speed stage; None without one.
         runs: Training runs, which tell step times where the speed stage does not.
-        examples: What a step has of training examples.
+        facts: Of the workload, for the steps of an epoch.
         micro_batch_size: Largest micro-batch, where it is another than the one timed with.
         price_per_hour: What an hour costs.
     """
-    seconds = seconds_per_step(speed, runs, micro_batch_size)
+    seconds = seconds_per_step(speed, runs, facts, micro_batch_size)
     if seconds is None:
         return None
     joules = None if speed is None else _joules_per_step(speed, seconds, micro_batch_size)
-    return StepCosts(seconds, examples, joules, price_per_hour)
+    return StepCosts(seconds, facts.examples_per_step, joules, price_per_hour)
 
 
 def _joules_per_step(
@@ -86,13 +86,20 @@ def _joules_per_step(
 
 
 def seconds_per_step(
-    speed: SpeedFit | None, runs: Sequence[Run], micro_batch_size: int | None = None
+    speed: SpeedFit | None,
+    runs: Sequence[Run],
+    facts: WorkloadFacts,
+    micro_batch_size: int | None = None,
 ) -> StepSeconds | None:
-    """step_seconds(B) from the speed stage, else from the training runs; None without either."""
+    """step_seconds(B), the mean over an epoch, as timed; None where nothing was.
+
+    The speed stage times steps of whole batches, which an epoch's last may not be; training runs,
+    which tell where there was no such stage, whole epochs.
+    """
     if speed is not None:
         timed = [Timed(p.batch_size, p.step_seconds, len(p.samples)) for p in speed.points]
         more = _more_passes(speed, micro_batch_size or speed.micro_batch_size)
-        return StepSeconds(step_time(speed), tuple(timed), more)
+        return StepSeconds(step_time(speed), tuple(timed), more, facts.updates)
     samples: dict[int, list[float]] = {}
     for run in runs:
         steps = run.result.points[-1].step

@@ -1,7 +1,7 @@
 """Seconds of a step at any batch size, and how well they are known."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +35,8 @@ class Timed:
 class StepSeconds:
     """Seconds of a step at any batch size: of the model, and as timed where it was.
 
+    They are the mean over an epoch, whose last step has the examples that are left.
+
     A batch size that was timed counts as it was timed, the more so the narrower its interval next
     to the fit's lack of fit: a mean of logs, each weighted by its precision. Steps that were timed
     with accumulation count so entirely: their update, and on several devices their
@@ -44,15 +46,17 @@ class StepSeconds:
         model: step_seconds(B) through the medians of what was timed.
         timed: What was timed, in the order of the model's sizes.
         more: Seconds to add at a batch size for more passes than were timed.
+        updates: (examples, how often) of the updates in an epoch at a batch size.
     """
 
     model: StepTime
     timed: tuple[Timed, ...]
     more: Callable[[int], float] = lambda _: 0.0
+    updates: Callable[[int], Sequence[tuple[int, int]]] = lambda size: ((size, 1),)
 
     def __call__(self, size: int) -> float:
         """Seconds of a step at a batch size."""
-        return self._own(self.model, size) + self.more(size)
+        return self._mean(self.model, size)
 
     def log_error(self, size: int, other: int | None = None) -> tuple[float, float]:
         """Variance of the log seconds of a step, and its degrees of freedom.
@@ -78,6 +82,14 @@ class StepSeconds:
                 parts.append((float(weight) ** 2 * error[0], error[1]))
         variance, freedom = self._of_one_sample
         return sum_of_variances([*parts, (seldom * variance, freedom)])
+
+    def _mean(self, model: StepTime, size: int) -> float:
+        updates = self.updates(size)
+        seconds = sum(times * self._one(model, examples) for examples, times in updates)
+        return seconds / sum(times for _, times in updates)
+
+    def _one(self, model: StepTime, size: int) -> float:
+        return self._own(model, size) + self.more(size)
 
     def _own(self, model: StepTime, size: int) -> float:
         index = self._places.get(size)
@@ -108,9 +120,9 @@ class StepSeconds:
 
     def _weights(self, size: int) -> _Array:
         """∂ log T(size)/∂ log t_i, shape (timed sizes,)."""
-        now = self._own(self.model, size)
-        changed = np.array([self._own(model, size) for model in self._perturbed])
-        weights: _Array = (changed - now) / (_SMALL * (now + self.more(size)))
+        now = self._mean(self.model, size)
+        changed = np.array([self._mean(model, size) for model in self._perturbed])
+        weights: _Array = (changed - now) / (_SMALL * now)
         return weights
 
     @cached_property
@@ -154,6 +166,11 @@ class StepSeconds:
 
     def _misfit_share(self, size: int) -> float:
         """How much of the log step time rests on the line alone, where it may miss."""
+        seconds = [(times * self._one(self.model, b), b) for b, times in self.updates(size)]
+        on_line = sum(part * self._untimed(b) for part, b in seconds)
+        return on_line / sum(part for part, _ in seconds)
+
+    def _untimed(self, size: int) -> float:
         index = self._places.get(size)
         if index is None:
             return 1.0
