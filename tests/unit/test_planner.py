@@ -1,7 +1,7 @@
 """The planner as an ask/tell state machine, run through on simulated worlds."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from simulated_world import (
@@ -253,6 +253,32 @@ def test_a_peak_above_the_limit_tells_where_the_limit_is():
     sizes = [p.batch_size for p in probes(recording, MemoryProbe) if p.optimizer == "adam"]
     assert len(sizes) <= 5, sizes
     assert {fit.capped_by for fit in advise(recording).fits.memories} == {"memory"}
+
+
+@dataclass(frozen=True)
+class Unlucky(World):
+    """A size that fails although it fits: its heap had more holes than others'."""
+
+    unlucky: int = 0
+
+    def _memory(self, probe):
+        outcome, result, wall = super()._memory(probe)
+        if probe.batch_size == self.unlucky:
+            return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use less."), None, wall
+        return outcome, result, wall
+
+
+@pytest.mark.parametrize(("device", "found"), [("cpu", 0.96), ("cuda", 0.9)])
+def test_a_size_that_failed_against_what_others_say_is_looked_beyond_once_on_a_cpu(device, found):
+    plain = Unlucky(bytes_per_example=700_000, predicted_share=0.94, device=device)
+    asked = Settings(stages=("memory",))
+    truth = plain.largest_micro_batch()
+    lucky = run_study(plain, asked)
+    first = next(p.batch_size for p in probes(lucky, MemoryProbe) if p.batch_size > 0.8 * truth)
+    recording = run_study(replace(plain, unlucky=first), asked)
+    largest = advise(recording).fits.memory.largest_batch_size
+    assert found * truth <= largest <= truth
+    assert len(recording.trials) <= len(lucky.trials) + 3
 
 
 def test_the_memory_search_stops_at_the_training_set():

@@ -170,17 +170,31 @@ def _next_size(now: Situation, seen: Tried, another: Points) -> int | None:
         return max(unit, first // unit * unit)
     limit = now.hardware.memory_limit_bytes
     bracketed = fails <= max(ran + unit, CLOSE * ran)
-    if ran >= cap or bracketed or close_to_limit(seen.points, ran, limit):
+    by_chance = bracketed and now.hardware.device == "cpu" and _failed_by_chance(seen, ran)
+    close = close_to_limit(seen.points, ran, limit)
+    if ran >= cap or close or (bracketed and not by_chance):
         return _below(now, seen, ran, unit)
     guess = (
         predicted_size(now, seen, ran, cap)
         or size_by_another(now, seen, another, ran, cap)
         or _guess(now, seen, ran, cap)
     )
-    if guess >= fails:
+    if by_chance:
+        fails = cap + unit
+    elif guess >= fails:
         guess = _below_failure(seen, ran, fails) if fails <= cap else cap
     size = min(guess, cap, fails - unit) // unit * unit
     return max(ran + unit, size)
+
+
+def _failed_by_chance(seen: Tried, ran: int) -> bool:
+    """Whether one size near the largest that ran failed, once, that is predicted to fit.
+
+    What a heap holds differs from process to process; that it does is asked where the limit is not
+    near by the sizes that ran.
+    """
+    several = len({size for size, _ in seen.points}) > 1
+    return several and sum(1 for size in seen.failed if ran < size <= _FAR * ran) == 1
 
 
 def _below(now: Situation, seen: Tried, ran: int, unit: int) -> int | None:
