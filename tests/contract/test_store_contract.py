@@ -340,7 +340,7 @@ def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["studies.db"]
 
 
-def test_a_killed_migration_leaves_an_empty_store(tmp_path):
+def test_an_empty_file_is_an_empty_store(tmp_path):
     path = tmp_path / "studies.db"
     path.touch()
     with open_store(path) as store:
@@ -427,6 +427,7 @@ def test_network_disks_are_told_from_local_ones():
 def test_a_study_is_stored_with_all_of_the_trials_it_brings_along_or_not_at_all(store):
     study = store.create_study(make_study(), [make_trial(1), make_trial(2)])
     assert [trial.number for trial in store.trials(study.name)] == [1, 2]
+    assert store.trial_count(study.name) == 2
     with pytest.raises(StoreError, match="Trial 1 of digits-2 cannot be stored"):
         store.create_study(make_study(), [make_trial(1), make_trial(1)])
     assert [study.name for study in store.studies()] == ["digits-1"]

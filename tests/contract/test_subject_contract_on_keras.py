@@ -12,7 +12,14 @@ pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 CONTRACT = [
-    HERE / name for name in ("test_subject_contract.py", "keras_behaviour.py", "keras_data.py")
+    HERE / f"{name}.py"
+    for name in (
+        "test_subject_contract",
+        "keras_behaviour",
+        "keras_data",
+        "keras_devices",
+        "keras_optimizers",
+    )
 ]
 
 

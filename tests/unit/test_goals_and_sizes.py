@@ -1,10 +1,14 @@
 """What a user types is read: goals, durations, memory sizes, and the settings of a study."""
 
+import json
+
+import numpy as np
 import pytest
 
-from rightbatch.api.settings import make_settings
+from rightbatch.api.settings import as_count_or_none, as_margin, make_settings
 from rightbatch.errors import GoalError, UsageError
-from rightbatch.records import Goal, parse_bytes, parse_duration, parse_goal
+from rightbatch.records import Goal, Settings, parse_bytes, parse_duration, parse_goal
+from rightbatch.store.codec import dump, load
 
 
 @pytest.mark.parametrize(
@@ -122,3 +126,22 @@ def test_a_setting_of_the_wrong_type_is_told_in_a_sentence(name, value, must):
 def test_what_is_no_setting_is_refused_in_a_sentence(setting, said):
     with pytest.raises(UsageError, match=said):
         make_settings(**setting)
+
+
+def test_numbers_of_numpy_are_stored_as_pythons():
+    names = ("max_batch_size", "threads", "seed", "batch_size", "multiple_of", "workers")
+    settings = make_settings(
+        **{name: np.int64(2) for name in names},
+        margin=np.float32(0.25),
+        price_per_hour=np.float32(1.5),
+        batch_sizes=np.array([8, 16]),
+    )
+    assert {type(getattr(settings, name)) for name in names} == {int}
+    assert (type(settings.margin), type(settings.price_per_hour)) == (float, float)
+    assert load(Settings, json.loads(json.dumps(dump(settings)))) == settings
+
+
+def test_a_prediction_takes_numbers_of_numpy_as_pythons():
+    assert type(as_count_or_none("threads", np.int64(2))) is int
+    assert as_count_or_none("threads", None) is None
+    assert type(as_margin(np.float32(0.5))) is float

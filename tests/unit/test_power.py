@@ -1,5 +1,6 @@
 """Power from counters of energy, and what is said where there is none."""
 
+import sys
 import time
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from simulated_world import World, carry_out
 
 from rightbatch.api.loop import Silent, carry_on
 from rightbatch.errors import UsageError
+from rightbatch.measure.devices import nvidia
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.probes.power import mean_power
 from rightbatch.records import DescribeProbe, Settings, Study, WorkloadReference
@@ -72,6 +74,25 @@ def test_a_counter_that_starts_anew_tells_no_power():
     readings = iter([5.0, 9.0, 1.0, 1.1])
     device = SimpleNamespace(energy_joules=lambda: next(readings))
     assert mean_power(device, lambda: time.sleep(0.002), seconds=0.001) is None
+
+
+def test_a_gpu_that_does_not_tell_its_memory_is_left_out(monkeypatch):
+    class NVMLError(Exception):
+        pass
+
+    def memory(handle):
+        if handle == 0:
+            raise NVMLError("Not Supported")
+        return SimpleNamespace(total=2**30)
+
+    nvml = SimpleNamespace(
+        NVMLError=NVMLError, nvmlInit=lambda: None, nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: 2, nvmlDeviceGetHandleByIndex=lambda number: number,
+        nvmlDeviceGetName=lambda handle: f"GPU {handle}", nvmlDeviceGetMemoryInfo=memory,
+        nvmlDeviceGetTotalEnergyConsumption=lambda handle: 1,
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert nvidia.gpus() == [nvidia.Gpu("GPU 1", 2**30, True)]
 
 
 def test_energy_is_refused_before_anything_is_measured_where_nothing_counts_it(tmp_path):

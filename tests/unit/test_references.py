@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import threading
 import uuid
 
 import pytest
@@ -189,6 +190,13 @@ def test_what_has_no_name_travels_pickled(factory):
     assert "<" not in where.title
     assert where.title
     assert load_factory(where)() == "kept"
+
+
+def test_a_function_that_cannot_be_pickled_is_told_where_to_put_it():
+    with pytest.raises(
+        UsageError, match=r"^The workload \S+make cannot be sent .*lock.*; put it in"
+    ):
+        reference(closure(threading.Lock()))
 
 
 def test_a_pickled_factory_is_never_stored(tmp_path):

@@ -2,12 +2,22 @@
 
 import pytest
 from report_fixture import digits
+from simulated_world import World, carry_out
 
+from rightbatch.api.loop import Silent, carry_on
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import newest_study, tune
 from rightbatch.cli.stored import import_files
-from rightbatch.errors import UsageError
-from rightbatch.records import Study, WorkloadReference
+from rightbatch.decide.advice.recommend import advise
+from rightbatch.errors import RunnerError, UsageError
+from rightbatch.records import (
+    DescribeProbe,
+    MemoryProbe,
+    Outcome,
+    Status,
+    Study,
+    WorkloadReference,
+)
 from rightbatch.store import export_study, open_store
 
 DIGITS = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
@@ -47,3 +57,33 @@ def test_an_imported_study_is_none_to_go_on_with(tmp_path):
         assert newest_study(store, where, settings) is None
         mine = store.create_study(recording.study)
         assert newest_study(store, where, settings).name == mine.name
+
+
+class Simulated:
+    """A runner of a simulated world whose first look is killed so many times."""
+
+    def __init__(self, killed):
+        self.killed = killed
+
+    def start(self, probe, progress):
+        self.probe = probe
+
+    def next_ended(self):
+        if self.killed:
+            self.killed -= 1
+            return self.probe, Outcome(Status.KILLED, "It was ended by SIGKILL."), None
+        trial = carry_out(World(), self.probe, 1)
+        return self.probe, trial.outcome, trial.result
+
+
+def test_a_first_look_that_was_killed_is_made_again_on_resuming(tmp_path):
+    settings = make_settings(stages=("memory",))
+    with open_store(tmp_path / "studies.db") as store:
+        study = store.create_study(Study("", MINE, settings, 1.0, "0.1.0"))
+        with pytest.raises(RunnerError, match="could not be looked at"):
+            carry_on(store, study, Simulated(killed=1), Silent())
+        ended = carry_on(store, store.study(study.name), Simulated(killed=0), Silent())
+    assert ended.study.finished
+    assert advise(ended).fits.memory.largest_batch_size
+    kinds = [type(trial.probe) for trial in ended.trials]
+    assert kinds[:3] == [DescribeProbe, DescribeProbe, MemoryProbe]

@@ -5,6 +5,7 @@ import functools
 from collections import UserDict
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -403,11 +404,19 @@ def test_a_reference_batch_larger_than_the_data_is_the_whole_data():
         ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
         ({"valid_batch_size": 0}, "valid_batch_size is 0"),
         ({"workers": -1}, "workers is -1"),
+        ({"batch_size": 512 / 16}, r"batch_size is 32\.0; it must be a whole number"),
+        ({"valid_batch_size": "8"}, "valid_batch_size is '8'; it must be a whole number"),
+        ({"workers": True}, "workers is True; it must be a whole number"),
     ],
 )
 def test_a_workload_that_cannot_be(changes, said):
     with pytest.raises(UsageError, match=said):
         workload(**changes)
+
+
+def test_whole_numbers_of_numpy_are_kept_as_pythons():
+    made = workload(batch_size=np.int64(8), valid_batch_size=np.int32(4), workers=np.uint8(0))
+    assert {type(n) for n in (made.batch_size, made.valid_batch_size, made.workers)} == {int}
 
 
 @pytest.mark.parametrize(
@@ -458,6 +467,50 @@ def test_micro_batches_are_weighted_by_the_items_their_loss_is_the_mean_over():
     assert float(made.step(batch, 12)) == pytest.approx(whole)
     torch.testing.assert_close(weights(made), expected)
     assert not torch.equal(before, expected)
+
+
+def masked(net, batch):
+    """The mean over what counts; no number where nothing does."""
+    x, y, kept = batch
+    return ((net(x) - y).square().squeeze(1) * kept).sum() / kept.sum()
+
+
+def masked_subject(kept):
+    return subject(
+        train_data=(X, Y, kept), loss=masked, items=lambda batch: batch[2].sum(),
+        metric=lambda net, batches: 0.0,
+    )  # fmt: skip
+
+
+def test_a_micro_batch_in_which_nothing_counts_weighs_nothing():
+    kept = (torch.arange(N) % 3 == 0).float()
+    kept[10:20] = 0.0
+    steps = []
+    for micro in (N, 10):
+        made = masked_subject(kept)
+        loss = float(made.step((X, Y, kept), micro))
+        steps.append((loss, *(p.grad for p in made.model.parameters())))
+    torch.testing.assert_close(steps[1], steps[0])
+
+
+def test_a_divided_batch_in_which_nothing_counts_teaches_nothing():
+    kept = torch.zeros(N)
+    made = masked_subject(kept)
+    before = weights(made)
+    assert float(made.step((X, Y, kept), 10)) == 0.0
+    assert torch.equal(weights(made), before)
+
+
+def test_a_micro_batch_in_which_nothing_counts_has_no_gradient_norm():
+    kept = torch.ones(N)
+    kept[10:20] = 0.0
+    made, whole = masked_subject(kept), masked_subject(kept)
+    small, large = made.sqr_norms((X, Y, kept), 10)
+    norms = [whole.sqr_norms((X[part], Y[part], kept[part]), 10)[0] for part in (
+        slice(0, 10), slice(20, 30)
+    )]  # fmt: skip
+    assert small == pytest.approx(sum(norms) / 3)
+    assert 0 < large < small
 
 
 def test_notes_are_told_with_the_facts():

@@ -58,7 +58,8 @@ class Silent:
 def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> Recording:
     """Run a study from where it is to its end; every trial is stored before the next is asked for.
 
-    What was asked is checked against the first look, also where that was stored by an earlier call.
+    What was asked is checked against the first look, also where that was stored by an earlier call;
+    one that brought nothing is made again, with the whole budget.
     What is under way when it ends, in whatever way, is left to the closing of the runner.
 
     Returns:
@@ -70,9 +71,10 @@ def carry_on(store: Store, study: Study, runner: Runner, observer: Observer) -> 
     """
     with store.writing(study.name), one_thread():
         trials = store.trials(study.name)
-        if study.facts is None and trials:
-            study = _described(store, study, trials[0])
-        begin = time.monotonic() - wall_seconds(trials)
+        looks = [trial for trial in trials if isinstance(trial.result, DescribeResult)]
+        if study.facts is None and looks:
+            study = _described(store, study, looks[-1])
+        begin = time.monotonic() - (wall_seconds(trials) if looks else 0.0)
         started: dict[Probe, tuple[float, float]] = {}
         while not is_over(study.settings, trials):
             spent = time.monotonic() - begin

@@ -5,7 +5,7 @@ from typing import Any
 
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
-from rightbatch.api.settings import check_count, check_margin
+from rightbatch.api.settings import as_count_or_none, as_margin
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice
@@ -54,10 +54,9 @@ def predict_memory(
         WorkloadFailed: The user's code raised.
         RunnerError: There was no answer, for a reason that the message tells.
     """
-    check_margin(margin)
-    for name, value in (("max_batch_size", max_batch_size), ("threads", threads)):
-        if value is not None:
-            check_count(name, value)
+    margin = as_margin(margin)
+    max_batch_size = as_count_or_none("max_batch_size", max_batch_size)
+    threads = as_count_or_none("threads", threads)
     target = _target(on, device_memory, device)
     others = tuple(catalog.device(name) for name in _OTHERS) if target.kind == "cuda" else ()
     probe = PredictProbe(

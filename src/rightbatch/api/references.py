@@ -60,7 +60,7 @@ def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
 
     Raises:
         WorkloadNotFound: There is no such built-in workload or file.
-        UsageError: A live object was given instead of a factory.
+        UsageError: A live object was given instead of a factory, or a function that cannot travel.
     """
     if isinstance(workload, str):
         return _from_text(workload)
@@ -191,13 +191,21 @@ def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
     path = getattr(module, "__file__", None)
     named = name.isidentifier() and getattr(module, name, None) is factory
     if module is None or not named or path is None or not Path(path).is_file():
-        pickled = cloudpickle.dumps(factory)
-        return WorkloadReference(
-            name, pickled=pickled, title=name.replace("<", "").replace(">", "")
-        )
+        title = name.replace("<", "").replace(">", "")
+        return WorkloadReference(name, pickled=_pickled(factory, title), title=title)
     spec = getattr(module, "__spec__", None)  # tells the name of a `python -m` module
     module_name = str(module.__name__ if spec is None else spec.name)
     if module_name == "__main__" or ("." not in module_name and Path(path).stem != "__init__"):
         file = str(Path(path).resolve())
         return WorkloadReference(name, file=file, title=f"{Path(file).name}:{name}")
     return WorkloadReference(name, module=module_name, title=f"{module_name}:{name}")
+
+
+def _pickled(factory: Callable[[], Any], title: str) -> bytes:
+    try:
+        return cloudpickle.dumps(factory)  # type: ignore[no-any-return]
+    except Exception as error:  # whatever the objects raise that the function holds
+        raise UsageError(
+            f"The workload {title} cannot be sent to a trial's own process ({error}); put it into "
+            "a file and name it as file.py:factory."
+        ) from None

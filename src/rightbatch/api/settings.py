@@ -75,24 +75,22 @@ def make_settings(
         UsageError: One of them cannot be used; the message says which and why.
     """
     check_objective(objective)
-    if price_per_hour is not None:
-        _check_price(price_per_hour)
-    elif objective == "cost":
+    if objective == "cost" and price_per_hour is None:
         raise UsageError(NO_PRICE)
+    price_per_hour = None if price_per_hour is None else _price(price_per_hour)
     if objective == "energy" and "speed" not in stages:
         raise UsageError("Power is measured in the speed stage; leave that in to minimise energy.")
     if learning_rate not in ("search", "rule"):
         raise UsageError(f"The learning rate {learning_rate!r} is neither search nor rule.")
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise UsageError(f"There is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}.")
-    check_margin(margin)
-    for name, value in (
-        ("threads", threads), ("max_batch_size", max_batch_size), ("batch_size", batch_size),
-        ("multiple_of", multiple_of), ("workers", workers),
-    ):  # fmt: skip
-        if value is not None:
-            check_count(name, value)
-    _check_whole("seed", seed)
+    margin = as_margin(margin)
+    threads = as_count_or_none("threads", threads)
+    max_batch_size = as_count_or_none("max_batch_size", max_batch_size)
+    batch_size = as_count_or_none("batch_size", batch_size)
+    multiple_of = as_count("multiple_of", multiple_of)
+    workers = as_count("workers", workers)
+    seed = _as_whole("seed", seed)
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"seed is {seed}; it must be from 0 to {_LARGEST_SEED}.")
     if max_batch_size is not None and multiple_of > max_batch_size:
@@ -146,15 +144,16 @@ def check_objective(objective: str) -> None:
         raise UsageError(f"The objective {objective!r} is none of {', '.join(most)} and {last}.")
 
 
-def _check_price(price_per_hour: float) -> None:
+def _price(price_per_hour: float) -> float:
     if not _is_number(price_per_hour):
         raise UsageError(f"The price per hour is {price_per_hour!r}; it must be a number.")
     if not (price_per_hour > 0 and math.isfinite(price_per_hour)):
         raise UsageError(f"The price per hour is {price_per_hour}; it must be a number above 0.")
+    return float(price_per_hour)
 
 
-def check_margin(margin: float) -> None:
-    """Refuse a margin that is no share.
+def as_margin(margin: float) -> float:
+    """A margin as Python's own float, whichever library's number it is.
 
     Raises:
         UsageError: It is no number, below 0, or 1 and more.
@@ -163,22 +162,29 @@ def check_margin(margin: float) -> None:
         raise UsageError(f"The margin is {margin!r}; it must be a number.")
     if not 0 <= margin < 1:
         raise UsageError(f"The margin {margin} is no share; it must be from 0 to below 1.")
+    return float(margin)
 
 
-def check_count(name: str, value: int) -> None:
-    """Refuse what is no whole number from 1.
+def as_count_or_none(name: str, value: int | None) -> int | None:
+    """The same as `as_count`, where None may stand for what is not told."""
+    return None if value is None else as_count(name, value)
+
+
+def as_count(name: str, value: int) -> int:
+    """A whole number from 1 as Python's own int, whichever library's number it is.
 
     Raises:
         UsageError: It is none; the message names it.
     """
-    _check_whole(name, value)
-    if value < 1:
+    if (whole := _as_whole(name, value)) < 1:
         raise UsageError(f"{name} is {value}; it must be at least 1.")
+    return whole
 
 
-def _check_whole(name: str, value: object) -> None:
+def _as_whole(name: str, value: object) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise UsageError(f"{name} is {value!r}; it must be a whole number.")
+    return int(value)
 
 
 def _is_number(value: object) -> bool:

@@ -72,7 +72,7 @@ def _study_rows(store: str | None) -> list[dict[str, object]]:
     if address == DEFAULT_STORE and not Path(address).exists():
         return []
     with open_store(address, create=False) as opened:
-        return [_study_row(study, len(opened.trials(study.name))) for study in opened.studies()]
+        return [_study_row(study, opened.trial_count(study.name)) for study in opened.studies()]
 
 
 def _study_row(study: Study, trials: int) -> dict[str, object]:
@@ -82,9 +82,12 @@ def _study_row(study: Study, trials: int) -> dict[str, object]:
         "goal": None if study.facts is None else str(study.facts.goal),
         "trials": trials,
         "finished": study.finished,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created)),
+        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created))
+        if study.created
+        else None,
     }
-    return with_reasons(row, default="The study ended before its workload was described.")
+    why = {"created": "The study was recorded elsewhere, at a time that is not told."}
+    return with_reasons(row, why, default="The study ended before its workload was described.")
 
 
 def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:

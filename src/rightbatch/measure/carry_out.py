@@ -1,5 +1,6 @@
 """What a child process does with its job: one probe of one workload."""
 
+import time
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -37,7 +38,11 @@ def carry_out(job: Job, progress: Progress) -> Measured | Generator[Measured, Jo
     """
     if isinstance(job.probe, PredictProbe):
         job = replace(job, device="cpu")  # a device whose memory is predicted is not used
+    begin = time.perf_counter()
     subject = load_subject(job, CpuDevice())
+    if isinstance(job.probe, TrainingProbe):
+        left = job.probe.seconds_limit - (time.perf_counter() - begin)
+        job = replace(job, probe=replace(job.probe, seconds_limit=left))
     if isinstance(job.probe, TrainingProbe) and job.probe.pause:
         return _in_parts(subject, job.probe, progress)
     try:

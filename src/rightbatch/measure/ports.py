@@ -172,6 +172,10 @@ class Subject(Protocol):
     def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
         """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
 
+    @property
+    def loaders(self) -> int:
+        """Training batches made at a time beside the steps; 0 where a step waits for its own."""
+
     def batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Training batches without end: shuffled epochs, each with its short last batch."""
 

@@ -76,6 +76,14 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def trial_count(self, study_name: str) -> int:
+        """How many trials of a study are stored, none of them read.
+
+        Raises:
+            StudyNotFound: There is no study of that name.
+        """
+
+    @abstractmethod
     def study(self, name: str) -> Study:
         """The study of that name.
 

@@ -127,6 +127,12 @@ class SqlStore(Store):
         with self._read() as connection:
             return self._trials(connection, study_name)
 
+    def trial_count(self, study_name: str) -> int:
+        """See `Store.trial_count`."""
+        with self._read() as connection:
+            own = schema.trials.c.study_id == self._study_id(connection, study_name)
+            return connection.scalar(select(func.count()).where(own)) or 0
+
     def study(self, name: str) -> Study:
         """See `Store.study`."""
         with self._read() as connection:

@@ -88,8 +88,6 @@ def ask(
         return None
     described = evidence.description(trials)
     if described is None:
-        if trials:
-            return None  # the first look failed, and would again
         deadline = max(_LEAST_SECONDS, _GRACE * settings.budget_seconds - spent_seconds)
         return Ask(None, DescribeProbe(seconds_limit=deadline))
     now = Situation(described.facts, described.hardware, settings, trials, runs)

@@ -21,7 +21,7 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """Every GPU; none without the library or a driver."""
+    """Every GPU that tells its name and memory; none without the library or a driver."""
     try:
         nvml = import_module("pynvml")
     except ModuleNotFoundError:
@@ -31,17 +31,21 @@ def gpus() -> list[Gpu]:
     except nvml.NVMLError:
         return []
     try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-        return [
-            Gpu(
-                str(nvml.nvmlDeviceGetName(handle)),
-                int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
-                _counts_energy(nvml, handle),
-            )
-            for handle in handles
-        ]
+        found = [_gpu(nvml, number) for number in range(nvml.nvmlDeviceGetCount())]
+    except nvml.NVMLError:
+        return []
     finally:
         nvml.nvmlShutdown()
+    return [gpu for gpu in found if gpu is not None]
+
+
+def _gpu(nvml: Any, number: int) -> Gpu | None:  # noqa: ANN401 - the library has no types
+    try:
+        handle = nvml.nvmlDeviceGetHandleByIndex(number)
+        memory = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
+        return Gpu(str(nvml.nvmlDeviceGetName(handle)), memory, _counts_energy(nvml, handle))
+    except nvml.NVMLError:
+        return None
 
 
 def _counts_energy(nvml: Any, handle: Any) -> bool:  # noqa: ANN401 - the library has no types

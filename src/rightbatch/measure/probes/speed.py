@@ -1,5 +1,6 @@
 """Step times at several batch sizes, interleaved in one process."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from rightbatch.science.stats import median_interval
 
 _TIMING_SECONDS = 0.03
 """Steps are repeated until a timing lasts this long, far above the clock's resolution."""
-_MIN_ROUNDS, _MAX_ROUNDS = 6, 25
+_LEAST_STEPS = 6
+"""Steps of a size that there must be time for."""
+_MIN_SAMPLES, _MAX_ROUNDS = 6, 25
 _COMPILING_SHARE = 0.6
 _MIN_SIZES = 3
 """Sizes that are timed beside the first even where compiling them takes more of the time."""
@@ -20,6 +23,10 @@ _POWER_SHARE = 0.25
 """Share of the time that is kept for power where the device's energy is counted."""
 _LEAST_POWERS = 3
 """Sizes whose power is measured even where the time is over."""
+_AHEAD = 2
+"""Batches that each loader makes ahead of the steps, PyTorch's default."""
+_IN_A_ROW = 3
+"""Timings that a stream is opened for where loaders work beside the steps."""
 _NARROW = 0.02
 """Rounds end early once every median is known to 2% of itself."""
 
@@ -33,7 +40,7 @@ class _Timer:
         self.seconds = 0.0
         self._subject = subject
         self._micro = min(batch_size, micro_batch_size)
-        self._batches: Iterator[Batch] = subject.batches(batch_size, seed=1)
+        self._batches: Iterator[Batch] | None = None
 
     def warm_up(self) -> float:
         """Run two steps, uncounted; the second decides how many a timing takes.
@@ -42,13 +49,41 @@ class _Timer:
             What the first took beyond the second, in seconds: compiling, most of all.
         """
         first, second = self.sample(-1), self.sample(-1)
-        self.steps = max(1, round(_TIMING_SECONDS / max(second.step_seconds, 1e-9)))
+        wanted = max(1, round(_TIMING_SECONDS / max(second.step_seconds, 1e-9)))
+        at_a_time = max(1, self._subject.loaders)  # batches come in bursts of as many
+        self.steps = at_a_time * math.ceil(wanted / at_a_time)
         self.seconds = self.steps * second.step_seconds
+        self.rest()
         return max(0.0, first.compute_seconds - second.compute_seconds)
+
+    def turn(self, round_number: int, late: bool) -> list[SpeedSample]:
+        """The timings of a round, a single one where it is late.
+
+        Where loaders work beside the steps, they would go on while other sizes are timed, and have
+        batches ready that no training would find: they begin anew, and have found their pace when
+        the timings begin.
+        """
+        loaders = self._subject.loaders
+        if not loaders:
+            return [self.sample(round_number)]
+        begin = time.perf_counter()
+        for _ in range(math.ceil(_AHEAD * loaders / self.steps)):
+            self.sample(-1)
+        told = [self.sample(round_number) for _ in range(1 if late else _IN_A_ROW)]
+        self.rest()
+        self.seconds = time.perf_counter() - begin
+        return told
+
+    def rest(self) -> None:
+        """Let go of loaders, which take time from other sizes and keep batches in memory."""
+        if self._subject.loaders:
+            self._batches = None
 
     def sample(self, round_number: int) -> SpeedSample:
         """Time the next steps, loading and computing apart."""
         subject, loading, computing, done = self._subject, 0.0, 0.0, 0
+        if self._batches is None:
+            self._batches = subject.batches(self.batch_size, seed=1)
         while done < self.steps:
             begin = time.perf_counter()
             batch = next(self._batches)
@@ -87,7 +122,7 @@ def measure_speed(
     for batch_size in _worth_compiling(probe.batch_sizes[1:], compiling, probe.seconds):
         last = timers[-1]
         step_seconds = last.seconds / last.steps * batch_size / last.batch_size
-        if 6 * step_seconds > probe.seconds:
+        if max(_LEAST_STEPS, 2 + (_AHEAD + 1) * subject.loaders) * step_seconds > probe.seconds:
             break
         timers.append(_Timer(subject, batch_size, probe.micro_batch_size))
         timers[-1].warm_up()
@@ -122,6 +157,7 @@ def _power(
             continue
         seconds = min(WINDOW_SECONDS, max(0.0, left / (len(order) - done)))
         watts = mean_power(subject.device, partial(timer.sample, -1), seconds)
+        timer.rest()
         if watts is not None:
             told[timer.batch_size] = watts
     return tuple(sorted(told.items()))
@@ -156,22 +192,22 @@ def _rounds(
             left = deadline - time.perf_counter()
             if round_number > 0 and timer.seconds > left:
                 continue
-            samples.append(timer.sample(round_number))
+            samples += timer.turn(round_number, late=left < 0)
             busy = subject.device.utilisation()
             if busy is not None:
                 utilisation.append(busy)
             progress(min(1.0, 1 - left / seconds))
-        if time.perf_counter() > deadline or _narrow(samples, timers, round_number + 1):
+        if time.perf_counter() > deadline or _narrow(samples, timers):
             break
     return samples, utilisation
 
 
-def _narrow(samples: list[SpeedSample], timers: list[_Timer], rounds: int) -> bool:
+def _narrow(samples: list[SpeedSample], timers: list[_Timer]) -> bool:
     """Whether every size's median step time is known well enough."""
-    if rounds < _MIN_ROUNDS:
-        return False
     for timer in timers:
         own = [s.step_seconds for s in samples if s.batch_size == timer.batch_size]
+        if len(own) < _MIN_SAMPLES:
+            return False
         median = median_interval(own)
         if median.low is None or median.high is None:
             return False

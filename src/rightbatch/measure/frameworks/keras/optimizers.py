@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rightbatch.measure.frameworks.keras.workload import OptimizerFactory
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
+_CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 def sgd(learning_rate: float) -> Any:
@@ -128,7 +129,11 @@ def set_up(model: Any, workload: Workload, name: str, learning_rate: float | Non
             f"The workload has no optimizer {name!r}; it has {', '.join([own, *beside])}."
         )
     factory, reference, _ = beside[name]
-    optimizer = factory(reference if learning_rate is None else float(learning_rate))
+    rate = reference if learning_rate is None else float(learning_rate)
+    optimizer = factory(rate)
+    compiled = inner(model.optimizer)
+    _schedule_like(inner(optimizer), compiled, rate, own_rate(model, workload))
+    _clip_like(inner(optimizer), compiled)
     if inner(model.optimizer) is not model.optimizer:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     object.__setattr__(model, "optimizer", optimizer)  # past Keras's tracking of attributes
@@ -177,6 +182,22 @@ def _refuse_accumulating(optimizer: Any) -> None:
 
 def _rule(optimizer: Any) -> ScalingRule:
     return "linear" if isinstance(optimizer, keras.optimizers.SGD) else "square_root"
+
+
+def _schedule_like(optimizer: Any, compiled: Any, rate: float, reference: float) -> None:
+    """Give an optimizer the schedule of the compiled one, unless its factory gave it another."""
+    given, schedule = optimizer._learning_rate, compiled._learning_rate
+    if isinstance(given, Schedule):
+        optimizer.learning_rate = Stretched(given, 1.0)
+    elif isinstance(given, keras.Variable) and isinstance(schedule, Schedule):
+        optimizer.learning_rate = Stretched(schedule, rate / reference)
+
+
+def _clip_like(optimizer: Any, compiled: Any) -> None:
+    """Have an optimizer clip as the compiled one does, unless its factory says how."""
+    if all(getattr(optimizer, name) is None for name in _CLIPPING):
+        for name in _CLIPPING:
+            setattr(optimizer, name, getattr(compiled, name))
 
 
 def _set_rate(optimizer: Any, reference: float, learning_rate: float | None) -> None:

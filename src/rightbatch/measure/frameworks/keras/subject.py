@@ -25,7 +25,7 @@ class KerasSubject:
     Args:
         workload: What the user gave.
         title: What to call it.
-        device: "cpu", "gpu" ...; None for the backend's own choice.
+        device: "cpu", "gpu", "cuda:1" ...; None for the backend's own choice.
         threads: Compute threads; None for the backend's default.
         goal: A goal in words that replaces the workload's; empty to keep it.
         host: The machine, as seen by the operating system.
@@ -52,6 +52,7 @@ class KerasSubject:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.train_examples = self._train.count
         self._model: Any = None
+        self._has_stretched = False
 
     @property
     def model(self) -> Any:
@@ -93,17 +94,26 @@ class KerasSubject:
         """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
         self._engine.seed(seed)
         self._model = self._built()
+        self._has_stretched = False
         optimizers.set_up(self._model, self._workload, optimizer, learning_rate)
         if not self._model.optimizer.built:
             self._model.optimizer.build(self._model.trainable_variables)
         self._engine.attach(self._model)
 
+    @property
+    def loaders(self) -> int:
+        """Training batches made at a time beside the steps: a `tf.data` pipeline makes one."""
+        return 1 if isinstance(self._train, data.Pipeline) else 0
+
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Training batches without end: shuffled epochs, each with its short last batch.
 
-        A learning rate schedule is stretched to end after as many examples as today.
+        A learning rate schedule is stretched to end after as many examples as today, by the first
+        batches asked for after `start`.
         """
-        optimizers.stretch(self._model, batch_size / self._workload.batch_size)
+        if not self._has_stretched:
+            optimizers.stretch(self._model, batch_size / self._workload.batch_size)
+            self._has_stretched = True
         return self._train.shuffled(batch_size, seed)
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:

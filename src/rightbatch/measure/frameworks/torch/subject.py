@@ -126,6 +126,12 @@ class TorchSubject:
         )
         self._scheduler = None
 
+    @property
+    def loaders(self) -> int:
+        """Training batches made at a time beside the steps, by the workers of a DataLoader."""
+        work = self._workload
+        return 0 if isinstance(work.train_data, tuple) else work.workers
+
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Training batches without end: shuffled epochs, each with its short last batch.
 
@@ -188,7 +194,9 @@ class TorchSubject:
         small = []
         for start in range(0, count - micro_batch_size + 1, micro_batch_size):
             self._optimizer.zero_grad(set_to_none=True)
-            self._backward(data.part(batch, start, start + micro_batch_size), micro_batch_size)
+            piece = data.part(batch, start, start + micro_batch_size)
+            if self._items(piece):
+                self._backward(piece, micro_batch_size)
             gradients = [p.grad for p in parameters]
             small.append(sum(float(g.pow(2).sum()) for g in gradients if g is not None))
             for sum_, gradient in zip(total, gradients, strict=True):
@@ -274,17 +282,33 @@ class TorchSubject:
 
     def _backward(self, batch: Any, micro_batch_size: int) -> torch.Tensor:
         """Gradients of the mean loss over the batch, one micro-batch at a time; the mean loss."""
-        count, items = data.size(batch), self._workload.items or data.size
-        whole = items(batch) if micro_batch_size < count else 0
         mean_loss = torch.zeros((), device=self._place)
-        for start, stop in data.shares(count, micro_batch_size, self._least):
-            piece = batch if stop - start == count else data.part(batch, start, stop)
+        for piece, share in self._pieces(batch, micro_batch_size):
             with self._autocast():
                 loss = self._workload.loss(self._model, data.to_device(piece, self._place))
-            loss = loss * (items(piece) / whole) if stop - start < count else loss
+            loss = loss * share if share != 1 else loss
             loss.backward()  # type: ignore[no-untyped-call]
             mean_loss += loss.detach()
         return mean_loss
+
+    def _pieces(self, batch: Any, micro_batch_size: int) -> Iterator[tuple[Any, float]]:
+        """Micro-batches and their shares of the mean loss over the batch.
+
+        One in which nothing counts is left out: its own mean loss may be no number.
+        """
+        shares = data.shares(data.size(batch), micro_batch_size, self._least)
+        if len(shares) == 1:
+            yield batch, 1.0
+            return
+        whole = self._items(batch)
+        for start, stop in shares:
+            piece = data.part(batch, start, stop)
+            if items := self._items(piece):
+                yield piece, items / whole
+
+    def _items(self, batch: Any) -> float:
+        """What the mean loss of a batch is the mean over."""
+        return float((self._workload.items or data.size)(batch))
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rightbatch.errors import UsageError
@@ -79,18 +80,17 @@ class Workload:
     names: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise UsageError(f"Workload.batch_size is {self.batch_size}; it must be at least 1.")
+        for name, least in (("batch_size", 1), ("valid_batch_size", 1), ("workers", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise UsageError(f"Workload.{name} is {value!r}; it must be a whole number.")
+            if value < least:
+                raise UsageError(f"Workload.{name} is {value}; it must be at least {least}.")
+            object.__setattr__(self, name, int(value))  # NumPy's are no JSON
         for name in ("learning_rate", "epochs", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"Workload.{name} is {value}; it must be above 0.")
-        if self.valid_batch_size < 1:
-            raise UsageError(
-                f"Workload.valid_batch_size is {self.valid_batch_size}; it must be at least 1."
-            )
-        if self.workers < 0:
-            raise UsageError(f"Workload.workers is {self.workers}; it must be 0 or more.")
         if self.precision not in ("fp32", "bf16"):
             raise UsageError(f"Workload.precision is {self.precision!r}; use 'fp32' or 'bf16'.")
         if self.schedule is not None and self.epochs is None:

@@ -1,11 +1,13 @@
 """What every backend does with a compiled Keras model."""
 
 import random
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 
+from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Device
 
 
@@ -77,6 +79,30 @@ class Engine(Protocol):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is this backend's way to say that memory ran out."""
+
+
+def gpu_number(asked: str, backend: str, kinds: Sequence[str], count: int) -> int | None:
+    """Which of `count` GPUs a device such as "cuda:1" is; None for the CPU.
+
+    Raises:
+        UsageError: It is of none of these kinds, or there is none of that number.
+    """
+    kind, colon, number = asked.partition(":")
+    numbers = {str(n): n for n in range(count)}
+    number = number if colon else "0"
+    if kind == "cpu" and number == "0":
+        return None
+    if kind in kinds and number in numbers:
+        return numbers[number]
+    raise no_device(asked, backend, [f"{kinds[0]}:{n}" for n in numbers])
+
+
+def no_device(asked: str, backend: str, seen: Sequence[str]) -> UsageError:
+    """What is raised for a device that a backend does not have beside the CPU."""
+    return UsageError(
+        f"{backend} sees no device {asked!r} here; use {' or '.join(['cpu', *seen])}, or leave "
+        "--device out."
+    )
 
 
 def loss_scale(model: Any) -> float:

@@ -1,16 +1,21 @@
 """A compiled Keras model on JAX: steps as `fit` makes them, stateless and compiled."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 
-from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers, seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import (
+    loss_scale,
+    no_device,
+    numbers,
+    seed_generators,
+)
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = ("RESOURCE_EXHAUSTED", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
@@ -196,12 +201,15 @@ def _device(asked: str | None) -> Any:
     """
     if asked is None:
         return jax.devices()[0]
-    kind, _, number = asked.partition(":")
-    try:
-        return jax.devices(kind)[int(number or 0)]
-    except (RuntimeError, ValueError, IndexError):
-        seen = ", ".join(sorted({one.platform for one in jax.devices()}))
-        raise UsageError(f"JAX sees no device {asked!r}; it sees {seen}.") from None
+    kind, colon, number = asked.partition(":")
+    by_number: dict[str, Any] = {}
+    with suppress(RuntimeError):  # JAX has no such kind
+        by_number = {str(n): one for n, one in enumerate(jax.devices(kind))}
+    number = number if colon else "0"
+    if number not in by_number:
+        seen = [one for one in enumerate(jax.devices()) if one[1].platform != "cpu"]
+        raise no_device(asked, "JAX", [f"{one.platform}:{n}" for n, one in seen])
+    return by_number[number]
 
 
 def _accelerator(device: Any, host: Device) -> Accelerator:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers
+from rightbatch.measure.frameworks.keras.engines.base import gpu_number, loss_scale, numbers
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = (
@@ -30,9 +30,9 @@ class TensorFlowEngine:
             if threads is not None:
                 tf.config.threading.set_intra_op_parallelism_threads(threads)
                 tf.config.threading.set_inter_op_parallelism_threads(threads)
-        self._place = _device(device)
-        on_gpu = self._place != "/CPU:0"
-        self.device: Device = _gpu(host) if on_gpu else host
+        card = _card(device)
+        self._on_gpu = card is not None
+        self.device: Device = host if card is None else _gpu(card, host)
         self._model: Any = None
 
     def versions(self) -> tuple[tuple[str, str], ...]:
@@ -109,7 +109,7 @@ class TensorFlowEngine:
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
-        if self._place != "/CPU:0":
+        if self._on_gpu:
             tf.test.experimental.sync_devices()
 
     def wait_for(self, value: Any) -> None:
@@ -165,38 +165,50 @@ def _sqr_norm(gradients: list[Any]) -> Any:
     return tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients if g is not None])
 
 
-def _device(asked: str | None) -> str:
-    """The device to use, its memory set to grow.
+def _card(asked: str | None) -> int | None:
+    """Number of the GPU to use, which TensorFlow then has as its only one; None for the CPU.
 
     Raises:
-        UsageError: There is no such device.
+        UsageError: There is no such device, or TensorFlow has begun with another.
     """
     cards = tf.config.list_physical_devices("GPU")
-    kind = (asked or ("gpu" if cards else "cpu")).replace("cuda", "gpu").split(":")[0]
-    if kind not in ("cpu", "gpu") or (kind == "gpu" and not cards):
-        raise UsageError(
-            f"TensorFlow sees no device {asked!r} here; use --device cpu, or leave it out."
-        )
+    number = _first(cards) if asked is None else _number(asked, len(cards))
+    wanted = [] if number is None else [cards[number]]
     with suppress(RuntimeError):  # TensorFlow has begun: the environment has told it
-        if kind == "cpu":
-            tf.config.set_visible_devices([], "GPU")
+        tf.config.set_visible_devices(wanted, "GPU")
         for card in cards:
             tf.config.experimental.set_memory_growth(card, True)
-    return "/CPU:0" if kind == "cpu" else "/GPU:0"
+    if tf.config.get_visible_devices("GPU")[:1] != wanted:
+        raise UsageError(
+            f"TensorFlow was used before {asked} could be chosen; set CUDA_VISIBLE_DEVICES="
+            f"{-1 if number is None else number} in the environment and leave --device out."
+        )
+    return number
 
 
-def _gpu(host: Device) -> Accelerator:
-    """The first GPU as TensorFlow's allocator sees it."""
+def _number(asked: str, count: int) -> int | None:
+    return gpu_number(asked, "TensorFlow", ("gpu", "cuda"), count)
+
+
+def _first(cards: list[Any]) -> int | None:
+    """Number of the first GPU that the user's code leaves visible, if any."""
+    return next((cards.index(card) for card in tf.config.get_visible_devices("GPU")), None)
+
+
+def _gpu(number: int, host: Device) -> Accelerator:
+    """A GPU as TensorFlow's allocator sees it, which counts from the first visible one."""
     from tensorflow.python.client import device_lib
 
-    (card,) = [d for d in device_lib.list_local_devices() if d.name.endswith("GPU:0")]
+    options = tf.compat.v1.GPUOptions(visible_device_list=str(number), allow_growth=True)
+    devices = device_lib.list_local_devices(tf.compat.v1.ConfigProto(gpu_options=options))
+    (card,) = [d for d in devices if d.name.endswith("GPU:0")]
 
     def memory() -> tuple[int, int]:
         told = tf.config.experimental.get_memory_info("GPU:0")
         return int(told["current"]), int(told["peak"])
 
     return Accelerator(
-        "gpu:0",
+        f"gpu:{number}",
         card.physical_device_desc,
         int(card.memory_limit),
         memory,

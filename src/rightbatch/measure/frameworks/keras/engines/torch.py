@@ -8,7 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import loss_scale, numbers, seed_generators
+from rightbatch.measure.frameworks.keras.engines.base import (
+    gpu_number,
+    loss_scale,
+    numbers,
+    seed_generators,
+)
 from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
 from rightbatch.measure.ports import Device
 
@@ -19,13 +24,7 @@ class TorchEngine:
     def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        place = keras.ops.zeros(()).device
-        if device is not None and torch.device(device).type != place.type:
-            raise UsageError(
-                f"Keras uses {place.type} on PyTorch here, not {device}; set KERAS_TORCH_DEVICE="
-                f"{device} in the environment."
-            )
-        self._place = place
+        place = self._place = _device(device)
         self.device: Device = CudaDevice(place, host) if place.type == "cuda" else host
         self._model: Any = None
 
@@ -137,3 +136,30 @@ class TorchEngine:
 
     def _variables(self) -> list[Any]:
         return [*self._model.variables, *self._model.optimizer.variables]
+
+
+def _device(asked: str | None) -> torch.device:
+    """The device that Keras uses: of several GPUs, the one asked for.
+
+    Raises:
+        UsageError: There is no such device, or Keras uses another.
+    """
+    if asked is None:
+        return _used()
+    number = gpu_number(asked, "PyTorch", ("cuda",), torch.cuda.device_count())
+    wanted = torch.device(asked)
+    if number is not None and wanted.index is not None:
+        torch.cuda.set_device(number)
+    used = _used()
+    if wanted.type != used.type or wanted.index not in {None, used.index or 0}:
+        raise UsageError(
+            f"Keras uses {used} on PyTorch here, not {asked}; set KERAS_TORCH_DEVICE={asked} in "
+            "the environment."
+        )
+    return used
+
+
+def _used() -> torch.device:
+    """Where Keras puts its tensors."""
+    place: torch.device = keras.ops.zeros(()).device
+    return place
