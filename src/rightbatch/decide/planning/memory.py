@@ -49,6 +49,7 @@ _AIM = 0.985
 """Aim this close below the predicted limit: a trial that runs tells more than one that fails."""
 _AIM_FROM_FAR = 0.8
 """The same where the prediction comes from sizes far smaller."""
+_NEXT_TO = 1.02
 _STEP_DOWN = 0.04
 """Below a size that failed although it was predicted to fit; doubled with each one that does."""
 _STEPS_ALONE = 4
@@ -170,31 +171,39 @@ def _next_size(now: Situation, seen: Tried, another: Points) -> int | None:
         return max(unit, first // unit * unit)
     limit = now.hardware.memory_limit_bytes
     bracketed = fails <= max(ran + unit, CLOSE * ran)
-    by_chance = bracketed and now.hardware.device == "cpu" and _failed_by_chance(seen, ran)
     close = close_to_limit(seen.points, ran, limit)
-    if ran >= cap or close or (bracketed and not by_chance):
+    if bracketed and not close and now.hardware.device == "cpu":
+        doubtful = min(_in_doubt(seen, ran, fails, limit), cap) // unit * unit
+        if doubtful > ran:
+            return doubtful
+    if ran >= cap or close or bracketed:
         return _below(now, seen, ran, unit)
     guess = (
         predicted_size(now, seen, ran, cap)
         or size_by_another(now, seen, another, ran, cap)
         or _guess(now, seen, ran, cap)
     )
-    if by_chance:
-        fails = cap + unit
-    elif guess >= fails:
+    if guess >= fails:
         guess = _below_failure(seen, ran, fails) if fails <= cap else cap
     size = min(guess, cap, fails - unit) // unit * unit
     return max(ran + unit, size)
 
 
-def _failed_by_chance(seen: Tried, ran: int) -> bool:
-    """Whether one size near the largest that ran failed, once, that is predicted to fit.
+def _in_doubt(seen: Tried, ran: int, fails: int, limit: int) -> int:
+    """A size to try where a near one failed although measured sizes leave room for it.
 
-    What a heap holds differs from process to process; that it does is asked where the limit is not
-    near by the sizes that ran.
+    What a heap holds differs from process to process: the failure may be chance. Half way to it, or
+    once beyond where that is next to the largest that ran; 0 where neither is of use.
     """
-    several = len({size for size, _ in seen.points}) > 1
-    return several and sum(1 for size in seen.failed if ran < size <= _FAR * ran) == 1
+    most = None
+    if len({size for size, _ in seen.points}) > 1:
+        most = largest_between(seen.points, limit)
+    if most is None:
+        return 0
+    if fails > _NEXT_TO * ran:
+        return (ran + fails) // 2
+    alone = sum(1 for size in seen.failed if ran < size <= _FAR * ran) == 1
+    return int(_AIM * most) if alone else 0
 
 
 def _below(now: Situation, seen: Tried, ran: int, unit: int) -> int | None:
