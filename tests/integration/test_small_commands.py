@@ -1,5 +1,6 @@
 """Commands that measure nothing: what they print is what docs/json.md says."""
 
+import pytest
 from command_line import rightbatch
 from test_json_contract import documented, keys, nulls
 
@@ -14,6 +15,13 @@ def test_the_doctor_tells_what_is_documented(tmp_path):
     assert 0 < told["memory_limit_bytes"] <= told["memory_bytes"]
     words = rightbatch("doctor", folder=tmp_path).out
     assert f"{told['cores']} usable cores" in words
+
+
+@pytest.mark.parametrize(("openmp", "threads"), [("3", 3), ("", None), ("0", None)])
+def test_the_doctor_tells_the_threads_that_openmp_is_told(openmp, threads, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", openmp)
+    told = rightbatch("doctor", "--json", folder=tmp_path).json
+    assert told["threads"] == (threads or told["cores"])
 
 
 def test_a_list_of_studies_tells_what_is_documented(tmp_path):

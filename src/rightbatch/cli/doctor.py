@@ -1,5 +1,6 @@
 """What this machine can measure."""
 
+import os
 from importlib.util import find_spec
 
 from rightbatch.cli.output import console, print_json
@@ -17,9 +18,15 @@ _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers
 _BUSY = 0.5
 
 
+def _threads() -> int:
+    """Compute threads of a trial: what OpenMP is told, else one per core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else usable_cores()
+
+
 def examine(json: bool) -> None:
     """Print devices, memory and its limits, threads, frameworks and other load."""
-    hardware = CpuDevice().hardware(usable_cores(), None)
+    hardware = CpuDevice().hardware(_threads(), None)
     frameworks = [name for name in _FRAMEWORKS if find_spec(name) is not None]
     free, swap, load, cards = available_bytes(), swap_used_bytes(), other_load(), gpus()
     warnings = _warnings(load, swap, frameworks)
@@ -51,9 +58,7 @@ def examine(json: bool) -> None:
         return
     terminal = console()
     terminal.print(f"Processor   {hardware.device_name}")
-    terminal.print(
-        f"Threads     {hardware.cores} usable cores, so {hardware.threads} threads a trial"
-    )
+    terminal.print(f"Threads     {hardware.threads} a trial, on {hardware.cores} usable cores")
     terminal.print(
         f"Memory      {memory_size(hardware.memory_bytes)}, {memory_size(free)} free; "
         f"a trial may use {memory_size(hardware.memory_limit_bytes)}"

@@ -257,7 +257,10 @@ def _file_lock(path: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def _advisory_lock(engine: Engine, study_id: int, name: str) -> Iterator[None]:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with (
+        _store_errors(engine.url),
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
         key = {"space": _LOCK_SPACE, "study": study_id}
         if not connection.scalar(text("SELECT pg_try_advisory_lock(:space, :study)"), key):
             raise _locked(name)
