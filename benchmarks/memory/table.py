@@ -23,10 +23,10 @@ over several days; times are those of a machine with other work on it, as two ca
 each on a core of its own. An answer that survived its epoch counts among the sizes that lasted; one
 that did not lowers no limit. Limits are on the peak of resident memory.
 
-Chance has its part at 2 GiB, where a heap's holes weigh most: before the search went on where a size
-fails that measured ones leave room for, unet-2GiB was answered with 453 and with 458 (0.930 and
-0.940). An earlier run of the cases of 2 GiB, on an AMD EPYC, is in the history of this file: there
-1,024 of resnet-2GiB lasted once, which our answer was 0.848 of.
+Chance has its part at 2 GiB, where a heap's holes weigh most: before the search went on where a
+size fails that measured ones leave room for, unet-2GiB was answered with 453 and with 458 (0.930
+and 0.940). An earlier run of the cases of 2 GiB, on an AMD EPYC, is in the history of this file:
+there 1,024 of resnet-2GiB lasted once, which our answer was 0.848 of.
 
 | case | true limit | ever lasted | `largest_batch_size` | share | share of what ever lasted \
 | epoch survived | trials | time | `safe_batch_size` | share | epochs survived |
