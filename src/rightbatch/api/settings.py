@@ -14,6 +14,7 @@ from rightbatch.records import (
     parse_bytes,
     parse_duration,
     parse_goal,
+    whole_number,
 )
 
 _LARGEST_SEED = 2**31 - 1
@@ -88,9 +89,9 @@ def make_settings(
     threads = as_count_or_none("threads", threads)
     max_batch_size = as_count_or_none("max_batch_size", max_batch_size)
     batch_size = as_count_or_none("batch_size", batch_size)
-    multiple_of = as_count("multiple_of", multiple_of)
-    workers = as_count("workers", workers)
-    seed = _as_whole("seed", seed)
+    multiple_of = whole_number("multiple_of", multiple_of, least=1)
+    workers = whole_number("workers", workers, least=1)
+    seed = whole_number("seed", seed)
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"seed is {seed}; it must be from 0 to {_LARGEST_SEED}.")
     if max_batch_size is not None and multiple_of > max_batch_size:
@@ -166,25 +167,12 @@ def as_margin(margin: float) -> float:
 
 
 def as_count_or_none(name: str, value: int | None) -> int | None:
-    """The same as `as_count`, where None may stand for what is not told."""
-    return None if value is None else as_count(name, value)
-
-
-def as_count(name: str, value: int) -> int:
-    """A whole number from 1 as Python's own int, whichever library's number it is.
+    """A whole number from 1, or None for what is not told.
 
     Raises:
-        UsageError: It is none; the message names it.
+        UsageError: It is neither; the message names it.
     """
-    if (whole := _as_whole(name, value)) < 1:
-        raise UsageError(f"{name} is {value}; it must be at least 1.")
-    return whole
-
-
-def _as_whole(name: str, value: object) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise UsageError(f"{name} is {value!r}; it must be a whole number.")
-    return int(value)
+    return None if value is None else whole_number(name, value, least=1)
 
 
 def _is_number(value: object) -> bool:

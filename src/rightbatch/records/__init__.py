@@ -66,6 +66,7 @@ from rightbatch.records.trial import (
     TrainingResult,
     Trial,
 )
+from rightbatch.records.whole import whole_number
 from rightbatch.records.workload import (
     OptimizerFacts,
     Origin,
@@ -144,4 +145,5 @@ __all__ = [
     "parse_bytes",
     "parse_duration",
     "parse_goal",
+    "whole_number",
 ]

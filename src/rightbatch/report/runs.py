@@ -49,11 +49,11 @@ def all_runs(fits: Fits, facts: WorkloadFacts) -> tuple[Run, ...]:
         fits: Of the study.
         facts: Of its workload.
     """
-    return tuple(
-        _run(fit, run, seconds_per_step(fits.speed_of(fit.optimizer), (), facts), facts)
-        for fit in fits.learning
-        for run in fit.runs
-    )
+    told = []
+    for fit in fits.learning:
+        timed = seconds_per_step(fits.speed_of(fit.optimizer), (), facts)
+        told += [_run(fit, run, timed, facts) for run in fit.runs]
+    return tuple(told)
 
 
 def _run(fit: LearningFit, run: RunSummary, timed: PerStep | None, facts: WorkloadFacts) -> Run:

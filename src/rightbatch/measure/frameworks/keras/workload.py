@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rightbatch.errors import UsageError
+from rightbatch.records import whole_number
 
 if TYPE_CHECKING:
     import keras
@@ -59,12 +59,8 @@ class Workload:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "valid_batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool):
-                raise UsageError(f"Workload.{name} is {value!r}; it must be a whole number.")
-            if value < 1:
-                raise UsageError(f"Workload.{name} is {value}; it must be at least 1.")
-            object.__setattr__(self, name, int(value))  # NumPy's are no JSON
+            value = whole_number(f"Workload.{name}", getattr(self, name), least=1)
+            object.__setattr__(self, name, value)
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise UsageError(f"Workload.learning_rate is {self.learning_rate}; it must be above 0.")
         if self.backend is not None and self.backend not in BACKENDS:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rightbatch.errors import UsageError
+from rightbatch.records import whole_number
 
 if TYPE_CHECKING:
     import torch
@@ -81,12 +81,8 @@ class Workload:
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("valid_batch_size", 1), ("workers", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool):
-                raise UsageError(f"Workload.{name} is {value!r}; it must be a whole number.")
-            if value < least:
-                raise UsageError(f"Workload.{name} is {value}; it must be at least {least}.")
-            object.__setattr__(self, name, int(value))  # NumPy's are no JSON
+            value = whole_number(f"Workload.{name}", getattr(self, name), least)
+            object.__setattr__(self, name, value)
         for name in ("learning_rate", "epochs", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not value > 0:
