@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rightbatch.decide.advice import evidence
-from rightbatch.decide.planning.planner import Ask, ask
+from rightbatch.decide.planners.recommend import Ask, ask
+from rightbatch.decide.study import evidence
 from rightbatch.records import (
     DescribeProbe,
     DescribeResult,

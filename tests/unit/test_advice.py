@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_world import MIB, SimulatedOptimizer, World, carry_out, run_study, study_of
 
-from rightbatch.decide.advice.noise import fit_noises
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.stages.noise.fit import fit_noises
 from rightbatch.errors import UsageError
+from rightbatch.exchange import import_study
 from rightbatch.records import (
     Advice,
     Decision,
@@ -32,7 +33,6 @@ from rightbatch.report.decisions import sentence
 from rightbatch.report.figures import make_figures
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
-from rightbatch.store import import_study
 
 SETTINGS = Settings(training_budget_seconds=20.0)
 WORLD = World(beta=2e-5)

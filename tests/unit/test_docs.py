@@ -13,7 +13,7 @@ import rightbatch.keras
 from rightbatch import errors
 from rightbatch.cli.app import app
 from rightbatch.cli.stopping import Stopped
-from rightbatch.decide.planning import planner
+from rightbatch.decide.planners import recommend as planner
 from rightbatch.records import Status, parse_goal
 from rightbatch.torch import Workload
 

@@ -12,9 +12,10 @@ from recorded_fixture import study as recorded
 from recorded_fixture import write_files
 
 from rightbatch.api.replay import find_policies, replay_studies
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.replay.question import questions
 from rightbatch.errors import StoreError, StoreTooNew
+from rightbatch.exchange import export_study, import_study, read_recorded
 from rightbatch.records import (
     Goal,
     Hardware,
@@ -37,7 +38,6 @@ from rightbatch.records import (
 from rightbatch.report.html import render
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
-from rightbatch.store import export_study, import_study, read_recorded
 
 EXAMPLES = 1000
 FACTS = WorkloadFacts(

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from rightbatch.decide.advice.prediction import predicted_line
+from rightbatch.decide.stages.memory.prediction import predicted_line
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.catalog import DEVICE_NAMES, device
 from rightbatch.measure.devices.cpu import CpuDevice

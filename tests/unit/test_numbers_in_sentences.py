@@ -8,8 +8,8 @@ import pytest
 from simulated_world import MIB, SimulatedOptimizer, World, run_side_by_side, run_study
 from told_numbers import comes_from, numbers, sources
 
-from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import Advice, Recording, Settings
 from rightbatch.report.view import make_view
 

@@ -17,12 +17,12 @@ from simulated_world import (
 )
 
 from rightbatch.api.settings import make_settings
-from rightbatch.decide.advice import evidence
-from rightbatch.decide.advice.recommend import advise
-from rightbatch.decide.planning.ending import how_it_ended
-from rightbatch.decide.planning.planner import ask, is_over
-from rightbatch.decide.planning.race_belief import Belief
-from rightbatch.decide.planning.race_state import Candidate, Race, RaceRun, Tuning
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.learning.belief import Belief
+from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Tuning
+from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.decide.planners.recommend import ask, is_over
+from rightbatch.decide.study import evidence
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Goal,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from simulated_world import SimulatedOptimizer, World, carry_out, study_of
 
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.records import (
     Advice,
     DescribeProbe,

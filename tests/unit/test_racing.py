@@ -9,7 +9,7 @@ import pytest
 from simulated_world import SimulatedOptimizer, World, carry_out, next_ask, run_study, spent
 
 from rightbatch.api.settings import make_settings
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Outcome,

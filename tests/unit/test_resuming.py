@@ -8,8 +8,9 @@ from rightbatch.api.loop import Silent, carry_on
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import newest_study, tune
 from rightbatch.cli.stored import import_files
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import RunnerError, UsageError
+from rightbatch.exchange import export_study
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
@@ -18,7 +19,7 @@ from rightbatch.records import (
     Study,
     WorkloadReference,
 )
-from rightbatch.store import export_study, open_store
+from rightbatch.store import open_store
 
 DIGITS = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
 MINE = WorkloadReference("workload", file="/somewhere/train.py", title="train.py:workload")

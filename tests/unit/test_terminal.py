@@ -9,7 +9,7 @@ from report_fixture import digits, memory_only, too_little, two_optimizers
 from rich.console import Console
 
 from rightbatch.cli.progress import StudyProgress
-from rightbatch.decide.planning.planner import Ask
+from rightbatch.decide.planners.recommend import Ask
 from rightbatch.records import Outcome, Status, TrainingProbe, Trial
 from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view

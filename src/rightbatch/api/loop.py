@@ -7,8 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from rightbatch.api.one_thread import one_thread
-from rightbatch.decide.advice.evidence import wall_seconds
-from rightbatch.decide.planning.planner import Ask, ask, is_over
+from rightbatch.decide.planners.recommend import Ask, ask, is_over
+from rightbatch.decide.study.evidence import wall_seconds
 from rightbatch.errors import RunnerError, UsageError, WorkloadFailed
 from rightbatch.measure.ports import Runner
 from rightbatch.records import (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import TypeVar, get_args
 
-from rightbatch.decide.advice.objectives import NO_PRICE
+from rightbatch.decide.advise.objectives import NO_PRICE
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     STAGES,

@@ -12,8 +12,8 @@ from rightbatch.api.loop import Observer, Silent, carry_on
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
 from rightbatch.api.settings import check_objective, make_settings
-from rightbatch.decide.advice.recommend import advise
-from rightbatch.decide.planning.ending import how_it_ended
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.planners.ending import how_it_ended
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Job
 from rightbatch.measure.runners import INSIDE_A_TRIAL

@@ -5,8 +5,8 @@ from typing import Any
 from rightbatch.api.settings import listed, make_settings
 from rightbatch.cli.output import console, print_json, print_stage
 from rightbatch.cli.study import record_study
-from rightbatch.decide.advice.memory import largest_on_all, smallest
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.stages.memory.fit import largest_on_all, smallest
 from rightbatch.report.json_stages import memory_of_device, stage_json
 from rightbatch.report.stages import stage_lines
 

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from rightbatch.decide.planning.planner import Ask
+from rightbatch.decide.planners.recommend import Ask
 from rightbatch.records import (
     MemoryProbe,
     NoiseProbe,

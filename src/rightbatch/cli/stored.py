@@ -8,9 +8,10 @@ from rich.table import Table
 
 from rightbatch.api.verbs import DEFAULT_STORE, readvise, store_address
 from rightbatch.cli.output import check_report, console, print_advice, print_json
+from rightbatch.exchange import export_study, import_study
 from rightbatch.records import Objective, Study
 from rightbatch.report.json_values import with_reasons
-from rightbatch.store import export_study, import_study, open_store
+from rightbatch.store import open_store
 from rightbatch.zoo import ZOO
 
 

@@ -6,7 +6,7 @@ estimated, is null with the reason beside it under `<name>_reason`.
 
 from collections.abc import Mapping
 
-from rightbatch.decide.advice.capped import why_none
+from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import Advice, Choice, Fits, LearningFit, MemoryFit, NoiseFit, SpeedFit
 from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import pick_fit

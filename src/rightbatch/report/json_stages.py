@@ -1,6 +1,6 @@
 """The JSON objects of single stages: a fit and its raw results, documented in docs/json.md."""
 
-from rightbatch.decide.advice.capped import why_none
+from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import (
     Accumulation,
     Fits,

@@ -2,7 +2,7 @@
 
 import math
 
-from rightbatch.decide.advice.capped import why_no_larger, why_none
+from rightbatch.decide.advise.capped import why_no_larger, why_none
 from rightbatch.records import (
     Accumulation,
     Advice,

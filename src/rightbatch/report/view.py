@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rightbatch.decide.advice.capped import no_size_fits
-from rightbatch.decide.advice.evidence import ran_out
+from rightbatch.decide.advise.capped import no_size_fits
+from rightbatch.decide.study.evidence import ran_out
 from rightbatch.records import (
     Advice,
     Choice,
