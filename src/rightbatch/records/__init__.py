@@ -43,6 +43,7 @@ from rightbatch.records.recorded import (
     RecordedSpeed,
     RecordedStudy,
 )
+from rightbatch.records.remark import Remark, Value
 from rightbatch.records.study import (
     STAGES,
     LearningRate,
@@ -122,6 +123,7 @@ __all__ = [
     "RecordedSpeed",
     "RecordedStudy",
     "Recording",
+    "Remark",
     "Result",
     "RunSummary",
     "ScalingRule",
@@ -139,6 +141,7 @@ __all__ = [
     "TrainingProbe",
     "TrainingResult",
     "Trial",
+    "Value",
     "WorkloadFacts",
     "WorkloadReference",
     "memory_size",

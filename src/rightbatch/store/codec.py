@@ -24,16 +24,19 @@ from rightbatch.records import (
     PredictProbe,
     PredictResult,
     Probe,
+    Remark,
     Result,
     SpeedProbe,
     SpeedResult,
     Status,
     TrainingProbe,
     TrainingResult,
+    Value,
     WorkloadReference,
 )
 
 _Record = TypeVar("_Record")
+_Plain = TypeVar("_Plain", bool, str)
 
 _KINDS: dict[type, str] = {
     DescribeProbe: "describe",
@@ -102,6 +105,8 @@ def _converter() -> Converter:
         WorkloadReference,
         make_dict_unstructure_fn(WorkloadReference, converter, pickled=override(omit=True)),
     )
+    converter.register_unstructure_hook(Remark, _dump_remark)
+    converter.register_structure_hook(Remark, _load_remark)
     for union in (Probe, Result):
         configure_tagged_union(union, converter, _KINDS.__getitem__, tag_name="kind")
     optional_result = Result | None
@@ -114,6 +119,34 @@ def _converter() -> Converter:
         lambda value, _: None if value is None else converter.structure(value, Result),  # type: ignore[arg-type]
     )
     return converter
+
+
+def _dump_remark(remark: Remark) -> dict[str, Any]:
+    values = {name: _plain(value) for name, value in remark.values}
+    return {"code": remark.code, "values": values}
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, float):
+        return _dump_float(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _load_remark(data: object, _: object) -> Remark:
+    if not isinstance(data, dict):
+        raise TypeError(f"{data!r:.40} is not a remark")
+    values = {name: _value(value) for name, value in dict(data.get("values", {})).items()}
+    return Remark.of(_load_plain(data["code"], str), **values)
+
+
+def _value(value: object) -> Value:
+    if isinstance(value, list):
+        return tuple(v if isinstance(v, int) else str(v) for v in value)
+    if isinstance(value, str):
+        return _NOT_FINITE.get(value, value)
+    if value is None or isinstance(value, int | float):
+        return value
+    raise TypeError(f"{value!r:.40} is no value of a remark")
 
 
 def _dump_float(value: float) -> float | str:
@@ -138,7 +171,7 @@ def _load_int(value: object, _: object) -> int:
     raise TypeError(f"{value!r:.40} is not a whole number")
 
 
-def _load_plain(value: object, kind: type) -> object:
+def _load_plain(value: object, kind: type[_Plain]) -> _Plain:
     if isinstance(value, kind):
         return value
     raise TypeError(f"{value!r:.40} is not a {kind.__name__}")
