@@ -11,7 +11,7 @@ from memory_faults import BUGS, FAULT, SPELLINGS
 
 from rightbatch.api.references import preload
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import run
+from rightbatch.api.study import run
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import WorkloadFailed
 from rightbatch.measure.devices.cpu import CpuDevice

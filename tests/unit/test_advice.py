@@ -62,7 +62,9 @@ def with_runs(world: World, runs: list[tuple[int, float, int]], stages: Settings
     trials = recording.trials
     for size, octaves, seed in runs:
         rate = world.best_rate(size) * 2**octaves
-        probe = TrainingProbe("sgd", size, size, rate, seed, 10**6, 1e4, 1e4, reason="by hand")
+        probe = TrainingProbe(
+            "sgd", size, size, rate, seed, 10**6, 1e4, seconds_limit=1e4, reason="by hand"
+        )
         trials = (*trials, carry_out(world, probe, len(trials) + 1))
     return Recording(study_of(world, stages), trials)
 
@@ -233,7 +235,7 @@ def test_every_figure_that_is_none_has_a_reason(recording):
 
 
 def test_a_study_that_never_saw_its_workload_cannot_be_advised_on(recording):
-    blind = Recording(replace(recording.study, facts=None, hardware=None), ())
+    blind = Recording(replace(recording.study, facts=None), ())
     with pytest.raises(UsageError, match="run it again"):
         advise(blind)
 
@@ -468,7 +470,9 @@ def stopped_early(goal: str) -> Recording:
     trials = run_study(world, replace(SETTINGS, stages=("memory", "speed", "noise"))).trials
     for size, steps in ((16, 40), (16, 20), (64, 30)):
         rate = world.best_rate(size)
-        probe = TrainingProbe("sgd", size, size, rate, steps, steps, 1e4, 1e4, reason="by hand")
+        probe = TrainingProbe(
+            "sgd", size, size, rate, steps, steps, 1e4, seconds_limit=1e4, reason="by hand"
+        )
         trials = (*trials, carry_out(world, probe, len(trials) + 1))
     return Recording(study_of(world, SETTINGS), trials)
 

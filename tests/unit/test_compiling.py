@@ -7,7 +7,7 @@ from rightbatch.records import Outcome, Status, TrainingProbe, TrainingResult, T
 
 
 def trials(*compile_seconds):
-    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, 60.0)
+    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, seconds_limit=60.0)
     return [
         Trial(number, probe, Outcome(Status.OK), TrainingResult((), 5.0, 3.0, seconds), 0.0, 8.0)
         for number, seconds in enumerate(compile_seconds, 1)

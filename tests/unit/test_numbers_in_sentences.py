@@ -34,7 +34,7 @@ STUDIES = {
     "hangs": (World(hangs=(64, 128), seed=3), SHORT),
     "out of reach": (World(top=0.7), SHORT),
     "best within": (World(goal="best accuracy within 2s", seed=4), SHORT),
-    "by rule": (World(seed=5), replace(SHORT, learning_rate="rule")),
+    "by rule": (World(seed=5), replace(SHORT, learning_rates="rule")),
     "fewest examples": (World(seed=6), replace(SHORT, objective="examples")),
     "no noise scale": (World(noise_scale=None, critical=20.0, seed=7), SHORT),
 }

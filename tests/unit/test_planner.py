@@ -15,7 +15,7 @@ from simulated_world import (
 )
 
 from rightbatch.decide.advise.recommend import advise
-from rightbatch.decide.planners.recommend import Ask, ask
+from rightbatch.decide.planners.asking import Ask, ask
 from rightbatch.decide.study import evidence
 from rightbatch.records import (
     DescribeProbe,

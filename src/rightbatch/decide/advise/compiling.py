@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from rightbatch.records import Trial
-from rightbatch.records.trial import TrainingResult
+from rightbatch.records import TrainingResult, Trial
 
 _NOTABLE_SECONDS = 0.1
 

@@ -57,7 +57,10 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     for sample in result.samples:
         by_size.setdefault(sample.batch_size, []).append(sample)
     power = dict(result.power_watts)
-    points = [_point(size, samples, power.get(size)) for size, samples in sorted(by_size.items())]
+    points = [
+        replace(_point(size, samples), power_watts=power.get(size), placement=probe.placement)
+        for size, samples in sorted(by_size.items())
+    ]
     micro = probe.micro_batch_size
     if points[0].batch_size > micro:  # every size accumulates: their steps are taken whole
         micro = points[-1].batch_size
@@ -88,7 +91,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     )
 
 
-def _point(size: int, samples: Sequence[SpeedSample], power_watts: float | None) -> SpeedPoint:
+def _point(size: int, samples: Sequence[SpeedSample]) -> SpeedPoint:
     seconds = [sample.step_seconds for sample in samples]
     loading = sorted(sample.load_seconds for sample in samples)
     step = median_interval(seconds, unit="s")
@@ -106,7 +109,6 @@ def _point(size: int, samples: Sequence[SpeedSample], power_watts: float | None)
             "examples/s",
         ),
         samples=tuple(seconds),
-        power_watts=power_watts,
     )
 
 
