@@ -72,7 +72,7 @@ class Simulated:
     def next_ended(self):
         if self.killed:
             self.killed -= 1
-            return self.probe, Outcome(Status.KILLED, "It was ended by SIGKILL."), None
+            return self.probe, Outcome(Status.KILLED, advice="It was ended by SIGKILL."), None
         trial = carry_out(World(), self.probe, 1)
         return self.probe, trial.outcome, trial.result
 

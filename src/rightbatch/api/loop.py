@@ -18,11 +18,13 @@ from rightbatch.records import (
     PredictProbe,
     Probe,
     Recording,
+    Remark,
     Result,
     Status,
     Study,
     Trial,
 )
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.store import Store
 
 _ENOUGH_MINUTES, _TIMES_THE_BUDGET = 3, 10
@@ -109,21 +111,18 @@ def _next_ended(
         if not isinstance(probe, PredictProbe):
             raise
         why = str(error).partition("\n")[0].rstrip(".")
-        outcome = Outcome(
-            Status.NOT_FOLLOWED,
-            f"Memory could not be predicted ({why}); small sizes told where to look.",
-        )
-        return probe, outcome, None
+        return probe, Outcome(Status.NOT_FOLLOWED, Remark.of("not_predicted", error=why)), None
 
 
 def _why_not_looked_at(outcome: Outcome, budget: float) -> str:
     """Why a first look brought nothing, and what to do."""
+    told = outcome_sentence(outcome)
     if outcome.status is not Status.HUNG:
-        return f"The workload could not be looked at. {outcome.advice}"
+        return f"The workload could not be looked at. {told}"
     enough = max(_ENOUGH_MINUTES, math.ceil(_TIMES_THE_BUDGET * budget / 60))
     return (
         "Loading the workload and its framework alone took longer than the budget of "
-        f"{budget:g} s; give it a larger one, such as --budget {enough}m. {outcome.advice}"
+        f"{budget:g} s; give it a larger one, such as --budget {enough}m. {told}"
     )
 
 
