@@ -12,6 +12,7 @@ from rightbatch.records import (
     Outcome,
     PredictionMethod,
     Probe,
+    Remark,
     Result,
     WorkloadFacts,
     WorkloadReference,
@@ -106,16 +107,16 @@ class Footprint:
         parts: (part, bytes) at that moment.
         events: (number, bytes) of every allocation, above 0, and release, below 0, in order.
         method: Whether tensors had data.
-        reason: Why they had.
-        warnings: What could not be followed, one sentence each.
+        reason: Why they had; None where they had none.
+        warnings: What could not be followed.
     """
 
     peak_bytes: int
     parts: tuple[tuple[MemoryPart, int], ...]
     events: tuple[tuple[int, int], ...]
     method: PredictionMethod
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
+    reason: Remark | None = None
+    warnings: tuple[Remark, ...] = ()
 
 
 class Device(Protocol):

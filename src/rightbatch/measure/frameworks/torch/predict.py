@@ -23,6 +23,7 @@ from rightbatch.measure.frameworks.torch.memory import is_out_of_memory
 from rightbatch.measure.frameworks.torch.tracking import LiveStorage
 from rightbatch.measure.frameworks.torch.worst import WorstExamples, tensor_bytes
 from rightbatch.measure.ports import Footprint, StepPlan
+from rightbatch.records import Remark
 
 if TYPE_CHECKING:
     from rightbatch.measure.frameworks.torch.subject import TorchSubject
@@ -43,7 +44,7 @@ class Footprints:
         self._worst: dict[int, WorstExamples] = {}
         self._inside: dict[tuple[StepPlan, int], dict[Phase, tuple[inside.Operation, ...]]] = {}
         self._known: dict[StepPlan, Footprint] = {}
-        self._needs_data: dict[StepPlan, str] = {}
+        self._needs_data: dict[StepPlan, Remark] = {}
         self._validation: dict[StepPlan, int] = {}
 
     def follow(self, subject: TorchSubject, plan: StepPlan) -> Footprint:
@@ -265,15 +266,14 @@ def _largest(batches: list[Any]) -> Any:
     return max(batches, key=tensor_bytes)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Remark:
     first = str(error).strip().partition("\n")[0]
-    return f"The step needs tensors with data ({type(error).__name__}: {first})."
+    return Remark.of("needs_data", error=type(error).__name__, message=first)
 
 
-def _warnings(plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]) -> tuple[str, ...]:
+def _warnings(
+    plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]
+) -> tuple[Remark, ...]:
     if expected and not (tracker.as_expected and all(expected.values())):
-        return (
-            "What CPU operations need inside is not counted: steps at different sizes do not do "
-            "the same operations.",
-        )
+        return (Remark.of("operations_differ"),)
     return ()
