@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch import data, lengths, optimizers
-from rightbatch.measure.frameworks.torch.memory import CudaDevice, gives_no_reason, is_out_of_memory
-from rightbatch.measure.frameworks.torch.predict import Footprints
+from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
+from rightbatch.measure.frameworks.torch.following.footprints import Footprints
+from rightbatch.measure.frameworks.torch.out_of_memory import gives_no_reason, is_out_of_memory
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Device, Footprint, Precision, StepPlan
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
