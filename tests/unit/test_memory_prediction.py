@@ -15,10 +15,10 @@ from rightbatch.decide.stages.memory.prediction import predicted_line
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.catalog import DEVICE_NAMES, device
 from rightbatch.measure.devices.cpu import CpuDevice
-from rightbatch.measure.frameworks.torch.faking import checkpoint_blocks
+from rightbatch.measure.frameworks.torch.following.faking import checkpoint_blocks
+from rightbatch.measure.frameworks.torch.following.tracking import LiveStorage
+from rightbatch.measure.frameworks.torch.following.worst import WorstExamples
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
-from rightbatch.measure.frameworks.torch.tracking import LiveStorage
-from rightbatch.measure.frameworks.torch.worst import WorstExamples
 from rightbatch.measure.ports import StepPlan
 from rightbatch.measure.probes.predict import predict_memory
 from rightbatch.records import MemoryTarget, PredictProbe

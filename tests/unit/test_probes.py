@@ -498,7 +498,7 @@ def test_speed_finds_the_pace_of_loaders_that_work_beside_the_steps(workers):
         time.sleep(0.003)
         return mse(net, batch)
 
-    factory = line(train_data=SlowToLoad(), loss=loss, workers=workers)
+    factory = line(train_data=SlowToLoad(), loss=loss, num_workers=workers)
     _, result = measure(factory, SpeedProbe("SGD", (4, 8, 24), 24, 4.0))
     assert result.left_out == ()
     for size in (4, 8, 24):

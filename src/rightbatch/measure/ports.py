@@ -220,16 +220,6 @@ class Subject(Protocol):
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
 
-    def footprint(self, plan: StepPlan) -> Footprint:
-        """Follow the tensors of two steps on the longest examples and a validation pass.
-
-        Where the user's code needs data, which tensors without data do not have, the steps are
-        really run: then `method` is "real", and larger sizes are better not asked for.
-
-        Raises:
-            UsageError: The model has no repeated blocks, and `checkpointing` was asked for.
-        """
-
     def flops(self, batch: Batch) -> float | None:
         """Floating-point operations of one step on a batch; None if they cannot be counted."""
 
@@ -246,6 +236,21 @@ class Infers(Protocol):
 
     def infer(self, batch: Batch) -> None:
         """A forward pass in evaluation mode, without gradients, as the metric makes it."""
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """What a subject is besides where the tensors of a step can be followed without the device."""
+
+    def footprint(self, plan: StepPlan) -> Footprint:
+        """Follow the tensors of two steps on the longest examples and a validation pass.
+
+        Where the user's code needs data, which tensors without data do not have, the steps are
+        really run: then `method` is "real", and larger sizes are better not asked for.
+
+        Raises:
+            UsageError: The model has no repeated blocks, and `checkpointing` was asked for.
+        """
 
 
 @dataclass(frozen=True, slots=True)

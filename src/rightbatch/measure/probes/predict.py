@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.ports import Footprint, Infers, Progress, StepPlan, Subject
+from rightbatch.measure.ports import Follows, Footprint, Infers, Progress, StepPlan, Subject
 from rightbatch.records import (
     MemoryAlternative,
     MemoryTarget,
@@ -35,6 +36,10 @@ _REAL_AT_MOST = 64
 """Examples in a step that is really run where the user's code needs data."""
 
 
+class _Followed(Subject, Follows, Protocol):
+    """A subject whose steps can be followed."""
+
+
 def predict_memory(
     subject: Subject, probe: PredictProbe, progress: Progress
 ) -> tuple[Outcome, PredictResult]:
@@ -43,8 +48,16 @@ def predict_memory(
     Steps are followed at two sizes; a line through them tells where to look next, until the
     largest size that fits was followed itself. Where steps have to be really run, the line is all
     there is.
+
+    Raises:
+        UsageError: Steps of the workload's framework cannot be followed.
     """
     facts = subject.facts()
+    if not isinstance(subject, Follows):
+        raise UsageError(
+            "Memory is predicted for PyTorch workloads only, and this one is "
+            f"{facts.framework.capitalize()}; leave out --predict to measure it."
+        )
     optimizer = probe.optimizer or facts.optimizers[0].name
     cap = min(facts.train_examples, probe.max_batch_size or facts.train_examples)
     start = min(facts.batch_size, cap)
@@ -89,7 +102,7 @@ class _Search:
     """Follows steps of one plan at several sizes, and finds the largest that fits."""
 
     def __init__(
-        self, subject: Subject, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int,
+        self, subject: Follows, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int,
         verify: bool,
     ) -> None:  # fmt: skip
         self.plan, self.overhead, self._verify = plan, overhead, verify
@@ -221,7 +234,7 @@ def _cap(largest: int, cap: int, facts: WorkloadFacts) -> Cap:
     return "data_set_size" if cap == facts.train_examples else "max_batch_size"
 
 
-def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
+def _resident_overhead(subject: _Followed, plan: StepPlan) -> int:
     """Resident memory of this process beyond the tensors followed, from one small real trial."""
     subject.start(plan.optimizer, None, seed=0)
     batches = subject.hard_batches(plan.batch_size, 2)
@@ -240,7 +253,9 @@ def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
 class _WhatIf:
     """Follows other choices at the reference batch size and near the answer."""
 
-    def __init__(self, subject: Subject, search: _Search, target: MemoryTarget, found: int) -> None:
+    def __init__(
+        self, subject: _Followed, search: _Search, target: MemoryTarget, found: int
+    ) -> None:
         self._subject, self._search, self._target = subject, search, target
         self._near = max(found, 2 * search.plan.batch_size)
         if search.first.method == "real":
