@@ -39,7 +39,7 @@ def test_diamonds_are_tuned_end_to_end(tmp_path):
             pytest.fail(message)
         pytest.skip(message)
     done = rightbatch(
-        "tune", "diamonds", "--budget", "75s", "--threads", "1", "--json", folder=tmp_path
+        "tune", "diamonds", "--budget", "40s", "--threads", "1", "--json", folder=tmp_path
     )
     assert done.code == 0, done.err
     told = done.json
