@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import run
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.records import Fits
 from rightbatch.store import open_store
 

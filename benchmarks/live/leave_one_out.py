@@ -20,12 +20,12 @@ from typing import Any
 from cases import CASES, RESULTS, Case
 from worlds import run_study, settings, world
 
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 
 STUDIES = {"digits": 6, "fashion-mnist": 60}
 """Simulated studies of each case: those of digits hold hundreds of runs."""
 _WORST = 10.0
-_PLANNING, _ADVICE = "rightbatch.decide.planning", "rightbatch.decide.advice"
+_LEARNING = "rightbatch.decide.learning"
 _SCIENCE = "rightbatch.science"
 
 
@@ -45,24 +45,24 @@ class Constant:
 
 
 CONSTANTS = (
-    Constant((f"{_PLANNING}.racing",), "_WORTH", (0.02, 0.05, 0.12)),
-    Constant((f"{_PLANNING}.racing",), "_WORTH_AT_MOST", (0.0002, 0.0005, 0.002)),
-    Constant((f"{_PLANNING}.racing",), "_PATIENCE_WHEN_AMPLE", (1.6, 2.5, 4.0)),
-    Constant((f"{_PLANNING}.racing",), "_REACH_WHEN_AMPLE", (2.0, 3.0, 4.0)),
-    Constant((f"{_PLANNING}.racing",), "_IN_TIME", (0.7, 0.9, 1.1)),
-    Constant((f"{_PLANNING}.racing",), "_PIECE", (0.1, 0.2, 0.4)),
-    Constant((f"{_PLANNING}.racing",), "_PRIOR.seed_sd", (0.08, 0.12, 0.2)),
-    Constant((f"{_PLANNING}.racing",), "_PRIOR.critical_sd", (1.0, 2.0, 3.0)),
-    Constant((f"{_PLANNING}.limits", f"{_PLANNING}.racing"), "PATIENCE", (1.25, 1.5, 2.0)),
-    Constant((f"{_PLANNING}.asked", f"{_PLANNING}.racing"), "AMPLE", (15, 30, 60)),
-    Constant((f"{_PLANNING}.asked", f"{_PLANNING}.racing"), "SEEDS", (4, 8, 12)),
-    Constant((f"{_PLANNING}.asked",), "_CLOSE", (0.1, math.log(1.2), 0.3)),
-    Constant((f"{_PLANNING}.asked",), "_MORE_SEEDS", (8, 24, 40)),
-    Constant((f"{_PLANNING}.asked",), "_CLOSER", (0.05, math.log(1.1), math.log(1.2))),
-    Constant((f"{_PLANNING}.race_looks",), "_APART", (1.0, 2.0, 3.0)),
-    Constant((f"{_PLANNING}.race_looks",), "_REACH", (0.5, 1.0, 2.0)),
-    Constant((f"{_PLANNING}.race_looks",), "_CLEARLY", (0.1, math.log(1.2), 0.4)),
-    Constant((f"{_ADVICE}.learning",), "_CAUTION", (0.25, 0.5, 1.0)),
+    Constant((f"{_LEARNING}.racing",), "_WORTH", (0.02, 0.05, 0.12)),
+    Constant((f"{_LEARNING}.racing",), "_WORTH_AT_MOST", (0.0002, 0.0005, 0.002)),
+    Constant((f"{_LEARNING}.racing",), "_PATIENCE_WHEN_AMPLE", (1.6, 2.5, 4.0)),
+    Constant((f"{_LEARNING}.racing",), "_REACH_WHEN_AMPLE", (2.0, 3.0, 4.0)),
+    Constant((f"{_LEARNING}.racing",), "_IN_TIME", (0.7, 0.9, 1.1)),
+    Constant((f"{_LEARNING}.racing",), "_PIECE", (0.1, 0.2, 0.4)),
+    Constant((f"{_LEARNING}.racing",), "_PRIOR.seed_sd", (0.08, 0.12, 0.2)),
+    Constant((f"{_LEARNING}.racing",), "_PRIOR.critical_sd", (1.0, 2.0, 3.0)),
+    Constant((f"{_LEARNING}.limits", f"{_LEARNING}.racing"), "PATIENCE", (1.25, 1.5, 2.0)),
+    Constant((f"{_LEARNING}.extras", f"{_LEARNING}.racing"), "AMPLE", (15, 30, 60)),
+    Constant((f"{_LEARNING}.extras", f"{_LEARNING}.racing"), "SEEDS", (4, 8, 12)),
+    Constant((f"{_LEARNING}.extras",), "_CLOSE", (0.1, math.log(1.2), 0.3)),
+    Constant((f"{_LEARNING}.extras",), "_MORE_SEEDS", (8, 24, 40)),
+    Constant((f"{_LEARNING}.extras",), "_CLOSER", (0.05, math.log(1.1), math.log(1.2))),
+    Constant((f"{_LEARNING}.looks",), "_APART", (1.0, 2.0, 3.0)),
+    Constant((f"{_LEARNING}.looks",), "_REACH", (0.5, 1.0, 2.0)),
+    Constant((f"{_LEARNING}.looks",), "_CLEARLY", (0.1, math.log(1.2), 0.4)),
+    Constant((f"{_LEARNING}.fit",), "_CAUTION", (0.25, 0.5, 1.0)),
     Constant((f"{_SCIENCE}.response",), "_NOISE_SD", (0.12, 0.17, 0.24)),
     Constant((f"{_SCIENCE}.response",), "_NOISE_GROWTH", (0.0, 0.6, 1.0)),
     Constant((f"{_SCIENCE}.response",), "_NOISE_GROWS_FOR", (0.5, 1.5, 3.0)),

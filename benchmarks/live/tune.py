@@ -20,7 +20,7 @@ from truth_table import best, truth
 
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import run
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.records import Advice, Settings
 from rightbatch.store import open_store
 

@@ -20,7 +20,7 @@ from zlib import crc32
 from traces import traces
 
 from rightbatch.api.replay import replay_studies
-from rightbatch.decide.planning.race_state import Tuning
+from rightbatch.decide.learning.state import Tuning
 from rightbatch.decide.replay.figures import ReplayRow, summarise
 from rightbatch.decide.replay.ours import MODES, our_policies
 

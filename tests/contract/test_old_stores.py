@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rightbatch.exchange import import_study
 from rightbatch.records import (
     DescribeResult,
     MemoryResult,
@@ -18,7 +19,7 @@ from rightbatch.records import (
     Status,
     TrainingResult,
 )
-from rightbatch.store import import_study, open_store
+from rightbatch.store import open_store
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

@@ -11,8 +11,8 @@ from memory_faults import BUGS, FAULT, SPELLINGS
 
 from rightbatch.api.references import preload
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import run
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.api.study import run
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import WorkloadFailed
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject

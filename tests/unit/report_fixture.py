@@ -262,7 +262,7 @@ def trials(fits: Fits) -> tuple[Trial, ...]:
         told.append(Trial(len(told) + 1, asked, ok, noise, 15.0, 6.3))
     for run in (run for fit in fits.learning for run in fit.runs):
         probe = TrainingProbe(
-            "sgd", run.batch_size, 1437, run.learning_rate, run.seed, 4000, 9.0, 30.0
+            "sgd", run.batch_size, 1437, run.learning_rate, run.seed, 4000, 9.0, seconds_limit=30.0
         )
         ending = Outcome(Status(run.status), "" if run.status == "ok" else "It was given up.")
         result = TrainingResult((), run.train_seconds, 0.2)
@@ -278,7 +278,6 @@ def recording(fits: Fits, title: str = "digits", settings: Settings | None = Non
         1_790_000_000.0,
         "0.1.0",
         facts(title),
-        hardware(),
         True,
     )
     return Recording(study, trials(fits))

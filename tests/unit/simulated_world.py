@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rightbatch.decide.advice import evidence
-from rightbatch.decide.planning.planner import Ask, ask
+from rightbatch.decide.planners.asking import Ask, ask
+from rightbatch.decide.study import evidence
 from rightbatch.records import (
     DescribeProbe,
     DescribeResult,
@@ -453,6 +453,5 @@ def study_of(world: World, settings: Settings) -> Study:
         created=0.0,
         rightbatch_version="0",
         facts=description.facts,
-        hardware=description.hardware,
         finished=True,
     )

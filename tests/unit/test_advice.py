@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_world import MIB, SimulatedOptimizer, World, carry_out, run_study, study_of
 
-from rightbatch.decide.advice.noise import fit_noises
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.stages.noise.fit import fit_noises
 from rightbatch.errors import UsageError
+from rightbatch.exchange import import_study
 from rightbatch.records import (
     Advice,
     Decision,
@@ -32,7 +33,6 @@ from rightbatch.report.decisions import sentence
 from rightbatch.report.figures import make_figures
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
-from rightbatch.store import import_study
 
 SETTINGS = Settings(training_budget_seconds=20.0)
 WORLD = World(beta=2e-5)
@@ -62,7 +62,9 @@ def with_runs(world: World, runs: list[tuple[int, float, int]], stages: Settings
     trials = recording.trials
     for size, octaves, seed in runs:
         rate = world.best_rate(size) * 2**octaves
-        probe = TrainingProbe("sgd", size, size, rate, seed, 10**6, 1e4, 1e4, reason="by hand")
+        probe = TrainingProbe(
+            "sgd", size, size, rate, seed, 10**6, 1e4, seconds_limit=1e4, reason="by hand"
+        )
         trials = (*trials, carry_out(world, probe, len(trials) + 1))
     return Recording(study_of(world, stages), trials)
 
@@ -233,7 +235,7 @@ def test_every_figure_that_is_none_has_a_reason(recording):
 
 
 def test_a_study_that_never_saw_its_workload_cannot_be_advised_on(recording):
-    blind = Recording(replace(recording.study, facts=None, hardware=None), ())
+    blind = Recording(replace(recording.study, facts=None), ())
     with pytest.raises(UsageError, match="run it again"):
         advise(blind)
 
@@ -468,7 +470,9 @@ def stopped_early(goal: str) -> Recording:
     trials = run_study(world, replace(SETTINGS, stages=("memory", "speed", "noise"))).trials
     for size, steps in ((16, 40), (16, 20), (64, 30)):
         rate = world.best_rate(size)
-        probe = TrainingProbe("sgd", size, size, rate, steps, steps, 1e4, 1e4, reason="by hand")
+        probe = TrainingProbe(
+            "sgd", size, size, rate, steps, steps, 1e4, seconds_limit=1e4, reason="by hand"
+        )
         trials = (*trials, carry_out(world, probe, len(trials) + 1))
     return Recording(study_of(world, SETTINGS), trials)
 

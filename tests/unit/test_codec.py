@@ -62,7 +62,7 @@ FACTS = WorkloadFacts(
 )
 HARDWARE = Hardware("cpu", "a processor", 2, 1, 2**33, 2**32, "Linux", (("torch", "2.13"),))
 POINT = TrainingPoint(step=10, examples=320, seconds=0.1 + 0.2, metric=0.5, loss=1e-300)
-TRAINING = TrainingProbe("sgd", 32, 32, 0.1, 0, 100, 10.0, 20.0, reason="first")
+TRAINING = TrainingProbe("sgd", 32, 32, 0.1, 0, 100, 10.0, seconds_limit=20.0, reason="first")
 PAIRS: list[tuple[Probe, Result]] = [
     (DescribeProbe(), DescribeResult(FACTS, HARDWARE)),
     (MemoryProbe("sgd", 64, 2**30), MemoryResult(2**29, 2**28, 0.01)),
@@ -83,7 +83,6 @@ STUDY = Study(
     created=1.7e9,
     rightbatch_version="0.1.0",
     facts=FACTS,
-    hardware=HARDWARE,
 )
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from rightbatch.decide.advice.compiling import compiling
+from rightbatch.decide.advise.compiling import compiling
 from rightbatch.records import Outcome, Status, TrainingProbe, TrainingResult, Trial
 
 
 def trials(*compile_seconds):
-    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, 60.0)
+    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, seconds_limit=60.0)
     return [
         Trial(number, probe, Outcome(Status.OK), TrainingResult((), 5.0, 3.0, seconds), 0.0, 8.0)
         for number, seconds in enumerate(compile_seconds, 1)

@@ -7,18 +7,18 @@ from recorded_fixture import study, write_files
 from simulated_world import SimulatedOptimizer, World, next_ask, run_study
 
 from rightbatch.api.verbs import advised
-from rightbatch.decide.planning.ending import how_it_ended
-from rightbatch.decide.planning.planner import ask
-from rightbatch.decide.planning.race import next_move
-from rightbatch.decide.planning.race_state import Choose, Race, RaceRun, Tuning
+from rightbatch.decide.learning.race import next_move
+from rightbatch.decide.learning.state import Choose, Race, RaceRun, Tuning
+from rightbatch.decide.planners.asking import ask
+from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.exchange import import_study
 from rightbatch.records import Goal, RecordedLevel, Settings
 from rightbatch.report.ending import ending_told
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
-from rightbatch.store import import_study
 
 WORLD = World(beta=2e-5)
-RULE = Settings(budget_seconds=300.0, learning_rate="rule")
+RULE = Settings(budget_seconds=300.0, learning_rates="rule")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_race_that_found_nothing_worth_its_time_tells_what_it_had_to_be_worth(
         (WORLD, replace(RULE, one_off=True), "arrived", "first run at the goal: one model"),
         (
             WORLD,
-            replace(RULE, learning_rate="search", training_budget_seconds=3.0),
+            replace(RULE, learning_rates="search", training_budget_seconds=3.0),
             "training_time",
             "the time you allow for training was used up: 3.0 s of 3.0 s",
         ),

@@ -12,9 +12,10 @@ from recorded_fixture import study as recorded
 from recorded_fixture import write_files
 
 from rightbatch.api.replay import find_policies, replay_studies
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.replay.question import questions
 from rightbatch.errors import StoreError, StoreTooNew
+from rightbatch.exchange import export_study, import_study, read_recorded
 from rightbatch.records import (
     Goal,
     Hardware,
@@ -37,7 +38,6 @@ from rightbatch.records import (
 from rightbatch.report.html import render
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
-from rightbatch.store import export_study, import_study, read_recorded
 
 EXAMPLES = 1000
 FACTS = WorkloadFacts(
@@ -58,7 +58,6 @@ STUDY = Study(
     created=1.7e9,
     rightbatch_version="0.1.0",
     facts=FACTS,
-    hardware=HARDWARE,
     finished=True,
 )
 
@@ -72,7 +71,7 @@ def speed(number, samples, optimizer="sgd"):
 def training(
     number, size, metrics, status=Status.OK, seed=0, rate=0.1, optimizer="sgd", result=True
 ):
-    probe = TrainingProbe(optimizer, size, size, rate, seed, 10_000, 60.0, 90.0)
+    probe = TrainingProbe(optimizer, size, size, rate, seed, 10_000, 60.0, seconds_limit=90.0)
     points = tuple(
         TrainingPoint(50 * i, 50 * i * size, 0.5 * i, metric, 0.1)
         for i, metric in enumerate(metrics, start=1)
@@ -495,7 +494,7 @@ def test_what_is_no_text_or_no_folder_is_refused(exported, tmp_path):
 
 def test_a_newer_export_is_refused(exported):
     path = exported / "trials.jsonl"
-    path.write_text(path.read_text().replace('{"version": 1', '{"version": 2', 1))
+    path.write_text(path.read_text().replace('{"version": 2', '{"version": 3', 1))
     with pytest.raises(StoreTooNew, match="newer rightbatch"):
         import_study(exported)
 

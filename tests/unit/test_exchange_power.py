@@ -6,8 +6,8 @@ import pytest
 from recorded_fixture import study, write_files
 
 from rightbatch.errors import StoreError
+from rightbatch.exchange import export_study, import_study, read_recorded
 from rightbatch.records import SpeedResult
-from rightbatch.store import export_study, import_study, read_recorded
 
 SECONDS = {8: 0.1, 16: 0.15, 32: 0.25}
 WATTS = {8: 90.5, 32: 140.0}

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from simulated_world import MIB, World, run_study
 
-from rightbatch.decide.advice.accumulation import accumulation_caveats, micro_batches
-from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.decide.advice.memory import LONG_STEPS, largest_on_all, safe_size, smallest, tried
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.stages.memory.accumulation import accumulation_caveats, micro_batches
+from rightbatch.decide.stages.memory.fit import largest_on_all, safe_size, smallest
+from rightbatch.decide.stages.memory.tried import LONG_STEPS, tried
+from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Settings, Status, Trial
 from rightbatch.report.stages import stage_lines
 

@@ -13,7 +13,7 @@ from predicted_memory import (
 )
 from torch import nn
 
-from rightbatch.decide.advice.prediction import predicted_line
+from rightbatch.decide.stages.memory.prediction import predicted_line
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.catalog import DEVICE_NAMES, device
 from rightbatch.measure.devices.cpu import CpuDevice

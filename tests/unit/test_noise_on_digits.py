@@ -99,7 +99,9 @@ def test_the_noise_scale_falls_early_then_rises_at_least_fivefold(subject, seeds
 def steps_at(subject, batch_size, learning_rate, seed):
     """Steps to the target; None where it is not reached within 30 epochs."""
     most = math.ceil(30 * TRAIN / batch_size)
-    probe = TrainingProbe("sgd", batch_size, batch_size, learning_rate, seed, most, 30.0, 60.0)
+    probe = TrainingProbe(
+        "sgd", batch_size, batch_size, learning_rate, seed, most, 30.0, seconds_limit=60.0
+    )
     _, result = train(subject, probe, lambda done: None)
     points = result.points
     return steps_to_target([p.step for p in points], [p.metric for p in points], TARGET, "max")

@@ -8,8 +8,8 @@ import pytest
 from simulated_world import MIB, SimulatedOptimizer, World, run_side_by_side, run_study
 from told_numbers import comes_from, numbers, sources
 
-from rightbatch.decide.advice.candidates import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import Advice, Recording, Settings
 from rightbatch.report.view import make_view
 
@@ -34,7 +34,7 @@ STUDIES = {
     "hangs": (World(hangs=(64, 128), seed=3), SHORT),
     "out of reach": (World(top=0.7), SHORT),
     "best within": (World(goal="best accuracy within 2s", seed=4), SHORT),
-    "by rule": (World(seed=5), replace(SHORT, learning_rate="rule")),
+    "by rule": (World(seed=5), replace(SHORT, learning_rates="rule")),
     "fewest examples": (World(seed=6), replace(SHORT, objective="examples")),
     "no noise scale": (World(noise_scale=None, critical=20.0, seed=7), SHORT),
 }

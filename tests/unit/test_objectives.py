@@ -7,13 +7,14 @@ from recorded_fixture import study, write_files
 
 from rightbatch.api.settings import make_settings
 from rightbatch.api.verbs import readvise
-from rightbatch.decide.advice.costs import step_costs
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.stages.speed.costs import step_costs
 from rightbatch.errors import UsageError
+from rightbatch.exchange import import_study
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
 from rightbatch.science.power import interpolate_power
-from rightbatch.store import import_study, open_store
+from rightbatch.store import open_store
 
 SECONDS = {8: 0.10, 16: 0.14, 32: 0.20, 64: 0.36}
 WATTS = {8: 80.0, 16: 100.0, 32: 240.0, 64: 260.0}

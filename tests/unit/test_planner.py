@@ -14,9 +14,9 @@ from simulated_world import (
     spent,
 )
 
-from rightbatch.decide.advice import evidence
-from rightbatch.decide.advice.recommend import advise
-from rightbatch.decide.planning.planner import Ask, ask
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.planners.asking import Ask, ask
+from rightbatch.decide.study import evidence
 from rightbatch.records import (
     DescribeProbe,
     Ending,

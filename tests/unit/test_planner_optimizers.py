@@ -13,9 +13,10 @@ from simulated_world import (
     spent,
 )
 
-from rightbatch.decide.advice import evidence
-from rightbatch.decide.advice.arms import make_arms, stage_fits
-from rightbatch.decide.advice.recommend import advise, situation
+from rightbatch.decide.advise.recommend import advise, situation
+from rightbatch.decide.learning.arms import make_arms
+from rightbatch.decide.stages.fits import stage_fits
+from rightbatch.decide.study import evidence
 from rightbatch.records import (
     MemoryProbe,
     NoiseProbe,

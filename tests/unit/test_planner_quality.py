@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from simulated_world import SimulatedOptimizer, World, run_study
 
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.records import Advice, Settings
 
 WORLDS = 40

@@ -17,12 +17,12 @@ from simulated_world import (
 )
 
 from rightbatch.api.settings import make_settings
-from rightbatch.decide.advice import evidence
-from rightbatch.decide.advice.recommend import advise
-from rightbatch.decide.planning.ending import how_it_ended
-from rightbatch.decide.planning.planner import ask, is_over
-from rightbatch.decide.planning.race_belief import Belief
-from rightbatch.decide.planning.race_state import Candidate, Race, RaceRun, Tuning
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.learning.belief import Belief
+from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Tuning
+from rightbatch.decide.planners.asking import ask, is_over
+from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.decide.study import evidence
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Goal,
@@ -199,10 +199,10 @@ def test_no_worker_at_all_is_refused():
     with pytest.raises(UsageError, match="workers is 0; it must be at least 1"):
         make_settings(workers=0)
     assert make_settings(workers=3).workers == 3
-    assert make_settings(workers=2, learning_rate="rule").workers == 2
+    assert make_settings(workers=2, learning_rates="rule").workers == 2
 
 
-RULE = Settings(budget_seconds=300.0, learning_rate="rule")
+RULE = Settings(budget_seconds=300.0, learning_rates="rule")
 
 
 def test_batch_sizes_at_the_rules_rates_race_side_by_side_to_the_same_choice_in_less_time():
@@ -279,7 +279,9 @@ def test_choices_are_as_good_as_those_of_one_worker():
 
 
 def run_at(started, wall, at_once=2):
-    probe = TrainingProbe("sgd", 8, 8, 0.1, int(started), 9, 9.0, 20.0, at_once=at_once)
+    probe = TrainingProbe(
+        "sgd", 8, 8, 0.1, int(started), 9, 9.0, seconds_limit=20.0, at_once=at_once
+    )
     result = TrainingResult((), wall, 0.0)
     return Trial(1, probe, Outcome(Status.OK), result, started, wall)
 

@@ -10,8 +10,8 @@ import pytest
 from rightbatch.decide.replay.figures import replay
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
+from rightbatch.exchange import read_recorded
 from rightbatch.science.speed import fit_step_time
-from rightbatch.store import read_recorded
 
 
 @pytest.fixture(scope="module")

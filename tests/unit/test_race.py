@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from recorded_fixture import question, study
 
-from rightbatch.decide.planning.race import next_move
-from rightbatch.decide.planning.race_belief import Belief
-from rightbatch.decide.planning.race_state import (
+from rightbatch.decide.learning.belief import Belief
+from rightbatch.decide.learning.race import next_move
+from rightbatch.decide.learning.state import (
     Candidate,
     Choose,
     Race,
@@ -28,10 +28,10 @@ from rightbatch.decide.replay.ours import OURS, our_policies, tell_race
 from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
+from rightbatch.exchange import read_recorded
 from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel, RunSummary
 from rightbatch.report.decisions import race_told, sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
-from rightbatch.store import read_recorded
 
 GOAL = Goal("accuracy", "max", target=1.0)
 SIZES = (8, 16, 32, 64, 128)

@@ -9,10 +9,11 @@ import pytest
 from simulated_world import SimulatedOptimizer, World, carry_out, next_ask, run_study, spent
 
 from rightbatch.api.settings import make_settings
-from rightbatch.decide.advice.recommend import advise
+from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Outcome,
+    Placement,
     Recording,
     Settings,
     Status,
@@ -22,7 +23,8 @@ from rightbatch.records import (
 from rightbatch.report.view import make_view
 from rightbatch.science.evaluations import evaluated_step
 
-SETTINGS = Settings(training_budget_seconds=20.0, learning_rate="rule")
+CPU = Placement("cpu")
+SETTINGS = Settings(training_budget_seconds=20.0, learning_rates="rule")
 RULED = SimulatedOptimizer(rate_scale=400.0)
 """Its best learning rate follows the rule with twice the noise scale."""
 WORLD = World(beta=2e-5, optimizers=(RULED,))
@@ -134,7 +136,7 @@ def test_a_limit_is_the_next_evaluation_short_last_batches_counted():
 @pytest.mark.parametrize("slowness", [1, 10])
 def test_the_wall_clock_budget_is_kept(budget, slowness):
     world = replace(WORLD, alpha=slowness * 1e-3, beta=slowness * 2e-5)
-    settings = Settings(budget_seconds=budget, learning_rate="rule")
+    settings = Settings(budget_seconds=budget, learning_rates="rule")
     assert spent(run_study(world, settings).trials) <= 1.1 * budget
 
 
@@ -166,12 +168,13 @@ def test_a_race_ends_where_no_run_can_wait_for_another():
 
 
 @pytest.mark.parametrize("one_off", [False, True])
-@pytest.mark.parametrize("learning_rate", ["rule", "search"])
-def test_on_an_accelerator_the_race_is_that_of_a_cpu(learning_rate, one_off):
-    settings = replace(SETTINGS, learning_rate=learning_rate, one_off=one_off)
+@pytest.mark.parametrize("learning_rates", ["rule", "search"])
+def test_on_an_accelerator_the_race_is_that_of_a_cpu(learning_rates, one_off):
+    settings = replace(SETTINGS, learning_rates=learning_rates, one_off=one_off)
     world = World(beta=2e-5, optimizers=(RULED,))
     on_gpu = run_study(replace(world, device="cuda:0"), settings)
-    assert training(on_gpu) == training(run_study(world, settings))
+    elsewhere = [replace(t, probe=replace(t.probe, placement=CPU)) for t in training(on_gpu)]
+    assert elsewhere == training(run_study(world, settings))
 
 
 def test_sizes_whose_runs_are_lost_are_left_alone():
@@ -260,7 +263,12 @@ def test_where_runs_are_cheap_settings_that_may_be_the_best_are_told_apart_by_se
 
 
 def test_the_setting_is_one_of_two_words():
-    assert make_settings(learning_rate="rule").learning_rate == "rule"
-    assert make_settings().learning_rate == "search"
-    with pytest.raises(UsageError, match=r"neither search nor rule"):
-        make_settings(learning_rate="0.1")
+    assert make_settings(learning_rates="rule").learning_rates == "rule"
+    assert make_settings().learning_rates == "search"
+    with pytest.raises(UsageError, match=r"must be 'search' or 'rule'; your own rate belongs in"):
+        make_settings(learning_rates="0.1")
+
+
+def test_the_old_name_of_the_setting_is_accepted_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="now called learning_rates"):
+        assert make_settings(learning_rate="rule").learning_rates == "rule"

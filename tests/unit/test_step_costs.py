@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from report_fixture import ALPHA, BETA, digits, facts, speed_fit
 
-from rightbatch.decide.advice.costs import seconds_per_step
-from rightbatch.decide.advice.learning import half_width
-from rightbatch.decide.advice.speed import fit_speeds
+from rightbatch.decide.learning.fit import half_width
+from rightbatch.decide.stages.speed.costs import seconds_per_step
+from rightbatch.decide.stages.speed.fit import fit_speeds
 from rightbatch.records import (
     Estimate,
     Outcome,

@@ -9,7 +9,7 @@ from report_fixture import digits, memory_only, too_little, two_optimizers
 from rich.console import Console
 
 from rightbatch.cli.progress import StudyProgress
-from rightbatch.decide.planning.planner import Ask
+from rightbatch.decide.planners.asking import Ask
 from rightbatch.records import Outcome, Status, TrainingProbe, Trial
 from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view
@@ -77,7 +77,13 @@ def drawn(happen) -> str:
 
 def test_progress_shows_every_run_that_is_under_way():
     asks = [
-        Ask("learning", TrainingProbe("sgd", size, size, 0.1, 0, 9, 9.0, 20.0), 0.2, 0.6, 30.0)
+        Ask(
+            "learning",
+            TrainingProbe("sgd", size, size, 0.1, 0, 9, 9.0, seconds_limit=20.0),
+            0.2,
+            0.6,
+            30.0,
+        )
         for size in (64, 128)
     ]
     ended = Trial(1, asks[0].probe, Outcome(Status.OK), None, 0.0, 1.0)
@@ -96,8 +102,8 @@ def test_progress_shows_every_run_that_is_under_way():
     shown, left = (
         [line for line in drawn(what).splitlines() if "size" in line][-1] for what in (both, one)
     )
-    assert "batch size 64 at 0.1 | batch size 128 at 0.1, ≤ 30 s left" in shown
-    assert "batch size 128 at 0.1, ≤ 30 s left" in left
+    assert "batch size 64, learning rate 0.1 | batch size 128, learning rate 0.1" in shown
+    assert "batch size 128, learning rate 0.1, ≤ 30 s left" in left
     assert "batch size 64" not in left
 
 
@@ -118,7 +124,7 @@ def test_hostile_text_is_printed_as_text():
 
 
 def test_the_time_left_counts_down_to_nothing():
-    now, probe = [100.0], TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, 20.0)
+    now, probe = [100.0], TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, seconds_limit=20.0)
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=120, get_time=lambda: now[0])
     with StudyProgress(console) as progress:
@@ -130,6 +136,6 @@ def test_the_time_left_counts_down_to_nothing():
 
 
 def test_progress_prints_what_ended_badly_as_it_is():
-    probe = TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, 20.0)
+    probe = TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, seconds_limit=20.0)
     ended = Trial(1, probe, Outcome(Status.DIVERGED, "m[/x] grew"), None, 0.0, 1.0)
     assert "m[/x] grew" in drawn(lambda progress: progress.finished(ended))

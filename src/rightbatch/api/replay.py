@@ -14,7 +14,7 @@ from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
 from rightbatch.decide.replay.question import Question, arrival, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.errors import StoreError, UsageError
-from rightbatch.store import read_recorded
+from rightbatch.exchange import read_recorded
 
 POLICIES = OURS + RIVALS
 

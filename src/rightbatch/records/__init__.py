@@ -1,6 +1,7 @@
 """What every room of the house speaks: frozen records on the standard library alone."""
 
 from rightbatch.records.advice import WHAT_BINDS, Advice, BindingConstraint, Choice, TimeSpent
+from rightbatch.records.capacity import Capacity
 from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
 from rightbatch.records.ending import Ending, EndingKind
@@ -19,6 +20,7 @@ from rightbatch.records.fits import (
 )
 from rightbatch.records.goal import Direction, Goal, parse_goal
 from rightbatch.records.hardware import Hardware
+from rightbatch.records.placement import Placement
 from rightbatch.records.prediction import (
     MEMORY_PARTS,
     MemoryAlternative,
@@ -29,6 +31,7 @@ from rightbatch.records.prediction import (
     PredictResult,
 )
 from rightbatch.records.probe import (
+    KINDS,
     DescribeProbe,
     MemoryProbe,
     NoiseProbe,
@@ -43,29 +46,21 @@ from rightbatch.records.recorded import (
     RecordedSpeed,
     RecordedStudy,
 )
-from rightbatch.records.study import (
-    STAGES,
-    LearningRate,
-    Objective,
-    Recording,
-    Settings,
-    Stage,
-    Study,
-)
-from rightbatch.records.trial import (
+from rightbatch.records.remark import Remark, Value
+from rightbatch.records.result import (
     DescribeResult,
     MemoryResult,
     NoisePoint,
     NoiseResult,
-    Outcome,
     Result,
     SpeedResult,
     SpeedSample,
-    Status,
     TrainingPoint,
     TrainingResult,
-    Trial,
 )
+from rightbatch.records.stage import STAGES, Stage
+from rightbatch.records.study import LearningRates, Objective, Recording, Settings, Study
+from rightbatch.records.trial import Outcome, Status, Trial
 from rightbatch.records.whole import whole_number
 from rightbatch.records.workload import (
     OptimizerFacts,
@@ -76,6 +71,7 @@ from rightbatch.records.workload import (
 )
 
 __all__ = [
+    "KINDS",
     "MEMORY_PARTS",
     "STAGES",
     "WHAT_BINDS",
@@ -83,6 +79,7 @@ __all__ = [
     "Advice",
     "BatchPrediction",
     "BindingConstraint",
+    "Capacity",
     "Choice",
     "Decision",
     "DecisionKind",
@@ -96,7 +93,7 @@ __all__ = [
     "Goal",
     "Hardware",
     "LearningFit",
-    "LearningRate",
+    "LearningRates",
     "MemoryAlternative",
     "MemoryFit",
     "MemoryPart",
@@ -112,6 +109,7 @@ __all__ = [
     "OptimizerFacts",
     "Origin",
     "Outcome",
+    "Placement",
     "PredictProbe",
     "PredictResult",
     "PredictedPeak",
@@ -122,6 +120,7 @@ __all__ = [
     "RecordedSpeed",
     "RecordedStudy",
     "Recording",
+    "Remark",
     "Result",
     "RunSummary",
     "ScalingRule",
@@ -139,6 +138,7 @@ __all__ = [
     "TrainingProbe",
     "TrainingResult",
     "Trial",
+    "Value",
     "WorkloadFacts",
     "WorkloadReference",
     "memory_size",

@@ -7,6 +7,7 @@ from typing import Literal
 from rightbatch.records.ending import Ending
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import Fits
+from rightbatch.records.placement import ONE_DEVICE, Placement
 
 BindingConstraint = Literal[
     "memory",
@@ -45,6 +46,8 @@ class Choice:
         steps_to_goal: Updates to the goal; None if unknown.
         joules_to_goal: Energy of the device to the goal; None if unknown.
         cost_to_goal: Price of the training time to the goal; None if unknown.
+        placement: The devices that take a step together; batch size = micro-batch size ×
+            accumulation steps × replicas.
     """
 
     optimizer: str
@@ -58,6 +61,7 @@ class Choice:
     steps_to_goal: Estimate | None = None
     joules_to_goal: Estimate | None = None
     cost_to_goal: Estimate | None = None
+    placement: Placement = ONE_DEVICE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from rightbatch.records.decision import Decision
 from rightbatch.records.estimate import Estimate
+from rightbatch.records.placement import ONE_DEVICE, Placement
 
 Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "broken", "time"]
 
@@ -86,6 +87,7 @@ class SpeedPoint:
         examples_per_second: Throughput.
         samples: Raw step times, in seconds.
         power_watts: Mean power of the device over its steps; None where it was not measured.
+        placement: The devices that took a step together.
     """
 
     batch_size: int
@@ -94,6 +96,7 @@ class SpeedPoint:
     examples_per_second: Estimate
     samples: tuple[float, ...]
     power_watts: float | None = None
+    placement: Placement = ONE_DEVICE
 
 
 @dataclass(frozen=True, slots=True)

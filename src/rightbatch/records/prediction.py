@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from rightbatch.records.fits import Cap
+from rightbatch.records.result import Result
 
 MemoryPart = Literal[
     "parameters", "buffers", "gradients", "optimizer_state", "batch", "activations", "temporaries"
@@ -78,7 +79,7 @@ class MemoryAlternative:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictResult:
+class PredictResult(Result):
     """Memory of training steps, predicted.
 
     Attributes:

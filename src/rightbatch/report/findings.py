@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rightbatch.decide.advice.capped import why_no_larger
+from rightbatch.decide.advise.capped import why_no_larger
 from rightbatch.records import (
     Advice,
     Choice,

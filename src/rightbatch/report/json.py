@@ -6,7 +6,7 @@ estimated, is null with the reason beside it under `<name>_reason`.
 
 from collections.abc import Mapping
 
-from rightbatch.decide.advice.capped import why_none
+from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import Advice, Choice, Fits, LearningFit, MemoryFit, NoiseFit, SpeedFit
 from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import pick_fit
@@ -15,6 +15,7 @@ from rightbatch.report.json_values import (
     SIZES_THAT_FIT,
     Json,
     estimate_json,
+    placement_json,
     prediction_json,
     with_reasons,
 )
@@ -131,6 +132,7 @@ def _choice(choice: Choice | None) -> Json:
         "learning_rate": choice.learning_rate if choice else None,
         "micro_batch_size": choice.micro_batch_size if choice else None,
         "accumulation_steps": choice.accumulation_steps if choice else None,
+        "placement": placement_json(choice.placement) if choice else None,
         "steps_per_epoch": choice.steps_per_epoch if choice else None,
         "epochs_to_goal": estimate_json(choice.epochs_to_goal if choice else None),
         "predicted_seconds_to_goal": estimate_json(choice.seconds_to_goal if choice else None),

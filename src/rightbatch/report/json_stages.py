@@ -1,6 +1,6 @@
 """The JSON objects of single stages: a fit and its raw results, documented in docs/json.md."""
 
-from rightbatch.decide.advice.capped import why_none
+from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import (
     Accumulation,
     Fits,
@@ -19,6 +19,7 @@ from rightbatch.report.json_values import (
     SIZES_THAT_FIT,
     Json,
     estimate_json,
+    placement_json,
     prediction_json,
     with_reasons,
 )
@@ -104,7 +105,7 @@ def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
 
 def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
     """The answer for one device, a row of `devices`."""
-    hardware = recording.study.hardware
+    hardware = recording.hardware
     return with_reasons(
         {
             "device": hardware.device if hardware else None,
@@ -173,6 +174,7 @@ def _speed(fits: Fits) -> Json:
                 "load_seconds": point.load_seconds,
                 "examples_per_second": estimate_json(point.examples_per_second),
                 "samples": list(point.samples),
+                "placement": placement_json(point.placement),
                 **with_reasons(
                     {"power_watts": point.power_watts}, default="No power was measured."
                 ),

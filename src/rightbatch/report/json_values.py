@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rightbatch.records import BatchPrediction, Estimate
+from rightbatch.records import BatchPrediction, Estimate, Placement
 
 Json = dict[str, Any]
 
@@ -33,6 +33,16 @@ def estimate_json(found: Estimate | None) -> Json | None:
 
 def _end(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def placement_json(placement: Placement) -> Json:
+    """The devices that take a step together; null where their kind is not known."""
+    kind = {"device": placement.device or None}
+    return {
+        **with_reasons(kind, default="It was not recorded."),
+        "devices": placement.devices,
+        "nodes": placement.nodes,
+    }
 
 
 def with_reasons(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rightbatch.decide.advice.costs import PerStep, seconds_per_step
+from rightbatch.decide.stages.speed.costs import PerStep, seconds_per_step
 from rightbatch.records import Fits, LearningFit, RunSummary, Status, WorkloadFacts
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from rightbatch.decide.advice.capped import why_no_larger, why_none
+from rightbatch.decide.advise.capped import why_no_larger, why_none
 from rightbatch.records import (
     Accumulation,
     Advice,
@@ -41,7 +41,7 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     fits = advice.fits
     match stage:
         case "memory":
-            hardware, several = recording.study.hardware, len(fits.memories) > 1
+            hardware, several = recording.hardware, len(fits.memories) > 1
             lines = [line for fit in fits.memories for line in _memory(fit, hardware, several)]
             lines = lines or [_NOTHING]
         case "speed":

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rightbatch.decide.advice.capped import no_size_fits
-from rightbatch.decide.advice.evidence import ran_out
+from rightbatch.decide.advise.capped import no_size_fits
+from rightbatch.decide.study.evidence import ran_out
 from rightbatch.records import (
     Advice,
     Choice,
     Fits,
+    Hardware,
     Recording,
     Status,
     Study,
@@ -139,7 +140,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
         regimes=regimes(advice),
         time_spent=spent,
         time_words=_time_words(advice),
-        machine=_machine(study),
+        machine=_machine(recording.hardware),
         settings=_settings(study),
         findings=make_findings(study, advice, runs),
         fits=advice.fits,
@@ -277,8 +278,7 @@ def _time_words(advice: Advice) -> str:
     )
 
 
-def _machine(study: Study) -> tuple[tuple[str, str], ...]:
-    hardware = study.hardware
+def _machine(hardware: Hardware | None) -> tuple[tuple[str, str], ...]:
     if hardware is None:
         return ()
     versions = ", ".join(f"{name} {version}" for name, version in hardware.versions)
@@ -302,7 +302,7 @@ def _settings(study: Study) -> tuple[tuple[str, str], ...]:
     ]
     if asked.one_off:
         rows.append(("Wanted", "one trained model"))
-    if asked.learning_rate == "rule":
+    if asked.learning_rates == "rule":
         rows.append(("Learning rates", "by the optimizer's scaling rule, not searched"))
     if asked.batch_sizes:
         told = ("full" if size == 0 else words.count(size) for size in asked.batch_sizes)

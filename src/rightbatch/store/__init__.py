@@ -1,8 +1,6 @@
-"""Where studies are kept: the store, and studies in and out of it as plain files."""
+"""Where studies are kept."""
 
 from rightbatch.store.base import Store
-from rightbatch.store.exchange import export_study, import_study
-from rightbatch.store.recorded import read_recorded
 from rightbatch.store.sql import open_store
 
-__all__ = ["Store", "export_study", "import_study", "open_store", "read_recorded"]
+__all__ = ["Store", "open_store"]

@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from rightbatch.decide.planning.race_state import RaceRun
+from rightbatch.decide.learning.state import RaceRun
 from rightbatch.decide.replay.question import Question, arrival
 from rightbatch.records import Goal, RecordedRun
 

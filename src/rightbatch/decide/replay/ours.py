@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rightbatch.decide.planning.race import Mode, next_move
-from rightbatch.decide.planning.race_state import Choose, Move, Race, Tuning
+from rightbatch.decide.learning.race import Mode, next_move
+from rightbatch.decide.learning.state import Choose, Move, Race, Tuning
 from rightbatch.decide.replay.figures import Policy
 from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
 from rightbatch.decide.replay.question import Question

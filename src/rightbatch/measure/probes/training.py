@@ -2,8 +2,9 @@
 
 import math
 import time
+from dataclasses import replace
 
-from rightbatch.measure.ports import Progress, Subject
+from rightbatch.measure.ports import InParts, Measured, Progress, Subject
 from rightbatch.records import Outcome, Status, TrainingPoint, TrainingProbe, TrainingResult
 from rightbatch.science.evaluations import evaluation_examples
 
@@ -89,11 +90,27 @@ class TrainingRun:
         self._points.append(TrainingPoint(self._step, self._examples, self._seconds, metric, loss))
 
 
-def train(
-    subject: Subject, probe: TrainingProbe, progress: Progress
-) -> tuple[Outcome, TrainingResult]:
-    """Train until the goal, divergence, a missed milestone or a limit."""
-    return TrainingRun(subject, probe).go_on(probe, progress)
+def train(subject: Subject, probe: TrainingProbe, progress: Progress) -> Measured | InParts:
+    """Train until the goal, divergence, a missed milestone or a limit.
+
+    Returns:
+        The outcome and the run; of one that may pause, a generator that yields them at each pause
+        and is sent the job to go on with.
+    """
+    run = TrainingRun(subject, probe)
+    return _in_parts(run, subject, probe, progress) if probe.pause else run.go_on(probe, progress)
+
+
+def _in_parts(
+    run: TrainingRun, subject: Subject, probe: TrainingProbe, progress: Progress
+) -> InParts:
+    while True:
+        outcome, result = run.go_on(probe, progress)
+        if outcome.status is not Status.GOAL_NOT_REACHED:
+            return outcome, result
+        job = yield outcome, replace(result, held_bytes=subject.device.held_bytes())
+        if isinstance(job.probe, TrainingProbe):
+            probe = job.probe
 
 
 def exploded(loss: float, first: float, times: float = EXPLOSION) -> bool:

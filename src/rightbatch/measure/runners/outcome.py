@@ -48,11 +48,6 @@ def told(ending: Ending, probe: Probe, limit_bytes: int | None) -> tuple[Outcome
     return _outcome(ending, probe, limit_bytes), None
 
 
-def at_once(probe: Probe) -> int:
-    """Trials that may be under way at the same time as one of a probe, that one included."""
-    return probe.at_once if isinstance(probe, TrainingProbe) else 1
-
-
 def _returned(value: object) -> tuple[Outcome, Result | None]:
     match value:
         case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
@@ -125,8 +120,10 @@ def _work(probe: Probe) -> str:
             size = max(probe.batch_sizes, default=probe.micro_batch_size)
             micro = min(size, probe.micro_batch_size)
             return f"Timing batch sizes up to {size} (micro-batch {micro})"
-    micro = min(probe.batch_size, probe.micro_batch_size)
-    return f"Training at batch size {probe.batch_size} (micro-batch {micro})"
+        case TrainingProbe():
+            size, micro = probe.batch_size, probe.examples_at_once
+            return f"Training at batch size {size} (micro-batch {micro})"
+    return f"The {probe.kind} trial"
 
 
 def _step_of(probe: MemoryProbe) -> str:
@@ -143,7 +140,7 @@ def _smaller(probe: Probe) -> str:
         return "load less data into memory, or raise the memory limit"
     if isinstance(probe, MemoryProbe) and probe.inference:
         return "use a smaller batch"
-    fewer = ", or fewer workers" if at_once(probe) > 1 else ""
+    fewer = ", or fewer workers" if probe.at_once > 1 else ""
     return f"use a smaller micro-batch and accumulate gradients{fewer}"
 
 

@@ -1,1 +1,0 @@
-"""Trials -> Fits -> Advice, and the numbers behind each reason."""

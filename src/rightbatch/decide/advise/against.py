@@ -1,0 +1,46 @@
+"""The recommended settings against the user's present ones."""
+
+import math
+
+from rightbatch.decide.learning.arms import Arm
+from rightbatch.decide.learning.fit import half_width
+from rightbatch.records import BatchPrediction, Estimate
+
+Predicted = tuple[Arm, BatchPrediction]
+"""An optimizer's arm and one of its predictions."""
+
+
+def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
+    """How many times as fast the best reaches the goal as the present settings do.
+
+    The delta method on logs: variances add, less what both have in common, which is the level of
+    the response surface and the line through the step times of one optimizer.
+
+    Returns:
+        The ratio of their seconds to the goal; None where both are the same settings.
+    """
+    arm, row = best
+    own, now = present
+    same_arm = arm.optimizer.name == own.optimizer.name
+    if same_arm and row.batch_size == now.batch_size and _alike(row, now):
+        return None
+    pairs = [(row.batch_size, row.learning_rate), (now.batch_size, now.learning_rate)]
+    if same_arm:
+        surface = (arm.model.difference_sd(*pairs) ** 2, arm.model.surface.freedom)
+        errors = [surface, arm.seconds.log_error(row.batch_size, now.batch_size)]
+    else:
+        errors = []
+        for one, pair in zip((arm, own), pairs, strict=True):
+            ((_, sd),) = one.model.predict([pair])
+            errors += [(sd**2, one.model.surface.freedom), one.seconds.log_error(pair[0])]
+    ratio, half = now.seconds.value / row.seconds.value, half_width(errors)
+    note = "response surface and step times, what both settings share left out"
+    return Estimate(
+        ratio, ratio * math.exp(-half), ratio * math.exp(half), 0.95, "times as fast", note
+    )
+
+
+def _alike(one: BatchPrediction, other: BatchPrediction) -> bool:
+    """Whether two learning rates are the same as they are told, or both unknown."""
+    rates = one.learning_rate, other.learning_rate
+    return all(map(math.isnan, rates)) or math.isclose(*rates, rel_tol=1e-3)

@@ -1,0 +1,297 @@
+"""Trials -> Fits -> Advice."""
+
+import math
+from dataclasses import replace
+
+from rightbatch.decide.advise.against import Predicted, times_as_fast
+from rightbatch.decide.advise.binding import binding_constraint, enough_data, near_optimal
+from rightbatch.decide.advise.capped import no_size_fits
+from rightbatch.decide.advise.missing import missing
+from rightbatch.decide.advise.objectives import check_objective, objective_reasons, without_power
+from rightbatch.decide.advise.reasons import reasons, warnings
+from rightbatch.decide.learning.arms import Arm, make_arms
+from rightbatch.decide.learning.fit import choose, cost, fit_learning, predict_pair
+from rightbatch.decide.stages.fits import stage_fits
+from rightbatch.decide.stages.memory.fit import micro_batch_limit
+from rightbatch.decide.study import evidence
+from rightbatch.decide.study.situation import Situation
+from rightbatch.errors import UsageError
+from rightbatch.records import (
+    Advice,
+    BatchPrediction,
+    BindingConstraint,
+    Choice,
+    Estimate,
+    Fits,
+    MemoryFit,
+    Objective,
+    Recording,
+    TimeSpent,
+    WorkloadFacts,
+)
+
+
+def situation(recording: Recording) -> Situation:
+    """The study's facts, hardware, settings and trials, in order and each once.
+
+    Raises:
+        UsageError: The study ended before the workload could be described.
+    """
+    study = recording.study
+    if study.facts is None or recording.hardware is None:
+        raise UsageError(
+            f"Study {study.name} ended before its workload was described; run it again."
+        )
+    return Situation(
+        study.facts, recording.hardware, study.settings, evidence.distinct(recording.trials)
+    )
+
+
+def advise(
+    recording: Recording,
+    objective: Objective | None = None,
+    memory_limit_bytes: int | None = None,
+    price_per_hour: float | None = None,
+) -> Advice:
+    """Recommend from what is stored; measures nothing.
+
+    Args:
+        recording: The study and its trials, in any order; one told twice counts once.
+        objective: What to minimise instead of the study's own objective.
+        memory_limit_bytes: Memory limit instead of the study's own.
+        price_per_hour: What an hour costs instead of what the study was told.
+
+    Returns:
+        The advice, with `recommended` None where there is not enough data for any.
+
+    Raises:
+        UsageError: The study ended before the workload could be described, or does not tell what
+            the objective asks for.
+    """
+    now = situation(recording)
+    aim: Objective = objective or now.settings.objective
+    price = now.settings.price_per_hour if price_per_hour is None else price_per_hour
+    measured = stage_fits(now, memory_limit_bytes)
+    if objective is not None:
+        check_objective(aim, price, measured, recording.study.name)
+    arms = make_arms(now, measured, aim, memory_limit_bytes is not None, price)
+    learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
+    ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
+    best = ranked[0] if ranked else None
+    best_fit = learned[best.optimizer.name] if best else None
+    recommended = _recommended(best, arms, now)
+    fits = replace(
+        measured if recommended is None else _seen_from(measured, recommended.optimizer),
+        learning=tuple(fit for fit in learned.values() if fit is not None),
+    )
+    optimal, binding = _verdict(best, now, fits)
+    present = _present(arms, now)
+    ratio = None
+    if present and best and best.chosen is not None:
+        ratio = times_as_fast((best, best.chosen), present)
+    accumulates = recommended is not None and recommended.accumulation_steps > 1
+    return Advice(
+        study=recording.study.name,
+        goal=str(now.facts.goal),
+        objective=aim,
+        recommended=recommended,
+        reference=_reference(present, now, measured),
+        times_as_fast=ratio,
+        near_optimal=optimal,
+        binding_constraint=binding,
+        headline=_headline(recommended, best is not None, now.facts, fits.memory),
+        reasons=(*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, now.trials)),
+        warnings=(
+            *without_power(aim, fits.speeds),
+            *warnings(fits, now.facts, now.settings, now.trials, accumulates),
+        ),
+        missing=missing(fits, best_fit, recommended, now.settings, price),
+        fits=fits,
+        by_optimizer=tuple(
+            _choice(arm, arm.chosen, now) for arm in ranked if arm.chosen is not None
+        ),
+        regimes=_regimes(arms, best, now),
+        time_spent=_time_spent(now),
+        price_per_hour=price,
+    )
+
+
+def _reasons_of(
+    aim: Objective, price: float | None, fits: Fits, best: Arm | None
+) -> tuple[str, ...]:
+    if best is None:
+        return ()
+    return objective_reasons(aim, price, fits.speed, best.rows, best.chosen)
+
+
+def _seen_from(measured: Fits, optimizer: str) -> Fits:
+    """The fits with those of one optimizer in front."""
+    return replace(
+        measured,
+        memory=measured.memory_of(optimizer),
+        speed=measured.speed_of(optimizer),
+        noise=measured.noise_of(optimizer),
+    )
+
+
+def _cost_of_choice(arm: Arm) -> float:
+    return cost(arm.model, arm.chosen) if arm.chosen is not None else math.inf
+
+
+def _choice(arm: Arm, row: BatchPrediction, now: Situation) -> Choice:
+    """A prediction as settings to train with."""
+    epochs = 1 / now.facts.steps_per_epoch(row.batch_size)
+    return replace(
+        _settings(arm, row.batch_size, row.learning_rate, now),
+        epochs_to_goal=_scaled(row.steps, epochs, "epochs"),
+        seconds_to_goal=row.seconds,
+        steps_to_goal=row.steps,
+        joules_to_goal=row.joules,
+        cost_to_goal=row.cost,
+    )
+
+
+def _settings(arm: Arm, size: int, rate: float, now: Situation) -> Choice:
+    """A batch size as settings to train with, its cost unknown."""
+    return _in_memory(arm.optimizer.name, size, rate, now, arm.memory)
+
+
+def _in_memory(
+    optimizer: str, size: int, rate: float, now: Situation, memory: MemoryFit | None
+) -> Choice:
+    """The same for any optimizer.
+
+    The micro-batch is the even share of the fewest accumulation steps that fit in memory with it.
+    """
+    micro = micro_batch_limit(memory, now.facts)
+    accumulation = math.ceil(size / micro)
+    return Choice(
+        optimizer=optimizer,
+        batch_size=size,
+        learning_rate=float(f"{rate:.3g}"),
+        micro_batch_size=math.ceil(size / accumulation),
+        accumulation_steps=accumulation,
+        steps_per_epoch=now.facts.steps_per_epoch(size),
+        placement=now.placement,
+    )
+
+
+def _scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
+    return replace(
+        estimate,
+        value=estimate.value * factor,
+        low=None if estimate.low is None else estimate.low * factor,
+        high=None if estimate.high is None else estimate.high * factor,
+        unit=unit,
+    )
+
+
+def _recommended(best: Arm | None, arms: list[Arm], now: Situation) -> Choice | None:
+    """The best arm's choice; while no run has arrived, a first guess, its cost unknown.
+
+    The guess is what came nearest to the goal, or before any run the cheapest by the prior.
+    """
+    if best is not None and best.chosen is not None:
+        return _choice(best, best.chosen, now)
+    if not arms:
+        return None
+    arm = arms[0]
+    row = choose(arm.model, arm.rows)
+    size = min(now.sizes, key=arm.model.prior) if row is None else row.batch_size
+    rate = arm.model.rule(size) if row is None else row.learning_rate
+    return _settings(arm, size, rate, now)
+
+
+def _present(arms: list[Arm], now: Situation) -> Predicted | None:
+    """What the user's present settings are predicted to cost; None where that is not known."""
+    own = now.facts.optimizers[0]
+    if now.facts.recorded:
+        return None
+    for arm in arms:
+        if arm.optimizer.name == own.name and arm.chosen is not None:
+            row = predict_pair(arm.model, now.facts.batch_size, own.learning_rate, arm.costs)
+            return None if row is None else (arm, row)
+    return None
+
+
+def _reference(present: Predicted | None, now: Situation, fits: Fits) -> Choice | None:
+    """The user's present settings, with what they are predicted to cost where that is known.
+
+    None for a study recorded elsewhere, which does not tell anybody's.
+    """
+    if now.facts.recorded:
+        return None
+    if present is not None:
+        return _choice(*present, now)
+    own = now.facts.optimizers[0]
+    memory = fits.memory_of(own.name)
+    return _in_memory(own.name, now.facts.batch_size, own.learning_rate, now, memory)
+
+
+def _verdict(
+    best: Arm | None, now: Situation, fits: Fits
+) -> tuple[tuple[int, ...], BindingConstraint]:
+    """The near-optimal set and what binds."""
+    nothing_fits = no_size_fits(fits.memory)
+    if best is None or best.chosen is None:
+        return (), "memory" if nothing_fits or evidence.ran_out(now.trials) else "budget"
+    if nothing_fits:
+        return (best.chosen.batch_size,), "memory"
+    rows = best.rows
+    size = best.chosen.batch_size
+    optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
+    if not enough_data(rows, now.sizes):
+        return optimal, "budget"
+    return optimal, binding_constraint(size, optimal, rows, fits, now.facts, now.sizes)
+
+
+def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[str, Choice], ...]:
+    """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for.
+
+    Each with the optimizer it is cheapest with; with the best one where no run arrived at the size.
+    """
+    if best is None or not now.settings.batch_sizes:
+        return ()
+    names = {1: "stochastic", now.facts.train_examples: "full batch"}
+    known = {row.batch_size: (best, row) for row in best.rows}
+    arrived = [(arm, row) for arm in arms for row in arm.rows if row.runs_reached]
+    for arm, row in sorted(arrived, key=lambda each: -cost(each[0].model, each[1])):
+        known[row.batch_size] = arm, row
+    return tuple(
+        (
+            names.get(size, "mini-batch"),
+            _choice(*known[size], now)
+            if size in known
+            else _settings(best, size, best.model.rule(size), now),
+        )
+        for size in now.sizes
+    )
+
+
+def _headline(
+    recommended: Choice | None, arrived: bool, facts: WorkloadFacts, memory: MemoryFit | None
+) -> str:
+    if recommended is None:
+        return "Not enough data for a recommendation."
+    settings = f"batch size {recommended.batch_size:,} with {recommended.optimizer}"
+    if not math.isnan(recommended.learning_rate):
+        settings += f" at learning rate {recommended.learning_rate:.3g}"
+    if not arrived:
+        return f"Not enough data: no run reached {facts.goal}. First guess: {settings}."
+    if no_size_fits(memory):
+        return f"Nothing that was tried fits the memory limit. Where more fits: {settings}."
+    return f"Train with {settings}."
+
+
+def _time_spent(now: Situation) -> TimeSpent:
+    training = evidence.training_seconds(now.trials)
+    measuring = evidence.measuring_seconds(now.trials)
+    of_each = sum(trial.wall_seconds for trial in now.trials)
+    return TimeSpent(
+        training,
+        measuring,
+        max(0.0, of_each - training - measuring),
+        None if now.facts.recorded else now.settings.budget_seconds,
+        evidence.seconds_to_model(now.trials, now.facts.goal),
+        max(0.0, of_each - evidence.wall_seconds(now.trials)),
+    )

@@ -1,0 +1,264 @@
+"""What the runs of a race let one believe of the time to the target at every batch size."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from statistics import fmean, median
+
+from rightbatch.decide.learning.state import (
+    Candidate,
+    Race,
+    RaceRun,
+    Tuning,
+    improvements,
+    step_at,
+)
+from rightbatch.science.relative_cost import CostPosterior, CostSeen
+from rightbatch.science.response import (
+    expected_improvement,
+    noise_growth,
+    quiet_rate,
+    truncated_normal,
+)
+
+_APART = 0.2
+"""Levels are compared that lie so far apart in the log of the way."""
+_ALMOST_THERE = 0.999
+_DIVERGED = 0.7
+"""A run that diverges counts as one twice as long as the fastest, give or take a factor two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A run next to the reference run at the deepest level that both reached.
+
+    Attributes:
+        level: The level of the metric.
+        way: Share of the reference's steps after which it met the level.
+        log_steps: Log ratio of the steps to it.
+    """
+
+    level: float
+    way: float
+    log_steps: float
+
+
+class Belief:
+    """Log time to the target at each candidate, as far as it is known.
+
+    A run that arrived tells its examples to the target, but for seed noise. A run under way tells
+    them relative to the fastest that arrived: by how much it was behind at the levels both
+    reached, with an error that shrinks like a random walk on the log of the way.
+    """
+
+    def __init__(self, race: Race, tuning: Tuning) -> None:
+        self._race = race
+        self._tuning = tuning
+        self._arrived = [run for run in race.runs if run.arrived]
+        self._paths = {run.number: improvements(run.levels, race.goal) for run in race.runs}
+        self._compared: dict[int, list[Comparison]] = {}
+        self.reference = min(self._arrived, key=lambda run: run.seconds, default=None)
+        self.step_seconds = _step_seconds(race)
+        self.candidates = race.candidates
+        self._index = {candidate: i for i, candidate in enumerate(self.candidates)}
+        seen = [told for run in race.runs if (told := self._seen(run)) is not None]
+        posterior = self._posterior(seen)
+        self._log_seconds = {
+            candidate: float(posterior.mean[i])
+            + math.log(self.step_seconds[candidate.batch_size] / candidate.batch_size)
+            for i, candidate in enumerate(self.candidates)
+        }
+        going = {self._index[run.candidate] for run in race.runs if run.going}
+        if going:
+            seen += [CostSeen(i, float(posterior.mean[i])) for i in going]
+            posterior = self._posterior(seen)
+        self._covariance = posterior.covariance
+        """Runs under way are believed to arrive as predicted: what they will tell is not looked for
+        again (the kriging believer; Ginsbourger, Le Riche and Carraro 2010)."""
+
+    def _posterior(self, seen: list[CostSeen]) -> CostPosterior:
+        race = self._race
+        scales = [level.noise_scale for run in race.runs for level in run.levels]
+        known = [scale for scale in scales if scale]
+        return CostPosterior(
+            [candidate.batch_size for candidate in self.candidates],
+            seen,
+            race.examples_per_epoch,
+            median(known) if known else race.noise_scale,
+            self._tuning.prior,
+            [candidate.octaves for candidate in self.candidates],
+            race.present,
+        )
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate with the least expected log time; of those that arrived, if any did."""
+        return min(sorted(self._sure) or self.candidates, key=self.log_seconds)
+
+    @cached_property
+    def _sure(self) -> set[Candidate]:
+        """Those that arrived; only those no other seed of which was given up, if any."""
+        there = {run.candidate for run in self._arrived}
+        doubtful = {run.candidate for run in self._race.runs if self.given_up(run)}
+        return there - doubtful or there
+
+    def given_up(self, run: RaceRun) -> bool:
+        """Whether a run has not arrived in so many times the best known time."""
+        if self.reference is None or run.arrived:
+            return False
+        return run.seconds > self._tuning.patience * self.reference.seconds
+
+    def overdue(self, run: RaceRun) -> bool:
+        """Whether a run should have shown a level beyond its deepest by now."""
+        told = self.comparisons(run)
+        late = self._late(run)
+        return bool(told) and late is not None and late.log_steps > told[-1].log_steps
+
+    def log_seconds(self, candidate: Candidate) -> float:
+        """Expected log time to the target, up to a constant before any run arrived."""
+        return self._log_seconds[candidate]
+
+    def gain(self, candidate: Candidate) -> float:
+        """Knowledge gradient of one more arrival: expected fall of the least log time.
+
+        Frazier, Powell and Dayanik 2009, with only the best candidate and the one asked about.
+        """
+        rivals = self._sure - {self.best}
+        if candidate == self.best and not rivals:
+            return 0.0
+        other = min(sorted(rivals), key=self.log_seconds) if candidate == self.best else candidate
+        i, j, b = (self._index[each] for each in (candidate, other, self.best))
+        cov = self._covariance
+        sd = abs(cov[i, j] - cov[i, b]) / math.sqrt(cov[i, i] + self._tuning.prior.seed_sd**2)
+        gap = self.log_seconds(self.best) - self.log_seconds(other)
+        gain = expected_improvement(gap, float(sd))
+        return max(gain, self._confirmation(other)) if candidate == self.best else gain
+
+    def _confirmation(self, other: Candidate) -> float:
+        """What another seed of the best is worth where one lucky run put it ahead."""
+        times = {
+            each: [run.seconds for run in self._arrived if run.candidate == each]
+            for each in (self.best, other)
+        }
+        if len(times[self.best]) > 1:
+            return 0.0
+        gap = math.log(times[self.best][0] / fmean(times[other]))
+        return expected_improvement(gap, self._scatter_sd)
+
+    def comparisons(self, run: RaceRun) -> list[Comparison]:
+        """The run next to the reference at levels well apart, from the first to the deepest."""
+        if self.reference is None:
+            return []
+        if run.number not in self._compared:
+            self._compared[run.number] = self._compare(run, self.reference)
+        return self._compared[run.number]
+
+    def _compare(self, run: RaceRun, reference: RaceRun) -> list[Comparison]:
+        path = self._paths[reference.number]
+        told: list[Comparison] = []
+        for level, step in self._paths[run.number]:
+            at = step_at(path, level, self._race.goal)
+            if at is None:
+                break
+            told.append(Comparison(level, at / reference.steps, math.log(step / at)))
+        apart = told[:1]
+        for comparison in told[1:]:
+            if math.log(comparison.way / apart[-1].way) > _APART:
+                apart.append(comparison)
+        return apart[:-1] + told[-1:] if apart else []
+
+    @cached_property
+    def _drift_sd(self) -> float:
+        """Drift of log ratios along the way per octave: a prior guess and what was seen of it."""
+        total = self._tuning.drift_weight * self._tuning.drift_sd**2
+        count = self._tuning.drift_weight
+        for run in self._race.runs:
+            if self.reference is None or run.candidate == self.reference.candidate:
+                continue
+            octaves = run.candidate.apart(self.reference.candidate)
+            told = self.comparisons(run)
+            for before, after in pairwise(told):
+                if after.way > before.way:
+                    moved = (after.log_steps - before.log_steps) / octaves
+                    total += moved**2 / math.log(after.way / before.way)
+                    count += 1
+        return math.sqrt(total / count)
+
+    def _seen(self, run: RaceRun) -> CostSeen | None:
+        """What a run tells of the examples to the target of its candidate."""
+        index = self._index[run.candidate]
+        if run.arrived:
+            return CostSeen(index, math.log(run.steps * run.batch_size), self._more_noise(run))
+        if run.diverged and self.reference is not None:
+            examples = self.reference.seconds / run.step_seconds * run.batch_size
+            return CostSeen(index, math.log(examples) + _DIVERGED, _DIVERGED)
+        told = self.comparisons(run)
+        if self.reference is None or not told:
+            return None
+        octaves = run.candidate.apart(self.reference.candidate)
+        drift_sd = self._drift_sd * octaves
+        log_steps, way, variance = told[-1].log_steps, min(told[-1].way, _ALMOST_THERE), 0.0
+        late = self._late(run)
+        if late is not None and late.way > way:
+            walk = max(drift_sd, self._tuning.prior.seed_sd)
+            sd = walk * math.sqrt(math.log(late.way / way))
+            (log_steps, variance), way = truncated_normal(log_steps, sd, late.log_steps), late.way
+        log_examples = log_steps + math.log(self.reference.steps * run.batch_size)
+        return CostSeen(index, log_examples, math.sqrt(variance - drift_sd**2 * math.log(way)))
+
+    @cached_property
+    def _quiet_rate(self) -> float:
+        """The lowest good learning rate of those that arrived."""
+        return quiet_rate([(run.octaves, math.log(run.seconds)) for run in self._arrived])
+
+    def _more_noise(self, run: RaceRun) -> float:
+        """Seed noise of a run beyond the usual, which grows with its learning rate."""
+        growth = noise_growth(run.octaves - self._quiet_rate)
+        return self._tuning.prior.seed_sd * math.sqrt(growth**2 - 1)
+
+    @cached_property
+    def _scatter_sd(self) -> float:
+        """Seed noise of log time by how flat the fastest run's curve ends.
+
+        The same noise of the metric shifts the arrival further where the curve is flat.
+        """
+        if self.reference is None:
+            return 0.0
+        path = self._paths[self.reference.number]
+        (first, _), (last, end) = path[0], path[-1]
+        near = step_at(path, first + self._tuning.near * (last - first), self._race.goal)
+        return self._tuning.flat_sd * math.log(end / near) if near else 0.0
+
+    def _late(self, run: RaceRun) -> Comparison | None:
+        """At the reference's next level, which the run should have shown by now and did not.
+
+        A run is evaluated now and then only, so one mean time between its levels is allowed for.
+        """
+        goal = self._race.goal
+        path = self._paths[run.number]
+        if self.reference is None or not path:
+            return None
+        best, step = path[-1]
+        steps = run.steps - step / len(path)
+        for level, at in self._paths[self.reference.number]:
+            if goal.better(level, best):
+                way = at / self.reference.steps
+                return Comparison(level, way, math.log(steps / at)) if steps > 0 else None
+        return None
+
+
+def _step_seconds(race: Race) -> dict[int, float]:
+    """Step time of every candidate: known, on a line between two known, or at equal throughput."""
+    timed = sorted(race.step_seconds)
+    told: dict[int, float] = {}
+    for size in race.batch_sizes:
+        below = max((t for t in timed if t <= size), default=timed[0])
+        above = min((t for t in timed if t >= size), default=timed[-1])
+        if below < size < above:
+            share = (size - below) / (above - below)
+            told[size] = (1 - share) * race.step_seconds[below] + share * race.step_seconds[above]
+        else:
+            near = above if size <= above else below
+            told[size] = race.step_seconds[near] * size / near
+    return told

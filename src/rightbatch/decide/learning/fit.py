@@ -1,0 +1,187 @@
+"""Training trials -> LearningFit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rightbatch.decide.learning.model import LearningModel
+from rightbatch.decide.learning.verdicts import with_verdicts
+from rightbatch.decide.stages.speed.costs import StepCosts
+from rightbatch.decide.study.sizes import RATE_OCTAVES
+from rightbatch.records import BatchPrediction, Estimate, LearningFit
+from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
+from rightbatch.science.stats import sum_of_variances, t_quantile
+
+_CAUTION = 0.5
+"""A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
+run does not win over one as good that is better known."""
+KNOWN_SD = 0.4
+"""Standard deviation of log cost beyond which a prediction is too vague to be told."""
+_UNEVENNESS = 0.09
+"""Log steps by which batch sizes miss the hyperbola beyond what their runs show: half of how uneven
+the response surface takes them to be, as a curve follows the rest."""
+
+_SURFACE = "response surface, the mean over seeds"
+_TIMED = "response surface, the mean over seeds; step time as it was timed"
+_POWER_SD = 0.1
+"""Standard deviation of log power, which is the mean of one window of half a second by sensors that
+are right to some 5%."""
+_POWERED = f"{_TIMED}, power taken as known to {_POWER_SD:.0%}"
+
+
+def predictions(
+    model: LearningModel, sizes: Sequence[int], costs: StepCosts
+) -> tuple[BatchPrediction, ...]:
+    """What is known of every batch size considered or tried, ascending; vague ones left out."""
+    if not model.runs:
+        return ()
+    tried = {s.batch_size for s in model.summaries}
+    rows = (predict_size(model, size, costs) for size in sorted({*sizes, *tried}))
+    return tuple(row for row in rows if row is not None)
+
+
+def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> LearningFit | None:
+    """The predictions and the hyperbola through the runs; None without runs."""
+    if not model.runs or model.level is None:
+        return None
+    target = model.goal.target
+    if target is not None and not model.arrived:
+        return _unreached(model, rows, target)
+    hyperbola = _hyperbola(model, rows)
+    return LearningFit(
+        optimizer=model.optimizer.name,
+        rule=model.optimizer.rule,
+        target=model.level,
+        runs=with_verdicts(model),
+        predictions=tuple(rows),
+        steps_min=hyperbola.s_min,
+        critical_batch_size=hyperbola.critical_batch_size,
+        critical_reason=hyperbola.reason,
+        lack_of_fit=hyperbola.lack_of_fit,
+    )
+
+
+def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: float) -> LearningFit:
+    """What is told while no run has reached the goal: which runs there were, and no cost."""
+    unknown = Estimate(math.nan)
+    tried = (row for row in rows if row.runs_reached + row.runs_censored)
+    return LearningFit(
+        optimizer=model.optimizer.name,
+        rule=model.optimizer.rule,
+        target=target,
+        runs=tuple(replace(run, steps=None) for run in with_verdicts(model)),
+        predictions=tuple(
+            replace(
+                row,
+                steps=unknown,
+                examples=unknown,
+                seconds=unknown,
+                joules=None if row.joules is None else unknown,
+                cost=None if row.cost is None else unknown,
+                runs_reached=0,
+                runs_censored=row.runs_reached + row.runs_censored,
+            )
+            for row in tried
+        ),
+        steps_min=None,
+        critical_batch_size=None,
+        critical_reason="No training run reached the goal.",
+        lack_of_fit=None,
+    )
+
+
+def predict_size(model: LearningModel, size: int, costs: StepCosts) -> BatchPrediction | None:
+    """What is known of one batch size at its best learning rate; None where that is too vague."""
+    arrived = {
+        s.learning_rate for s in model.summaries if s.batch_size == size and s.steps is not None
+    }
+    rates = sorted(arrived or {model.rule(size) * 2**octave for octave in RATE_OCTAVES})
+    scores = [mean + _CAUTION * sd for mean, sd in model.predict([(size, r) for r in rates])]
+    return predict_pair(model, size, rates[scores.index(min(scores))], costs)
+
+
+def predict_pair(
+    model: LearningModel, size: int, rate: float, costs: StepCosts
+) -> BatchPrediction | None:
+    """What is known of one batch size at one learning rate; None where that is too vague.
+
+    Its counts of runs are those of the batch size, at any learning rate.
+    """
+    ((mean, sd),) = model.predict([(size, rate)])
+    if sd > KNOWN_SD:
+        return None
+    log_steps = mean - math.log(model.cost_per_step(size))
+    log_seconds = log_steps + math.log(costs.seconds(size))
+    log_examples = log_steps + math.log(costs.examples(size))
+    learned = (sd**2, model.surface.freedom)
+    stepped = costs.seconds.log_error(size)
+    half, timed = half_width([learned]), half_width([learned, stepped])
+    runs = [s for s in model.summaries if s.batch_size == size]
+    joules = price = None
+    if costs.joules is not None:
+        powered = half_width([learned, stepped, (_POWER_SD**2, math.inf)])
+        joules = _estimate(log_steps + math.log(costs.joules(size)), powered, "J", _POWERED)
+    if costs.per_second is not None:
+        price = _estimate(log_seconds + math.log(costs.per_second), timed, "currency", _TIMED)
+    return BatchPrediction(
+        batch_size=size,
+        learning_rate=rate,
+        steps=_estimate(log_steps, half, "steps", _SURFACE),
+        examples=_estimate(log_examples, half, "examples", _SURFACE),
+        seconds=_estimate(log_seconds, timed, "s", _TIMED),
+        runs_reached=sum(s.steps is not None for s in runs),
+        runs_censored=sum(s.steps is None for s in runs),
+        joules=joules,
+        cost=price,
+    )
+
+
+def cost(model: LearningModel, row: BatchPrediction) -> float:
+    """Predicted cost of a row under the model's objective."""
+    return row.steps.value * model.cost_per_step(row.batch_size)
+
+
+def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPrediction | None:
+    """The best guess among batch sizes where a run arrived; None where none did."""
+    arrived = [row for row in rows if row.runs_reached]
+    if not arrived:
+        return None
+    scores = {
+        row.batch_size: mean + _CAUTION * sd
+        for row, (mean, sd) in zip(
+            arrived, model.predict([(r.batch_size, r.learning_rate) for r in arrived]), strict=True
+        )
+    }
+    return min(arrived, key=lambda row: scores[row.batch_size])
+
+
+def half_width(parts: Sequence[tuple[float, float]]) -> float:
+    """Half of a 95% interval of a sum of errors, each (variance, degrees of freedom)."""
+    variance, freedom = sum_of_variances(parts)
+    return t_quantile(0.95, freedom) * math.sqrt(variance)
+
+
+def _estimate(log_value: float, half: float, unit: str, note: str) -> Estimate:
+    low, high = math.exp(log_value - half), math.exp(log_value + half)
+    return Estimate(math.exp(log_value), low, high, 0.95, unit, note)
+
+
+def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> HyperbolaFit:
+    """S(B) through the runs at each batch size's best learning rate."""
+    octaves = model.rate_octaves
+    best = {
+        row.batch_size: octaves(row.batch_size, row.learning_rate)
+        for row in rows
+        if row.runs_reached
+    }
+    chosen = [
+        s
+        for s in model.summaries
+        if best.get(s.batch_size) == octaves(s.batch_size, s.learning_rate)
+    ]
+    return fit_hyperbola(
+        [s.batch_size for s in chosen],
+        [s.steps for s in chosen],
+        [None if s.steps is not None else float(s.steps_done) for s in chosen],
+        unevenness=_UNEVENNESS,
+    )

@@ -1,0 +1,64 @@
+"""What time is left, and how far runs go that end where they stop."""
+
+import math
+from dataclasses import dataclass
+
+from rightbatch.decide.learning.arms import Arm
+from rightbatch.decide.learning.model import LearningModel
+from rightbatch.records import WorkloadFacts
+
+PATIENCE = 1.5
+"""A run may cost this many times the best one before it is given up."""
+_MILESTONES = ((0.35, 2.0), (0.5, 1.8), (0.7, 1.6), (0.85, 1.45))
+"""(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
+FIRST_SHARE = 0.6
+"""Share of the time left that a run may take before any has reached the goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """What the learning stage may still spend, in seconds.
+
+    Attributes:
+        wall: Wall-clock time.
+        training: Time in training steps.
+        overhead: Wall-clock time of a trial beyond its training steps, as seen so far.
+    """
+
+    wall: float
+    training: float
+    overhead: float
+
+    @property
+    def for_one_run(self) -> float:
+        """Training seconds that fit."""
+        return min(self.training, self.wall - self.overhead)
+
+
+def whole_run(arm: Arm, size: int, facts: WorkloadFacts) -> int:
+    """Steps of a run towards the best metric within a limit: to that, or as far as is worth it."""
+    goal, model = arm.model.goal, arm.model
+    steps = math.inf
+    if goal.within_epochs is not None:
+        steps = goal.within_epochs * facts.steps_per_epoch(size)
+    if goal.within_seconds is not None:
+        steps = goal.within_seconds / arm.seconds(size)
+    if model.best is not None:
+        winner, path = model.best
+        best = path.arrival * model.cost_per_step(winner.batch_size)
+        steps = min(steps, PATIENCE * best / model.cost_per_step(size))
+    return max(1, math.ceil(steps))
+
+
+def milestones(model: LearningModel, size: int) -> tuple[tuple[int, float], ...]:
+    """(step, level) pairs from the best run's curve that a run at a batch size is to meet."""
+    if model.best is None:
+        return ()
+    winner, path = model.best
+    times = model.cost_per_step(winner.batch_size) / model.cost_per_step(size)
+    told = []
+    for way, slack in _MILESTONES:
+        level = path.level_at(way * path.arrival)
+        if level is not None:
+            told.append((math.ceil(slack * times * way * path.arrival), level))
+    return tuple(told)

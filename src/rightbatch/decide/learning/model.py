@@ -1,0 +1,158 @@
+"""What a study knows of learning: cost to the goal at any batch size and learning rate."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from rightbatch.decide.learning.progress import (
+    Curve,
+    behind,
+    curve,
+    gave_up,
+    summarize,
+    target_level,
+)
+from rightbatch.decide.study.evidence import Run
+from rightbatch.records import Goal, OptimizerFacts, RunSummary, TrainingProbe
+from rightbatch.science.learning_rate import scale, scale_saturating
+from rightbatch.science.response import Observation, ResponseSurface
+
+CostPerStep = Callable[[int], float]
+
+_UNKNOWN_CRITICAL = 128.0
+"""Critical batch size taken before any noise scale is known: the middle of small workloads."""
+_CRITICAL_OVER_NOISE = 2.0
+"""The noise scale is measured early, and grows while training goes on (McCandlish et al. 2018)."""
+
+
+class LearningModel:
+    """A response surface over batch size and learning rate, made from one optimizer's runs.
+
+    Args:
+        goal: What the study is after.
+        optimizer: The optimizer and its reference learning rate.
+        reference_batch: The user's present batch size.
+        runs: The training runs so far, in order.
+        cost_per_step: Cost of one step at a batch size: its seconds, its examples, or 1.
+        noise_scale: Gradient noise scale in examples; None if unknown.
+        under_way: Probes of the runs that are under way, of which nothing is known yet.
+    """
+
+    def __init__(
+        self,
+        goal: Goal,
+        optimizer: OptimizerFacts,
+        reference_batch: int,
+        runs: Sequence[Run],
+        cost_per_step: CostPerStep,
+        noise_scale: float | None,
+        under_way: Sequence[TrainingProbe] = (),
+    ) -> None:
+        self.goal, self.optimizer, self.runs = goal, optimizer, tuple(runs)
+        self.under_way = tuple(under_way)
+        self.cost_per_step = cost_per_step
+        self._reference = reference_batch
+        self.critical_guess = _CRITICAL_OVER_NOISE * noise_scale if noise_scale else None
+        """Critical batch size by the noise scale, in examples; None if unknown."""
+        self.critical = self.critical_guess or _UNKNOWN_CRITICAL
+        """The same, or what is taken where it is unknown."""
+        self.level = target_level(goal, runs)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether any run reached the goal ("best within" goals count as reached by their best)."""
+        target = self.goal.target
+        return target is None or (self.level is not None and self.goal.reached_by(self.level))
+
+    @cached_property
+    def summaries(self) -> tuple[RunSummary, ...]:
+        """Every run, reduced."""
+        return tuple(summarize(run, self.level, self.goal) for run in self.runs)
+
+    @cached_property
+    def best(self) -> tuple[RunSummary, Curve] | None:
+        """The cheapest run that arrived and its curve; None while there is none."""
+        arrived = [
+            (s.steps * self.cost_per_step(s.batch_size), s, curve(run, s.steps, self.goal))
+            for s, run in zip(self.summaries, self.runs, strict=True)
+            if s.steps is not None
+        ]
+        if not arrived:
+            return None
+        _, summary, path = min(arrived, key=lambda item: item[0])
+        return summary, path
+
+    @cached_property
+    def surface(self) -> ResponseSurface:
+        """The posterior, all runs taken in."""
+        return ResponseSurface(
+            [self._observe(s, r) for s, r in zip(self.summaries, self.runs, strict=True)]
+        )
+
+    def rule(self, batch_size: int) -> float:
+        """Learning rate that the optimizer's scaling rule proposes.
+
+        Linear rules saturate where the noise scale is known (McCandlish et al. 2018).
+        """
+        reference, rate = self._reference, self.optimizer.learning_rate
+        if self.optimizer.rule == "linear" and self.critical_guess is not None:
+            return scale_saturating(rate, reference, batch_size, self.critical)
+        return scale(rate, reference, batch_size, self.optimizer.rule)
+
+    def rate_octaves(self, batch_size: int, learning_rate: float) -> float:
+        """v: octaves of a learning rate from what the rule proposes; 0 where either is unknown."""
+        octaves = math.log2(learning_rate / self.rule(batch_size))
+        return 0.0 if math.isnan(octaves) else octaves
+
+    def prior(self, batch_size: int) -> float:
+        """Log cost up to a constant, from step cost and S(B) ∝ 1 + B_crit/B."""
+        return math.log(self.cost_per_step(batch_size) * (1 + self.critical / batch_size))
+
+    def predict(self, points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+        """(mean, standard deviation) of log cost at (batch size, learning rate) pairs."""
+        mean, sd = self.surface.predict(
+            [(self._octaves(b), self.rate_octaves(b, rate)) for b, rate in points]
+        )
+        return [
+            (float(m) + self.prior(b), float(s))
+            for m, s, (b, _) in zip(mean, sd, points, strict=True)
+        ]
+
+    def difference_sd(self, first: tuple[int, float], second: tuple[int, float]) -> float:
+        """Standard deviation of the log ratio of costs at two (batch size, learning rate) pairs."""
+        return self.surface.difference_sd(
+            *(
+                (self._octaves(size), self.rate_octaves(size, rate))
+                for size, rate in (first, second)
+            )
+        )
+
+    def _octaves(self, batch_size: int) -> float:
+        return math.log2(batch_size / self._reference)
+
+    def _observe(self, summary: RunSummary, run: Run) -> Observation:
+        """A run as the surface sees it."""
+        size, rate = summary.batch_size, summary.learning_rate
+        cost = self.cost_per_step(size)
+        extra = 0.0
+        if summary.steps is not None:
+            log_cost = math.log(summary.steps * cost)
+        elif self.best is None or gave_up(run):
+            log_cost = math.log(max(self._dearest, summary.steps_done * cost)) + 0.7
+            extra = 0.7
+        else:
+            winner, path = self.best
+            log_cost, extra = behind(
+                run, path, cost, self.cost_per_step(winner.batch_size), self.goal
+            )
+        return Observation(
+            self._octaves(size), self.rate_octaves(size, rate), log_cost - self.prior(size), extra
+        )
+
+    @cached_property
+    def _dearest(self) -> float:
+        """Highest cost of a run that arrived; next to nothing without one."""
+        return max(
+            (s.steps * self.cost_per_step(s.batch_size) for s in self.summaries if s.steps),
+            default=1e-12,
+        )

@@ -1,0 +1,192 @@
+"""The learning stage: the race that replays play, over a study's own trials.
+
+`race.next_move` says what to train; this makes a probe of it.
+"""
+
+import math
+from dataclasses import replace
+from itertools import count
+
+from rightbatch.decide.learning.arms import Arm
+from rightbatch.decide.learning.extras import (
+    AMPLE,
+    SEEDS,
+    another_seed,
+    asked_for,
+    fastest,
+    runs_left,
+)
+from rightbatch.decide.learning.limits import (
+    FIRST_SHARE,
+    PATIENCE,
+    TimeLeft,
+    milestones,
+    whole_run,
+)
+from rightbatch.decide.learning.race import Mode, next_move
+from rightbatch.decide.learning.state import Choose, Move, Race, Train, Tuning
+from rightbatch.decide.learning.telling import race_of
+from rightbatch.decide.study.evidence import of_kind
+from rightbatch.decide.study.situation import Situation
+from rightbatch.records import Decision, Ending, EndingKind, TrainingProbe, WorkloadFacts
+from rightbatch.science.evaluations import evaluated_step
+from rightbatch.science.relative_cost import CostPrior
+
+_SLOWER = 4.0
+"""A trial may take so many times what its run's steps, all of them since a process that is gone
+starts anew, should take as they were timed."""
+_WORTH = 0.05
+_WORTH_AT_MOST = 0.0005
+"""Where learning rates are searched the time given is used: all that is left of it is worth 5% of
+the cost, and a run the share of that which it takes; 0.05% for one run is always worth its time."""
+_PATIENCE_WHEN_AMPLE = 2.5
+"""Patience where runs are cheap: those given up make seeds look more alike than they are."""
+_REACH_WHEN_AMPLE = 3.0
+"""There batch sizes further off are raced too: neighbours alone can be a valley of their own."""
+_PRIOR = CostPrior(critical_sd=2.0)
+"""The noise scale of the study tells more of its critical batch size than examples per epoch do."""
+_IN_TIME = 0.9
+"""Where learning rates are searched, only what arrives is recommended."""
+_PIECE = 0.2
+"""A run goes on by this share of the best time, or by what a trial takes beside training."""
+
+
+def next_training_probe(
+    now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
+) -> TrainingProbe | Ending:
+    """What the race asks for; why it ends once it has chosen, or where the time is too short."""
+    race, probes = race_of(now, arm, left)
+    if left.for_one_run <= 0:
+        return _ended(
+            "time" if left.wall - left.overhead <= 0 else "training_time", arm, race, left
+        )
+    if not race.batch_sizes:
+        return _ended("exhausted", arm, race, left)
+    searched = now.settings.learning_rates != "rule"
+    tuning = _searched(now, arm, race, left) if searched else Tuning()
+    move = _move(now, arm, race, tuning)
+    if isinstance(move, Choose):
+        return _why_chosen(move, arm, race, left, tuning)
+    size = move.batch_size
+    rate = arm.model.rule(size) * 2**move.octaves
+    if move.run is None:
+        seed = _unused_seed(now, arm, size, rate)
+    else:
+        rate, seed = probes[move.run].learning_rate, probes[move.run].seed
+    probe = TrainingProbe(
+        optimizer=arm.optimizer.name,
+        batch_size=size,
+        micro_batch_size=min(size, micro_batch_size),
+        learning_rate=rate,
+        seed=seed,
+        max_steps=evaluated_step(move.limit, size, now.facts.train_examples),
+        max_seconds=left.for_one_run,
+        seconds_limit=deadline,
+        pause=arm.model.goal.target is not None,
+        decision=_with_rates(move, arm, rate, len(race.octaves) > 1),
+    )
+    return _limited(probe, arm, now.facts)
+
+
+def _why_chosen(told: Choose, arm: Arm, race: Race, left: TimeLeft, tuning: Tuning) -> Ending:
+    """Why a race asks for no more."""
+    kind: EndingKind = "late" if told.late else "worth"
+    if told.decisions[-1].kind == "choose_untrained":
+        kind = "exhausted"
+    ending = _ended(kind, arm, race, left)
+    return replace(ending, worth=tuning.worth if kind == "worth" else None)
+
+
+def _ended(kind: EndingKind, arm: Arm, race: Race, left: TimeLeft) -> Ending:
+    """Why nothing more is asked for, with what a run takes."""
+    reference = fastest(race)
+    seconds = None if reference is None else reference.steps * arm.seconds(reference.batch_size)
+    return Ending(kind, None, seconds, left.overhead if race.runs else None)
+
+
+def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
+    """What the race asks for, or the user; where rates are searched, for the time that is given."""
+    mode: Mode = "one-off" if now.settings.one_off else "recurring"
+    if now.settings.learning_rates == "rule":
+        return next_move(race, mode, tuning)
+    asked = asked_for(now, arm, race)
+    if asked is not None:
+        return asked
+    best = fastest(race)
+    longest = math.inf if best is None else tuning.patience * best.seconds
+    runs = tuple(replace(run, ended=run.ended or run.seconds > longest) for run in race.runs)
+    move = next_move(replace(race, runs=runs), mode, tuning)
+    if isinstance(move, Choose) and mode == "recurring":
+        return another_seed(arm, race) or move
+    return move
+
+
+def _searched(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
+    """Where learning rates are searched: what a run is worth, and in what pieces it goes on."""
+    reference = fastest(race)
+    if reference is None:
+        size = now.facts.batch_size
+        least = left.overhead * arm.model.cost_per_step(size) / arm.seconds(size)
+        return Tuning(least_seconds=least, patience=PATIENCE, prior=_PRIOR)
+    runs = runs_left(race, reference)
+    seconds = reference.steps * arm.seconds(reference.batch_size)
+    piece = min(PATIENCE, max(_PIECE, left.overhead / seconds))
+    if arm.model.goal.target is None:
+        piece = PATIENCE
+    to_be_made = min(runs, left.wall / (seconds + left.overhead))
+    worth = min(_WORTH_AT_MOST, _WORTH / to_be_made)
+    tuning = Tuning(worth=worth, patience=PATIENCE, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
+    return _with_ample_time(tuning, arm.model.surface.noise_sd) if runs > AMPLE else tuning
+
+
+def _with_ample_time(tuning: Tuning, seed_sd: float) -> Tuning:
+    """Runs are cheap: more patience, a wider reach, and seed noise as replicates show it."""
+    return replace(
+        tuning,
+        patience=_PATIENCE_WHEN_AMPLE,
+        reach=_REACH_WHEN_AMPLE,
+        crosswise=True,
+        seeds=SEEDS,
+        prior=replace(tuning.prior, seed_sd=seed_sd),
+    )
+
+
+def _with_rates(move: Train, arm: Arm, rate: float, searched: bool) -> Decision:
+    """The decision with learning rates, where the race looks for them."""
+    told = move.decision
+    against = told.against
+    if math.isnan(rate) or not searched:
+        return told
+    return replace(
+        told,
+        learning_rate=rate,
+        against_rate=None if against is None else arm.model.rule(against) * 2**move.against_octaves,
+    )
+
+
+def _limited(probe: TrainingProbe, arm: Arm, facts: WorkloadFacts) -> TrainingProbe:
+    """A probe with what it may take; a run that will not wait has all its steps, and milestones."""
+    model, size = arm.model, probe.batch_size
+    if probe.pause:
+        expected = _SLOWER * probe.max_steps * arm.seconds(size)
+        return replace(probe, max_seconds=min(probe.max_seconds, expected))
+    seconds = probe.max_seconds * (1.0 if model.best is not None else FIRST_SHARE)
+    raced = probe.decision is not None and probe.decision.kind in ("race", "repeat")
+    return replace(
+        probe,
+        max_steps=whole_run(arm, size, facts),
+        max_seconds=seconds,
+        milestones=milestones(model, size) if raced else (),
+    )
+
+
+def _unused_seed(now: Situation, arm: Arm, size: int, rate: float) -> int:
+    """The first seed that a setting was not trained with, and is not under way with."""
+    probes = [probe for _, probe in of_kind(now.trials, TrainingProbe)]
+    used = {
+        probe.seed
+        for probe in (*probes, *arm.model.under_way)
+        if (probe.optimizer, probe.batch_size, probe.learning_rate)
+        == (arm.optimizer.name, size, rate)
+    }
+    return next(seed for seed in count(now.settings.seed) if seed not in used)

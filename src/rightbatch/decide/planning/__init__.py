@@ -1,1 +1,0 @@
-"""Ask/tell planners: no clock, no framework, no I/O."""

@@ -1,0 +1,1 @@
+"""The stages before learning, one room a subject: what it fits, and where it looks next."""

@@ -1,0 +1,1 @@
+"""What fits in memory: trials, fit, search, accumulation, prediction."""

@@ -1,0 +1,152 @@
+"""A prediction among the memory trials: whether it pays, what it says, where it says to look."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from rightbatch.decide.stages.memory.tried import Tried
+from rightbatch.decide.study.evidence import of_kind
+from rightbatch.decide.study.situation import Situation
+from rightbatch.decide.study.sizes import largest_tried
+from rightbatch.records import Estimate, MemoryTarget, PredictProbe, PredictResult, Trial
+from rightbatch.science.memory import RESIDENT_FILLED, MemoryLine, largest_between, peak_between
+
+Points = Sequence[tuple[int, int]]
+"""(micro-batch size, peak bytes) pairs."""
+
+_FOLLOWED = ("torch",)
+"""Frameworks whose steps can be followed without data."""
+_LEAST_SECONDS = 20.0
+"""A prediction takes five to ten seconds, some small trials' worth."""
+_TIMES_A_TRIAL = 5
+_AIM = {"cpu": RESIDENT_FILLED, "cuda": 0.95}
+"""Of the predicted size."""
+_AIM_BY_ANOTHER = 0.97
+"""Of what another optimizer's sizes foretell, which were measured."""
+_FAR = 1.5
+_STEP_DOWN = 0.8
+"""Below a size that was predicted to fit and did not."""
+
+
+def prediction(trials: Sequence[Trial]) -> PredictResult | None:
+    """The prediction of a study; None where none was made, or it failed."""
+    results = (trial.result for trial, _ in of_kind(trials, PredictProbe))
+    return next((result for result in results if isinstance(result, PredictResult)), None)
+
+
+def how_predicted(trials: Sequence[Trial]) -> str:
+    """One sentence on what a prediction was good for; empty where none was asked for."""
+    found = prediction(trials)
+    if found is None:
+        return next((trial.outcome.advice for trial, _ in of_kind(trials, PredictProbe)), "")
+    most = f"up to {found.largest_batch_size:,}" if found.largest_batch_size else "of none"
+    told = f"Memory was predicted before it was measured, for a micro-batch {most}"
+    return f"{told}, by small real steps. {found.reason}" if found.reason else f"{told}."
+
+
+def predicted_line(result: PredictResult) -> MemoryLine:
+    """The line of a prediction near its limit, in the form that a fit to measured points has.
+
+    It has no intervals. Its lack of fit is the largest relative distance of a followed size from
+    it; sizes far below the limit may lie off the line, where a validation pass decides their peak.
+    """
+    fixed, slope = result.bytes_fixed, result.bytes_per_example
+    note = "predicted without the device"
+    return MemoryLine(
+        fixed=Estimate(fixed, unit="bytes", note=note),
+        slope=Estimate(slope, unit="bytes/example", note=note),
+        lack_of_fit=max(
+            abs(fixed + slope * peak.batch_size - peak.total_bytes) / peak.total_bytes
+            for peak in result.peaks
+        ),
+    )
+
+
+def next_prediction(
+    now: Situation, seen: Tried, seconds_left: float, deadline: float
+) -> PredictProbe | None:
+    """A prediction after the first trial; None where small sizes tell as much for less.
+
+    That is where all sizes would fit even if all that the first trial took grew with the batch,
+    where the time is short, and with Keras, whose tensors always have data.
+
+    Args:
+        now: The study so far.
+        seen: Its memory trials.
+        seconds_left: Time left for the stage, in seconds.
+        deadline: Wall-clock limit of the trial, in seconds.
+    """
+    asked = any(of_kind(now.trials, PredictProbe))
+    if asked or now.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
+        return None
+    limit, (cap, _) = now.hardware.memory_limit_bytes, largest_tried(now.facts, now.settings)
+    size, peak = seen.points[0]
+    if peak + steepest(seen) * (cap - size) <= limit:
+        return None
+    if seconds_left < max(_LEAST_SECONDS, _TIMES_A_TRIAL * seen.seconds):
+        return None
+    return PredictProbe(
+        optimizer=now.optimizers[0].name,
+        target=MemoryTarget(now.hardware.device_name, _kind(now), limit),
+        margin=now.settings.margin,
+        max_batch_size=cap,
+        what_if=False,
+        verify=False,
+        inference=now.settings.inference,
+        seconds_limit=min(deadline, seconds_left),
+    )
+
+
+def predicted_size(now: Situation, seen: Tried, ran: int, cap: int) -> int | None:
+    """Where a prediction says to try next; None without one, or where what ran is not far from it.
+
+    Args:
+        now: The study so far.
+        seen: Its memory trials.
+        ran: The largest size that ran.
+        cap: The largest size to try.
+    """
+    found = prediction(now.trials)
+    if found is None:
+        return None
+    aim, most = _AIM[_kind(now)], found.largest_batch_size or 0
+    roomy = predicted_line(found).at(cap) <= aim * found.limit_bytes
+    size = cap if roomy else int(aim * most)
+    size = _below_failures(size, seen, ran)
+    return size if size > _FAR * ran else None
+
+
+def size_by_another(now: Situation, seen: Tried, another: Points, ran: int, cap: int) -> int | None:
+    """Where another optimizer's sizes say to try next; None where this one's own tell more.
+
+    Its peaks count as moved by what one size takes more or less with this optimizer.
+
+    Args:
+        now: The study of this optimizer.
+        seen: Its memory trials.
+        another: What was measured with the other, at two sizes at least; none without another.
+        ran: The largest size that ran.
+        cap: The largest size to try.
+    """
+    own = {size for size, _ in seen.points}
+    if not another or len(own) > 1:
+        return None
+    size, peak = seen.points[0]
+    more = round(peak - peak_between(another, size))
+    moved = [(size, peak + more) for size, peak in another]
+    most = largest_between(moved, now.hardware.memory_limit_bytes)
+    return _below_failures(cap if most is None else int(_AIM_BY_ANOTHER * most), seen, ran)
+
+
+def _below_failures(size: int, seen: Tried, ran: int) -> int:
+    """A size, lowered below those that failed."""
+    return min([size, *(int(_STEP_DOWN * failed) for failed in seen.failed if failed > ran)])
+
+
+def steepest(seen: Tried) -> float:
+    """Bytes per example if all that the smallest trial took grew with the batch."""
+    size, peak = seen.points[0]
+    return max(peak - seen.baseline_bytes, 1) / size
+
+
+def _kind(now: Situation) -> Literal["cpu", "cuda"]:
+    return "cpu" if now.hardware.device == "cpu" else "cuda"

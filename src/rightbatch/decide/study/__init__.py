@@ -1,0 +1,1 @@
+"""A study so far: its situation, its trials by what they measured, the sizes it considers."""

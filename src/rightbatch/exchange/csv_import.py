@@ -1,0 +1,149 @@
+"""A published study as a recording: a study and trials, as if measured here."""
+
+import math
+from pathlib import Path
+
+from rightbatch.exchange.recorded import read_recorded
+from rightbatch.records import (
+    Goal,
+    Hardware,
+    OptimizerFacts,
+    Origin,
+    Outcome,
+    RecordedLevel,
+    RecordedRun,
+    RecordedSpeed,
+    RecordedStudy,
+    Recording,
+    Settings,
+    SpeedProbe,
+    SpeedResult,
+    SpeedSample,
+    Status,
+    Study,
+    TrainingPoint,
+    TrainingProbe,
+    TrainingResult,
+    Trial,
+    WorkloadFacts,
+    WorkloadReference,
+)
+
+
+def read_plain_files(directory: Path) -> Recording:
+    """A published study as a recording.
+
+    It becomes one speed trial and one training trial per (batch size, learning rate, seed); the
+    goal is the last of its targets. A run that never reached any level has one evaluation, where it
+    was given up, with a metric of NaN. What the files do not tell: nobody's present settings are
+    known, and learning rates count from the lower middle candidate; losses are NaN; times of day
+    are 0.
+
+    Raises:
+        StoreError: A file is missing or malformed; the message names file and line.
+    """
+    recorded = read_recorded(directory)
+    goal = Goal(recorded.metric, recorded.direction, target=recorded.targets[-1])
+    speeds = {speed.batch_size: speed for speed in recorded.speeds}
+    trials = [_speed_trial(recorded)]
+    for number, run in enumerate(recorded.runs, start=2):
+        trials.append(_training_trial(number, recorded, goal, run, speeds[run.batch_size]))
+    return Recording(_study(recorded, goal), tuple(trials))
+
+
+def _study(recorded: RecordedStudy, goal: Goal) -> Study:
+    reference = sorted(recorded.batch_sizes)[(len(recorded.batch_sizes) - 1) // 2]
+    rate = next(
+        (run.learning_rate for run in recorded.runs if run.batch_size == reference), math.nan
+    )
+    own = OptimizerFacts(
+        name=recorded.optimizer,
+        rule="square_root" if "adam" in recorded.optimizer.lower() else "linear",
+        learning_rate=rate,
+        tuned=not math.isnan(rate),
+    )
+    facts = WorkloadFacts(
+        title=recorded.name,
+        framework="recorded",
+        train_examples=recorded.examples_per_epoch,
+        valid_examples=0,
+        batch_size=reference,
+        optimizers=(own,),
+        goal=goal,
+        parameters=0,
+        origin=Origin(recorded.dataset, recorded.targets, recorded.longest_run_epochs),
+    )
+    return Study(
+        name=recorded.name,
+        workload=WorkloadReference(factory="", title=recorded.name),
+        settings=Settings(goal=str(goal), batch_sizes=recorded.batch_sizes),
+        created=0.0,
+        rightbatch_version="",
+        facts=facts,
+        finished=True,
+    )
+
+
+def _speed_trial(recorded: RecordedStudy) -> Trial:
+    samples = tuple(
+        SpeedSample(speed.batch_size, 1, speed.step_seconds, load_seconds=0.0, round=0)
+        for speed in recorded.speeds
+    )
+    seconds = sum(sample.step_seconds for sample in samples)
+    micro = max(speed.micro_batch_size for speed in recorded.speeds)
+    probe = SpeedProbe(
+        recorded.optimizer, recorded.batch_sizes, micro, seconds, seconds_limit=seconds
+    )
+    power = tuple(
+        (speed.batch_size, speed.power_watts)
+        for speed in recorded.speeds
+        if speed.power_watts is not None
+    )
+    result = SpeedResult(samples, power_watts=power)
+    return Trial(1, probe, Outcome(Status.OK), result, 0.0, seconds, _hardware(recorded))
+
+
+def _training_trial(
+    number: int, recorded: RecordedStudy, goal: Goal, run: RecordedRun, speed: RecordedSpeed
+) -> Trial:
+    examples = recorded.examples_per_epoch
+    last = run.levels[-1].step if run.levels else 0
+    given_up = math.ceil(round(recorded.longest_run_epochs * examples / run.batch_size, 6))
+    max_steps = max(given_up, last)
+    reached = any(goal.reached_by(level.metric) for level in run.levels)
+    seconds = (last if reached else max_steps) * speed.step_seconds
+    points = tuple(
+        TrainingPoint(
+            step=level.step,
+            examples=round(level.epoch * examples),
+            seconds=level.step * speed.step_seconds,
+            metric=level.metric,
+            loss=math.nan,
+        )
+        for level in run.levels or (_given_up(recorded, max_steps),)
+    )
+    limit = max_steps * speed.step_seconds
+    probe = TrainingProbe(
+        optimizer=recorded.optimizer,
+        batch_size=run.batch_size,
+        micro_batch_size=speed.micro_batch_size,
+        learning_rate=run.learning_rate,
+        seed=run.seed,
+        max_steps=max_steps,
+        max_seconds=limit,
+        seconds_limit=limit,
+        reason="It was recorded.",
+    )
+    advice = f"The run was given up after {recorded.longest_run_epochs:g} epochs."
+    outcome = Outcome(Status.OK) if reached else Outcome(Status.GOAL_NOT_REACHED, advice)
+    result = TrainingResult(points, seconds, 0.0)
+    return Trial(number, probe, outcome, result, 0.0, seconds, _hardware(recorded))
+
+
+def _hardware(recorded: RecordedStudy) -> Hardware:
+    return Hardware("recorded", recorded.hardware, 0, 0, 0, 0, platform="")
+
+
+def _given_up(recorded: RecordedStudy, step: int) -> RecordedLevel:
+    """Where a run without a level was given up: advice leaves out what has no evaluation at all."""
+    return RecordedLevel(step, recorded.longest_run_epochs, math.nan)

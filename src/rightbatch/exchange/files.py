@@ -1,0 +1,132 @@
+"""Studies in and out of a folder of plain files.
+
+`trials.jsonl` holds everything: the study on the first line, one trial on each line after it.
+The other files say the main part of it again for a spreadsheet or a replay; they alone make a
+published study. All of it is data: reading a study runs no code of it.
+"""
+
+import json
+from pathlib import Path
+
+from rightbatch.errors import StoreError, StoreTooNew
+from rightbatch.exchange.csv_export import plain_files
+from rightbatch.exchange.csv_import import read_plain_files
+from rightbatch.exchange.text_files import read_text
+from rightbatch.records import Recording, Study, Trial
+from rightbatch.store.codec import dump, load
+
+_TRIALS = "trials.jsonl"
+_VERSION = 2
+"""In version 1 the hardware stood with the study, now with each trial."""
+
+
+def export_study(recording: Recording, directory: Path) -> list[Path]:
+    """Write a study as study.json, training.csv, speed.csv and trials.jsonl.
+
+    Args:
+        recording: The study with its trials.
+        directory: Folder to write; made where it is missing. An earlier export of the same study
+            is replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        StoreError: The folder holds something else, cannot be written, or there is nothing to
+            export.
+    """
+    files = plain_files(recording) | {_TRIALS: _trial_lines(recording)}
+    try:
+        if directory.exists() and any(directory.iterdir()):
+            _check_same_study(recording.study, directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            unfinished = directory / f".{name}.part"
+            unfinished.write_text(content, encoding="utf-8", newline="")
+            unfinished.replace(directory / name)
+    except OSError as error:
+        raise StoreError(
+            f"{directory} cannot be written ({error.strerror}); name another folder."
+        ) from None
+    return [directory / name for name in files]
+
+
+def import_study(directory: Path) -> Recording:
+    """Read a study that `export_study` wrote, or a published one (without trials.jsonl).
+
+    Raises:
+        StoreError: A file is missing or malformed; the message names file and line.
+        StoreTooNew: A newer version of rightbatch wrote it.
+    """
+    if not directory.is_dir():
+        raise StoreError(f"{directory} is not a folder; name one that holds a study.json.")
+    path = directory / _TRIALS
+    return _read_trial_lines(path) if path.exists() else read_plain_files(directory)
+
+
+def _check_same_study(study: Study, directory: Path) -> None:
+    path = directory / _TRIALS
+    try:
+        there = _read_trial_lines(path).study if path.exists() else None
+    except StoreError:
+        there = None
+    if there is None or (there.name, there.created) != (study.name, study.created):
+        raise StoreError(
+            f"{directory} is not empty and holds no earlier export of {study.name}; name an empty "
+            "folder."
+        )
+
+
+def _trial_lines(recording: Recording) -> str:
+    first = {"version": _VERSION, "study": dump(recording.study)}
+    lines = [first, *map(dump, recording.trials)]
+    return "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+
+
+def _read_trial_lines(path: Path) -> Recording:
+    lines = read_text(path).split("\n")
+    first = _parse(path, 1, lines[0])
+    study, hardware = _study_of(first, path), _hardware_of(first)
+    trials: dict[int, Trial] = {}
+    for line, text in enumerate(lines[1:], start=2):
+        if not text.strip():
+            continue
+        data = _parse(path, line, text)
+        if hardware is not None and isinstance(data, dict):
+            data.setdefault("hardware", hardware)
+        try:
+            trial = load(Trial, data)
+        except StoreError as error:
+            raise StoreError(f"{path}, line {line}: {error}") from None
+        if trial.number in trials:
+            raise StoreError(f"{path}, line {line}: there is another trial {trial.number}.")
+        trials[trial.number] = trial
+    return Recording(study, tuple(trials[number] for number in sorted(trials)))
+
+
+def _study_of(first: object, path: Path) -> Study:
+    data = first if isinstance(first, dict) else {}
+    version = data.get("version")
+    if not isinstance(version, int):
+        raise StoreError(f"{path}, line 1: this is not the study that the first line should hold.")
+    if version > _VERSION:
+        raise StoreTooNew(f"{path} was written by a newer rightbatch; update rightbatch.")
+    try:
+        return load(Study, data.get("study"))
+    except StoreError as error:
+        raise StoreError(f"{path}, line 1: {error}") from None
+
+
+def _hardware_of(first: object) -> object:
+    """The machine of all trials, which version 1 told on the first line."""
+    study = first.get("study") if isinstance(first, dict) else None
+    return study.get("hardware") if isinstance(study, dict) else None
+
+
+def _parse(path: Path, line: int, text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path}, line {line}: this is no JSON ({error.msg}).") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise StoreError(f"{path}, line {line}: this is no trial.") from None

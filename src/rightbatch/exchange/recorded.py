@@ -1,0 +1,272 @@
+"""A recorded study, read from study.json, training.csv and speed.csv."""
+
+import json
+import math
+import reprlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rightbatch.errors import StoreError
+from rightbatch.exchange.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
+from rightbatch.exchange.csv_tables import CsvRow, Value, finite, positive, read_csv
+from rightbatch.exchange.text_files import read_text
+from rightbatch.records import (
+    Goal,
+    RecordedLevel,
+    RecordedRun,
+    RecordedSpeed,
+    RecordedStudy,
+)
+
+_MOST_RUNS = 1000
+"""More runs at a batch size are taken for a slip."""
+_LATE = 1.5
+"""Times the longest run after which an arrival contradicts it."""
+_MOST_NOISE = 1e15
+"""A larger gradient noise scale is taken for a slip: what is made of it would not stay finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The rows of training.csv that belong together, in order."""
+
+    batch_size: int
+    learning_rate: float
+    seed: int
+    levels: list[RecordedLevel]
+
+
+def read_recorded(directory: Path) -> RecordedStudy:
+    """A study as it was published or exported.
+
+    Rows of batch sizes that are no candidates are left out, having no step time. A learning rate
+    left blank is NaN. Of several rows at one step the best level stands for all. A run without a
+    row (see `runs_per_batch_size`, 1 where absent) never reached any level. Gradient statistics are
+    read as those of AdaptDL, whose variance is at the smallest batch size.
+
+    Raises:
+        StoreError: A file is missing or malformed; the message names file and line.
+    """
+    if not directory.is_dir():
+        raise StoreError(f"{directory} is not a folder; name one that holds a study.json.")
+    described, sizes, counts = _describe(directory / "study.json")
+    speeds = _read_speeds(directory / "speed.csv", sizes)
+    goal = Goal(described.metric, described.direction, target=described.targets[-1])
+    every = _read_runs(directory / "training.csv", goal)
+    runs = [run for run in every if run.batch_size in sizes]
+    runs += _runs_without_rows(runs, {size: counts.get(size, 1) for size in sizes})
+    _check_longest(directory / "study.json", described, runs)
+    return replace(described, speeds=speeds, runs=tuple(runs))
+
+
+def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int]]:
+    """What study.json says: a study without speeds and runs, its candidates, runs of each."""
+    try:
+        data = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path}, line {error.lineno}: {error.msg}.") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise StoreError(f"{path}: this is no description of a study.") from None
+
+    def field(name: str, convert: Callable[[Any], Value]) -> Value:
+        try:
+            return convert(data[name])
+        except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
+            raise StoreError(f"{path}: the field {name!r} is missing or malformed.") from None
+
+    if not isinstance(data, dict):
+        raise StoreError(f"{path}: this is no JSON object.")
+    _check_trained(path, data)
+    metric, direction = field("metric", lambda metric: (_text(metric["name"]), metric["direction"]))
+    if direction not in ("max", "min"):
+        raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
+    data.setdefault("runs_per_batch_size", {})
+    data.setdefault("dataset", "")
+    described = RecordedStudy(
+        name=field("name", _text),
+        dataset=field("dataset", lambda name: _text(name or data["name"])),
+        optimizer=field("optimizer", lambda name: _text(name or "recorded")),
+        hardware=field("hardware", lambda name: str(name or "")),
+        metric=metric,
+        direction=direction,
+        targets=field("targets", _targets),
+        examples_per_epoch=field("examples_per_epoch", lambda value: positive(int(value))),
+        longest_run_epochs=field("longest_run_epochs", lambda value: positive(float(value))),
+        speeds=(),
+        runs=(),
+    )
+    told = field("runs_per_batch_size", lambda told: {int(k): count for k, count in told.items()})
+    sizes = field("batch_sizes", _candidates)
+    _check_once(path, "target", described.targets)
+    _check_once(path, "batch size", sizes)
+    return described, sizes, _counts(path, told)
+
+
+def _check_trained(path: Path, data: dict[str, Any]) -> None:
+    """Refuse what is exported of a study without training runs, or without an evaluation in any."""
+    none = data.get("batch_sizes") == []
+    blank = data.get("longest_run_epochs") == 0
+    if none or (blank and not read_csv(path.with_name("training.csv"), TRAINING_COLUMNS)):
+        raise StoreError(
+            f"{path.parent}: no training runs were recorded, or none up to an evaluation, so that "
+            "there is nothing to replay; record one that reaches a target."
+        )
+
+
+def _counts(path: Path, told: dict[int, object]) -> dict[int, int]:
+    """Runs of each batch size, as far as they are told."""
+    counts = {}
+    for size, count in told.items():
+        if not (isinstance(count, int) and 1 <= count <= _MOST_RUNS) or isinstance(count, bool):
+            raise StoreError(
+                f"{path}: runs_per_batch_size says {reprlib.repr(count)} of the batch size {size}; "
+                f"give a whole number from 1 to {_MOST_RUNS:,}."
+            )
+        counts[size] = count
+    return counts
+
+
+def _check_once(path: Path, what: str, values: Sequence[float]) -> None:
+    """Refuse what is named twice."""
+    value, times = Counter(values).most_common(1)[0]
+    if times > 1:
+        raise StoreError(f"{path}: the {what} {value} is named {times} times; name it once.")
+
+
+def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed, ...]:
+    """Rows of speed.csv, one for every candidate."""
+    speeds: dict[int, RecordedSpeed] = {}
+    for row in read_csv(path, SPEED_COLUMNS):
+        size = row.value("batch_size", lambda text: positive(int(text)))
+        seconds = row.value("step_seconds", lambda text: positive(float(text)))
+        micro = row.value("micro_batch", lambda text: positive(int(float(text))), default=size)
+        steps = row.value(
+            "accumulation", lambda text: positive(int(text)), default=math.ceil(size / micro)
+        )
+        watts = row.value("power_watts", lambda text: positive(float(text)), default=math.nan)
+        power = None if math.isnan(watts) else watts
+        speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps), power)
+    for size in batch_sizes:
+        if size not in speeds:
+            raise StoreError(f"{path}: no row for the batch size {size} of study.json.")
+    return tuple(speeds[size] for size in batch_sizes)
+
+
+def _read_runs(path: Path, goal: Goal) -> list[RecordedRun]:
+    rows = read_csv(path, TRAINING_COLUMNS)
+    initial = min((row.value("batch_size", int) for row in rows), default=None)
+    runs: dict[tuple[int, str, int], _Run] = {}
+    for row in rows:
+        size = row.value("batch_size", lambda text: positive(int(text)))
+        rate = row.value("learning_rate", float, default=math.nan)
+        seed = row.value("seed", int)
+        level = _read_level(row, initial or size)
+        run = runs.setdefault((size, row.cells["learning_rate"], seed), _Run(size, rate, seed, []))
+        last = run.levels[-1] if run.levels else None
+        if last is None or level.step > last.step:
+            run.levels.append(level)
+        elif level.step < last.step:
+            raise StoreError(
+                f"{row.where}: the steps of a run go back from {last.step} to {level.step}."
+            )
+        elif goal.better(level.metric, last.metric):
+            run.levels[-1] = level
+    return [
+        RecordedRun(run.batch_size, run.learning_rate, run.seed, tuple(run.levels))
+        for run in runs.values()
+    ]
+
+
+def _read_level(row: CsvRow, initial: int) -> RecordedLevel:
+    """One row of training.csv; noise scale = initial batch size × variance / squared norm."""
+    step = row.value("step", lambda text: positive(int(text)))
+    epoch = row.value("epoch", lambda text: positive(float(text)))
+    metric = row.value("metric", float)
+    norm = row.value("grad_sqr_norm", _no_infinity, default=math.nan)
+    variance = row.value("grad_variance", _no_infinity, default=math.nan)
+    noise = initial * variance / norm if norm > 0 and variance >= 0 else None
+    if noise is not None and noise > _MOST_NOISE:
+        raise StoreError(
+            f"{row.where}: grad_variance {variance:g} over grad_sqr_norm {norm:g} is no noise "
+            "scale; leave both blank where they were not recorded."
+        )
+    return RecordedLevel(step, epoch, metric, noise)
+
+
+def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> list[RecordedRun]:
+    """The runs that study.json counts and training.csv has no row of."""
+    silent = []
+    for size, count in counts.items():
+        present = [run for run in runs if run.batch_size == size]
+        seeds = {run.seed for run in present}
+        rate = present[0].learning_rate if present else math.nan
+        free = (seed for seed in range(1, count + len(seeds) + 1) if seed not in seeds)
+        silent += [RecordedRun(size, rate, next(free), ()) for _ in range(count - len(present))]
+    return silent
+
+
+def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[RecordedRun]) -> None:
+    """Refuse a longest run that ends well before a run arrived; epochs may be coarse."""
+    goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
+    longest = _LATE * told.longest_run_epochs
+    for run in runs:
+        for goal in goals:
+            at = next((each.epoch for each in run.levels if goal.reached_by(each.metric)), 0.0)
+            if at > longest:
+                raise StoreError(
+                    f"{path}: longest_run_epochs is {told.longest_run_epochs:g}, but a run at "
+                    f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "
+                    "to where runs that never arrived were given up."
+                )
+
+
+def _targets(levels: object) -> tuple[float, ...]:
+    return tuple(finite(_number(level)) for level in _listed(levels))
+
+
+def _candidates(sizes: object) -> tuple[int, ...]:
+    return tuple(positive(int(str(size))) for size in _listed(sizes))
+
+
+def _listed(values: object) -> list[object]:
+    """A list of JSON that holds something.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(values, list) or not values:
+        raise ValueError
+    return values
+
+
+def _number(value: object) -> float:
+    """A number of JSON.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError
+    return float(value)
+
+
+def _text(value: object) -> str:
+    """A name.
+
+    Raises:
+        ValueError: It is none, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value
+
+
+def _no_infinity(text: str) -> float:
+    """A number, or NaN for one that was not recorded."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError
+    return value

@@ -1,0 +1,5 @@
+"""How trials ended, and what to do."""
+
+from rightbatch.report.sentences.sentence import Sentence
+
+SENTENCES: dict[str, Sentence] = {}

@@ -1,0 +1,25 @@
+"""A remark in words."""
+
+from collections.abc import Iterable
+
+from rightbatch.records import Remark
+from rightbatch.report.sentences import advice, outcomes
+from rightbatch.report.sentences.sentence import Sentence
+
+SENTENCES: dict[str, Sentence] = {**outcomes.SENTENCES, **advice.SENTENCES}
+"""Every code and its sentence."""
+
+
+def say(remark: Remark) -> str:
+    """The sentence of a remark.
+
+    Raises:
+        KeyError: There is no sentence for its code.
+    """
+    sentence, values = SENTENCES[remark.code], dict(remark.values)
+    return sentence.format(**values) if isinstance(sentence, str) else sentence(**values)
+
+
+def say_all(remarks: Iterable[Remark]) -> tuple[str, ...]:
+    """The sentences of several remarks."""
+    return tuple(say(remark) for remark in remarks)
