@@ -18,7 +18,6 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Job
 from rightbatch.measure.runners import INSIDE_A_TRIAL
 from rightbatch.records import (
-    Advice,
     DescribeProbe,
     Objective,
     Recording,
@@ -26,6 +25,7 @@ from rightbatch.records import (
     Study,
     WorkloadReference,
 )
+from rightbatch.report.notebook import Recommendation
 from rightbatch.store import Store, open_store
 
 DEFAULT_STORE = "rightbatch.db"
@@ -113,7 +113,7 @@ def tune(
     resume: bool = False,
     observer: Observer | None = None,
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
-) -> Advice:
+) -> Recommendation:
     """Measure a workload and recommend a batch size with its evidence.
 
     Example:
@@ -128,7 +128,7 @@ def tune(
         **settings: As `make_settings` takes them: budget, objective, optimizers, goal ...
 
     Returns:
-        The advice; a notebook shows it as a table.
+        The recommendation; a notebook shows it as a table, `print` as text.
 
     Raises:
         UsageError: The workload, the goal or a setting cannot be used.
@@ -146,10 +146,10 @@ def advised(
     objective: Objective | None = None,
     memory_limit_bytes: int | None = None,
     price_per_hour: float | None = None,
-) -> Advice:
+) -> Recommendation:
     """The advice of a recording (see `advise`), with why its study ended."""
     advice = advise(recording, objective, memory_limit_bytes, price_per_hour)
-    return replace(advice, ended=how_it_ended(recording))
+    return Recommendation.of(recording, replace(advice, ended=how_it_ended(recording)))
 
 
 def readvise(
@@ -159,7 +159,7 @@ def readvise(
     objective: Objective | None = None,
     memory_limit: str | int | None = None,
     price_per_hour: float | None = None,
-) -> tuple[Recording, Advice]:
+) -> tuple[Recording, Recommendation]:
     """Recommend again from what is stored, measuring nothing.
 
     Args:

@@ -1,10 +1,10 @@
 """What every room of the house speaks: frozen records on the standard library alone."""
 
-from rightbatch.records.advice import WHAT_BINDS, Advice, BindingConstraint, Choice, TimeSpent
+from rightbatch.records.advice import Advice, BindingConstraint, Choice, Remarks, TimeSpent
 from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
 from rightbatch.records.ending import Ending, EndingKind
-from rightbatch.records.estimate import Estimate
+from rightbatch.records.estimate import Estimate, Note
 from rightbatch.records.fits import (
     Accumulation,
     BatchPrediction,
@@ -79,7 +79,6 @@ from rightbatch.records.workload import (
 __all__ = [
     "MEMORY_PARTS",
     "STAGES",
-    "WHAT_BINDS",
     "Accumulation",
     "Advice",
     "BatchPrediction",
@@ -109,6 +108,7 @@ __all__ = [
     "NoisePoint",
     "NoiseProbe",
     "NoiseResult",
+    "Note",
     "Objective",
     "OptimizerFacts",
     "Origin",
@@ -124,6 +124,7 @@ __all__ = [
     "RecordedStudy",
     "Recording",
     "Remark",
+    "Remarks",
     "Result",
     "RunSummary",
     "ScalingRule",
