@@ -259,7 +259,7 @@ def test_an_imported_study_knows_of_nobodys_present_settings(tmp_path):
     advice = advise(recording)
     assert (advice.reference, advice.times_as_fast, advice.time_spent.budget) == (None, None, None)
     data = advice_json(advice)
-    assert "nobody's present settings" in data["reference_reason"]
+    assert "without present settings" in data["reference_reason"]
     assert data["times_as_fast_reason"] == data["reference_reason"]
     page = render(recording, advice)
     assert all(words not in page for words in ("you use today", "what you do today", "your 20"))
