@@ -380,7 +380,7 @@ def test_where_nothing_fits_the_study_comes_to_an_end_and_says_what_to_do():
     assert [probe.batch_sizes for probe in probes(recording, SpeedProbe)] == [(1,)]
     told = make_view(recording, advise(recording))
     assert told.recommended is None
-    assert "Nothing that was tried fits" in told.next_step
+    assert "Nothing tried fits" in told.next_step
 
 
 def test_a_hung_memory_trial_leaves_the_study_time_to_go_on():

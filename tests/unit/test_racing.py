@@ -242,8 +242,8 @@ def test_a_study_that_searches_learning_rates_tells_its_race_and_the_rates():
     recording = run_study(WORLD, Settings(training_budget_seconds=20.0))
     view = make_view(recording, advise(recording))
     whys = [row[3] for row in view.decisions.rows]
-    assert whys[0].startswith("the cheapest given its speed")
-    assert whys[1] == whys[2] == "short run to compare learning rates"
+    assert sum(why.startswith("the cheapest given its speed") for why in whys) == 1
+    assert sum("short run to compare learning rates" in why for why in whys) >= 2
     assert len(whys) > 3
     assert len({row[:2] for row in view.tried.rows}) == len(view.tried.rows) > 3
     looks = {trial.probe.learning_rate for trial in training(recording)[:3]}

@@ -36,6 +36,10 @@ def _metric_never_a_number(blind: int, runs: int) -> str:
     )
 
 
+def _optimizers_without_power(optimizers: tuple[str, ...]) -> str:
+    return f"Power was not measured with {' and '.join(optimizers)}, which is not compared."
+
+
 SENTENCES: dict[str, Sentence] = {
     "other_processes": "Noisy machine: other processes used {share:.0%} of its cores during "
     "timing.",
@@ -54,7 +58,5 @@ SENTENCES: dict[str, Sentence] = {
     "they reach the best level of any run.",
     "energy_without_power": "No power was measured, so energy is unknown; choose another "
     "objective.",
-    "optimizers_without_power": lambda optimizers: (
-        f"Power was not measured with {' and '.join(optimizers)}, which is not compared."
-    ),
+    "optimizers_without_power": _optimizers_without_power,
 }
