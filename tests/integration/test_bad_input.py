@@ -194,21 +194,47 @@ def test_an_unknown_optimizer_names_the_known_ones_also_on_resuming(tmp_path):
         assert "sgd, adam, rmsprop" in done.err
 
 
-def test_help_loads_no_framework_nor_numpy(tmp_path):
-    code = (
-        "import sys\n"
-        "from rightbatch.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    pass\n"
-        "heavy = ['torch', 'numpy', 'scipy', 'sqlalchemy', 'plotly', 'sklearn', 'cattrs']\n"
-        "print([name for name in heavy if name in sys.modules])\n"
+AND_WHAT_WAS_LOADED = """
+import sys
+from rightbatch.cli import main
+try:
+    main()
+finally:
+    heavy = ["torch", "numpy", "scipy", "sqlalchemy", "plotly", "sklearn", "cattrs", "cloudpickle"]
+    print([name for name in heavy if name in sys.modules])
+"""
+
+
+def and_what_was_loaded(*arguments, folder):
+    """Run `rightbatch ARGUMENTS`, and print which heavy libraries are loaded at its end."""
+    return subprocess.run(
+        [sys.executable, "-c", AND_WHAT_WAS_LOADED, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
     )
+
+
+def test_help_loads_no_framework_nor_numpy(tmp_path):
     for arguments in (["--help"], ["tune", "--help"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
-        )
+        done = and_what_was_loaded(*arguments, folder=tmp_path)
+        assert done.returncode == 0
         assert done.stdout.splitlines()[-1] == "[]"
         assert "Example" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["tune", "memory", "speed", "noise", "learn"])
+def test_a_workload_that_is_not_there_is_told_before_anything_heavy_is_loaded(command, tmp_path):
+    done = and_what_was_loaded(command, "nothing.py:workload", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert done.stderr == "rightbatch: There is no file nothing.py.\n"
+
+
+def test_a_built_in_name_that_does_not_exist_is_told_as_early(tmp_path):
+    done = and_what_was_loaded("tune", "digit", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert "there is digits" in done.stderr
 
 
 def test_help_answers_at_once():

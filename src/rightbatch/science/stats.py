@@ -5,14 +5,14 @@ from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from rightbatch.records import Estimate
 
 MEDIAN_VARIANCE = np.pi / 2
 """Variance of the median over that of the mean, normal samples, many of them (fewer: less)."""
 
-Z95 = float(stats.norm.ppf(0.975))
+Z95 = float(special.ndtri(0.975))
 """Half the width of a 95% interval in standard deviations, normal error."""
 
 SIGNIFICANCE = 0.05
@@ -29,7 +29,10 @@ def t_quantile(level: float, degrees_of_freedom: float) -> float:
     """
     if not 0 < level < 1:
         raise ValueError(f"An interval's level lies between 0 and 1, not at {level}.")
-    return float(stats.t.ppf((1 + level) / 2, degrees_of_freedom))
+    share_below = (1 + level) / 2
+    if np.isinf(degrees_of_freedom):
+        return float(special.ndtri(share_below))
+    return float(special.stdtrit(degrees_of_freedom, share_below))
 
 
 def _clean(samples: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -82,10 +85,12 @@ def _order_statistics(n: int, level: float) -> tuple[int, float]:
     share of that down to the next one's (Hettmansperger and Sheather 1986). k is 0 where n is too
     small for the level.
     """
-    k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
+    each = np.arange(n)
+    at_most = special.betainc(n - each, each + 1, 0.5)  # P(Binomial(n, 1/2) <= each)
+    k = int(np.searchsorted(at_most, (1 - level) / 2))
     if k == 0:
         return 0, 0.0
-    outer, inner = (1 - 2 * float(stats.binom.cdf(j - 1, n, 0.5)) for j in (k, k + 1))
+    outer, inner = (1 - 2 * float(at_most[j - 1]) for j in (k, k + 1))
     way = (outer - level) / (outer - inner)
     return k, (n - k) * way / (k + (n - 2 * k) * way)
 
@@ -205,6 +210,6 @@ def residual_variance(
     if pooled == 0:
         return 0.0, lack_df + pure_df
     ratio = lack_mean_square / pure_mean_square if pure_mean_square > 0 else np.inf
-    if float(stats.f.sf(ratio, lack_df, pure_df)) < SIGNIFICANCE:
+    if float(special.fdtrc(lack_df, pure_df, ratio)) < SIGNIFICANCE:
         return lack_mean_square, lack_df
     return pooled, lack_df + pure_df
