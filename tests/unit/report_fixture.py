@@ -9,9 +9,11 @@ from rightbatch.records import (
     Advice,
     BatchPrediction,
     Choice,
+    Curve,
     DescribeProbe,
     DescribeResult,
     Estimate,
+    Evaluation,
     Fits,
     Goal,
     Hardware,
@@ -27,7 +29,7 @@ from rightbatch.records import (
     OptimizerFacts,
     Outcome,
     Recording,
-    RunSummary,
+    Run,
     Settings,
     SpeedFit,
     SpeedPoint,
@@ -65,7 +67,7 @@ def learning_fit(
 ) -> LearningFit:
     """Runs scattered about S(B) = S_min·(1 + B_crit/B), and the predictions made from them."""
     draw = random.Random(seed)
-    runs: list[RunSummary] = []
+    runs: list[Run] = []
     predictions: list[BatchPrediction] = []
     for size in SIZES:
         power = 1.0 if rule == "linear" else 0.5
@@ -84,15 +86,16 @@ def learning_fit(
             if factor == 1.0:
                 reached.append(steps)
             runs.append(
-                RunSummary(
-                    first_trial + len(runs),
+                Run(
                     size,
                     rate,
                     run_seed,
-                    str(status),
-                    steps if status is Status.OK else None,
-                    done,
+                    Curve((Evaluation(done, float(done * size), 0.9),)),
+                    optimizer,
+                    status,
+                    first_trial + len(runs),
                     done * step_seconds(size) * 1.02,
+                    steps=steps if status is Status.OK else None,
                 )
             )
         steps = math.exp(sum(map(math.log, reached)) / len(reached))
@@ -264,7 +267,7 @@ def trials(fits: Fits) -> tuple[Trial, ...]:
         probe = TrainingProbe(
             "sgd", run.batch_size, 1437, run.learning_rate, run.seed, 4000, 9.0, 30.0
         )
-        ending = Outcome(Status(run.status), "" if run.status == "ok" else "It was given up.")
+        ending = Outcome(run.status, "" if run.status is Status.OK else "It was given up.")
         result = TrainingResult((), run.train_seconds, 0.2)
         told.append(Trial(run.trial, probe, ending, result, 22.0, run.train_seconds + 0.3))
     return tuple(told)
@@ -357,7 +360,13 @@ def too_little() -> tuple[Recording, Advice]:
     """A study whose budget ran out before any run reached the goal."""
     sgd = learning_fit("sgd", 0.9, "linear", 7)
     runs = tuple(
-        replace(run, status="goal_not_reached", steps=None, steps_done=40) for run in sgd.runs[:3]
+        replace(
+            run,
+            status=Status.GOAL_NOT_REACHED,
+            steps=None,
+            curve=Curve((Evaluation(40, 40.0 * run.batch_size, 0.5),)),
+        )
+        for run in sgd.runs[:3]
     )
     empty = replace(
         sgd,

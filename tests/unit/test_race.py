@@ -20,7 +20,6 @@ from rightbatch.decide.learning.state import (
     RaceRun,
     Train,
     Tuning,
-    step_at,
 )
 from rightbatch.decide.replay.figures import replay, summarise
 from rightbatch.decide.replay.oracle import Oracle
@@ -29,7 +28,7 @@ from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.exchange import read_recorded
-from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel, RunSummary
+from rightbatch.records import Curve, Decision, DecisionKind, Evaluation, Goal, Run, Status, step_at
 from rightbatch.report.decisions import race_told, sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
 
@@ -39,14 +38,15 @@ TUNING = Tuning()
 PRIOR = CostPrior()
 
 
-def levels(*told: tuple[int, float]) -> tuple[RecordedLevel, ...]:
-    return tuple(RecordedLevel(step, step / 10, metric) for step, metric in told)
+def curve(*told: tuple[int, float]) -> Curve:
+    return Curve(tuple(Evaluation(step, 32.0 * step, metric) for step, metric in told))
 
 
 def run(number: int, size: int, told, steps: int | None = None, ended: bool = False) -> RaceRun:
-    path = levels(*told)
-    arrived = any(GOAL.reached_by(level.metric) for level in path)
-    return RaceRun(number, size, 1.0, steps or path[-1].step, path, arrived, ended or arrived)
+    seen = curve(*told)
+    arrived = seen.arrival(GOAL) is not None
+    trained = Run(size, 0.1, number, seen)
+    return RaceRun(number, trained, 1.0, steps or seen.steps, arrived, ended or arrived)
 
 
 def race(*runs: RaceRun, seconds=None, sizes=SIZES) -> Race:
@@ -74,7 +74,7 @@ def test_speed_is_asked_from_the_cheap_end_two_octaves_apart_until_it_stops_grow
         if move.decision.kind != "time":
             break
         step = real[move.batch_size]
-        begun.append(RaceRun(len(begun), move.batch_size, step, 20, (), False, False))
+        begun.append(RaceRun(len(begun), Run(move.batch_size, 0.1, 0), step, 20))
     asked = [seen.batch_size for seen in begun]
     assert asked == [8, 32, 128, 512, 2048]
 
@@ -237,7 +237,8 @@ def test_short_looks_at_learning_rates_to_both_sides_come_before_the_first_arriv
 
 
 def test_a_first_rate_that_diverges_is_looked_for_below():
-    hot = replace(run(0, 64, [(20, math.nan)], ended=True), diverged=True)
+    hot = run(0, 64, [(20, math.nan)], ended=True)
+    hot = replace(hot, run=replace(hot.run, status=Status.DIVERGED))
     first = next_move(searching(hot, ceilings={64: 0.0}), "recurring", TUNING)
     assert (first.batch_size, first.octaves) == (64, -2.0)
     cooler = replace(run(1, 64, [(100, 0.1), (7000, 0.3)]), octaves=-2.0)
@@ -373,7 +374,7 @@ def test_runs_of_one_setting_that_took_longer_are_told_together_by_their_median(
     slower = [Decision("slower", 32, 64, by, learning_rate=0.1) for by in (0.1, 0.5, 0.3)]
     apart = [Decision("slower", 32, 64, 0.9, learning_rate=0.2), Decision("best", 64)]
     runs = [
-        RunSummary(k, 32, 0.1, k, "ok", 100.0, 100, 1.0, verdict=told, decisions=asked)
+        Run(32, 0.1, k, decisions=asked, steps=100.0, compared=told)
         for k, told in enumerate([*slower, *apart])
     ]
     assert race_told(runs, "accuracy") == (

@@ -105,7 +105,7 @@ def test_every_run_is_told_with_why_it_was_made_and_what_became_of_it():
     recording, advice = digits()
     (fit,) = advice.fits.learning
     behind = Decision("behind", 64, 128, 0.22, 0.9)
-    first = replace(fit.runs[0], reason="the cheapest by speed and noise scale", verdict=behind)
+    first = replace(fit.runs[0], reason="the cheapest by speed and noise scale", compared=behind)
     told = replace(advice.fits, learning=(replace(fit, runs=(first, *fit.runs[1:])),))
     table = make_view(recording, replace(advice, fits=told)).decisions
     assert len(table.rows) == len(fit.runs)
@@ -126,20 +126,19 @@ def test_a_runs_seconds_are_its_steps_times_the_measured_step_time():
     runs = make_view(recording, advice).runs
     assert len(runs) == len(advice.fits.learning[0].runs)
     for run in runs:
-        assert run.seconds == pytest.approx(run.steps * mean_seconds(run.batch_size), rel=0.06)
+        expected = run.steps * mean_seconds(run.run.batch_size)
+        assert run.seconds == pytest.approx(expected, rel=0.06)
     line = replace(advice.fits.speed, points=advice.fits.speed.points[:1])
     view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=line, speeds=())))
-    large = next(run for run in view.runs if run.batch_size == 512)
+    large = next(run for run in view.runs if run.run.batch_size == 512)
     assert large.seconds == pytest.approx(large.steps * mean_seconds(512), rel=1e-9)
 
 
 def test_without_a_speed_stage_a_run_keeps_its_own_clock():
     recording, advice = digits()
     view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=None, speeds=())))
-    summary = advice.fits.learning[0].runs[0]
-    assert view.runs[0].seconds == pytest.approx(
-        summary.steps * summary.train_seconds / summary.steps_done
-    )
+    run = advice.fits.learning[0].runs[0]
+    assert view.runs[0].seconds == pytest.approx(run.steps * run.train_seconds / run.curve.steps)
 
 
 def test_with_too_little_data_it_says_what_to_do():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from rightbatch.records import Decision, DecisionKind, RunSummary
+from rightbatch.records import Decision, DecisionKind, Run
 
 _ENDS: set[DecisionKind] = {"slower", "behind", "ahead", "overdue", "silent", "best", "diverged"}
 _ENDS |= {"choose", "choose_first", "choose_untrained"}
@@ -98,7 +98,7 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     return (*opening, *(sentence(told, metric) for told in dict.fromkeys(rest)))
 
 
-def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
+def race_told(runs: Sequence[Run], metric: str) -> tuple[str, ...]:
     """The race of a study: how it went on, then what became of its runs; none outside a race.
 
     Args:
@@ -108,18 +108,18 @@ def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
     asked = [decision for run in runs for decision in run.decisions]
     if not asked:
         return ()
-    verdicts = [run.verdict for run in runs if run.verdict and run.verdict.kind != "best"]
+    compared = [run.compared for run in runs if run.compared and run.compared.kind != "best"]
     begun = [decision for decision in asked if decision.kind not in ("race", "repeat")]
-    return (*story(begun, metric), *_verdicts(verdicts, metric))
+    return (*story(begun, metric), *_became(compared, metric))
 
 
-def _verdicts(verdicts: Sequence[Decision], metric: str) -> list[str]:
+def _became(compared: Sequence[Decision], metric: str) -> list[str]:
     """What became of runs, one sentence for all runs of a setting that took longer to the target.
 
     Every run is in the table of runs; where runs are cheap there are dozens of a setting.
     """
     alike: dict[Decision, list[Decision]] = {}
-    for told in verdicts:
+    for told in compared:
         setting = replace(told, difference=None) if told.kind == "slower" else told
         alike.setdefault(setting, []).append(told)
     return [_together(group, metric) for group in alike.values()]

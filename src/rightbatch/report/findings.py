@@ -18,7 +18,7 @@ from rightbatch.records import (
     memory_size,
 )
 from rightbatch.report import words
-from rightbatch.report.runs import Run
+from rightbatch.report.runs import DrawnRun
 from rightbatch.report.table import Table
 
 _OfOne = TypeVar("_OfOne", bound=MemoryFit | NoiseFit)
@@ -43,7 +43,7 @@ class Finding:
     table: Table | None = None
 
 
-def make_findings(study: Study, advice: Advice, runs: tuple[Run, ...]) -> tuple[Finding, ...]:
+def make_findings(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> tuple[Finding, ...]:
     """What each figure says, in the order they are shown."""
     fits = advice.fits
     learning = pick_fit(fits, advice.recommended)
@@ -78,7 +78,7 @@ def _absent(study: Study, stage: Stage, name: str) -> str:
     return f"The {stage} stage gave no measurement of {name}."
 
 
-def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
+def _time(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
         "Each point is one training run: its steps to the goal times the step time at its batch "
         "size, the mean over an epoch, whose last step has the examples that are left. The line "
@@ -191,7 +191,7 @@ def _by_optimizer(
     return Table(("Optimizer", *head), rows)
 
 
-def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
+def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
         "Optimizer steps to the goal at the best learning rate of each batch size. Along the "
         "dotted diagonal doubling the batch halves the steps; near the critical batch size the "
@@ -210,7 +210,7 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Find
     return Finding("steps", heading, reading, "", _predictions(fit, "steps"))
 
 
-def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
+def _examples(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
         "Training examples to the goal: what a larger batch costs in computation. Up to the "
         "critical batch size it is nearly free. The last step of an epoch has the examples that "

@@ -231,10 +231,10 @@ def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
                     "seed": run.seed,
                     "status": run.status,
                     "steps_to_goal": run.steps,
-                    "steps_done": run.steps_done,
+                    "steps_done": run.curve.steps,
                     "train_seconds": run.train_seconds,
                     "reason": why(run.reason, run.decisions, metric),
-                    "verdict": sentence(run.verdict, metric) if run.verdict else "",
+                    "verdict": sentence(run.compared, metric) if run.compared else "",
                 },
                 {"steps_to_goal": "The run ended before it reached the goal.", **NO_RATE},
             )

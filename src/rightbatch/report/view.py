@@ -19,7 +19,7 @@ from rightbatch.report.comparison import optimizers, regimes
 from rightbatch.report.decisions import race_told, sentence, why
 from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import Finding, make_findings, pick_fit
-from rightbatch.report.runs import Run, all_runs
+from rightbatch.report.runs import DrawnRun, drawn_runs
 from rightbatch.report.table import Table
 from rightbatch.report.verdict import epoch_told, make_tiles, make_verdict
 
@@ -101,7 +101,7 @@ class View:
     settings: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     fits: Fits
-    runs: tuple[Run, ...]
+    runs: tuple[DrawnRun, ...]
     decisions: Table | None
     race: tuple[str, ...]
 
@@ -110,7 +110,7 @@ def make_view(recording: Recording, advice: Advice) -> View:
     """Put together what every report shows."""
     study = recording.study
     spent = _time_spent(advice)
-    runs = () if study.facts is None else all_runs(advice.fits, study.facts)
+    runs = () if study.facts is None else drawn_runs(advice.fits, study.facts)
     tiles, verdict = make_tiles(advice), make_verdict(study, advice)
     shown = {name for name, _, _ in tiles} - {"Time to goal"}  # its interval is in the row
     best = advice.recommended
@@ -243,7 +243,7 @@ def _decisions(study: Study, advice: Advice) -> Table | None:
             words.count(run.batch_size),
             words.learning_rate(run.learning_rate),
             why(run.reason, run.decisions, metric),
-            sentence(run.verdict, metric) if run.verdict else "",
+            sentence(run.compared, metric) if run.compared else "",
         )
         for run in runs
     )

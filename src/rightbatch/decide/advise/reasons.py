@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from rightbatch.decide.advise.capped import why_no_larger, why_none
 from rightbatch.decide.advise.compiling import compiling
 from rightbatch.decide.stages.memory.accumulation import layers_caveat
-from rightbatch.decide.study.evidence import Run, ran_out, runs
+from rightbatch.decide.study.evidence import ran_out, runs
 from rightbatch.records import (
     Estimate,
     Fits,
     LearningFit,
+    Run,
     Settings,
     Status,
     TrainingProbe,
@@ -122,8 +123,8 @@ def warnings(
 
 def _without_a_metric(run: Run) -> bool:
     """Whether a run was given up after several evaluations that all gave no number."""
-    metrics = [point.metric for point in run.result.points]
-    given_up = run.outcome.status is Status.GOAL_NOT_REACHED
+    metrics = [each.metric for each in run.curve.evaluations]
+    given_up = run.status is Status.GOAL_NOT_REACHED
     return given_up and len(metrics) > 1 and all(map(math.isnan, metrics))
 
 
