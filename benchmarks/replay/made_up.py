@@ -21,7 +21,7 @@ from rightbatch.decide.replay.figures import replay
 from rightbatch.decide.replay.ours import OURS
 from rightbatch.decide.replay.question import Question, questions
 from rightbatch.decide.replay.rivals import RIVALS
-from rightbatch.records import RecordedLevel, RecordedRun, RecordedSpeed, RecordedStudy
+from rightbatch.records import Curve, Evaluation, RecordedSpeed, RecordedStudy, Run
 from rightbatch.report.replay import overall
 
 RESULTS = Path(__file__).parents[1] / "results" / "replay"
@@ -89,8 +89,8 @@ def study(name: str, number: int) -> RecordedStudy:
             told = levels(steps, pace, bend, most, draw)
             if kind.direction == "min":
                 told = [(step, 3 - 2 * metric) for step, metric in told]
-            path = tuple(RecordedLevel(step, step * size / examples, m) for step, m in told)
-            runs.append(RecordedRun(size, 0.1, seed + 1, path))
+            curve = Curve(tuple(Evaluation(step, float(step * size), m) for step, m in told))
+            runs.append(Run(size, 0.1, seed + 1, curve))
     return RecordedStudy(
         f"{name}-{number}", f"{name}-{number}", "sgd", "none", "metric", kind.direction, (1.0,),
         examples, longest, tuple(speeds), tuple(runs),

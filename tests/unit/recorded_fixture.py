@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from rightbatch.decide.replay.question import Question, questions
-from rightbatch.records import RecordedLevel, RecordedRun, RecordedSpeed, RecordedStudy
+from rightbatch.records import Curve, Evaluation, RecordedSpeed, RecordedStudy, Run
 
 
 def study(
@@ -27,12 +27,12 @@ def study(
         longest_steps = math.ceil(longest * examples / size)
         for seed, steps in enumerate(seeds, start=1):
             whole, top = (longest_steps, 5) if steps is None else (steps, 10)
-            levels = [
-                RecordedLevel(at, at * size / examples, tenth / 10, noise_scale)
+            told = [
+                Evaluation(at, float(at * size), tenth / 10, noise_scale)
                 for tenth in range(1, top + 1)
                 if (at := round(whole * tenth / 10))
             ]
-            runs.append(RecordedRun(size, math.nan, seed, tuple(levels)))
+            runs.append(Run(size, math.nan, seed, Curve(tuple(told)), "sgd"))
     return RecordedStudy(
         name="by-hand",
         dataset=dataset,
@@ -79,9 +79,9 @@ def write_files(directory: Path, told: RecordedStudy) -> Path:
     )
     rows = ["batch_size,seed,learning_rate,step,epoch,metric"]
     rows += [
-        f"{run.batch_size},{run.seed},,{level.step},{level.epoch},{level.metric}"
+        f"{run.batch_size},{run.seed},,{e.step},{e.examples / told.examples_per_epoch},{e.metric}"
         for run in told.runs
-        for level in run.levels
+        for e in run.curve.evaluations
     ]
     (directory / "training.csv").write_text("\n".join(rows) + "\n")
     speeds = [

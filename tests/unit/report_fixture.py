@@ -9,9 +9,11 @@ from rightbatch.records import (
     Advice,
     BatchPrediction,
     Choice,
+    Curve,
     DescribeProbe,
     DescribeResult,
     Estimate,
+    Evaluation,
     Fits,
     Goal,
     Hardware,
@@ -29,7 +31,7 @@ from rightbatch.records import (
     Recording,
     Remark,
     Remarks,
-    RunSummary,
+    Run,
     Settings,
     SpeedFit,
     SpeedPoint,
@@ -67,7 +69,7 @@ def learning_fit(
 ) -> LearningFit:
     """Runs scattered about S(B) = S_min·(1 + B_crit/B), and the predictions made from them."""
     draw = random.Random(seed)
-    runs: list[RunSummary] = []
+    runs: list[Run] = []
     predictions: list[BatchPrediction] = []
     for size in SIZES:
         power = 1.0 if rule == "linear" else 0.5
@@ -86,15 +88,16 @@ def learning_fit(
             if factor == 1.0:
                 reached.append(steps)
             runs.append(
-                RunSummary(
-                    first_trial + len(runs),
+                Run(
                     size,
                     rate,
                     run_seed,
-                    str(status),
-                    steps if status is Status.OK else None,
-                    done,
+                    Curve((Evaluation(done, float(done * size), 0.9),)),
+                    optimizer,
+                    status,
+                    first_trial + len(runs),
                     done * step_seconds(size) * 1.02,
+                    steps=steps if status is Status.OK else None,
                 )
             )
         steps = math.exp(sum(map(math.log, reached)) / len(reached))
@@ -359,7 +362,13 @@ def too_little() -> tuple[Recording, Advice]:
     """A study whose budget ran out before any run reached the goal."""
     sgd = learning_fit("sgd", 0.9, "linear", 7)
     runs = tuple(
-        replace(run, status="goal_not_reached", steps=None, steps_done=40) for run in sgd.runs[:3]
+        replace(
+            run,
+            status=Status.GOAL_NOT_REACHED,
+            steps=None,
+            curve=Curve((Evaluation(40, 40.0 * run.batch_size, 0.5),)),
+        )
+        for run in sgd.runs[:3]
     )
     empty = replace(
         sgd,

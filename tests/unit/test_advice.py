@@ -312,7 +312,7 @@ def test_every_run_is_told_next_to_the_best():
     short = replace(recording.trials[-3].probe, seed=5, max_steps=400)
     stopped = carry_out(world, short, len(recording.trials) + 1)
     (fit,) = advise(replace(recording, trials=(*recording.trials, stopped))).fits.learning
-    best, small, slow, gone, given_up = (run.verdict for run in fit.runs)
+    best, small, slow, gone, given_up = (run.compared for run in fit.runs)
     assert best == Decision("best", 128, learning_rate=fit.runs[0].learning_rate)
     assert (small.kind, small.batch_size, small.against) == ("slower", 8, 128)
     truth = [world.seconds(b, world.best_rate(b)) for b in (8, 128)]
@@ -494,7 +494,7 @@ def test_no_cost_to_the_goal_is_told_while_no_run_has_reached_it():
     assert fit.target == 0.9
     assert fit.critical_batch_size is None
     assert all(run.steps is None for run in fit.runs)
-    assert {run.verdict.kind for run in fit.runs} <= {"unrivalled", "behind", "ahead"}
+    assert {run.compared.kind for run in fit.runs} <= {"unrivalled", "behind", "ahead"}
     page = make_view(recording, advice)
     assert {row[4] for row in page.sizes.rows} == {"not known"}
     assert {row[5] for row in page.sizes.rows} == {"0 of 1", "0 of 2"}

@@ -12,7 +12,7 @@ from rightbatch.decide.learning.state import Choose, Race, RaceRun, Tuning
 from rightbatch.decide.planners.asking import ask
 from rightbatch.decide.planners.ending import how_it_ended
 from rightbatch.exchange import import_study
-from rightbatch.records import Goal, RecordedLevel, Settings
+from rightbatch.records import Curve, Evaluation, Goal, Run, Settings
 from rightbatch.report.ending import ending_told
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
@@ -111,8 +111,8 @@ def test_verdict_report_and_json_tell_it(raced):
 
 @pytest.mark.parametrize(("steps_left", "late"), [(5, True), (10_000, False)])
 def test_a_race_tells_whether_time_alone_kept_it_from_a_run(steps_left, late):
-    levels = tuple(RecordedLevel(step, step / 10, step / 100) for step in (25, 50, 75, 100))
-    arrived = RaceRun(0, 64, 1.0, 100, levels, arrived=True, ended=True)
+    told = (Evaluation(step, 64.0 * step, step / 100) for step in (25, 50, 75, 100))
+    arrived = RaceRun(0, Run(64, 0.1, 0, Curve(tuple(told))), 1.0, 100, arrived=True, ended=True)
     race = Race(
         goal=Goal("accuracy", "max", target=1.0),
         batch_sizes=(32, 64, 128),

@@ -16,6 +16,7 @@ from rightbatch.decide.replay.question import questions
 from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.exchange import export_study, import_study, read_recorded
 from rightbatch.records import (
+    Curve,
     Goal,
     Hardware,
     OptimizerFacts,
@@ -247,7 +248,7 @@ def test_a_candidate_without_rows_and_counts_had_one_run_and_is_not_as_good(tmp_
     del data["runs_per_batch_size"]
     (folder / "study.json").write_text(json.dumps(data))
     read = read_recorded(folder)
-    assert [run.levels for run in read.runs if run.batch_size == 40] == [()]
+    assert [run.curve for run in read.runs if run.batch_size == 40] == [Curve()]
     (asked,) = questions(read)
     assert asked.seconds_to_target[40] == 2.0 * 2500
     advice = advise(import_study(folder))
@@ -548,18 +549,23 @@ def test_every_published_study_tells_the_same_step_times(published):
 def told_by(folder):
     """All that a recorded study tells, but its micro-batches and gradient statistics."""
     told = read_recorded(folder)
-    epochs = sorted(level.epoch for run in told.runs for level in run.levels)
+    seen = sorted(each.examples for run in told.runs for each in run.curve.evaluations)
     return replace(
         told,
         speeds=tuple(replace(each, micro_batch_size=0) for each in told.speeds),
         runs=tuple(
             replace(
                 run,
-                levels=tuple(replace(level, epoch=0, noise_scale=None) for level in run.levels),
+                curve=Curve(
+                    tuple(
+                        replace(each, examples=0, noise_scale=None)
+                        for each in run.curve.evaluations
+                    )
+                ),
             )
             for run in sorted(told.runs, key=lambda run: run.batch_size)
         ),
-    ), epochs
+    ), seen
 
 
 def test_every_published_study_survives_a_second_export(published, tmp_path):

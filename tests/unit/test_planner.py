@@ -83,7 +83,7 @@ def test_every_run_has_a_reason(recording):
     assert decisions
     assert all(len(sentence(decision, "accuracy").split()) >= 3 for decision in decisions)
     fit = advise(recording).fits.learning[0]
-    assert all(run.decisions and run.verdict is not None for run in fit.runs)
+    assert all(run.decisions and run.compared is not None for run in fit.runs)
 
 
 def test_a_seed_comes_back_only_where_its_run_goes_on(recording):
@@ -138,8 +138,8 @@ def test_a_run_that_went_on_is_one_run_with_the_time_of_all_its_parts():
     for probe in (half, last):
         parts = (*parts, carry_out(world, probe, len(parts) + 1, 0.0, parts))
     (run,) = evidence.runs(parts, "sgd")
-    assert (run.trial, run.outcome.status) == (2, Status.OK)
-    assert evidence.training_seconds(parts) == pytest.approx(run.result.train_seconds)
+    assert (run.trial, run.status) == (2, Status.OK)
+    assert evidence.training_seconds(parts) == pytest.approx(run.train_seconds)
 
 
 def test_a_run_whose_process_was_lost_is_told_by_its_longest_trial_and_all_its_time_counts():

@@ -25,11 +25,13 @@ from rightbatch.decide.planners.ending import how_it_ended
 from rightbatch.decide.study import evidence
 from rightbatch.errors import UsageError
 from rightbatch.records import (
+    Curve,
+    Evaluation,
     Goal,
     MemoryProbe,
     Outcome,
-    RecordedLevel,
     Remark,
+    Run,
     Settings,
     Status,
     TrainingProbe,
@@ -304,9 +306,9 @@ def test_wall_clock_time_of_trials_alone_is_their_sum_whatever_clocks_say():
 
 def test_a_believed_run_leaves_the_mean_and_narrows_what_is_known_beside_it():
     goal, sizes = Goal("accuracy", "max", target=1.0), (16, 32, 64, 128)
-    levels = tuple(RecordedLevel(step, step / 100, step / 100) for step in (50, 100))
-    best = RaceRun(0, 32, 1.0, 100, levels, arrived=True, ended=True)
-    beside = RaceRun(1, 64, 1.0, 0, (), arrived=False, ended=False, octaves=0.5, going=True)
+    curve = Curve(tuple(Evaluation(step, 32.0 * step, step / 100) for step in (50, 100)))
+    best = RaceRun(0, Run(32, 0.1, 0, curve), 1.0, 100, arrived=True, ended=True)
+    beside = RaceRun(1, Run(64, 0.1, 0), 1.0, octaves=0.5, going=True)
     alone = replace(beside, going=False)
     octaves, seconds = (-0.5, 0.0, 0.5), {size: size / 32 for size in sizes}
     then, known = (

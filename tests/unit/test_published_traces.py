@@ -57,7 +57,8 @@ def test_the_noise_scale_of_imagenet_grows_along_a_run_and_with_the_batch_size(s
     """Published: 11,000 examples at batch size 200, 42,000 at 12,800."""
     scales = {}
     for run in studies["pollux-imagenet-1gpu"].runs:
-        told = [level.noise_scale for level in run.levels if level.noise_scale is not None]
+        scales_seen = (each.noise_scale for each in run.curve.evaluations)
+        told = [scale for scale in scales_seen if scale is not None]
         scales[run.batch_size] = median(told)
         assert told[-1] > 10 * told[0]
     sizes = sorted(scales)

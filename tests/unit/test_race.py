@@ -19,7 +19,6 @@ from rightbatch.decide.learning.state import (
     RaceRun,
     Train,
     Tuning,
-    step_at,
 )
 from rightbatch.decide.replay.figures import replay, summarise
 from rightbatch.decide.replay.oracle import Oracle
@@ -28,7 +27,7 @@ from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.exchange import read_recorded
-from rightbatch.records import Decision, DecisionKind, Goal, RecordedLevel
+from rightbatch.records import Curve, Decision, DecisionKind, Evaluation, Goal, Run, Status, step_at
 from rightbatch.report.decisions import sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
 
@@ -38,14 +37,15 @@ TUNING = Tuning()
 PRIOR = CostPrior()
 
 
-def levels(*told: tuple[int, float]) -> tuple[RecordedLevel, ...]:
-    return tuple(RecordedLevel(step, step / 10, metric) for step, metric in told)
+def curve(*told: tuple[int, float]) -> Curve:
+    return Curve(tuple(Evaluation(step, 32.0 * step, metric) for step, metric in told))
 
 
 def run(number: int, size: int, told, steps: int | None = None, ended: bool = False) -> RaceRun:
-    path = levels(*told)
-    arrived = any(GOAL.reached_by(level.metric) for level in path)
-    return RaceRun(number, size, 1.0, steps or path[-1].step, path, arrived, ended or arrived)
+    seen = curve(*told)
+    arrived = seen.arrival(GOAL) is not None
+    trained = Run(size, 0.1, number, seen)
+    return RaceRun(number, trained, 1.0, steps or seen.steps, arrived, ended or arrived)
 
 
 def race(*runs: RaceRun, seconds=None, sizes=SIZES) -> Race:
@@ -73,7 +73,7 @@ def test_speed_is_asked_from_the_cheap_end_two_octaves_apart_until_it_stops_grow
         if move.decision.kind != "time":
             break
         step = real[move.batch_size]
-        begun.append(RaceRun(len(begun), move.batch_size, step, 20, (), False, False))
+        begun.append(RaceRun(len(begun), Run(move.batch_size, 0.1, 0), step, 20))
     asked = [seen.batch_size for seen in begun]
     assert asked == [8, 32, 128, 512, 2048]
 
@@ -234,7 +234,8 @@ def test_short_looks_at_learning_rates_to_both_sides_come_before_the_first_arriv
 
 
 def test_a_first_rate_that_diverges_is_looked_for_below():
-    hot = replace(run(0, 64, [(20, math.nan)], ended=True), diverged=True)
+    hot = run(0, 64, [(20, math.nan)], ended=True)
+    hot = replace(hot, run=replace(hot.run, status=Status.DIVERGED))
     first = next_move(searching(hot, ceilings={64: 0.0}), "recurring", TUNING)
     assert (first.batch_size, first.octaves) == (64, -2.0)
     cooler = replace(run(1, 64, [(100, 0.1), (7000, 0.3)]), octaves=-2.0)

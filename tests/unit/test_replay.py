@@ -13,7 +13,7 @@ from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
 from rightbatch.decide.replay.ours import OURS
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
-from rightbatch.records import RecordedRun
+from rightbatch.records import Run
 
 SPEEDS = {10: 1.0, 20: 1.0, 40: 2.0, 80: 8.0}
 ARRIVALS: dict[int, list[int | None]] = {10: [400], 20: [200], 40: [150], 80: [100]}
@@ -39,7 +39,7 @@ def test_a_speed_is_charged_twenty_steps():
 def test_a_run_is_charged_its_steps_and_seen_up_to_its_limit():
     oracle = Oracle(question(SPEEDS, ARRIVALS))
     run = oracle.train(10, 125)
-    assert [level.step for level in run.levels] == [40, 80, 120]
+    assert [each.step for each in run.curve.evaluations] == [40, 80, 120]
     assert (run.steps, run.arrived, run.ended) == (125, False, False)
     assert oracle.charged_seconds == 125.0
     assert oracle.charged_at_first_arrival is None
@@ -103,7 +103,7 @@ def test_a_run_in_pieces_costs_and_shows_what_it_does_in_one_piece(limits):
 def test_nothing_beyond_the_limit_is_seen(limit, size):
     run = Oracle(question(SPEEDS, ARRIVALS)).train(size, limit)
     assert run.steps <= limit
-    assert all(level.step <= limit for level in run.levels)
+    assert run.curve.steps <= limit
 
 
 # ---- the truth and the figures ----
@@ -122,7 +122,7 @@ def test_every_target_is_a_question_of_its_own():
 def test_a_size_is_judged_at_its_best_learning_rate():
     made = study({10: 1.0}, {10: [100, 400]})
     good, bad = made.runs
-    other = RecordedRun(10, 0.5, 3, bad.levels)
+    other = Run(10, 0.5, 3, bad.curve)
     asked = questions(replace(made, runs=(replace(good, learning_rate=0.1), other)))[0]
     assert asked.seconds_to_target == {10: 100.0}
     assert Oracle(asked).train(10).steps == 100

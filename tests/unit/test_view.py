@@ -115,13 +115,13 @@ def test_every_run_is_told_with_why_it_was_made_and_how_it_compares():
     rate = advice.recommended.learning_rate
     behind = Decision("behind", 64, 128, 0.22, 0.9)
     decisions = (Decision("begin", 8), Decision("carry_on", 8), Decision("race", 8, 128))
-    first = replace(fit.runs[0], steps=None, decisions=decisions, verdict=behind)
+    first = replace(fit.runs[0], steps=None, decisions=decisions, compared=behind)
     best = max(fit.runs, key=lambda run: (run.batch_size == 128, run.learning_rate == rate))
-    winner = replace(best, verdict=Decision("best", 128))
+    winner = replace(best, compared=Decision("best", 128))
     others = [winner if run is best else run for run in fit.runs[1:]]
     told = replace(advice.fits, learning=(replace(fit, runs=(first, *others)),))
     view = make_view(recording, replace(advice, fits=told))
-    seconds = {run.trial: run.seconds for run in view.runs}
+    seconds = {drawn.run.trial: drawn.seconds for drawn in view.runs}
     mine = [seconds[run.trial] for run in fit.runs
             if run.batch_size == 128 and run.learning_rate == rate]  # fmt: skip
     times = 1.22 * seconds[best.trial] / median(mine)
@@ -141,9 +141,9 @@ def test_settings_are_compared_with_the_recommended_first_then_by_time():
     assert view.tried.head == ("Batch size", "Learning rate", "Runs", "Time to goal", "Compared")
     assert (best[:3], best[-1]) == (("128", "0.528", "3"), "recommended")
     assert view.tried.strong == (0,)
-    assert len(view.tried.rows) == len({(run.batch_size, run.learning_rate) for run in view.runs})
+    assert len(view.tried.rows) == len({(d.run.batch_size, d.run.learning_rate) for d in view.runs})
     arrived = {
-        (words.count(run.batch_size), words.learning_rate(run.learning_rate)): run.seconds
+        (words.count(run.run.batch_size), words.learning_rate(run.run.learning_rate)): run.seconds
         for run in view.runs
         if run.reached
     }
@@ -151,8 +151,8 @@ def test_settings_are_compared_with_the_recommended_first_then_by_time():
     assert all(row[3] == "not reached" for row in others[len(order) :])
     once = [row[:2] for row in others if row[2] == "1" and row[3] != "not reached"]
     assert once == sorted(once, key=arrived.__getitem__)
-    mine = median(run.seconds for run in view.runs if run.batch_size == 128
-                  and run.learning_rate == advice.recommended.learning_rate)  # fmt: skip
+    mine = median(run.seconds for run in view.runs if run.run.batch_size == 128
+                  and run.run.learning_rate == advice.recommended.learning_rate)  # fmt: skip
     for row in others:
         if row[2] == "1" and row[3] != "not reached" and "noise" not in row[-1]:
             assert row[-1] == words.multiple(arrived[row[:2]] / mine)
@@ -181,8 +181,8 @@ def test_settings_are_compared_by_what_is_minimised(aim):
     recording, advice = digits()
     view = make_view(recording, replace(advice, objective=aim))
     assert view.tried.head[-2] == f"{aim.capitalize()} to goal"
-    alike = [getattr(run, aim) for run in view.runs if run.batch_size == 128 and run.reached
-             and run.learning_rate == advice.recommended.learning_rate]  # fmt: skip
+    alike = [getattr(run, aim) for run in view.runs if run.run.batch_size == 128 and run.reached
+             and run.run.learning_rate == advice.recommended.learning_rate]  # fmt: skip
     assert view.tried.rows[0][-2] == words.number(median(alike))
 
 
@@ -197,20 +197,19 @@ def test_a_runs_seconds_are_its_steps_times_the_measured_step_time():
     runs = make_view(recording, advice).runs
     assert len(runs) == len(advice.fits.learning[0].runs)
     for run in runs:
-        assert run.seconds == pytest.approx(run.steps * mean_seconds(run.batch_size), rel=0.06)
+        expected = run.steps * mean_seconds(run.run.batch_size)
+        assert run.seconds == pytest.approx(expected, rel=0.06)
     line = replace(advice.fits.speed, points=advice.fits.speed.points[:1])
     view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=line, speeds=())))
-    large = next(run for run in view.runs if run.batch_size == 512)
+    large = next(run for run in view.runs if run.run.batch_size == 512)
     assert large.seconds == pytest.approx(large.steps * mean_seconds(512), rel=1e-9)
 
 
 def test_without_a_speed_stage_a_run_keeps_its_own_clock():
     recording, advice = digits()
     view = make_view(recording, replace(advice, fits=replace(advice.fits, speed=None, speeds=())))
-    summary = advice.fits.learning[0].runs[0]
-    assert view.runs[0].seconds == pytest.approx(
-        summary.steps * summary.train_seconds / summary.steps_done
-    )
+    run = advice.fits.learning[0].runs[0]
+    assert view.runs[0].seconds == pytest.approx(run.steps * run.train_seconds / run.curve.steps)
 
 
 def test_with_too_little_data_it_says_what_to_do():

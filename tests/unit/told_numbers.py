@@ -19,7 +19,7 @@ UNITS = {
 }  # fmt: skip
 _NUMBER = r"(?<![\w.,-])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(e[+-]?\d+)?"
 _TOKEN = re.compile(rf"{_NUMBER}(?: ?(µs|ms|s|min|h|d|bytes|KiB|MiB|GiB|TiB|%)(?![\w/]))?")
-_RAW = {"samples", "decisions", "verdict", "trial", "seed", "level", "created"}
+_RAW = {"samples", "curve", "decisions", "compared", "trial", "seed", "level", "created"}
 """Fields whose numbers no sentence tells: so many that any number would be near one of them."""
 _SAID = {"remarks", "predicted", "caveats", "noise_reason", "reason", "note"}
 """Fields that are put into sentences, or into phrases."""
@@ -118,7 +118,8 @@ def sources(recording: Recording, advice: Advice) -> set[tuple[str, float]]:
     study, trials, spent = recording.study, recording.trials, advice.time_spent
     found = {*values(advice), *values(study.settings), *values(study.facts)}
     found |= {*values(study.hardware), ("seconds", spent.wall), ("plain", float(len(trials)))}
-    found |= {("plain", float(run.seed)) for fit in advice.fits.learning for run in fit.runs}
+    runs = [run for fit in advice.fits.learning for run in fit.runs]
+    found |= {("plain", float(n)) for run in runs for n in (run.seed, run.curve.steps)}
     found |= {("plain", float(n)) for n in _counts(recording, advice)}
     ratio = advice.times_as_fast
     for end in () if ratio is None else (ratio.value, ratio.low, ratio.high):

@@ -11,7 +11,7 @@ from rightbatch.api.one_thread import one_thread
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
 from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
-from rightbatch.decide.replay.question import Question, arrival, questions
+from rightbatch.decide.replay.question import Question, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.errors import StoreError, UsageError
 from rightbatch.exchange import read_recorded
@@ -138,7 +138,7 @@ def _questions_of(folder: Path, tell: Tell) -> list[Question]:
 
 def _is_reached(asked: Question) -> bool:
     runs = (run for of_size in asked.runs.values() for run in of_size)
-    return any(arrival(run, asked.goal) is not None for run in runs)
+    return any(run.curve.arrival(asked.goal) is not None for run in runs)
 
 
 def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:

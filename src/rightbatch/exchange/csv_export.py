@@ -8,18 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
+from rightbatch.decide.study.evidence import runs as runs_of
 from rightbatch.errors import StoreError
 from rightbatch.records import (
     Goal,
     Recording,
+    Run,
     SpeedProbe,
     SpeedResult,
-    Status,
     TrainingProbe,
-    TrainingResult,
     WorkloadFacts,
+    target_level,
 )
 
 TRAINING_COLUMNS = ("batch_size", "seed", "learning_rate", "step", "epoch", "metric")
@@ -29,13 +30,6 @@ _READING_OF_RECORDED = (
     "as the study was recorded elsewhere: a training row is a level of the metric that a run told; "
     "a run that never reached a target was given up at longest_run_epochs"
 )
-
-_TRAINED = {Status.OK, Status.GOAL_NOT_REACHED, Status.DIVERGED}
-
-
-class _Run(NamedTuple):
-    probe: TrainingProbe
-    result: TrainingResult
 
 
 def plain_files(recording: Recording) -> dict[str, str]:
@@ -55,7 +49,7 @@ def plain_files(recording: Recording) -> dict[str, str]:
             "export."
         )
     optimizer = (*recording.study.settings.optimizers, facts.optimizers[0].name)[0]
-    runs = _runs(recording, optimizer)
+    runs = sorted(runs_of(recording.trials, optimizer), key=lambda run: run.batch_size)
     seconds = _step_seconds(recording, optimizer, runs)
     summary = json.dumps(
         _summary(recording, facts, optimizer, runs, seconds), indent=2, allow_nan=False
@@ -67,26 +61,7 @@ def plain_files(recording: Recording) -> dict[str, str]:
     }
 
 
-def _runs(recording: Recording, optimizer: str) -> list[_Run]:
-    longest: dict[tuple[int, float, int], _Run] = {}
-    for trial in recording.trials:
-        probe, result = trial.probe, trial.result
-        if not (isinstance(probe, TrainingProbe) and isinstance(result, TrainingResult)):
-            continue
-        if probe.optimizer != optimizer or trial.outcome.status not in _TRAINED:
-            continue
-        key = (probe.batch_size, probe.learning_rate, probe.seed)
-        run = _Run(probe, result)
-        if key not in longest or _last_step(run) >= _last_step(longest[key]):
-            longest[key] = run
-    return sorted(longest.values(), key=lambda run: run.probe.batch_size)
-
-
-def _last_step(run: _Run) -> int:
-    return run.result.points[-1].step if run.result.points else 0
-
-
-def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[_Run]) -> dict[int, float]:
+def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> dict[int, float]:
     """Median seconds per step, by batch size: as timed, else as the training runs took."""
     timed: dict[int, list[float]] = {}
     trained: dict[int, list[float]] = {}
@@ -97,9 +72,8 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[_Run]) ->
             for sample in trial.result.samples:
                 timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
     for run in runs:
-        if run.result.points and run.result.points[-1].seconds > 0:
-            last = run.result.points[-1]
-            trained.setdefault(run.probe.batch_size, []).append(last.seconds / last.step)
+        if run.train_seconds > 0:
+            trained.setdefault(run.batch_size, []).append(run.train_seconds / run.curve.steps)
     return {size: median(values) for size, values in (trained | timed).items()}
 
 
@@ -123,23 +97,23 @@ def _speed_table(seconds: dict[int, float], watts: dict[int, float]) -> str:
     return _csv((*SPEED_COLUMNS, "power_watts"), powered)
 
 
-def _training_rows(runs: Iterable[_Run], train_examples: int) -> Iterable[tuple[Any, ...]]:
-    for probe, result in runs:
-        rate = "" if math.isnan(probe.learning_rate) else probe.learning_rate
-        for point in result.points:
-            epoch = point.examples / train_examples
-            yield probe.batch_size, probe.seed, rate, point.step, epoch, point.metric
+def _training_rows(runs: Iterable[Run], train_examples: int) -> Iterable[tuple[Any, ...]]:
+    for run in runs:
+        rate = "" if math.isnan(run.learning_rate) else run.learning_rate
+        for each in run.curve.evaluations:
+            epoch = each.examples / train_examples
+            yield run.batch_size, run.seed, rate, each.step, epoch, each.metric
 
 
 def _summary(
     recording: Recording,
     facts: WorkloadFacts,
     optimizer: str,
-    runs: Sequence[_Run],
+    runs: Sequence[Run],
     seconds: dict[int, float],
 ) -> dict[str, Any]:
     study, goal = recording.study, facts.goal
-    count = Counter(run.probe.batch_size for run in runs)
+    count = Counter(run.batch_size for run in runs)
     candidates = sorted(count.keys() & seconds.keys())
     targets = _targets(facts, runs)
     return {
@@ -163,23 +137,19 @@ def _summary(
     }
 
 
-def _targets(facts: WorkloadFacts, runs: Sequence[_Run]) -> list[float]:
+def _targets(facts: WorkloadFacts, runs: Sequence[Run]) -> list[float]:
     """The goal's target; the best level of any run where none reached that, or there is none.
 
     All targets of a study that was recorded elsewhere.
     """
     if facts.origin is not None:
         return list(facts.origin.targets)
-    goal = facts.goal
-    levels = [p.metric for run in runs for p in run.result.points if math.isfinite(p.metric)]
-    if not levels:
-        return [] if goal.target is None else [goal.target]
-    best = max(levels) if goal.direction == "max" else min(levels)
-    return [goal.target if goal.target is not None and goal.reached_by(best) else best]
+    level = target_level(runs, facts.goal)
+    return [] if level is None else [level]
 
 
 def _longest_epochs(
-    facts: WorkloadFacts, runs: Sequence[_Run], seconds: dict[int, float], targets: Sequence[float]
+    facts: WorkloadFacts, runs: Sequence[Run], seconds: dict[int, float], targets: Sequence[float]
 ) -> float:
     """Epochs of the longest run, and what all that stopped short could train in the best time.
 
@@ -189,19 +159,16 @@ def _longest_epochs(
     if facts.origin is not None:
         return facts.origin.longest_run_epochs
     examples = facts.train_examples
-    longest = max((p.examples / examples for run in runs for p in run.result.points), default=0.0)
+    longest = max(
+        (e.examples / examples for run in runs for e in run.curve.evaluations), default=0.0
+    )
     goal = replace(facts.goal, target=targets[0] if targets else None)
-    steps = {run: _arrival(run, goal) for run in runs if run.probe.batch_size in seconds}
-    arrived = [at * seconds[run.probe.batch_size] for run, at in steps.items() if at is not None]
+    ends = [(run.batch_size, run.curve.arrival(goal)) for run in runs if run.batch_size in seconds]
+    arrived = [there.step * seconds[size] for size, there in ends if there is not None]
     if not arrived:
         return longest
-    short = {run.probe.batch_size for run, at in steps.items() if at is None}
+    short = {size for size, there in ends if there is None}
     return max([longest, *(min(arrived) / seconds[size] * size / examples for size in short)])
-
-
-def _arrival(run: _Run, goal: Goal) -> int | None:
-    """Steps of a run to its first evaluation at the target; None where it never got there."""
-    return next((p.step for p in run.result.points if goal.reached_by(p.metric)), None)
 
 
 def _others(recording: Recording, optimizer: str) -> list[str]:

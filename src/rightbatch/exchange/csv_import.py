@@ -5,17 +5,17 @@ from pathlib import Path
 
 from rightbatch.exchange.recorded import read_recorded
 from rightbatch.records import (
+    Evaluation,
     Goal,
     Hardware,
     OptimizerFacts,
     Origin,
     Outcome,
-    RecordedLevel,
-    RecordedRun,
     RecordedSpeed,
     RecordedStudy,
     Recording,
     Remark,
+    Run,
     Settings,
     SpeedProbe,
     SpeedResult,
@@ -105,23 +105,22 @@ def _speed_trial(recorded: RecordedStudy) -> Trial:
 
 
 def _training_trial(
-    number: int, recorded: RecordedStudy, goal: Goal, run: RecordedRun, speed: RecordedSpeed
+    number: int, recorded: RecordedStudy, goal: Goal, run: Run, speed: RecordedSpeed
 ) -> Trial:
     examples = recorded.examples_per_epoch
-    last = run.levels[-1].step if run.levels else 0
     given_up = math.ceil(round(recorded.longest_run_epochs * examples / run.batch_size, 6))
-    max_steps = max(given_up, last)
-    reached = any(goal.reached_by(level.metric) for level in run.levels)
-    seconds = (last if reached else max_steps) * speed.step_seconds
+    max_steps = max(given_up, run.curve.steps)
+    reached = run.curve.arrival(goal) is not None
+    seconds = (run.curve.steps if reached else max_steps) * speed.step_seconds
     points = tuple(
         TrainingPoint(
-            step=level.step,
-            examples=round(level.epoch * examples),
-            seconds=level.step * speed.step_seconds,
-            metric=level.metric,
+            step=each.step,
+            examples=round(each.examples),
+            seconds=each.step * speed.step_seconds,
+            metric=each.metric,
             loss=math.nan,
         )
-        for level in run.levels or (_given_up(recorded, max_steps),)
+        for each in run.curve.evaluations or (_given_up(recorded, max_steps),)
     )
     limit = max_steps * speed.step_seconds
     probe = TrainingProbe(
@@ -144,6 +143,7 @@ def _hardware(recorded: RecordedStudy) -> Hardware:
     return Hardware("recorded", recorded.hardware, 0, 0, 0, 0, platform="")
 
 
-def _given_up(recorded: RecordedStudy, step: int) -> RecordedLevel:
+def _given_up(recorded: RecordedStudy, step: int) -> Evaluation:
     """Where a run without a level was given up: advice leaves out what has no evaluation at all."""
-    return RecordedLevel(step, recorded.longest_run_epochs, math.nan)
+    examples = recorded.longest_run_epochs * recorded.examples_per_epoch
+    return Evaluation(step, examples, math.nan)

@@ -5,7 +5,7 @@ import math
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from rightbatch.exchange.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
 from rightbatch.exchange.csv_tables import CsvRow, Value, finite, positive, read_csv
 from rightbatch.exchange.text_files import read_text
 from rightbatch.records import (
+    Curve,
+    Evaluation,
     Goal,
-    RecordedLevel,
-    RecordedRun,
     RecordedSpeed,
     RecordedStudy,
+    Run,
 )
 
 _MOST_RUNS = 1000
@@ -27,16 +28,6 @@ _LATE = 1.5
 """Times the longest run after which an arrival contradicts it."""
 _MOST_NOISE = 1e15
 """A larger gradient noise scale is taken for a slip: what is made of it would not stay finite."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The rows of training.csv that belong together, in order."""
-
-    batch_size: int
-    learning_rate: float
-    seed: int
-    levels: list[RecordedLevel]
 
 
 def read_recorded(directory: Path) -> RecordedStudy:
@@ -55,7 +46,7 @@ def read_recorded(directory: Path) -> RecordedStudy:
     described, sizes, counts = _describe(directory / "study.json")
     speeds = _read_speeds(directory / "speed.csv", sizes)
     goal = Goal(described.metric, described.direction, target=described.targets[-1])
-    every = _read_runs(directory / "training.csv", goal)
+    every = _read_runs(directory / "training.csv", goal, described)
     runs = [run for run in every if run.batch_size in sizes]
     runs += _runs_without_rows(runs, {size: counts.get(size, 1) for size in sizes})
     _check_longest(directory / "study.json", described, runs)
@@ -155,32 +146,30 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed,
     return tuple(speeds[size] for size in batch_sizes)
 
 
-def _read_runs(path: Path, goal: Goal) -> list[RecordedRun]:
+def _read_runs(path: Path, goal: Goal, described: RecordedStudy) -> list[Run]:
     rows = read_csv(path, TRAINING_COLUMNS)
     initial = min((row.value("batch_size", int) for row in rows), default=None)
-    runs: dict[tuple[int, str, int], _Run] = {}
+    runs: dict[tuple[int, str, int], tuple[Run, list[Evaluation]]] = {}
     for row in rows:
         size = row.value("batch_size", lambda text: positive(int(text)))
         rate = row.value("learning_rate", float, default=math.nan)
         seed = row.value("seed", int)
-        level = _read_level(row, initial or size)
-        run = runs.setdefault((size, row.cells["learning_rate"], seed), _Run(size, rate, seed, []))
-        last = run.levels[-1] if run.levels else None
-        if last is None or level.step > last.step:
-            run.levels.append(level)
-        elif level.step < last.step:
+        told = _read_evaluation(row, initial or size, described.examples_per_epoch)
+        run = Run(size, rate, seed, optimizer=described.optimizer)
+        _, before = runs.setdefault((size, row.cells["learning_rate"], seed), (run, []))
+        last = before[-1] if before else None
+        if last is None or told.step > last.step:
+            before.append(told)
+        elif told.step < last.step:
             raise StoreError(
-                f"{row.where}: the steps of a run go back from {last.step} to {level.step}."
+                f"{row.where}: the steps of a run go back from {last.step} to {told.step}."
             )
-        elif goal.better(level.metric, last.metric):
-            run.levels[-1] = level
-    return [
-        RecordedRun(run.batch_size, run.learning_rate, run.seed, tuple(run.levels))
-        for run in runs.values()
-    ]
+        elif goal.better(told.metric, last.metric):
+            before[-1] = told
+    return [replace(run, curve=Curve(tuple(told))) for run, told in runs.values()]
 
 
-def _read_level(row: CsvRow, initial: int) -> RecordedLevel:
+def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Evaluation:
     """One row of training.csv; noise scale = initial batch size × variance / squared norm."""
     step = row.value("step", lambda text: positive(int(text)))
     epoch = row.value("epoch", lambda text: positive(float(text)))
@@ -193,10 +182,10 @@ def _read_level(row: CsvRow, initial: int) -> RecordedLevel:
             f"{row.where}: grad_variance {variance:g} over grad_sqr_norm {norm:g} is no noise "
             "scale; leave both blank where they were not recorded."
         )
-    return RecordedLevel(step, epoch, metric, noise)
+    return Evaluation(step, epoch * examples_per_epoch, metric, noise)
 
 
-def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> list[RecordedRun]:
+def _runs_without_rows(runs: Sequence[Run], counts: dict[int, int]) -> list[Run]:
     """The runs that study.json counts and training.csv has no row of."""
     silent = []
     for size, count in counts.items():
@@ -204,18 +193,18 @@ def _runs_without_rows(runs: Sequence[RecordedRun], counts: dict[int, int]) -> l
         seeds = {run.seed for run in present}
         rate = present[0].learning_rate if present else math.nan
         free = (seed for seed in range(1, count + len(seeds) + 1) if seed not in seeds)
-        silent += [RecordedRun(size, rate, next(free), ()) for _ in range(count - len(present))]
+        silent += [Run(size, rate, next(free)) for _ in range(count - len(present))]
     return silent
 
 
-def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[RecordedRun]) -> None:
+def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[Run]) -> None:
     """Refuse a longest run that ends well before a run arrived; epochs may be coarse."""
     goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
-    longest = _LATE * told.longest_run_epochs
     for run in runs:
         for goal in goals:
-            at = next((each.epoch for each in run.levels if goal.reached_by(each.metric)), 0.0)
-            if at > longest:
+            there = run.curve.arrival(goal)
+            at = 0.0 if there is None else there.examples / told.examples_per_epoch
+            if at > _LATE * told.longest_run_epochs:
                 raise StoreError(
                     f"{path}: longest_run_epochs is {told.longest_run_epochs:g}, but a run at "
                     f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "

@@ -14,7 +14,6 @@ from rightbatch.records.fits import (
     MemoryFit,
     NoiseEstimate,
     NoiseFit,
-    RunSummary,
     SpeedFit,
     SpeedPoint,
 )
@@ -41,8 +40,6 @@ from rightbatch.records.probe import (
     TrainingProbe,
 )
 from rightbatch.records.recorded import (
-    RecordedLevel,
-    RecordedRun,
     RecordedSpeed,
     RecordedStudy,
 )
@@ -57,6 +54,16 @@ from rightbatch.records.result import (
     SpeedSample,
     TrainingPoint,
     TrainingResult,
+)
+from rightbatch.records.run import (
+    Curve,
+    Evaluation,
+    Improvements,
+    Run,
+    best_level,
+    level_at,
+    step_at,
+    target_level,
 )
 from rightbatch.records.stage import STAGES, Stage
 from rightbatch.records.study import LearningRates, Objective, Recording, Settings, Study
@@ -80,6 +87,7 @@ __all__ = [
     "BindingConstraint",
     "Capacity",
     "Choice",
+    "Curve",
     "Decision",
     "DecisionKind",
     "DescribeProbe",
@@ -88,9 +96,11 @@ __all__ = [
     "Ending",
     "EndingKind",
     "Estimate",
+    "Evaluation",
     "Fits",
     "Goal",
     "Hardware",
+    "Improvements",
     "LearningFit",
     "LearningRates",
     "MemoryAlternative",
@@ -115,15 +125,13 @@ __all__ = [
     "PredictedPeak",
     "PredictionMethod",
     "Probe",
-    "RecordedLevel",
-    "RecordedRun",
     "RecordedSpeed",
     "RecordedStudy",
     "Recording",
     "Remark",
     "Remarks",
     "Result",
-    "RunSummary",
+    "Run",
     "ScalingRule",
     "Settings",
     "SpeedFit",
@@ -142,9 +150,13 @@ __all__ = [
     "Value",
     "WorkloadFacts",
     "WorkloadReference",
+    "best_level",
+    "level_at",
     "memory_size",
     "parse_bytes",
     "parse_duration",
     "parse_goal",
+    "step_at",
+    "target_level",
     "whole_number",
 ]

@@ -2,14 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-from rightbatch.records.decision import Decision
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.placement import ONE_DEVICE, Placement
+from rightbatch.records.prediction import Cap
 from rightbatch.records.remark import Remark
-
-Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "broken", "time"]
+from rightbatch.records.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,37 +170,6 @@ class NoiseFit:
 
 
 @dataclass(frozen=True, slots=True)
-class RunSummary:
-    """One training run, reduced to what fits need.
-
-    Attributes:
-        trial: Number of its trial.
-        batch_size: Examples per update.
-        learning_rate: Learning rate.
-        seed: Its seed.
-        status: How it ended, a `Status` value.
-        steps: Updates to the goal, interpolated between evaluations; None where not reached.
-        steps_done: Updates made before it ended.
-        train_seconds: Training time it took, as measured during the run.
-        reason: Why the planner asked for it, in one sentence.
-        verdict: What became of it next to the best run; None before they are compared.
-        decisions: Why a race of batch sizes asked for it, in order; none outside one.
-    """
-
-    trial: int
-    batch_size: int
-    learning_rate: float
-    seed: int
-    status: str
-    steps: float | None
-    steps_done: int
-    train_seconds: float
-    reason: str = ""
-    verdict: Decision | None = None
-    decisions: tuple[Decision, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class BatchPrediction:
     """What the study knows of one batch size at its best learning rate.
 
@@ -238,7 +205,7 @@ class LearningFit:
         rule: Learning-rate rule that proposed where to look, "linear" or "square_root".
         target: Level of the metric that counts as the goal (for "best within" goals: the best
             level any run reached within the limit).
-        runs: Every training run.
+        runs: Every training run, with its steps to that level and how it compares.
         predictions: One row per batch size considered, ascending; while no run has reached the
             goal, one per batch size tried, without its cost.
         steps_min: S_min of S(B) = S_min·(1 + B_crit/B); None if it could not be fitted.
@@ -250,7 +217,7 @@ class LearningFit:
     optimizer: str
     rule: str
     target: float
-    runs: tuple[RunSummary, ...]
+    runs: tuple[Run, ...]
     predictions: tuple[BatchPrediction, ...]
     steps_min: Estimate | None
     critical_batch_size: Estimate | None

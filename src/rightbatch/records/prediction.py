@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rightbatch.records.fits import Cap
 from rightbatch.records.remark import Remark
 from rightbatch.records.result import Result
 
@@ -19,6 +18,9 @@ Change = Literal["optimizer", "precision", "checkpointing", "accumulation", "dev
 
 PredictionMethod = Literal["fake", "real"]
 """How a step was followed: on tensors without data, or really, at small sizes."""
+
+Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "broken", "time"]
+"""What ended a search for the largest batch size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,41 +3,7 @@
 from dataclasses import dataclass
 
 from rightbatch.records.goal import Direction
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedLevel:
-    """One evaluation of a recorded run.
-
-    Attributes:
-        step: Updates so far.
-        epoch: Passes over the training data so far.
-        metric: The validation metric; where several were recorded at this step, the best.
-        noise_scale: Gradient noise scale tr(Σ)/|G|² that the run estimated by then, in examples;
-            None where it was not recorded.
-    """
-
-    step: int
-    epoch: float
-    metric: float
-    noise_scale: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRun:
-    """One recorded training run.
-
-    Attributes:
-        batch_size: Examples per update.
-        learning_rate: Its learning rate; NaN where it was not recorded.
-        seed: Its seed.
-        levels: Its evaluations in order; none where the run never reached any level.
-    """
-
-    batch_size: int
-    learning_rate: float
-    seed: int
-    levels: tuple[RecordedLevel, ...]
+from rightbatch.records.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +51,7 @@ class RecordedStudy:
     examples_per_epoch: int
     longest_run_epochs: float
     speeds: tuple[RecordedSpeed, ...]
-    runs: tuple[RecordedRun, ...]
+    runs: tuple[Run, ...]
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:

@@ -25,15 +25,15 @@ from rightbatch.records import (
 from rightbatch.report import words
 from rightbatch.report.canvas import Canvas
 from rightbatch.report.findings import pick_fit, with_others
-from rightbatch.report.runs import Run
+from rightbatch.report.runs import DrawnRun
 from rightbatch.report.view import View
 
 _OTHERS = ("var(--brown)", "var(--pink)", "var(--sky)")
 
-Measure = Callable[[Run], float | None]
+Measure = Callable[[DrawnRun], float | None]
 
 _DIVERGED = "diverged"
-_RUN_KINDS: dict[str, tuple[str, int, str, Callable[[Run], bool]]] = {
+_RUN_KINDS: dict[str, tuple[str, int, str, Callable[[DrawnRun], bool]]] = {
     "run at its best learning rate": (
         "circle",
         8,
@@ -50,7 +50,7 @@ _RUN_KINDS: dict[str, tuple[str, int, str, Callable[[Run], bool]]] = {
         "triangle-up-open",
         9,
         "var(--raw-strong)",
-        lambda run: not run.reached and not run.diverged,
+        lambda run: not run.reached and not run.run.diverged,
     ),
 }
 
@@ -250,7 +250,7 @@ def _runs(canvas: Canvas, view: View, measure: Measure, tell: Callable[[float], 
     for name, (symbol, size, color, belongs) in _RUN_KINDS.items():
         kind = [(run, value) for run, value in shown if belongs(run)]
         canvas.points(
-            [run.batch_size for run, _ in kind],
+            [run.run.batch_size for run, _ in kind],
             [value for _, value in kind],
             name,
             color,
@@ -258,9 +258,9 @@ def _runs(canvas: Canvas, view: View, measure: Measure, tell: Callable[[float], 
             symbol=symbol,
             size=size,
         )
-    lost = [run for run, _ in shown if run.diverged]
+    lost = [run for run, _ in shown if run.run.diverged]
     canvas.at_the_top(
-        [run.batch_size for run in lost],
+        [run.run.batch_size for run in lost],
         _DIVERGED,
         "var(--red)",
         [_about(run, "diverged") for run in lost],
@@ -272,8 +272,9 @@ def _rate(value: float, *, start: str = "", end: str = "") -> str:
     return "" if math.isnan(value) else f"{start}learning rate {words.learning_rate(value)}{end}"
 
 
-def _about(run: Run, told: str) -> str:
-    bound = "" if run.reached or run.diverged else "more than "
+def _about(drawn: DrawnRun, told: str) -> str:
+    run = drawn.run
+    bound = "" if drawn.reached or run.diverged else "more than "
     return (
         f"batch size {words.count(run.batch_size)}<br>{bound}{told}<br>"
         f"{_rate(run.learning_rate, end=', ')}seed {run.seed}<br>"

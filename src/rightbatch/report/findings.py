@@ -18,7 +18,7 @@ from rightbatch.records import (
     memory_size,
 )
 from rightbatch.report import words
-from rightbatch.report.runs import Run
+from rightbatch.report.runs import DrawnRun
 from rightbatch.report.sentences import say
 from rightbatch.report.sentences.phrases import CAPPED_BY
 from rightbatch.report.table import Table
@@ -45,7 +45,7 @@ class Finding:
     table: Table | None = None
 
 
-def make_findings(study: Study, advice: Advice, runs: tuple[Run, ...]) -> tuple[Finding, ...]:
+def make_findings(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> tuple[Finding, ...]:
     """What each figure says, in the order they are shown."""
     fits = advice.fits
     learning = pick_fit(fits, advice.recommended)
@@ -80,7 +80,7 @@ def _absent(study: Study, stage: Stage, name: str) -> str:
     return f"The {stage} stage gave no measurement of {name}."
 
 
-def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
+def _time(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
         "Each point is one training run: its steps to goal times the mean step time over an epoch "
         "at its batch size. The line is the prediction at the best learning rate of each batch "
@@ -192,7 +192,7 @@ def _by_optimizer(
     return Table(("Optimizer", *head), rows)
 
 
-def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
+def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
         "Optimizer steps to goal at the best learning rate of each batch size. Along the dotted "
         "diagonal, doubling the batch halves the steps; near the critical batch size the curve "
@@ -211,7 +211,7 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Find
     return Finding("steps", heading, reading, "", _predictions(fit, "steps"))
 
 
-def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
+def _examples(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
         "Training examples to goal: what a larger batch costs in computation. Up to the critical "
         "batch size it costs little. The last step of an epoch has the examples that are left; "

@@ -235,10 +235,10 @@ def _learning(fits: tuple[LearningFit, ...], metric: str, objective: Objective) 
                     "seed": run.seed,
                     "status": run.status,
                     "steps_to_goal": run.steps,
-                    "steps_done": run.steps_done,
+                    "steps_done": run.curve.steps,
                     "train_seconds": run.train_seconds,
                     "reason": why(run.reason, run.decisions),
-                    "verdict": sentence(run.verdict, metric, objective) if run.verdict else "",
+                    "verdict": sentence(run.compared, metric, objective) if run.compared else "",
                 },
                 {"steps_to_goal": "The run ended before it reached the goal.", **NO_RATE},
             )

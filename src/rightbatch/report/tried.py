@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, pvariance
 
-from rightbatch.records import Advice, Decision, LearningFit
+from rightbatch.records import Advice, LearningFit, Run
 from rightbatch.report import words
-from rightbatch.report.runs import Run
+from rightbatch.report.runs import DrawnRun
 from rightbatch.report.table import Table
 
 Setting = tuple[str, int, str]
@@ -42,7 +42,7 @@ class Tried:
     compared: str
 
 
-def compare(advice: Advice, runs: Sequence[Run], metric: str) -> dict[int, Tried]:
+def compare(advice: Advice, runs: Sequence[DrawnRun], metric: str) -> dict[int, Tried]:
     """Every training run next to the recommendation, by the number of its trial.
 
     Args:
@@ -50,24 +50,26 @@ def compare(advice: Advice, runs: Sequence[Run], metric: str) -> dict[int, Tried
         runs: Its training runs.
         metric: Name of the validation metric.
     """
-    amounts = {run.trial: _amount(run, advice) for run in runs}
-    settings = {run.trial: _setting(run) for run in runs}
+    amounts = {drawn.run.trial: _amount(drawn, advice) for drawn in runs}
     best = recommended(advice)
-    mine = [amounts[run.trial] for run in runs if run.reached and settings[run.trial] == best]
+    mine = [
+        amounts[drawn.run.trial] for drawn in runs if drawn.reached and _setting(drawn.run) == best
+    ]
     reference = median(mine) if mine else math.nan
+    fastest = {
+        fit.optimizer: next((amounts[r.trial] for r in fit.runs if _is_best(r)), math.nan)
+        for fit in advice.fits.learning
+    }
     found = {}
-    for fit in advice.fits.learning:
-        fastest = next((r.trial for r in fit.runs if r.verdict and r.verdict.kind == "best"), None)
-        for run in (one for one in runs if one.optimizer == fit.optimizer):
-            if run.reached:
-                amount, ratio = amounts[run.trial], amounts[run.trial] / reference
-                shown, compared = _SHOWN[advice.objective](amount), _times(ratio)
-            else:
-                verdict = next((r.verdict for r in fit.runs if r.trial == run.trial), None)
-                scale = amounts.get(fastest or 0, math.nan) / reference
-                ratio, compared = _stopped(run, verdict, scale, metric)
-                amount, shown = math.nan, "not reached"
-            found[run.trial] = Tried(settings[run.trial], amount, shown, ratio, compared)
+    for drawn in runs:
+        run, amount = drawn.run, amounts[drawn.run.trial]
+        if drawn.reached:
+            ratio = amount / reference
+            shown, compared = _SHOWN[advice.objective](amount), _times(ratio)
+        else:
+            ratio, compared = _stopped(run, fastest[run.optimizer] / reference, metric)
+            amount, shown = math.nan, "not reached"
+        found[run.trial] = Tried(_setting(run), amount, shown, ratio, compared)
     return found
 
 
@@ -168,23 +170,28 @@ def _times(ratio: float) -> str:
     return "" if math.isnan(ratio) else words.multiple(ratio)
 
 
-def _stopped(run: Run, verdict: Decision | None, scale: float, metric: str) -> tuple[float, str]:
+def _is_best(run: Run) -> bool:
+    return run.compared is not None and run.compared.kind == "best"
+
+
+def _stopped(run: Run, scale: float, metric: str) -> tuple[float, str]:
     """How far a run that did not arrive was behind: over the recommendation's, and in words."""
+    found = run.compared
     if run.diverged:
         return math.nan, "diverged"
-    if verdict is None or verdict.difference is None or verdict.level is None:
+    if found is None or found.difference is None or found.level is None:
         return math.nan, "stopped"
-    ratio = (1 + verdict.difference) * scale
+    ratio = (1 + found.difference) * scale
     times = _times(ratio)
-    return ratio, f"{times} at {metric} {verdict.level:.4g}" if times else "stopped"
+    return ratio, f"{times} at {metric} {found.level:.4g}" if times else "stopped"
 
 
-def _amount(run: Run, advice: Advice) -> float:
+def _amount(run: DrawnRun, advice: Advice) -> float:
     """What a run took of what is minimised; NaN where that is not known."""
     if advice.objective in ("examples", "steps"):
         return run.examples if advice.objective == "examples" else run.steps
     if advice.objective == "energy":
-        return run.steps * _joules_per_step(run, advice.fits.learning)
+        return run.steps * _joules_per_step(run.run, advice.fits.learning)
     seconds = math.nan if run.seconds is None else run.seconds
     return seconds if advice.objective == "time" else seconds * (advice.price_per_hour or 0) / 3600
 

@@ -21,7 +21,7 @@ from rightbatch.report.comparison import optimizers, regimes
 from rightbatch.report.decisions import why
 from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import Finding, make_findings
-from rightbatch.report.runs import Run, all_runs
+from rightbatch.report.runs import DrawnRun, drawn_runs
 from rightbatch.report.sentences import outcome_sentence, say, say_all
 from rightbatch.report.table import Table
 from rightbatch.report.tried import Tried, compare, goal_title, settings_table
@@ -111,7 +111,7 @@ class View:
     settings: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     fits: Fits
-    runs: tuple[Run, ...]
+    runs: tuple[DrawnRun, ...]
     decisions: Table | None
     tried: Table | None
 
@@ -119,7 +119,7 @@ class View:
 def make_view(recording: Recording, advice: Advice) -> View:
     """Put together what every report shows."""
     study = recording.study
-    runs = () if study.facts is None else all_runs(advice.fits, study.facts)
+    runs = () if study.facts is None else drawn_runs(advice.fits, study.facts)
     verdict, tried = make_verdict(study, advice), compare(advice, runs, _metric(study))
     best, remarks = advice.recommended, advice.remarks
     return View(

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from rightbatch.science.prior import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LENGTH
+
 _Array = npt.NDArray[np.float64]
 
 _LEVEL_SD = 10.0
@@ -30,7 +32,7 @@ class CostPrior:
         wiggle_octaves: Octaves over which that varies.
         seed_sd: Standard deviation of log examples between seeds.
         rate_means: Log examples that an octave of learning rate from the scaling rule's adds, and
-            its square: users' rates are low more often than high.
+            its square.
         rate_sds: Standard deviations of these, and of what the octave adds for each octave of batch
             size from the present one.
         rate_wiggle_octaves: Octaves of learning rate over which deviations from the curve vary.
@@ -42,11 +44,11 @@ class CostPrior:
     noise_scale_sd: float = 1.0
     small: float = 0.15
     wiggle_sds: tuple[float, ...] = (0.05, 0.15, 0.45)
-    wiggle_octaves: float = 1.5
+    wiggle_octaves: float = SIZE_LENGTH
     seed_sd: float = 0.12
-    rate_means: tuple[float, float] = (-0.1, 0.12)
-    rate_sds: tuple[float, float, float] = (0.35, 0.06, 0.1)
-    rate_wiggle_octaves: float = 1.0
+    rate_means: tuple[float, float] = RATE_MEANS
+    rate_sds: tuple[float, float, float] = RATE_SDS
+    rate_wiggle_octaves: float = RATE_LENGTH
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from rightbatch.science.prior import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LENGTH
 from rightbatch.science.stats import t_quantile
 
 _Array = npt.NDArray[np.float64]
 
-_TREND_MEAN = np.array([0.0, 0.0, 0.0, -0.1, 0.12, 0.0])
-_TREND_SD = np.array([3.0, 0.25, 0.04, 0.35, 0.06, 0.10])
-"""Prior of the coefficients of 1, u, u², v, v², u·v: wide on level and slopes; a factor two from
-the best learning rate is taken to cost about 12%, a factor four about 60%, and users' rates to be
-low more often than high."""
+_TREND_MEAN = np.array([0.0, 0.0, 0.0, *RATE_MEANS, 0.0])
+_TREND_SD = np.array([3.0, 0.25, 0.04, *RATE_SDS])
+"""Prior of the coefficients of 1, u, u², v, v², u·v: wide on level and slopes."""
 _WIGGLE_SD = 0.18
-_WIGGLE_LENGTHS = np.array([1.5, 1.0])
+_WIGGLE_LENGTHS = np.array([SIZE_LENGTH, RATE_LENGTH])
 _NOISE_SD = 0.17
 _NOISE_WEIGHT = 4.0
 """Seed noise before any replicate is seen, worth so many degrees of freedom; published data have a

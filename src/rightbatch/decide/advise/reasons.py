@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rightbatch.decide.advise.capped import why_none
 from rightbatch.decide.advise.compiling import compiling
 from rightbatch.decide.stages.memory.accumulation import layers_caveat
-from rightbatch.decide.study.evidence import Run, ran_out, runs
+from rightbatch.decide.study.evidence import ran_out, runs
 from rightbatch.decide.study.situation import Situation
 from rightbatch.records import (
     BindingConstraint,
@@ -16,6 +16,7 @@ from rightbatch.records import (
     LearningFit,
     MemoryFit,
     Remark,
+    Run,
     Status,
     TrainingProbe,
     Trial,
@@ -146,8 +147,8 @@ def _failures(trials: Sequence[Trial]) -> list[Remark]:
 
 def _without_a_metric(run: Run) -> bool:
     """Whether a run was given up after several evaluations that all gave no number."""
-    metrics = [point.metric for point in run.result.points]
-    given_up = run.outcome.status is Status.GOAL_NOT_REACHED
+    metrics = [each.metric for each in run.curve.evaluations]
+    given_up = run.status is Status.GOAL_NOT_REACHED
     return given_up and len(metrics) > 1 and all(map(math.isnan, metrics))
 
 

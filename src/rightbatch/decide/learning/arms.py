@@ -17,6 +17,7 @@ from rightbatch.records import (
     MemoryFit,
     Objective,
     OptimizerFacts,
+    Run,
 )
 
 
@@ -88,7 +89,7 @@ def learning_model(
     now: Situation,
     fits: Fits,
     optimizer: OptimizerFacts,
-    runs: Sequence[evidence.Run],
+    runs: Sequence[Run],
     cost: PerStep,
 ) -> LearningModel:
     """What is known of one optimizer's learning."""

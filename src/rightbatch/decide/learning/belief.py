@@ -14,10 +14,8 @@ from rightbatch.decide.learning.state import (
     Race,
     RaceRun,
     Tuning,
-    improvements,
-    step_at,
 )
-from rightbatch.records import Goal
+from rightbatch.records import Goal, step_at
 from rightbatch.science.relative_cost import CostPosterior, CostSeen
 from rightbatch.science.response import (
     expected_improvement,
@@ -60,7 +58,7 @@ class Belief:
         self._race = race
         self._tuning = tuning
         self._arrived = [run for run in race.runs if run.arrived]
-        self._paths = {run.number: improvements(run.levels, race.goal) for run in race.runs}
+        self._paths = {run.number: run.curve.improvements(race.goal) for run in race.runs}
         self._compared: dict[int, list[Comparison]] = {}
         self.reference = min(self._arrived, key=lambda run: run.seconds, default=None)
         self.step_seconds = _step_seconds(race)
@@ -83,7 +81,7 @@ class Belief:
 
     def _posterior(self, seen: list[CostSeen]) -> CostPosterior:
         race = self._race
-        scales = [level.noise_scale for run in race.runs for level in run.levels]
+        scales = [each.noise_scale for run in race.runs for each in run.curve.evaluations]
         known = [scale for scale in scales if scale]
         return CostPosterior(
             [candidate.batch_size for candidate in self.candidates],

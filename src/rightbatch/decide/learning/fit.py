@@ -32,7 +32,7 @@ def predictions(
     """What is known of every batch size considered or tried, ascending; vague ones left out."""
     if not model.runs:
         return ()
-    tried = {s.batch_size for s in model.summaries}
+    tried = {run.batch_size for run in model.runs}
     rows = (predict_size(model, size, costs) for size in sorted({*sizes, *tried}))
     return tuple(row for row in rows if row is not None)
 
@@ -90,7 +90,7 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
 def predict_size(model: LearningModel, size: int, costs: StepCosts) -> BatchPrediction | None:
     """What is known of one batch size at its best learning rate; None where that is too vague."""
     arrived = {
-        s.learning_rate for s in model.summaries if s.batch_size == size and s.steps is not None
+        run.learning_rate for run in model.runs if run.batch_size == size and run.steps is not None
     }
     rates = sorted(arrived or {model.rule(size) * 2**octave for octave in RATE_OCTAVES})
     scores = [mean + _CAUTION * sd for mean, sd in model.predict([(size, r) for r in rates])]
@@ -113,7 +113,7 @@ def predict_pair(
     learned = (sd**2, model.surface.freedom)
     stepped = costs.seconds.log_error(size)
     half, timed = half_width([learned]), half_width([learned, stepped])
-    runs = [s for s in model.summaries if s.batch_size == size]
+    runs = [run for run in model.runs if run.batch_size == size]
     joules = price = None
     if costs.joules is not None:
         powered = half_width([learned, stepped, (_POWER_SD**2, math.inf)])
@@ -130,8 +130,8 @@ def predict_pair(
         steps=_estimate(log_steps, half, "steps", "response_surface"),
         examples=_estimate(log_examples, half, "examples", "response_surface"),
         seconds=_estimate(log_seconds, timed, "s", "surface_and_step_time"),
-        runs_reached=sum(s.steps is not None for s in runs),
-        runs_censored=sum(s.steps is None for s in runs),
+        runs_reached=sum(run.steps is not None for run in runs),
+        runs_censored=sum(run.steps is None for run in runs),
         joules=joules,
         cost=price,
     )
@@ -176,13 +176,13 @@ def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> Hyperbo
         if row.runs_reached
     }
     chosen = [
-        s
-        for s in model.summaries
-        if best.get(s.batch_size) == octaves(s.batch_size, s.learning_rate)
+        run
+        for run in model.runs
+        if best.get(run.batch_size) == octaves(run.batch_size, run.learning_rate)
     ]
     return fit_hyperbola(
-        [s.batch_size for s in chosen],
-        [s.steps for s in chosen],
-        [None if s.steps is not None else float(s.steps_done) for s in chosen],
+        [run.batch_size for run in chosen],
+        [run.steps for run in chosen],
+        [None if run.steps is not None else float(run.curve.steps) for run in chosen],
         unevenness=_UNEVENNESS,
     )

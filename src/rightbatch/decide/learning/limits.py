@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rightbatch.decide.learning.arms import Arm
 from rightbatch.decide.learning.model import LearningModel
-from rightbatch.records import WorkloadFacts
+from rightbatch.records import WorkloadFacts, level_at
 
 PATIENCE = 1.5
 """A run may cost this many times the best one before it is given up."""
@@ -44,21 +44,20 @@ def whole_run(arm: Arm, size: int, facts: WorkloadFacts) -> int:
     if goal.within_seconds is not None:
         steps = goal.within_seconds / arm.seconds(size)
     if model.best is not None:
-        winner, path = model.best
-        best = path.arrival * model.cost_per_step(winner.batch_size)
-        steps = min(steps, PATIENCE * best / model.cost_per_step(size))
+        steps = min(steps, PATIENCE * model.cost(model.best) / model.cost_per_step(size))
     return max(1, math.ceil(steps))
 
 
 def milestones(model: LearningModel, size: int) -> tuple[tuple[int, float], ...]:
     """(step, level) pairs from the best run's curve that a run at a batch size is to meet."""
-    if model.best is None:
+    best = model.best
+    if best is None or best.steps is None:
         return ()
-    winner, path = model.best
-    times = model.cost_per_step(winner.batch_size) / model.cost_per_step(size)
+    path = best.curve.improvements(model.goal)
+    times = model.cost_per_step(best.batch_size) / model.cost_per_step(size)
     told = []
     for way, slack in _MILESTONES:
-        level = path.level_at(way * path.arrival)
+        level = level_at(path, way * best.steps)
         if level is not None:
-            told.append((math.ceil(slack * times * way * path.arrival), level))
+            told.append((math.ceil(slack * times * way * best.steps), level))
     return tuple(told)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rightbatch.decide.learning.belief import Belief
 from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Train, Tuning
-from rightbatch.records import Decision, Goal
+from rightbatch.records import Decision, Goal, best_level
 
 LOOKS = 3
 """Learning rates looked at, those that diverge left out: they cost little."""
@@ -74,11 +74,9 @@ def leading_octaves(race: Race, size: int, tuning: Tuning) -> float:
 
 def _belief_so_far(race: Race, tuning: Tuning) -> Belief | None:
     """What is believed of the time to the best level that any run has reached; None before one."""
-    levels = [level.metric for run in race.runs for level in run.levels]
-    known = [level for level in levels if math.isfinite(level)]
-    if not known:
+    best = best_level((run.run for run in race.runs), race.goal)
+    if best is None:
         return None
-    best = max(known) if race.goal.direction == "max" else min(known)
     goal = replace(race.goal, target=best)
     runs = tuple(_until(run, goal) for run in race.runs)
     return Belief(replace(race, goal=goal, runs=runs), tuning)
@@ -86,7 +84,5 @@ def _belief_so_far(race: Race, tuning: Tuning) -> Belief | None:
 
 def _until(run: RaceRun, goal: Goal) -> RaceRun:
     """A run until it reached a goal; as it is where it did not."""
-    for level in run.levels:
-        if goal.reached_by(level.metric):
-            return replace(run, steps=level.step, arrived=True)
-    return run
+    there = run.curve.arrival(goal)
+    return run if there is None else replace(run, steps=there.step, arrived=True)

@@ -2,18 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
-from rightbatch.decide.learning.progress import (
-    Curve,
-    behind,
-    curve,
-    gave_up,
-    summarize,
-    target_level,
-)
-from rightbatch.decide.study.evidence import Run
-from rightbatch.records import Goal, OptimizerFacts, RunSummary, TrainingProbe
+from rightbatch.decide.learning.progress import behind, steps_to
+from rightbatch.records import Goal, OptimizerFacts, Run, TrainingProbe, target_level
 from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
 
@@ -48,7 +41,10 @@ class LearningModel:
         noise_scale: float | None,
         under_way: Sequence[TrainingProbe] = (),
     ) -> None:
-        self.goal, self.optimizer, self.runs = goal, optimizer, tuple(runs)
+        self.goal, self.optimizer = goal, optimizer
+        self.level = target_level(runs, goal)
+        self.runs = tuple(self._measured(run) for run in runs)
+        """Every run, with its steps to that level."""
         self.under_way = tuple(under_way)
         self.cost_per_step = cost_per_step
         self._reference = reference_batch
@@ -56,7 +52,6 @@ class LearningModel:
         """Critical batch size by the noise scale, in examples; None if unknown."""
         self.critical = self.critical_guess or _UNKNOWN_CRITICAL
         """The same, or what is taken where it is unknown."""
-        self.level = target_level(goal, runs)
 
     @property
     def arrived(self) -> bool:
@@ -64,30 +59,24 @@ class LearningModel:
         target = self.goal.target
         return target is None or (self.level is not None and self.goal.reached_by(self.level))
 
-    @cached_property
-    def summaries(self) -> tuple[RunSummary, ...]:
-        """Every run, reduced."""
-        return tuple(summarize(run, self.level, self.goal) for run in self.runs)
+    def _measured(self, run: Run) -> Run:
+        steps = None if self.level is None else steps_to(run, self.level, self.goal)
+        return replace(run, steps=steps)
+
+    def cost(self, run: Run) -> float:
+        """What a run cost to the goal; without end where it did not arrive."""
+        return math.inf if run.steps is None else run.steps * self.cost_per_step(run.batch_size)
 
     @cached_property
-    def best(self) -> tuple[RunSummary, Curve] | None:
-        """The cheapest run that arrived and its curve; None while there is none."""
-        arrived = [
-            (s.steps * self.cost_per_step(s.batch_size), s, curve(run, s.steps, self.goal))
-            for s, run in zip(self.summaries, self.runs, strict=True)
-            if s.steps is not None
-        ]
-        if not arrived:
-            return None
-        _, summary, path = min(arrived, key=lambda item: item[0])
-        return summary, path
+    def best(self) -> Run | None:
+        """The cheapest run that arrived; None while there is none."""
+        arrived = (run for run in self.runs if run.steps is not None)
+        return min(arrived, key=self.cost, default=None)
 
     @cached_property
     def surface(self) -> ResponseSurface:
         """The posterior, all runs taken in."""
-        return ResponseSurface(
-            [self._observe(s, r) for s, r in zip(self.summaries, self.runs, strict=True)]
-        )
+        return ResponseSurface([self._observe(run) for run in self.runs])
 
     def rule(self, batch_size: int) -> float:
         """Learning rate that the optimizer's scaling rule proposes.
@@ -130,21 +119,19 @@ class LearningModel:
     def _octaves(self, batch_size: int) -> float:
         return math.log2(batch_size / self._reference)
 
-    def _observe(self, summary: RunSummary, run: Run) -> Observation:
+    def _observe(self, run: Run) -> Observation:
         """A run as the surface sees it."""
-        size, rate = summary.batch_size, summary.learning_rate
+        size, rate = run.batch_size, run.learning_rate
         cost = self.cost_per_step(size)
         extra = 0.0
-        if summary.steps is not None:
-            log_cost = math.log(summary.steps * cost)
-        elif self.best is None or gave_up(run):
-            log_cost = math.log(max(self._dearest, summary.steps_done * cost)) + 0.7
+        if run.steps is not None:
+            log_cost = math.log(self.cost(run))
+        elif self.best is None or run.diverged:
+            log_cost = math.log(max(self._dearest, run.curve.steps * cost)) + 0.7
             extra = 0.7
         else:
-            winner, path = self.best
-            log_cost, extra = behind(
-                run, path, cost, self.cost_per_step(winner.batch_size), self.goal
-            )
+            best_cost = self.cost_per_step(self.best.batch_size)
+            log_cost, extra = behind(run, self.best, cost, best_cost, self.goal)
         return Observation(
             self._octaves(size), self.rate_octaves(size, rate), log_cost - self.prior(size), extra
         )
@@ -152,7 +139,4 @@ class LearningModel:
     @cached_property
     def _dearest(self) -> float:
         """Highest cost of a run that arrived; next to nothing without one."""
-        return max(
-            (s.steps * self.cost_per_step(s.batch_size) for s in self.summaries if s.steps),
-            default=1e-12,
-        )
+        return max((self.cost(run) for run in self.runs if run.steps), default=1e-12)

@@ -28,7 +28,6 @@ from rightbatch.decide.learning.state import (
     RaceRun,
     Train,
     Tuning,
-    improvements,
 )
 from rightbatch.records import Decision, DecisionKind
 
@@ -267,7 +266,7 @@ def _longer(run: RaceRun, tuning: Tuning) -> int:
 
 def _level(run: RaceRun, race: Race) -> float | None:
     """The best level of a run."""
-    path = improvements(run.levels, race.goal)
+    path = run.curve.improvements(race.goal)
     return path[-1][0] if path else None
 
 
@@ -284,7 +283,7 @@ def _stalls_at(run: RaceRun, race: Race, tuning: Tuning, raced: int) -> int:
     of noisy levels goes on rising by little where a run has come to stand. One without any level
     yet counts as if it had shown one after some epochs. Each other run raced doubles the patience.
     """
-    path = improvements(run.levels, race.goal)
+    path = run.curve.improvements(race.goal)
     epoch = race.examples_per_epoch / run.batch_size
     last = math.ceil(_FIRST_LEVEL * epoch)
     if path:

@@ -55,7 +55,7 @@ def next_training_probe(
     now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
 ) -> TrainingProbe | Ending:
     """What the race asks for; why it ends once it has chosen, or where the time is too short."""
-    race, probes = race_of(now, arm, left)
+    race = race_of(now, arm, left)
     if left.for_one_run <= 0:
         return _ended(
             "time" if left.wall - left.overhead <= 0 else "training_time", arm, race, left
@@ -72,7 +72,8 @@ def next_training_probe(
     if move.run is None:
         seed = _unused_seed(now, arm, size, rate)
     else:
-        rate, seed = probes[move.run].learning_rate, probes[move.run].seed
+        run = race.runs[move.run].run
+        rate, seed = run.learning_rate, run.seed
     probe = TrainingProbe(
         optimizer=arm.optimizer.name,
         batch_size=size,

@@ -1,11 +1,9 @@
 """What the planner of a race is told, and what it asks for."""
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rightbatch.records import Decision, Goal, RecordedLevel
+from rightbatch.records import Curve, Decision, Goal, Run
 from rightbatch.science.relative_cost import CostPrior
 
 FIRST_STEPS = 20
@@ -32,31 +30,42 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RaceRun:
-    """What is known of one training run.
+    """A training run as a race sees it.
 
     Attributes:
         number: Its place among the runs asked for, from 0.
-        batch_size: Examples per update.
+        run: The run, as far as it was paid for.
         step_seconds: Time of a step, which whoever trains sees.
-        steps: Updates made so far.
-        levels: Its evaluations so far.
+        steps: Updates made so far, which may be more than at its last evaluation.
         arrived: Whether it reached the target, where it stops.
         ended: Whether it stopped for good: at the target, or after the longest run allowed.
         octaves: Octaves of its learning rate from what the scaling rule proposes.
-        diverged: Whether its training diverged.
         going: Whether it is under way.
     """
 
     number: int
-    batch_size: int
+    run: Run
     step_seconds: float
-    steps: int
-    levels: tuple[RecordedLevel, ...]
-    arrived: bool
-    ended: bool
+    steps: int = 0
+    arrived: bool = False
+    ended: bool = False
     octaves: float = 0.0
-    diverged: bool = False
     going: bool = False
+
+    @property
+    def batch_size(self) -> int:
+        """Examples per update."""
+        return self.run.batch_size
+
+    @property
+    def curve(self) -> Curve:
+        """Its evaluations so far."""
+        return self.run.curve
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its training diverged."""
+        return self.run.diverged
 
     @property
     def candidate(self) -> Candidate:
@@ -206,27 +215,3 @@ class Choose:
 
 
 Move = Train | Choose
-
-
-def improvements(levels: Sequence[RecordedLevel], goal: Goal) -> list[tuple[float, int]]:
-    """(best metric so far, step) wherever a run improved; evaluations that are NaN are left out."""
-    path: list[tuple[float, int]] = []
-    for level in levels:
-        if math.isnan(level.metric):
-            continue
-        if not path or goal.better(level.metric, path[-1][0]):
-            path.append((level.metric, level.step))
-    return path
-
-
-def step_at(path: Sequence[tuple[float, int]], metric: float, goal: Goal) -> float | None:
-    """Steps after which a path of improvements first met a metric, interpolated; None if never."""
-    sign = 1.0 if goal.direction == "max" else -1.0
-    at = bisect_left(path, sign * metric, key=lambda point: sign * point[0])
-    if at == len(path):
-        return None
-    level, step = path[at]
-    before, earlier = path[max(0, at - 1)]
-    if at == 0 or not math.isfinite(before):
-        return float(step)
-    return earlier + (metric - before) / (level - before) * (step - earlier)

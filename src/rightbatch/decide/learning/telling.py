@@ -7,21 +7,14 @@ from dataclasses import replace
 from rightbatch.decide.learning.arms import Arm
 from rightbatch.decide.learning.limits import TimeLeft
 from rightbatch.decide.learning.state import Race, RaceRun
-from rightbatch.decide.study.evidence import Run, of_kind
+from rightbatch.decide.study.evidence import begun, of_kind
 from rightbatch.decide.study.situation import Situation
 from rightbatch.decide.study.sizes import RATE_OCTAVES
-from rightbatch.records import (
-    Goal,
-    RecordedLevel,
-    Status,
-    TrainingProbe,
-    TrainingResult,
-    Trial,
-)
+from rightbatch.records import Goal, Run, Status, TrainingProbe, TrainingResult, Trial
 
 
-def race_of(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Race, list[TrainingProbe]]:
-    """The race so far, and the probes of its runs in order.
+def race_of(now: Situation, arm: Arm, left: TimeLeft) -> Race:
+    """The race so far.
 
     A batch size at which a run was lost (out of memory, killed) is asked for no more, nor is a
     learning rate at or above one that diverged there; where none arrived either, and no other
@@ -31,30 +24,27 @@ def race_of(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Race, list[Traini
     searched = now.settings.learning_rates == "search" and not math.isnan(rate)
     goal = _goal(arm)
     failed = _failed(now.trials, arm.optimizer.name, searched)
-    arrived = {run.probe.batch_size for run in model.runs if _arrival(run, goal) is not None}
+    arrived = {run.batch_size for run in model.runs if run.curve.arrival(goal) is not None}
     sizes = tuple(size for size in now.sizes if size in arrived or size not in failed)
-    known = [run for run in model.runs if run.probe.batch_size in sizes]
-    names = {run.probe.run for run in known}
-    begun = [probe for probe in model.under_way if probe.run not in names]
-    begun = [probe for probe in begun if probe.batch_size in sizes]
-    runs = [_told(run, arm, goal, searched, now.facts.train_examples) for run in known]
-    runs += [_unknown(probe, arm, searched) for probe in begun]
-    under_way = {probe.run for probe in model.under_way}
-    probes = [*(run.probe for run in known), *begun]
-    race = Race(
+    going = {probe.run: begun(probe) for probe in model.under_way}
+    known = {run.name: run for run in model.runs}
+    every = known | {name: run for name, run in going.items() if name not in known}
+    told = (_told(run, arm, goal, searched) for run in every.values() if run.batch_size in sizes)
+    runs = tuple(
+        replace(
+            run,
+            number=number,
+            going=run.run.name in going,
+            ended=run.ended or run.batch_size in failed,
+        )
+        for number, run in enumerate(told)
+    )
+    return Race(
         goal=goal,
         batch_sizes=sizes,
         examples_per_epoch=now.facts.train_examples,
         step_seconds={size: model.cost_per_step(size) for size in sizes},
-        runs=tuple(
-            replace(
-                run,
-                number=number,
-                going=probe.run in under_way,
-                ended=run.ended or probe.batch_size in failed,
-            )
-            for number, (run, probe) in enumerate(zip(runs, probes, strict=True))
-        ),
+        runs=runs,
         exhausted=frozenset(failed & set(sizes)),
         noise_scale=model.critical if searched else model.critical_guess,
         octaves=RATE_OCTAVES if searched else (0.0,),
@@ -62,7 +52,6 @@ def race_of(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Race, list[Traini
         present=now.facts.batch_size,
         steps_left={size: left.for_one_run / arm.seconds(size) for size in sizes},
     )
-    return race, probes
 
 
 def _goal(arm: Arm) -> Goal:
@@ -71,42 +60,19 @@ def _goal(arm: Arm) -> Goal:
     return goal if goal.target is not None else replace(goal, target=arm.model.level)
 
 
-def _told(run: Run, arm: Arm, goal: Goal, searched: bool, train_examples: int) -> RaceRun:
+def _told(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
     """A training run as the race sees it: its steps cost what the study's objective says."""
-    arrival = _arrival(run, goal)
-    diverged = run.outcome.status is Status.DIVERGED
-    return replace(
-        _unknown(run.probe, arm, searched),
-        steps=run.result.points[-1].step if arrival is None else arrival,
-        levels=tuple(
-            RecordedLevel(point.step, point.examples / train_examples, point.metric)
-            for point in run.result.points
-        ),
-        arrived=arrival is not None,
-        ended=arrival is not None or diverged or not run.probe.pause,
-        diverged=diverged,
-    )
-
-
-def _unknown(probe: TrainingProbe, arm: Arm, searched: bool) -> RaceRun:
-    """A run that is under way, of which nothing is known."""
-    size = probe.batch_size
-    octaves = arm.model.rate_octaves(size, probe.learning_rate) if searched else 0.0
+    there = run.curve.arrival(goal)
+    octaves = arm.model.rate_octaves(run.batch_size, run.learning_rate) if searched else 0.0
     return RaceRun(
         number=0,
-        batch_size=size,
-        step_seconds=arm.model.cost_per_step(size),
-        steps=0,
-        levels=(),
-        arrived=False,
-        ended=False,
+        run=run,
+        step_seconds=arm.model.cost_per_step(run.batch_size),
+        steps=run.curve.steps if there is None else there.step,
+        arrived=there is not None,
+        ended=there is not None or not run.may_go_on,
         octaves=round(2 * octaves) / 2,
     )
-
-
-def _arrival(run: Run, goal: Goal) -> int | None:
-    """Steps after which a run reached the goal; None if it did not."""
-    return next((p.step for p in run.result.points if goal.reached_by(p.metric)), None)
 
 
 def _ceilings(runs: Sequence[RaceRun]) -> dict[int, float]:

@@ -4,54 +4,34 @@ import math
 from dataclasses import replace
 
 from rightbatch.decide.learning.model import LearningModel
-from rightbatch.decide.learning.progress import Curve, curve
-from rightbatch.decide.study.evidence import Run
-from rightbatch.records import Decision, Goal, RunSummary, Status
+from rightbatch.decide.learning.progress import deepest
+from rightbatch.records import Decision, DecisionKind, Run
 
 
-def with_verdicts(model: LearningModel) -> tuple[RunSummary, ...]:
-    """The runs of a model, each with a verdict."""
-    return tuple(
-        replace(summary, verdict=_verdict(model, summary, run))
-        for summary, run in zip(model.summaries, model.runs, strict=True)
-    )
+def with_verdicts(model: LearningModel) -> tuple[Run, ...]:
+    """The runs of a model, each compared with the best one."""
+    return tuple(replace(run, compared=_compared(model, run)) for run in model.runs)
 
 
-def _verdict(model: LearningModel, summary: RunSummary, run: Run) -> Decision:
-    told = Decision("unrivalled", summary.batch_size, learning_rate=_known(summary.learning_rate))
-    if summary.status == Status.DIVERGED.value:
+def _compared(model: LearningModel, run: Run) -> Decision:
+    told, best = Decision("unrivalled", run.batch_size, learning_rate=_rate(run)), model.best
+    if run.diverged:
         return replace(told, kind="diverged")
-    if model.best is None or (summary.steps is not None and not model.arrived):
+    if best is None or best.steps is None or (run.steps is not None and not model.arrived):
         return told
-    winner, path = model.best
-    if summary.trial == winner.trial:
+    if run.trial == best.trial:
         return replace(told, kind="best")
-    told = replace(told, against=winner.batch_size, against_rate=_known(winner.learning_rate))
-    price = model.cost_per_step(summary.batch_size) / model.cost_per_step(winner.batch_size)
-    if summary.steps is not None:
-        return replace(told, kind="slower", difference=price * summary.steps / path.arrival - 1)
-    return _behind(told, curve(run, math.nan, model.goal), path, price, model.goal)
-
-
-def _behind(told: Decision, own: Curve, best: Curve, price: float, goal: Goal) -> Decision:
-    """A run that did not arrive, at the deepest level that both reached.
-
-    Args:
-        told: Which two are compared.
-        own: The run's curve.
-        best: The best run's curve.
-        price: Cost of one of its steps over that of one of the best's.
-        goal: The goal.
-    """
-    level = own.levels[-1] if own.levels else math.nan
-    met, own_met = best.steps_to(level, goal), own.steps_to(level, goal)
-    if not met or not own_met:
+    told = replace(told, against=best.batch_size, against_rate=_rate(best))
+    price = model.cost_per_step(run.batch_size) / model.cost_per_step(best.batch_size)
+    if run.steps is not None:
+        return replace(told, kind="slower", difference=price * run.steps / best.steps - 1)
+    both = deepest(run, best, model.goal)
+    if both is None:
         return replace(told, kind="silent")
-    told = replace(told, kind="behind", difference=price * own_met / met - 1, level=level)
-    if own_met * price < met:
-        return replace(told, kind="ahead")
-    return told
+    level, own_met, met = both
+    kind: DecisionKind = "ahead" if own_met * price < met else "behind"
+    return replace(told, kind=kind, difference=price * own_met / met - 1, level=level)
 
 
-def _known(rate: float) -> float | None:
-    return None if math.isnan(rate) else rate
+def _rate(run: Run) -> float | None:
+    return None if math.isnan(run.learning_rate) else run.learning_rate

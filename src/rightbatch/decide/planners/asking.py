@@ -175,7 +175,7 @@ def _patience(left: float, least: float, deadline: float) -> float:
 
 def _trained(arm: Arm) -> float:
     """Training seconds that an optimizer has had, or was promised."""
-    trained = sum(run.train_seconds for run in arm.model.summaries)
+    trained = sum(run.train_seconds for run in arm.model.runs)
     return trained + promised_seconds(arm.model.under_way)
 
 

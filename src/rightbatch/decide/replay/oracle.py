@@ -4,8 +4,8 @@ import random
 from dataclasses import replace
 
 from rightbatch.decide.learning.state import RaceRun
-from rightbatch.decide.replay.question import Question, arrival
-from rightbatch.records import Goal, RecordedRun
+from rightbatch.decide.replay.question import Question
+from rightbatch.records import Curve, Goal, Run
 
 SPEED_STEPS = 20
 """Steps that a question for a batch size's speed is charged, and a training run at the least."""
@@ -29,7 +29,7 @@ class Oracle:
             size: _shuffled(runs, f"{question.study} {size} {repeat}")
             for size, runs in question.runs.items()
         }
-        self._records: list[RecordedRun] = []
+        self._records: list[Run] = []
         self._seen: list[RaceRun] = []
         self._charged = 0.0
         self._charged_at_first_arrival: float | None = None
@@ -87,11 +87,10 @@ class Oracle:
         waiting = self._waiting[batch_size]
         if not waiting:
             raise NoMoreSeeds(f"There is no other recorded run at batch size {batch_size}.")
-        self._records.append(waiting.pop(0))
+        record = waiting.pop(0)
+        self._records.append(record)
         seconds = self._question.step_seconds[batch_size]
-        self._seen.append(
-            RaceRun(len(self._seen), batch_size, seconds, 0, (), arrived=False, ended=False)
-        )
+        self._seen.append(RaceRun(len(self._seen), replace(record, curve=Curve()), seconds))
         return self._go_on(len(self._seen) - 1, limit)
 
     def carry_on(self, run: int, limit: int | None = None) -> RaceRun:
@@ -101,17 +100,17 @@ class Oracle:
     def _go_on(self, number: int, limit: int | None) -> RaceRun:
         record, before = self._records[number], self._seen[number]
         size = before.batch_size
-        longest = max(self.longest_steps(size), record.levels[-1].step if record.levels else 0)
-        reached = arrival(record, self.goal)
-        end = longest if reached is None else reached
+        longest = max(self.longest_steps(size), record.curve.steps)
+        reached = record.curve.arrival(self.goal)
+        end = longest if reached is None else reached.step
         steps = max(before.steps, min(end, longest if limit is None else max(1, limit)))
         paid = max(SPEED_STEPS, before.steps) if before.steps else 0
         self._charged += (max(SPEED_STEPS, steps) - paid) * before.step_seconds
         now = replace(
             before,
+            run=replace(record, curve=record.curve.until(steps)),
             steps=steps,
-            levels=tuple(level for level in record.levels if level.step <= steps),
-            arrived=reached is not None and steps >= reached,
+            arrived=reached is not None and steps >= reached.step,
             ended=steps >= end,
         )
         self._seen[number] = now
@@ -120,7 +119,7 @@ class Oracle:
         return now
 
 
-def _shuffled(runs: tuple[RecordedRun, ...], seed: str) -> list[RecordedRun]:
+def _shuffled(runs: tuple[Run, ...], seed: str) -> list[Run]:
     order = list(runs)
     random.Random(seed).shuffle(order)
     return order

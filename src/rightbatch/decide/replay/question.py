@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from rightbatch.records import Goal, RecordedRun, RecordedStudy
+from rightbatch.records import Goal, RecordedStudy, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Question:
     examples_per_epoch: int
     longest_run_epochs: float
     step_seconds: dict[int, float]
-    runs: dict[int, tuple[RecordedRun, ...]]
+    runs: dict[int, tuple[Run, ...]]
     seconds_to_target: dict[int, float]
 
     @property
@@ -48,8 +48,8 @@ class Question:
     @property
     def has_noise_scales(self) -> bool:
         """Whether the runs recorded their gradient noise scale."""
-        levels = (level for runs in self.runs.values() for run in runs for level in run.levels)
-        return any(level.noise_scale is not None for level in levels)
+        every = (run for runs in self.runs.values() for run in runs)
+        return any(e.noise_scale is not None for run in every for e in run.curve.evaluations)
 
     def longest_steps(self, batch_size: int) -> int:
         """Steps after which a run at a batch size is given up."""
@@ -70,9 +70,10 @@ def questions(study: RecordedStudy) -> list[Question]:
     return [_question(study, target) for target in study.targets]
 
 
-def arrival(run: RecordedRun, goal: Goal) -> int | None:
-    """Steps of a run to its first level at the target; None where it never arrived."""
-    return next((level.step for level in run.levels if goal.reached_by(level.metric)), None)
+def _steps(run: Run, goal: Goal, longest: int) -> int:
+    """Steps of a run to the target; those of the longest run where it never arrived."""
+    there = run.curve.arrival(goal)
+    return longest if there is None else there.step
 
 
 def _question(study: RecordedStudy, target: float) -> Question:
@@ -81,13 +82,13 @@ def _question(study: RecordedStudy, target: float) -> Question:
         speed.batch_size: speed.step_seconds
         for speed in sorted(study.speeds, key=lambda speed: speed.batch_size)
     }
-    runs: dict[int, tuple[RecordedRun, ...]] = {}
+    runs: dict[int, tuple[Run, ...]] = {}
     seconds: dict[int, float] = {}
     for size, step in step_seconds.items():
         longest = longest_steps(study.longest_run_epochs, study.examples_per_epoch, size)
         recorded = [run for run in study.runs if run.batch_size == size]
-        groups = _by_learning_rate(recorded or [RecordedRun(size, math.nan, 1, ())])
-        means = [fmean(arrival(run, goal) or longest for run in group) for group in groups]
+        groups = _by_learning_rate(recorded or [Run(size, math.nan, seed=1)])
+        means = [fmean(_steps(run, goal, longest) for run in group) for group in groups]
         best = min(range(len(groups)), key=means.__getitem__)
         runs[size] = groups[best]
         seconds[size] = means[best] * step
@@ -104,9 +105,9 @@ def _question(study: RecordedStudy, target: float) -> Question:
     )
 
 
-def _by_learning_rate(runs: Iterable[RecordedRun]) -> list[tuple[RecordedRun, ...]]:
+def _by_learning_rate(runs: Iterable[Run]) -> list[tuple[Run, ...]]:
     """Runs grouped by learning rate; rates that were not recorded are one group."""
-    groups: dict[float | None, list[RecordedRun]] = {}
+    groups: dict[float | None, list[Run]] = {}
     for run in runs:
         rate = None if math.isnan(run.learning_rate) else run.learning_rate
         groups.setdefault(rate, []).append(run)

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from rightbatch.records import (
-    Decision,
+    Curve,
     DescribeResult,
+    Evaluation,
     Goal,
     MemoryProbe,
     Outcome,
     Probe,
+    Run,
     Settings,
     Status,
     TrainingProbe,
@@ -20,25 +22,6 @@ from rightbatch.records import (
 )
 
 P = TypeVar("P", bound=Probe)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A training run: its probe, how it ended and its evaluations.
-
-    Attributes:
-        trial: Number of its longest trial.
-        probe: What that was asked.
-        outcome: How it ended.
-        result: What it measured.
-        decisions: Why a race asked for each of its trials, in order, each reason once.
-    """
-
-    trial: int
-    probe: TrainingProbe
-    outcome: Outcome
-    result: TrainingResult
-    decisions: tuple[Decision, ...] = ()
 
 
 def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
@@ -81,20 +64,44 @@ def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
     One that paused and went on is told by its longest trial.
     """
     longest: dict[object, Run] = {}
-    decisions: dict[object, dict[Decision, None]] = {}
     for trial, probe in of_kind(trials, TrainingProbe):
         result = trial.result
         if probe.optimizer != optimizer or not isinstance(result, TrainingResult):
             continue
         if not result.points:
             continue
-        told = decisions.setdefault(probe.run, {})
-        if probe.decision is not None:
-            told[probe.decision] = None
-        known = longest.get(probe.run)
-        if known is None or result.points[-1].step >= known.result.points[-1].step:
-            longest[probe.run] = Run(trial.number, probe, trial.outcome, result)
-    return [replace(run, decisions=tuple(decisions[name])) for name, run in longest.items()]
+        told = _told(trial.number, probe, trial.outcome, result)
+        known = longest.get(probe.run, told)
+        decisions = tuple(dict.fromkeys((*known.decisions, *told.decisions)))
+        longer = told if told.curve.steps >= known.curve.steps else known
+        longest[probe.run] = replace(longer, decisions=decisions)
+    return list(longest.values())
+
+
+def begun(probe: TrainingProbe) -> Run:
+    """A run that is under way, of which nothing is known yet."""
+    return Run(
+        probe.batch_size,
+        probe.learning_rate,
+        probe.seed,
+        optimizer=probe.optimizer,
+        may_go_on=True,
+    )
+
+
+def _told(number: int, probe: TrainingProbe, outcome: Outcome, result: TrainingResult) -> Run:
+    """A run as one of its trials tells it."""
+    evaluations = (Evaluation(each.step, each.examples, each.metric) for each in result.points)
+    return replace(
+        begun(probe),
+        curve=Curve(tuple(evaluations)),
+        status=outcome.status,
+        trial=number,
+        train_seconds=result.train_seconds,
+        may_go_on=probe.pause and outcome.status is not Status.DIVERGED,
+        reason=probe.reason,
+        decisions=() if probe.decision is None else (probe.decision,),
+    )
 
 
 def ran_out(trials: Iterable[Trial]) -> list[Trial]:

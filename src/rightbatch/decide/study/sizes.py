@@ -2,7 +2,7 @@
 
 from rightbatch.decide.study.evidence import sizes_asked
 from rightbatch.records import Settings, WorkloadFacts
-from rightbatch.records.fits import Cap
+from rightbatch.records.prediction import Cap
 
 _SMALLEST = 4
 DEFAULT_CAP = 65_536

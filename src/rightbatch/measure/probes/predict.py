@@ -17,8 +17,7 @@ from rightbatch.records import (
     Status,
     WorkloadFacts,
 )
-from rightbatch.records.fits import Cap
-from rightbatch.records.prediction import Change
+from rightbatch.records.prediction import Cap, Change
 from rightbatch.science.caching_allocator import Reserved, replay
 from rightbatch.science.memory import RESIDENT_FILLED, largest_within, line_through
 

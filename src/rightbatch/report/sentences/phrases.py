@@ -2,7 +2,7 @@
 
 from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import BindingConstraint, Note
-from rightbatch.records.fits import Cap
+from rightbatch.records.prediction import Cap
 
 LIMITED_BY: dict[BindingConstraint, str] = {
     "memory": "memory (a larger batch does not fit)",

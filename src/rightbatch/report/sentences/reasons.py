@@ -1,7 +1,7 @@
 """The numbers behind an advice."""
 
 from rightbatch.records import Estimate, memory_size
-from rightbatch.records.fits import Cap
+from rightbatch.records.prediction import Cap
 from rightbatch.report import words
 from rightbatch.report.sentences.phrases import CAPPED_BY
 from rightbatch.report.sentences.sentence import Sentence

@@ -9,7 +9,7 @@ from rightbatch.decide.study.evidence import of_kind, of_optimizer
 from rightbatch.decide.study.situation import Situation
 from rightbatch.decide.study.sizes import largest_tried
 from rightbatch.records import MemoryFit, MemoryProbe, PredictProbe, Settings, WorkloadFacts
-from rightbatch.records.fits import Cap
+from rightbatch.records.prediction import Cap
 from rightbatch.science.memory import largest_between, peak_between
 
 _BELOW_UNSETTLED = 0.95

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from rightbatch.decide.stages.speed.fit import measured_power, step_time
 from rightbatch.decide.stages.speed.step_seconds import StepSeconds, Timed
-from rightbatch.decide.study.evidence import Run
-from rightbatch.records import Objective, SpeedFit, WorkloadFacts
+from rightbatch.records import Objective, Run, SpeedFit, WorkloadFacts
 from rightbatch.science.power import interpolate_power
 from rightbatch.science.speed import fit_step_time
 from rightbatch.science.stats import median_interval
@@ -101,8 +100,7 @@ def seconds_per_step(
         return StepSeconds(step_time(speed), tuple(timed), more, facts.updates)
     samples: dict[int, list[float]] = {}
     for run in runs:
-        steps = run.result.points[-1].step
-        samples.setdefault(run.probe.batch_size, []).append(run.result.train_seconds / steps)
+        samples.setdefault(run.batch_size, []).append(run.train_seconds / run.curve.steps)
     if not samples:
         return None
     sizes = sorted(samples)
