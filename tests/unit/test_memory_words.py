@@ -4,7 +4,7 @@ import pytest
 
 from rightbatch.measure.devices.cpu import CpuDevice, available_bytes
 from rightbatch.measure.probes.memory import out_of_memory
-from rightbatch.measure.runners.ending import Evidence, ending
+from rightbatch.measure.runners.call_end import Evidence, call_end
 from rightbatch.measure.runners.wire import Raised
 from rightbatch.report.sentences import outcome_sentence
 
@@ -34,6 +34,6 @@ def seen(message: str, memory_ran_out: bool) -> Evidence:
     ],
 )
 def test_a_loader_worker_killed_near_the_limit_is_lack_of_memory(message):
-    assert ending(seen(message, True)).kind == "out_of_memory"
-    assert ending(seen(message, False)).kind == "raised"
-    assert ending(seen("worker (pid 1) is tired", True)).kind == "raised"
+    assert call_end(seen(message, True)).kind == "out_of_memory"
+    assert call_end(seen(message, False)).kind == "raised"
+    assert call_end(seen("worker (pid 1) is tired", True)).kind == "raised"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from rightbatch.errors import RunnerError
+from rightbatch.measure.runners.call_end import CallEnd, Evidence, StoppedFor, call_end
 from rightbatch.measure.runners.cgroup import Cgroup
-from rightbatch.measure.runners.ending import Ending, Evidence, Verdict, ending
 from rightbatch.measure.runners.watch import Watch
 from rightbatch.measure.runners.wire import (
     STOP,
@@ -73,7 +73,7 @@ class Call:
         self._stopped: float | None = None
         self._kills_before = 0
         self._said: object = None
-        self._verdict: Verdict | None = None
+        self._stopped_for: StoppedFor | None = None
         self._ended: Ended | None = None
         self._keeper_lost = False
 
@@ -131,7 +131,7 @@ class Call:
         if self._gone:
             self._listen()  # to what it said last
 
-    def follow(self) -> Ending:
+    def follow(self) -> CallEnd:
         """Listen and watch until the process pauses or is gone; how it ended.
 
         Raises:
@@ -139,7 +139,7 @@ class Call:
         """
         try:
             first_to_end([self])
-            told = ending(self._evidence())
+            told = call_end(self._evidence())
         except BaseException:
             self.end()
             raise
@@ -207,7 +207,7 @@ class Call:
         short = self._watch.memory_ran_out(count_kernel_kills=self._group is None)
         return Evidence(
             said=self._said,
-            verdict=self._verdict,
+            stopped_for=self._stopped_for,
             status=ended.status if ended else None,
             killed_in_group=killed,
             memory_ran_out=killed or short,
@@ -238,10 +238,10 @@ class Call:
             self._keeper_lost |= now > self._stopped + _ANSWER_SECONDS
             return
         if self._watch.exceeded() or self._kills > 0:
-            self._verdict = "out_of_memory"
+            self._stopped_for = "out_of_memory"
         elif now > self._deadline:
-            self._verdict = "hung"
-        if self._verdict is not None:
+            self._stopped_for = "hung"
+        if self._stopped_for is not None:
             self._stop()
 
     def _stop(self) -> None:

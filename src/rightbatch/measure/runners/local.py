@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Ended, Job, Measured, Progress
 from rightbatch.measure.runners.call import Call, first_to_end
-from rightbatch.measure.runners.ending import Ending, EndingKind
+from rightbatch.measure.runners.call_end import CallEnd, CallEndKind
 from rightbatch.measure.runners.outcome import told
 from rightbatch.measure.runners.process import TrialServer
 from rightbatch.measure.runners.waiting import MemoryUse, Waiting
@@ -61,7 +61,7 @@ class _UnderWay:
     progress: Progress
     begun: float
     crowded: bool
-    again: EndingKind | None
+    again: CallEndKind | None
 
 
 class LocalRunner:
@@ -132,7 +132,7 @@ class LocalRunner:
         self._begin(probe, progress, probe.seconds_limit)
 
     def _begin(
-        self, probe: Probe, progress: Progress, seconds: float, again: EndingKind | None = None
+        self, probe: Probe, progress: Progress, seconds: float, again: CallEndKind | None = None
     ) -> None:
         begun = time.monotonic()
         whole, parts = self._limit_bytes(probe), probe.at_once
@@ -268,7 +268,7 @@ class LocalRunner:
         return self._job.memory_limit_bytes
 
 
-def _seconds_for_another_try(ended: _UnderWay, ending: Ending) -> float | None:
+def _seconds_for_another_try(ended: _UnderWay, ending: CallEnd) -> float | None:
     """What is left of a trial's time where paused runs may be why it failed; None for no more.
 
     Less than the failure took is no time for another try.

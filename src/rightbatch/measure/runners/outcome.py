@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rightbatch import errors
 from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
-from rightbatch.measure.runners.ending import Ending
+from rightbatch.measure.runners.call_end import CallEnd
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
@@ -27,7 +27,7 @@ from rightbatch.records import (
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 
 
-def told(ending: Ending, probe: Probe, limit_bytes: int | None) -> tuple[Outcome, Result | None]:
+def told(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> tuple[Outcome, Result | None]:
     """The outcome of a probe and what was measured.
 
     Args:
@@ -60,12 +60,12 @@ def _returned(value: object) -> tuple[Outcome, Result | None]:
     )
 
 
-def _with_descendants(result: MemoryResult, ending: Ending) -> MemoryResult:
+def _with_descendants(result: MemoryResult, ending: CallEnd) -> MemoryResult:
     """With the memory of a loader's workers, which only this side sees."""
     return replace(result, peak_bytes=max(result.peak_bytes, ending.group_peak_bytes))
 
 
-def _error(ending: Ending) -> RightbatchError:
+def _error(ending: CallEnd) -> RightbatchError:
     """The exception to raise here for one that was raised in the child."""
     if ending.type_name == "SystemExit":
         return WorkloadFailed(
@@ -84,7 +84,7 @@ def _error(ending: Ending) -> RightbatchError:
     )
 
 
-def _outcome(ending: Ending, probe: Probe, limit_bytes: int | None) -> Outcome:
+def _outcome(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Outcome:
     """An expected failure: of what, and where."""
     work = _work(probe)
     if ending.kind == "out_of_memory":

@@ -12,8 +12,8 @@ from typing import IO, Self
 
 from rightbatch.errors import RunnerError
 from rightbatch.measure.runners.call import Call, tail
+from rightbatch.measure.runners.call_end import CallEnd
 from rightbatch.measure.runners.cgroup import Cgroup
-from rightbatch.measure.runners.ending import Ending
 from rightbatch.measure.runners.wire import START, Channel, Ready, Started
 
 _ANSWER_SECONDS = 30.0
@@ -60,7 +60,7 @@ class TrialServer:
         deadline_seconds: float,
         limit_bytes: int | None,
         progress: Callable[[float], None],
-    ) -> Ending:
+    ) -> CallEnd:
         """Call a function in a fresh process and wait for its ending; one that pauses is ended.
 
         Args:

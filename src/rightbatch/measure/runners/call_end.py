@@ -8,8 +8,8 @@ from typing import Literal
 
 from rightbatch.measure.runners.wire import MemoryRanOut, Paused, Raised, Returned
 
-EndingKind = Literal["returned", "paused", "raised", "out_of_memory", "hung", "killed"]
-Verdict = Literal["out_of_memory", "hung"]
+CallEndKind = Literal["returned", "paused", "raised", "out_of_memory", "hung", "killed"]
+StoppedFor = Literal["out_of_memory", "hung"]
 
 _DUMP = "Timeout ("  # faulthandler's own words above the stacks it shows at the deadline
 _CRASH = "Fatal Python error: "
@@ -28,7 +28,7 @@ _SAYS_NO_REASON = re.compile(r"could not (create|execute) a primitive")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class CallEnd:
     """How a call in a trial's process ended.
 
     Attributes:
@@ -46,7 +46,7 @@ class Ending:
         output_tail: The end of what it wrote to standard output and standard error.
     """
 
-    kind: EndingKind
+    kind: CallEndKind
     value: object = None
     type_name: str = ""
     message: str = ""
@@ -64,20 +64,20 @@ class Evidence:
 
     Attributes:
         said: Its last message; None where it ended without one.
-        verdict: Why this side ended it; None where it ended by itself.
+        stopped_for: Why this side ended it; None where it ended by itself.
         status: Its wait status; None where nobody could collect it.
         killed_in_group: Whether the kernel ended one of its processes because the limit of their
             group was reached; others may have gone on without it.
         memory_ran_out: Whether the machine or the limit was short of memory at the end.
         value: What `said` carries, if it is `Returned` or `Paused`.
-        peak_bytes: As in `Ending`.
-        group_peak_bytes: As in `Ending`.
-        wall_seconds: As in `Ending`.
-        output_tail: As in `Ending`.
+        peak_bytes: As in `CallEnd`.
+        group_peak_bytes: As in `CallEnd`.
+        wall_seconds: As in `CallEnd`.
+        output_tail: As in `CallEnd`.
     """
 
     said: object
-    verdict: Verdict | None
+    stopped_for: StoppedFor | None
     status: int | None
     killed_in_group: bool
     memory_ran_out: bool
@@ -88,10 +88,10 @@ class Evidence:
     output_tail: str
 
 
-def ending(seen: Evidence) -> Ending:
+def call_end(seen: Evidence) -> CallEnd:
     """Tell from the evidence how a call ended."""
     kind, type_name, message, traceback = _told(seen)
-    return Ending(
+    return CallEnd(
         kind=kind,
         value=seen.value if kind in {"returned", "paused"} else None,
         type_name=type_name,
@@ -105,18 +105,18 @@ def ending(seen: Evidence) -> Ending:
     )
 
 
-def _told(seen: Evidence) -> tuple[EndingKind, str, str, str]:
+def _told(seen: Evidence) -> tuple[CallEndKind, str, str, str]:
     """Kind, type name, message and traceback."""
     if isinstance(seen.said, Returned):
         return "returned", "", "", ""
-    if isinstance(seen.said, Paused) and seen.status is None and seen.verdict is None:
+    if isinstance(seen.said, Paused) and seen.status is None and seen.stopped_for is None:
         return "paused", "", "", ""
     if isinstance(seen.said, MemoryRanOut) or _means_lack_of_memory(seen):
         return "out_of_memory", "", "", ""
     if isinstance(seen.said, Raised):
         return "raised", seen.said.type_name, seen.said.message, seen.said.traceback
-    if seen.verdict is not None:
-        return seen.verdict, "", "", _after(_DUMP, seen.output_tail)
+    if seen.stopped_for is not None:
+        return seen.stopped_for, "", "", _after(_DUMP, seen.output_tail)
     return _told_by_its_end(seen)
 
 
@@ -129,7 +129,7 @@ def _means_lack_of_memory(seen: Evidence) -> bool:
     return any(text.search(seen.said.message) for text in (_WORKER_KILLED, _SAYS_NO_REASON))
 
 
-def _told_by_its_end(seen: Evidence) -> tuple[EndingKind, str, str, str]:
+def _told_by_its_end(seen: Evidence) -> tuple[CallEndKind, str, str, str]:
     """The same, of a process that said nothing and was not ended from here."""
     number = _signal(seen.status)
     if number in {None, signal.SIGABRT} and _LAST_WORDS.search(seen.output_tail):
@@ -137,7 +137,7 @@ def _told_by_its_end(seen: Evidence) -> tuple[EndingKind, str, str, str]:
     if number is None:
         return "raised", "SystemExit", f"exit status {_exit_code(seen.status)}", ""
     lacks_memory = number in {signal.SIGKILL, signal.SIGABRT} and seen.memory_ran_out
-    kind: EndingKind = "out_of_memory" if lacks_memory else "killed"
+    kind: CallEndKind = "out_of_memory" if lacks_memory else "killed"
     return kind, "", "", _after(_CRASH, seen.output_tail)
 
 
