@@ -26,7 +26,7 @@ def device(asked):
 
 @pytest.mark.parametrize("asked", ["cpu:7", "cpu:-1", "cpu:x", "cpu:", "cuda:99", "gpu:99", "mine"])
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(asked):
-    with pytest.raises(UsageError, match=f"no device '{asked}' here; use cpu.*leave --device out"):
+    with pytest.raises(UsageError, match=f"no device '{asked}' here; use cpu.*leave `device` out"):
         device(asked)
 
 

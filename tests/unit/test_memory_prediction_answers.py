@@ -141,5 +141,5 @@ def test_the_planner_gets_a_line_that_passes_the_limit_at_the_answer():
 def test_devices_by_name():
     assert device("RTX4090").total_bytes < 24 * 2**30
     assert all(device(name).kind == "cuda" for name in DEVICE_NAMES)
-    with pytest.raises(UsageError, match="--device-memory"):
+    with pytest.raises(UsageError, match="device_memory"):
         device("rtx9999")

@@ -111,9 +111,9 @@ def test_a_price_makes_the_cost_and_leaves_the_order_of_time(recording):
 def test_a_price_is_told_with_any_objective_and_its_absence_has_a_reason(recording):
     assert advise(recording, "energy", price_per_hour=1.0).recommended.cost_to_goal
     told = advice_json(advise(recording))
-    assert told["price_per_hour_reason"] == "No price was given; see --price-per-hour."
+    assert told["price_per_hour_reason"] == "No price was given (price_per_hour)."
     for row in (told, told["reference"], *told["results"]):
-        assert row["predicted_cost_to_goal_reason"] == "No price was given; see --price-per-hour."
+        assert row["predicted_cost_to_goal_reason"] == "No price was given (price_per_hour)."
 
 
 def test_the_price_of_the_study_holds_until_another_is_given(recording):

@@ -88,12 +88,12 @@ def _target(on: str | None, memory: str | int | None, device: str | None) -> Mem
         raise UsageError(str(error)) from None
     if device not in (None, "cpu"):
         raise UsageError(
-            f"--predict does not use the device {device!r}; name a GPU with --on, such as "
-            "--on rtx4090, or give --device-memory."
+            f"A prediction does not use the device {device!r}; name a GPU with `on`, such as "
+            "rtx4090, or give `device_memory`."
         )
     if on is not None:
         if device == "cpu":
-            raise UsageError("--on names a GPU and --device the CPU; give one of them.")
+            raise UsageError("`on` names a GPU and `device` the CPU; give one of them.")
         return catalog.device(on, asked)
     if asked is not None and device is None:
         return catalog.unnamed_gpu(asked)

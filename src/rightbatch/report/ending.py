@@ -11,7 +11,7 @@ _SENTENCES: dict[EndingKind, str] = {
     "training_time": "Stopped at the end of the training budget: {trained} of {training} used.",
     "worth": f"Stopped early with {_LEFT}: another {{run_seconds}} run was not expected to improve "
     "the {objective} to goal by even {worth}.",
-    "arrived": f"Stopped at the first run that reached the goal (--one-off), with {_LEFT}.",
+    "arrived": f"Stopped at the first run that reached the goal, with {_LEFT}.",
     "exhausted": f"Stopped with {_LEFT}: there was nothing else to try.",
     "stages": f"Stopped with {_LEFT}: the selected stages are done.",
     "untimed": f"Stopped with {_LEFT}: {{lacking}}, so no run could be chosen.",

@@ -86,5 +86,5 @@ def _unmeasured(joules: Estimate | None, cost: Estimate | None) -> dict[str, str
     if joules is None:
         why["predicted_joules_to_goal"] = "No power was measured."
     if cost is None:
-        why["predicted_cost_to_goal"] = "No price was given; see --price-per-hour."
+        why["predicted_cost_to_goal"] = "No price was given (price_per_hour)."
     return why

@@ -18,7 +18,7 @@ from rightbatch.report import words
 from rightbatch.report.sentences import outcome_sentence, say, say_all
 from rightbatch.report.sentences.phrases import CAPPED_BY
 
-_NOTHING = "Nothing was measured; allow a longer --budget."
+_NOTHING = "Nothing was measured; allow a larger budget."
 _NOTABLE = 0.05
 _ENFORCED = {
     "cgroup": "a control group around each trial",

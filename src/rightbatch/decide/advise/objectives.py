@@ -15,8 +15,7 @@ def check_price(objective: str, price_per_hour: float | None) -> None:
     """
     if objective == "cost" and price_per_hour is None:
         raise UsageError(
-            "The objective cost needs the price of an hour; add --price-per-hour, such as "
-            "--price-per-hour 2.50."
+            "The objective cost needs the price of an hour; give `price_per_hour`, such as 2.50."
         )
 
 

@@ -43,7 +43,7 @@ def device(name: str, most_bytes: int | None = None) -> MemoryTarget:
         near = difflib.get_close_matches(plain, DEVICE_NAMES, cutoff=0.5) or DEVICE_NAMES
         raise UsageError(
             f"There is no device {name!r} in the table; it has {', '.join(near)}. "
-            "For another GPU give its memory, such as --device-memory 24GiB."
+            "For another GPU give its memory, with `device_memory`, such as 24GiB."
         )
     title, gib, workspace, _ = _GIB_AS_REPORTED[plain]
     total = int(gib * 2**30)

@@ -67,7 +67,7 @@ def _step(subject: Subject, probe: MemoryProbe, batch: Batch) -> None:
         subject.infer(batch)
     else:
         raise UsageError(
-            "Forward passes alone are measured for PyTorch workloads only; leave --inference out."
+            "Forward passes alone are measured for PyTorch workloads only; leave `inference` out."
         )
 
 

@@ -55,7 +55,7 @@ def predict_memory(
     if not isinstance(subject, Follows):
         raise UsageError(
             "Memory is predicted for PyTorch workloads only, and this one is "
-            f"{facts.framework.capitalize()}; leave out --predict to measure it."
+            f"{facts.framework.capitalize()}; measure it instead."
         )
     optimizer = probe.optimizer or facts.optimizers[0].name
     cap = min(facts.train_examples, probe.max_batch_size or facts.train_examples)

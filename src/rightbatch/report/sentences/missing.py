@@ -10,5 +10,5 @@ SENTENCES: dict[str, Sentence] = {
     "easier goal.",
     "no_step_time": "No step time was measured; allow a longer budget.",
     "no_power": "No power was measured.",
-    "no_price": "No price was given; see --price-per-hour.",
+    "no_price": "No price was given (price_per_hour).",
 }

@@ -18,9 +18,9 @@ LIMITED_BY: dict[BindingConstraint, str] = {
 CAPPED_BY: dict[Cap, str] = {
     "memory": "larger ones do not fit",
     "data_set_size": "the whole training set",
-    "max_batch_size": "your --max-batch-size",
+    "max_batch_size": "your max_batch_size",
     "default_cap": f"search capped at {DEFAULT_CAP:,} examples or {DEFAULT_TIMES} times your "
-    "batch size; raise it with --max-batch-size",
+    "batch size; raise it with max_batch_size",
     "broken": "the search ended when a larger trial hung or was killed",
     "time": "larger ones were too slow for the time allowed",
 }

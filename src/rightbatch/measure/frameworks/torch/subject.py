@@ -327,7 +327,7 @@ def _device(asked: str | None) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"The device {asked!r} is not measured; use cpu or cuda.")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("This PyTorch sees no CUDA device; leave --device out to use the CPU.")
+        raise UsageError("This PyTorch sees no CUDA device; leave `device` out to use the CPU.")
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())  # memory limits need its number
     return device

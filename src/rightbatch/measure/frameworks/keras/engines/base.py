@@ -101,7 +101,7 @@ def no_device(asked: str, backend: str, seen: Sequence[str]) -> UsageError:
     """What is raised for a device that a backend does not have beside the CPU."""
     return UsageError(
         f"{backend} sees no device {asked!r} here; use {' or '.join(['cpu', *seen])}, or leave "
-        "--device out."
+        "`device` out."
     )
 
 

@@ -181,7 +181,7 @@ def _card(asked: str | None) -> int | None:
     if tf.config.get_visible_devices("GPU")[:1] != wanted:
         raise UsageError(
             f"TensorFlow was used before {asked} could be chosen; set CUDA_VISIBLE_DEVICES="
-            f"{-1 if number is None else number} in the environment and leave --device out."
+            f"{-1 if number is None else number} in the environment and leave `device` out."
         )
     return number
 
