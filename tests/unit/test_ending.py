@@ -43,7 +43,7 @@ def test_a_race_that_found_nothing_worth_its_time_tells_what_it_had_to_be_worth(
             WORLD,
             replace(RULE, one_off=True),
             "arrived",
-            "that reached the goal (--one-off)",
+            "that reached the goal",
         ),
         (
             WORLD,
