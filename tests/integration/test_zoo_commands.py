@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from command_line import in_process, rightbatch
+from command_line import in_process, recommended
 
 from rightbatch.zoo import ZOO
 from rightbatch.zoo.data.sets import DIAMONDS
@@ -38,10 +38,7 @@ def test_diamonds_are_tuned_end_to_end(tmp_path):
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    done = rightbatch(
-        "tune", "diamonds", "--budget", "40s", "--threads", "1", "--json", folder=tmp_path
-    )
-    assert done.code == 0, done.err
+    done, _ = recommended("diamonds", budgets=(40, 75), folder=tmp_path)
     told = done.json
     assert told["batch_size"] in told["near_optimal"]
     assert told["reference"]["batch_size"] == 64
