@@ -15,7 +15,9 @@ from rightbatch.errors import UsageError
 from rightbatch.keras import Workload
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.keras.subject import KerasSubject
-from rightbatch.measure.ports import StepPlan
+from rightbatch.measure.ports import Follows
+from rightbatch.measure.probes.predict import predict_memory
+from rightbatch.records import MemoryTarget, PredictProbe
 
 IMAGES, LABELS = digits()
 TRAIN = (IMAGES[:EXAMPLES], LABELS[:EXAMPLES])
@@ -393,5 +395,8 @@ def test_a_model_must_be_compiled():
 
 
 def test_memory_is_measured_and_not_predicted():
-    with pytest.raises(UsageError, match="predicted for PyTorch workloads only"):
-        subject().footprint(StepPlan("sgd", 8, 8, "cpu"))
+    assert not isinstance(subject(), Follows)
+    probe = PredictProbe("", MemoryTarget("cpu", "cpu", 2**30))
+    told = "Memory is predicted for PyTorch workloads only, and this one is Keras; leave out"
+    with pytest.raises(UsageError, match=told):
+        predict_memory(subject(), probe, lambda share: None)

@@ -29,6 +29,7 @@ from rightbatch.records import (
     TrainingProbe,
     WorkloadReference,
 )
+from rightbatch.report.sentences import outcome_sentence
 
 GIB = 2**30
 MIB = 2**20
@@ -79,7 +80,7 @@ def test_one_runner_carries_out_many_probes(make_runner):
 
 
 def test_an_outcome_without_a_result_comes_back(make_runner):
-    expected = Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
+    expected = Outcome(Status.GOAL_NOT_REACHED, advice="Give it longer."), None
     assert run(make_runner("not_reached")) == expected
 
 
@@ -324,8 +325,8 @@ def test_each_of_several_runs_has_its_part_of_the_memory_limit(make_runner):
     for _ in range(2):
         outcome = runner.next_ended().outcome
         assert outcome.status is Status.OUT_OF_MEMORY
-        assert "150 MiB" in outcome.advice
-        assert "fewer workers" in outcome.advice
+        assert (outcome.reason["limit_bytes"], outcome.reason["at_once"]) == (150 * MIB, 2)
+        assert "fewer workers" in outcome_sentence(outcome)
 
 
 def test_a_run_goes_on_in_its_process_beside_another_that_begins(make_runner):
@@ -440,15 +441,15 @@ def test_running_out_of_memory_is_an_outcome_that_names_the_sizes(make_runner, p
     job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=150 * MIB)
     outcome, result = run(make_runner("grow", job), probe)
     assert (outcome.status, result) == (Status.OUT_OF_MEMORY, None)
-    assert words in outcome.advice
-    assert "150 MiB" in outcome.advice
+    assert words in outcome_sentence(outcome)
+    assert "150 MiB" in outcome_sentence(outcome)
 
 
 def test_a_memory_probe_brings_its_own_limit(make_runner):
     job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=64 * GIB)
     outcome, _ = run(make_runner("grow", job), MemoryProbe("sgd", 64, 150 * MIB))
     assert outcome.status == Status.OUT_OF_MEMORY
-    assert "150 MiB" in outcome.advice
+    assert outcome.reason["limit_bytes"] == 150 * MIB
 
 
 def test_a_gpus_limit_does_not_bind_the_host(make_runner):
@@ -460,22 +461,22 @@ def test_a_hang_is_an_outcome_that_tells_where(make_runner):
     probe = MemoryProbe("sgd", 64, GIB, seconds_limit=2.0)
     outcome, result = run(make_runner("wait_for_ever"), probe)
     assert (outcome.status, result) == (Status.HUNG, None)
-    assert "not done after 2 s" in outcome.advice
-    assert "runner_contract_entries.py, line" in outcome.advice
-    assert "(wait_for_ever)" in outcome.advice
+    assert (outcome.reason.code, outcome.reason["seconds"]) == ("hung", 2.0)
+    assert outcome.reason["file"].endswith("runner_contract_entries.py")
+    assert outcome.reason["function"] == "wait_for_ever"
 
 
 def test_a_crash_is_an_outcome_that_tells_the_signal_and_where(make_runner):
     outcome, result = run(make_runner("crash"))
     assert (outcome.status, result) == (Status.KILLED, None)
-    assert "SIGSEGV" in outcome.advice
-    assert "(crash)" in outcome.advice
+    assert outcome.reason.code == "killed_by_signal"
+    assert (outcome.reason["signal"], outcome.reason["function"]) == ("SIGSEGV", "crash")
 
 
 def test_a_kill_from_outside_is_an_outcome(make_runner):
     outcome, _ = run(make_runner("kill_oneself"))
     assert outcome.status == Status.KILLED
-    assert "SIGKILL" in outcome.advice
+    assert outcome.reason["signal"] == "SIGKILL"
 
 
 def test_a_child_that_gives_back_something_else_is_a_clear_error(make_runner):

@@ -176,7 +176,7 @@ def test_trials_come_back_in_order_and_unchanged(store):
 
 def test_a_trial_without_a_result_is_kept(store):
     name = store.create_study(make_study()).name
-    trial = replace(make_trial(1), result=None, outcome=Outcome(Status.HUNG, "Kill it."))
+    trial = replace(make_trial(1), result=None, outcome=Outcome(Status.HUNG, advice="Kill it."))
     store.add_trial(name, trial)
     assert store.trials(name) == (trial,)
 

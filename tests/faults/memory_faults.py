@@ -180,7 +180,7 @@ class Reads(torch.utils.data.Dataset):
 
 
 def loads_in_a_worker():
-    return replace(workload(mse), train_data=Reads(), workers=1)
+    return replace(workload(mse), train_data=Reads(), num_workers=1)
 
 
 BUGS = {

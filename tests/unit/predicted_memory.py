@@ -15,8 +15,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.frameworks.torch.following.worst import WorstExamples
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
-from rightbatch.measure.frameworks.torch.worst import WorstExamples
 from rightbatch.measure.ports import StepPlan
 from rightbatch.torch import Workload
 

@@ -264,7 +264,9 @@ def trials(fits: Fits) -> tuple[Trial, ...]:
         probe = TrainingProbe(
             "sgd", run.batch_size, 1437, run.learning_rate, run.seed, 4000, 9.0, seconds_limit=30.0
         )
-        ending = Outcome(Status(run.status), "" if run.status == "ok" else "It was given up.")
+        ending = Outcome(
+            Status(run.status), advice="" if run.status == "ok" else "It was given up."
+        )
         result = TrainingResult((), run.train_seconds, 0.2)
         told.append(Trial(run.trial, probe, ending, result, 22.0, run.train_seconds + 0.3))
     return tuple(told)

@@ -19,16 +19,20 @@ from rightbatch.records import (
     Goal,
     Hardware,
     LearningFit,
+    MemoryAlternative,
     MemoryFit,
     MemoryProbe,
     MemoryResult,
+    MemoryTarget,
     NoisePoint,
     NoiseProbe,
     NoiseResult,
     OptimizerFacts,
     Outcome,
+    PredictResult,
     Probe,
     Recording,
+    Remark,
     Result,
     RunSummary,
     Settings,
@@ -155,8 +159,26 @@ def test_every_float_survives_strict_json(value):
 
 @given(st.text())
 def test_every_text_survives(text):
-    outcome = Outcome(Status.HUNG, text)
+    outcome = Outcome(Status.HUNG, Remark.of("text", text=f"{text}."), advice=text)
     assert there_and_back(outcome) == outcome
+
+
+def test_a_prediction_that_was_stored_with_its_sentences_is_read():
+    target = MemoryTarget("a GPU", "cuda", 2**34)
+    told = PredictResult(
+        target, "sgd", 32, (), 0.0, 1.0, 0, 2**34, 0.05, 64, 64, "memory", True, "real",
+        reason=Remark.of("needs_data", error="TypeError", message="no data"),
+        warnings=(Remark.of("operations_differ"),),
+        alternatives=(MemoryAlternative("precision", "bf16", None, None, Remark.of("text")),),
+    )  # fmt: skip
+    assert there_and_back(told) == told
+    data = dump(told) | {"reason": "It needs data.", "warnings": ["One.", "Two."]}
+    data["alternatives"][0]["reason"] = ""
+    back = load(PredictResult, data)
+    assert back.reason == Remark.of("text", text="It needs data.")
+    assert [warning["text"] for warning in back.warnings] == ["One.", "Two."]
+    assert back.alternatives[0].reason is None
+    assert load(PredictResult, data | {"reason": ""}).reason is None
 
 
 def test_tags_are_stable_and_not_class_names():
@@ -195,6 +217,8 @@ def test_a_pickled_factory_is_dropped():
         ({"probe": {"kind": "memory"}}, "'optimizer' is missing"),
         ({"outcome": {"status": "fine"}}, "'fine' is not a valid Status"),
         ({"outcome": {"status": "ok", "advice": 3}}, "3 is not a str"),
+        ({"outcome": {"status": "ok", "reason": 3}}, "3 is not a remark"),
+        ({"outcome": {"status": "ok", "reason": {}}}, "'code' is missing"),
         ({"result": [1]}, "Trial.result"),
     ],
 )

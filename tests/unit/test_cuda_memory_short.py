@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from rightbatch.measure.devices.cpu import CpuDevice
-from rightbatch.measure.frameworks.torch.memory import CudaDevice, gives_no_reason
+from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
+from rightbatch.measure.frameworks.torch.out_of_memory import gives_no_reason
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 
 GIB = 2**30

@@ -78,7 +78,12 @@ def training(
     )
     measured = TrainingResult(points, 0.5 * len(points), 0.1) if result else None
     return Trial(
-        number, probe, Outcome(status, "" if status == "ok" else "Why."), measured, 1.7e9, 2.0
+        number,
+        probe,
+        Outcome(status, advice="" if status == "ok" else "Why."),
+        measured,
+        1.7e9,
+        2.0,
     )
 
 

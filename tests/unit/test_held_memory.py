@@ -5,7 +5,7 @@ import torch
 
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
-from rightbatch.measure.frameworks.torch.memory import CudaDevice
+from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES
 
 GIB = 2**30

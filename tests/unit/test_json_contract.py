@@ -21,12 +21,14 @@ from rightbatch.records import (
     Outcome,
     PredictedPeak,
     PredictResult,
+    Remark,
     Status,
 )
 from rightbatch.report.json import advice_json
 from rightbatch.report.json_stages import stage_json
 from rightbatch.report.prediction import prediction_json
 from rightbatch.report.replay import races_json, replay_json
+from rightbatch.report.sentences import outcome_sentence
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
 STUDIES = [digits, two_optimizers, too_little, memory_only]
@@ -77,7 +79,9 @@ def a_prediction() -> PredictResult:
     peak = PredictedPeak(32, 32, 2**28, 2**30, tuple((part, 1) for part in MEMORY_PARTS))
     rows = (
         MemoryAlternative("optimizer", "sgd", 2**29, 4000),
-        MemoryAlternative("checkpointing", "of repeated blocks", None, None, "There are none."),
+        MemoryAlternative(
+            "checkpointing", "repeated_blocks", None, None, Remark.of("text", text="None.")
+        ),
         MemoryAlternative("device", "another GPU", None, 8000),
     )
     return PredictResult(
@@ -183,13 +187,13 @@ def test_numbers_that_are_not_finite_become_null_with_a_reason():
 
 def test_a_memory_trial_that_failed_is_a_row_with_its_advice():
     recording, advice = digits()
-    failed = Outcome(Status.OUT_OF_MEMORY, "Memory ran out; lower the micro-batch size.")
+    failed = Outcome(Status.OUT_OF_MEMORY, Remark.of("workload_too_large"))
     trials = list(recording.trials)
     trials[3] = replace(trials[3], outcome=failed, result=None)
     told = strict(stage_json("memory", advice.fits, replace(recording, trials=tuple(trials))))
     row = told["results"][2]
     assert (row["status"], row["peak_bytes"]) == ("out_of_memory", None)
-    assert row["peak_bytes_reason"] == failed.advice
+    assert row["peak_bytes_reason"] == row["advice"] == outcome_sentence(failed)
     assert told["trials"] == len(told["results"]) == 9
 
 

@@ -397,8 +397,8 @@ def test_the_module_that_was_looked_at_takes_no_memory():
 
 
 def test_fields_of_a_workload_can_be_added_and_replaced():
-    made = workload(batch_size=8, name="mine", workers=1)
-    assert (made.batch_size, made.name, made.workers) == (8, "mine", 1)
+    made = workload(batch_size=8, name="mine", num_workers=1)
+    assert (made.batch_size, made.name, made.num_workers) == (8, "mine", 1)
 
 
 class Endless(IterableDataset):

@@ -18,9 +18,9 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.torch.faking import checkpoint_blocks
-from rightbatch.measure.frameworks.torch.tracking import LiveStorage
-from rightbatch.measure.frameworks.torch.worst import WorstExamples
+from rightbatch.measure.frameworks.torch.following.faking import checkpoint_blocks
+from rightbatch.measure.frameworks.torch.following.tracking import LiveStorage
+from rightbatch.measure.frameworks.torch.following.worst import WorstExamples
 from rightbatch.measure.ports import StepPlan
 from rightbatch.zoo import digits
 

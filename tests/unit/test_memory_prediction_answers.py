@@ -57,7 +57,7 @@ def test_code_that_needs_data_is_run_for_real_and_the_answer_says_so():
     probe = PredictProbe("", target, what_if=False)
     _, result = predict_memory(subject_of(packed_workload()), probe, lambda share: None)
     assert result.method == "real"
-    assert "needs tensors with data" in result.reason
+    assert result.reason.code == "needs_data"
     assert not result.verified
     assert max(peak.batch_size for peak in result.peaks) <= 64
 

@@ -193,7 +193,7 @@ def test_a_resumed_study_asks_the_same_next_probe(recording):
 
 
 def test_a_first_look_that_failed_is_made_again():
-    trial = Trial(1, DescribeProbe(), Outcome(Status.HUNG, "It hung."), None, 0.0, 60.0)
+    trial = Trial(1, DescribeProbe(), Outcome(Status.HUNG, advice="It hung."), None, 0.0, 60.0)
     assert isinstance(ask(Settings(), (trial,), 0.0).probe, DescribeProbe)
 
 
@@ -239,7 +239,11 @@ class HeapThatDiffers(World):
         if not self.limit_bytes < peak < 1.1 * self.limit_bytes:
             return super()._memory(probe)
         result = MemoryResult(peak, self.fixed_bytes, self.step_seconds(probe.batch_size))
-        return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use a smaller one."), result, 1.0
+        return (
+            Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use a smaller one."),
+            result,
+            1.0,
+        )
 
 
 def test_a_peak_above_the_limit_tells_where_the_limit_is():
@@ -264,7 +268,7 @@ class Unlucky(World):
     def _memory(self, probe):
         outcome, result, wall = super()._memory(probe)
         if probe.batch_size == self.unlucky:
-            return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use less."), None, wall
+            return Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use less."), None, wall
         return outcome, result, wall
 
 
@@ -366,7 +370,7 @@ class Cramped(World):
     """A world in which no step can be timed either."""
 
     def _speed(self, probe):
-        return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use less."), None, 0.1
+        return Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use less."), None, 0.1
 
 
 def test_where_nothing_fits_the_study_comes_to_an_end_and_says_what_to_do():
@@ -393,7 +397,7 @@ def test_a_hung_training_run_leaves_the_study_time_to_go_on():
     class Stuck(World):
         def _training(self, probe):
             if (probe.batch_size, probe.learning_rate) == (first.batch_size, first.learning_rate):
-                return Outcome(Status.HUNG, "It hung."), None, probe.seconds_limit
+                return Outcome(Status.HUNG, advice="It hung."), None, probe.seconds_limit
             return super()._training(probe)
 
     recording = run_study(Stuck(), settings)
@@ -546,7 +550,7 @@ class HoldsLess(World):
 
     def _speed(self, probe):
         if probe.micro_batch_size > 16:
-            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller micro-batch."), None, 0.5
+            return Outcome(Status.OUT_OF_MEMORY, advice="Use a smaller micro-batch."), None, 0.5
         return super()._speed(probe)
 
 
@@ -560,7 +564,7 @@ def test_steps_that_run_out_of_memory_are_timed_at_smaller_sizes_until_they_fit(
 def test_where_no_step_fits_memory_binds_and_the_remedy_is_not_time():
     class HoldsNothing(HoldsLess):
         def _speed(self, probe):
-            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller micro-batch."), None, 0.5
+            return Outcome(Status.OUT_OF_MEMORY, advice="Use a smaller micro-batch."), None, 0.5
 
     recording = run_study(HoldsNothing(beta=2e-5), SETTINGS)
     told = advise(recording)
@@ -736,7 +740,7 @@ def test_sizes_whose_runs_are_lost_are_left_alone(recording):
     sizes = []
     while asked := next_ask(SETTINGS, trials):
         sizes.append(asked.probe.batch_size)
-        lost = Outcome(Status.OUT_OF_MEMORY, "It does not fit; use a smaller micro-batch.")
+        lost = Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use a smaller micro-batch.")
         trials = (*trials, Trial(len(trials) + 1, asked.probe, lost, None, 0.0, 1.0))
     assert len(sizes) == len(set(sizes)) > 3
     assert advise(replace(recording, trials=trials)).recommended.seconds_to_goal is None
@@ -745,6 +749,8 @@ def test_sizes_whose_runs_are_lost_are_left_alone(recording):
 def test_a_lost_run_does_not_stop_the_study(recording):
     first = next(i for i, t in enumerate(recording.trials) if isinstance(t.probe, TrainingProbe))
     probe = recording.trials[first].probe
-    killed = Trial(first + 1, probe, Outcome(Status.KILLED, "It was killed."), None, 0.0, 1.0)
+    killed = Trial(
+        first + 1, probe, Outcome(Status.KILLED, advice="It was killed."), None, 0.0, 1.0
+    )
     resumed = run_study(WORLD, SETTINGS, (*recording.trials[:first], killed))
     assert advise(resumed).recommended.seconds_to_goal is not None

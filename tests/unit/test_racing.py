@@ -45,7 +45,7 @@ def sizes(recording: Recording) -> list[int]:
 
 
 def lost(number: int, probe: TrainingProbe, status: Status = Status.OUT_OF_MEMORY) -> Trial:
-    return Trial(number, probe, Outcome(status, "It was lost; try again."), None, 0.0, 1.0)
+    return Trial(number, probe, Outcome(status, advice="It was lost; try again."), None, 0.0, 1.0)
 
 
 # ---- the choice ----

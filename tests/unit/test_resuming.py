@@ -77,7 +77,8 @@ class Simulated:
     def next_ended(self):
         if self.killed:
             self.killed -= 1
-            return Ended(self.probe, Outcome(Status.KILLED, "It was ended by SIGKILL."), None, None)
+            killed = Outcome(Status.KILLED, advice="It was ended by SIGKILL.")
+            return Ended(self.probe, killed, None, None)
         trial = carry_out(World(), self.probe, 1)
         return Ended(self.probe, trial.outcome, trial.result, None)
 

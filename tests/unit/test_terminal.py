@@ -137,5 +137,5 @@ def test_the_time_left_counts_down_to_nothing():
 
 def test_progress_prints_what_ended_badly_as_it_is():
     probe = TrainingProbe("sgd", 64, 64, 0.1, 0, 9, 9.0, seconds_limit=20.0)
-    ended = Trial(1, probe, Outcome(Status.DIVERGED, "m[/x] grew"), None, 0.0, 1.0)
+    ended = Trial(1, probe, Outcome(Status.DIVERGED, advice="m[/x] grew"), None, 0.0, 1.0)
     assert "m[/x] grew" in drawn(lambda progress: progress.finished(ended))

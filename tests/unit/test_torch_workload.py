@@ -3,6 +3,7 @@
 import collections
 import functools
 from collections import UserDict
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -100,7 +101,7 @@ def test_examples_of_any_structure_train_whole_and_in_micro_batches(structure, w
     made = subject(
         train_data=Rows(example),
         loss=lambda net, batch: mse(net, fields(batch)),
-        workers=workers,
+        num_workers=workers,
     )
     batches = list(islice(made.batches(16, 0), 2))
     assert [made.size(batch) for batch in batches] == [16, 14]
@@ -403,10 +404,10 @@ def test_a_reference_batch_larger_than_the_data_is_the_whole_data():
         ({"epochs": 0}, "epochs is 0; it must be above 0"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
         ({"valid_batch_size": 0}, "valid_batch_size is 0"),
-        ({"workers": -1}, "workers is -1"),
+        ({"num_workers": -1}, "num_workers is -1"),
         ({"batch_size": 512 / 16}, r"batch_size is 32\.0; it must be a whole number"),
         ({"valid_batch_size": "8"}, "valid_batch_size is '8'; it must be a whole number"),
-        ({"workers": True}, "workers is True; it must be a whole number"),
+        ({"num_workers": True}, "num_workers is True; it must be a whole number"),
     ],
 )
 def test_a_workload_that_cannot_be(changes, said):
@@ -414,9 +415,28 @@ def test_a_workload_that_cannot_be(changes, said):
         workload(**changes)
 
 
+def test_the_old_name_of_num_workers_is_taken_with_a_warning():
+    said = r"workers is called num_workers now.*use that name"
+    with pytest.warns(DeprecationWarning, match=said) as told:
+        made = workload(workers=2)
+    assert made.num_workers == 2
+    with pytest.warns(DeprecationWarning, match=said):
+        assert replace(made, workers=1).num_workers == 1
+    with pytest.raises(UsageError, match="num_workers is -1"), pytest.warns(DeprecationWarning):
+        workload(workers=-1)
+    assert len(told) == 1
+
+
+def test_the_name_num_workers_is_taken_without_a_warning(recwarn):
+    assert replace(workload(num_workers=2), batch_size=3).num_workers == 2
+    assert not recwarn.list
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wrokers'"):
+        workload(wrokers=2)
+
+
 def test_whole_numbers_of_numpy_are_kept_as_pythons():
-    made = workload(batch_size=np.int64(8), valid_batch_size=np.int32(4), workers=np.uint8(0))
-    assert {type(n) for n in (made.batch_size, made.valid_batch_size, made.workers)} == {int}
+    made = workload(batch_size=np.int64(8), valid_batch_size=np.int32(4), num_workers=np.uint8(0))
+    assert {type(n) for n in (made.batch_size, made.valid_batch_size, made.num_workers)} == {int}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rightbatch.records import Advice, Recording, SpeedResult, TrainingProbe, TrainingResult
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.science.stats import relative_spread
 
 UNITS = {
@@ -125,7 +126,7 @@ def sources(recording: Recording, advice: Advice) -> set[tuple[str, float]]:
             found.add(("seconds", result.compile_seconds))
         if isinstance(probe, TrainingProbe):
             found.add(("plain", float(probe.at_once)))
-        found |= {*values(trial.outcome.advice)}
+        found |= {*values(outcome_sentence(trial.outcome))}
     for speed in (advice.fits.speed, *advice.fits.speeds):
         if speed is not None:
             found |= {("share", relative_spread(point.samples)) for point in speed.points}

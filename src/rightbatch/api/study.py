@@ -24,12 +24,14 @@ from rightbatch.records import (
     Outcome,
     Probe,
     Recording,
+    Remark,
     Settings,
     Status,
     Study,
     Trial,
     WorkloadReference,
 )
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.store import Store
 
 _log = logging.getLogger(__name__)
@@ -219,10 +221,7 @@ def _next_ended(runner: Runner, under_way: tuple[Probe, ...]) -> Ended:
         if not probe.optional:
             raise
         why = str(error).partition("\n")[0].rstrip(".")
-        outcome = Outcome(
-            Status.NOT_FOLLOWED,
-            f"Memory could not be predicted ({why}); small sizes told where to look.",
-        )
+        outcome = Outcome(Status.NOT_FOLLOWED, Remark.of("not_predicted", error=why))
         return Ended(probe, outcome, None, None)
 
 
@@ -234,12 +233,13 @@ def _check_look(look: Trial, budget: float) -> None:
     """
     if look.result is not None:
         return
+    why = outcome_sentence(look.outcome)
     if look.outcome.status is not Status.HUNG:
-        raise RunnerError(f"The workload could not be looked at. {look.outcome.advice}")
+        raise RunnerError(f"The workload could not be looked at. {why}")
     enough = max(_ENOUGH_MINUTES, math.ceil(_TIMES_THE_BUDGET * budget / 60))
     raise RunnerError(
         "Loading the workload and its framework alone took longer than the budget of "
-        f"{budget:g} s; give it a larger `budget`, such as {enough}m. {look.outcome.advice}"
+        f"{budget:g} s; give it a larger `budget`, such as {enough}m. {why}"
     )
 
 

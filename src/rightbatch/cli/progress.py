@@ -19,6 +19,7 @@ from rich.text import Text
 from rightbatch.decide.planners.base import Ask
 from rightbatch.records import Probe, Status, Study, Trial
 from rightbatch.report.probes import STAGE_TITLES, under_way
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.report.words import duration
 
 
@@ -100,9 +101,8 @@ class StudyProgress:
         self._ends.pop(trial.probe, None)
         ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
         if self._bars.console.is_terminal and not ordinary:
-            self._bars.console.print(
-                trial.outcome.advice, style="yellow", highlight=False, markup=False
-            )
+            told = outcome_sentence(trial.outcome)
+            self._bars.console.print(told, style="yellow", highlight=False, markup=False)
 
     def _draw(self) -> None:
         """The probe that is furthest moves the bar; the one asked for last tells the time left."""

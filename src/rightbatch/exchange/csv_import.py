@@ -15,6 +15,7 @@ from rightbatch.records import (
     RecordedSpeed,
     RecordedStudy,
     Recording,
+    Remark,
     Settings,
     SpeedProbe,
     SpeedResult,
@@ -132,10 +133,9 @@ def _training_trial(
         max_steps=max_steps,
         max_seconds=limit,
         seconds_limit=limit,
-        reason="It was recorded.",
     )
-    advice = f"The run was given up after {recorded.longest_run_epochs:g} epochs."
-    outcome = Outcome(Status.OK) if reached else Outcome(Status.GOAL_NOT_REACHED, advice)
+    ended = Remark.of("recorded_run_given_up", epochs=recorded.longest_run_epochs)
+    outcome = Outcome(Status.OK) if reached else Outcome(Status.GOAL_NOT_REACHED, ended)
     result = TrainingResult(points, seconds, 0.0)
     return Trial(number, probe, outcome, result, 0.0, seconds, _hardware(recorded))
 

@@ -12,6 +12,7 @@ from rightbatch.records import (
     Outcome,
     PredictionMethod,
     Probe,
+    Remark,
     Result,
     WorkloadFacts,
     WorkloadReference,
@@ -106,16 +107,16 @@ class Footprint:
         parts: (part, bytes) at that moment.
         events: (number, bytes) of every allocation, above 0, and release, below 0, in order.
         method: Whether tensors had data.
-        reason: Why they had.
-        warnings: What could not be followed, one sentence each.
+        reason: Why they had; None where they had none.
+        warnings: What could not be followed.
     """
 
     peak_bytes: int
     parts: tuple[tuple[MemoryPart, int], ...]
     events: tuple[tuple[int, int], ...]
     method: PredictionMethod
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
+    reason: Remark | None = None
+    warnings: tuple[Remark, ...] = ()
 
 
 class Device(Protocol):
@@ -219,16 +220,6 @@ class Subject(Protocol):
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
 
-    def footprint(self, plan: StepPlan) -> Footprint:
-        """Follow the tensors of two steps on the longest examples and a validation pass.
-
-        Where the user's code needs data, which tensors without data do not have, the steps are
-        really run: then `method` is "real", and larger sizes are better not asked for.
-
-        Raises:
-            UsageError: The model has no repeated blocks, and `checkpointing` was asked for.
-        """
-
     def flops(self, batch: Batch) -> float | None:
         """Floating-point operations of one step on a batch; None if they cannot be counted."""
 
@@ -245,6 +236,21 @@ class Infers(Protocol):
 
     def infer(self, batch: Batch) -> None:
         """A forward pass in evaluation mode, without gradients, as the metric makes it."""
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """What a subject is besides where the tensors of a step can be followed without the device."""
+
+    def footprint(self, plan: StepPlan) -> Footprint:
+        """Follow the tensors of two steps on the longest examples and a validation pass.
+
+        Where the user's code needs data, which tensors without data do not have, the steps are
+        really run: then `method` is "real", and larger sizes are better not asked for.
+
+        Raises:
+            UsageError: The model has no repeated blocks, and `checkpointing` was asked for.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class TrainingProbe(Probe):
             took before it paused is not counted.
         milestones: (step, metric) pairs, ascending: a run that has not reached the metric by the
             step cannot win any more and is given up.
-        reason: Why it was made, in one sentence, where no decision tells.
+        reason: Why it was made, in the words of an earlier version; else empty.
         pause: Whether a run that stops at a limit waits, alive, to go on.
         decision: Why a race of batch sizes asked; None outside one.
     """

@@ -5,11 +5,12 @@ from enum import StrEnum
 
 from rightbatch.records.hardware import Hardware
 from rightbatch.records.probe import Probe
+from rightbatch.records.remark import Remark
 from rightbatch.records.result import Result
 
 
 class Status(StrEnum):
-    """How a trial ended. Every one but `OK` carries a sentence of advice."""
+    """How a trial ended. Every one but `OK` carries a reason."""
 
     OK = "ok"
     GOAL_NOT_REACHED = "goal_not_reached"
@@ -27,11 +28,18 @@ class Outcome:
 
     Attributes:
         status: The kind of ending.
-        advice: One sentence that says what happened and what to do; empty where all went well.
+        reason: What happened, as a code and its numbers; None where all went well.
+        advice: The same as a sentence, of trials that earlier versions stored; else empty.
     """
 
     status: Status
+    reason: Remark | None = None
     advice: str = ""
+
+    @property
+    def remark(self) -> Remark | None:
+        """What happened, in whatever form it was stored; None where all went well."""
+        return self.reason or (Remark.of("text", text=self.advice) if self.advice else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,10 @@ def sentence(decision: Decision, metric: str) -> str:
 
 
 def why(reason: str, decisions: Sequence[Decision], metric: str) -> str:
-    """Why a training run was made: the planner's words, or the decisions of a race in order.
+    """Why a training run was made: the decisions of a race in order.
 
     Args:
-        reason: The planner's words; empty in a race.
+        reason: The words of an earlier version's planner; empty in a race.
         decisions: Why the race asked for it, piece by piece.
         metric: Name of the validation metric.
     """

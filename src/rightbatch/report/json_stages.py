@@ -23,6 +23,7 @@ from rightbatch.report.json_values import (
     prediction_json,
     with_reasons,
 )
+from rightbatch.report.sentences import outcome_sentence
 
 
 def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
@@ -137,7 +138,7 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
             "batch_size": probe.batch_size,
             "optimizer": probe.optimizer,
             "status": str(trial.outcome.status),
-            "advice": trial.outcome.advice,
+            "advice": outcome_sentence(trial.outcome),
             "peak_bytes": result.peak_bytes if result else None,
             "baseline_bytes": result.baseline_bytes if result else None,
             "step_seconds": result.step_seconds if result else None,
@@ -146,7 +147,7 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
             "spilled_bytes": result.spilled_bytes if result else None,
             "allocator_retries": result.allocator_retries if result else None,
         },
-        default=trial.outcome.advice or "The trial ended before it was measured.",
+        default=outcome_sentence(trial.outcome) or "The trial ended before it was measured.",
     )
 
 

@@ -15,6 +15,7 @@ from rightbatch.records import (
     memory_size,
 )
 from rightbatch.report import words
+from rightbatch.report.sentences import outcome_sentence
 
 _NOTHING = "Nothing was measured; allow a longer --budget."
 _NOTABLE = 0.05
@@ -52,7 +53,7 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
             lines = lines or [_NOTHING]
         case "learning":
             lines = _learning(advice)
-    told = [trial.outcome.advice for trial in recording.trials if trial.outcome.advice]
+    told = filter(None, (outcome_sentence(trial.outcome) for trial in recording.trials))
     if stage != "learning":
         lines += [sentence for sentence in told if sentence not in lines]
     return [*lines, f"Study {recording.study.name}."]

@@ -21,6 +21,7 @@ from rightbatch.report.decisions import race_told, sentence, why
 from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import Finding, make_findings, pick_fit
 from rightbatch.report.runs import Run, all_runs
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.report.table import Table
 from rightbatch.report.verdict import epoch_told, make_tiles, make_verdict
 
@@ -184,7 +185,8 @@ def _next_step(recording: Recording, advice: Advice) -> str:
     short = ran_out(recording.trials)
     told = [t for t in recording.trials if t in short or t.outcome.status in _FAILED]
     if told and advice.ended is not None and advice.ended.kind in _NOT_FOR_TIME:
-        return f"Trials failed, not for lack of time; the last: {told[-1].outcome.advice}"
+        last = outcome_sentence(told[-1].outcome)
+        return f"Trials failed, not for lack of time; the last: {last}"
     larger = words.duration(3 * max(study.settings.budget_seconds, advice.time_spent.wall))
     return (
         f"Give the study a larger budget (it had {words.duration(study.settings.budget_seconds)}; "
@@ -237,13 +239,14 @@ def _sizes(advice: Advice) -> Table | None:
 def _decisions(study: Study, advice: Advice) -> Table | None:
     """Every training run in order: why the planner asked for it, and what became of it."""
     metric = _metric(study)
+    recorded = "recorded" if study.facts is not None and study.facts.origin else ""
     runs = sorted((run for fit in advice.fits.learning for run in fit.runs), key=lambda r: r.trial)
     rows = tuple(
         (
             words.count(run.trial),
             words.count(run.batch_size),
             words.learning_rate(run.learning_rate),
-            why(run.reason, run.decisions, metric),
+            why(run.reason, run.decisions, metric) or recorded,
             sentence(run.verdict, metric) if run.verdict else "",
         )
         for run in runs

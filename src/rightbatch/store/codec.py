@@ -77,6 +77,10 @@ def _converter() -> Converter:
     )
     converter.register_unstructure_hook(Remark, _dump_remark)
     converter.register_structure_hook(Remark, _load_remark)
+    converter.register_structure_hook(
+        Remark | None,
+        lambda data, _: None if data in (None, "") else _load_remark(data, Remark),
+    )
     converter.register_unstructure_hook_factory(
         lambda record: isinstance(record, type) and issubclass(record, Probe | Result),
         lambda record: _dump_tagged(converter, record),
@@ -131,6 +135,8 @@ def _plain(value: Value) -> object:
 
 
 def _load_remark(data: object, _: object) -> Remark:
+    if isinstance(data, str):  # the sentence itself, as earlier versions stored it
+        return Remark.of("text", text=data)
     if not isinstance(data, dict):
         raise TypeError(f"{data!r:.40} is not a remark")
     values = {name: _value(value) for name, value in dict(data.get("values", {})).items()}

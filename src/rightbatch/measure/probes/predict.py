@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.ports import Footprint, Infers, Progress, StepPlan, Subject
+from rightbatch.measure.ports import Follows, Footprint, Infers, Progress, StepPlan, Subject
 from rightbatch.records import (
     MemoryAlternative,
     MemoryTarget,
@@ -12,6 +13,7 @@ from rightbatch.records import (
     PredictedPeak,
     PredictProbe,
     PredictResult,
+    Remark,
     Status,
     WorkloadFacts,
 )
@@ -34,6 +36,10 @@ _REAL_AT_MOST = 64
 """Examples in a step that is really run where the user's code needs data."""
 
 
+class _Followed(Subject, Follows, Protocol):
+    """A subject whose steps can be followed."""
+
+
 def predict_memory(
     subject: Subject, probe: PredictProbe, progress: Progress
 ) -> tuple[Outcome, PredictResult]:
@@ -42,8 +48,16 @@ def predict_memory(
     Steps are followed at two sizes; a line through them tells where to look next, until the
     largest size that fits was followed itself. Where steps have to be really run, the line is all
     there is.
+
+    Raises:
+        UsageError: Steps of the workload's framework cannot be followed.
     """
     facts = subject.facts()
+    if not isinstance(subject, Follows):
+        raise UsageError(
+            "Memory is predicted for PyTorch workloads only, and this one is "
+            f"{facts.framework.capitalize()}; leave out --predict to measure it."
+        )
     optimizer = probe.optimizer or facts.optimizers[0].name
     cap = min(facts.train_examples, probe.max_batch_size or facts.train_examples)
     start = min(facts.batch_size, cap)
@@ -88,7 +102,7 @@ class _Search:
     """Follows steps of one plan at several sizes, and finds the largest that fits."""
 
     def __init__(
-        self, subject: Subject, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int,
+        self, subject: Follows, plan: StepPlan, target: MemoryTarget, overhead: int, cap: int,
         verify: bool,
     ) -> None:  # fmt: skip
         self.plan, self.overhead, self._verify = plan, overhead, verify
@@ -105,7 +119,7 @@ class _Search:
             self._follow(max(1, min(2 * plan.micro_batch_size, _REAL_AT_MOST, cap)))
             self._follow(max(1, plan.micro_batch_size // 2))
 
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Remark, ...]:
         """Warnings of all sizes, each once."""
         found = [warning for one in self.followed.values() for warning in one.warnings]
         return tuple(dict.fromkeys(found))
@@ -220,7 +234,7 @@ def _cap(largest: int, cap: int, facts: WorkloadFacts) -> Cap:
     return "data_set_size" if cap == facts.train_examples else "max_batch_size"
 
 
-def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
+def _resident_overhead(subject: _Followed, plan: StepPlan) -> int:
     """Resident memory of this process beyond the tensors followed, from one small real trial."""
     subject.start(plan.optimizer, None, seed=0)
     batches = subject.hard_batches(plan.batch_size, 2)
@@ -239,7 +253,9 @@ def _resident_overhead(subject: Subject, plan: StepPlan) -> int:
 class _WhatIf:
     """Follows other choices at the reference batch size and near the answer."""
 
-    def __init__(self, subject: Subject, search: _Search, target: MemoryTarget, found: int) -> None:
+    def __init__(
+        self, subject: _Followed, search: _Search, target: MemoryTarget, found: int
+    ) -> None:
         self._subject, self._search, self._target = subject, search, target
         self._near = max(found, 2 * search.plan.batch_size)
         if search.first.method == "real":
@@ -264,11 +280,12 @@ class _WhatIf:
             near = self._near
             points = [(size, self._bytes(_sized(plan, size))[0]) for size in (near // 2, near)]
         except UsageError as error:
-            return MemoryAlternative(kind, name, None, None, str(error))
+            return MemoryAlternative(kind, name, None, None, Remark.of("text", text=str(error)))
         except Exception as error:
             if self._subject.is_out_of_memory(error):
                 raise
-            return MemoryAlternative(kind, name, None, None, f"It cannot be followed: {error}")
+            reason = Remark.of("cannot_be_followed", error=str(error))
+            return MemoryAlternative(kind, name, None, None, reason)
         largest = self.largest(self._target, self._search.overhead, *line_through(*points))
         return MemoryAlternative(kind, name, held, largest)
 
@@ -286,7 +303,7 @@ def _what_if(
     """Other optimizers, precisions, gradient checkpointing, and accumulation."""
     asked: list[tuple[Change, str, StepPlan]] = [
         ("precision", "fp32", replace(plan, precision="fp32")),
-        ("precision", "bf16 autocast", replace(plan, precision="bf16")),
+        ("precision", "bf16", replace(plan, precision="bf16")),
     ]
     if not plan.inference:
         asked = [*_optimizers(facts, plan), *asked, *_ways_to_step(plan)]
@@ -303,12 +320,11 @@ def _optimizers(facts: WorkloadFacts, plan: StepPlan) -> Iterator[tuple[Change, 
 
 
 def _ways_to_step(plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
-    yield "checkpointing", "of repeated blocks", replace(plan, checkpointing=True)
+    yield "checkpointing", "repeated_blocks", replace(plan, checkpointing=True)
     for steps in (2, 4):
         micro = -(-plan.batch_size // steps)
         if plan.batch_size >= 2 * steps:
-            words = f"{plan.batch_size} as {steps} × {micro}"
-            yield "accumulation", words, replace(plan, micro_batch_size=micro)
+            yield "accumulation", f"{steps}x{micro}", replace(plan, micro_batch_size=micro)
 
 
 def _devices(

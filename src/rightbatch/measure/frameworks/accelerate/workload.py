@@ -35,7 +35,7 @@ def make_workload(
         "learning_rate": rates.learning_rate(_inner(optimizer)),
         "optimizer": loop.named(type(_inner(optimizer)).__name__.lower()),
         "collate": train.collate,
-        "workers": train.workers,
+        "num_workers": train.num_workers,
         "valid_batch_size": valid.batch_size,
         "names": (
             ("batch_size", "micro_batch_size"),

@@ -13,7 +13,7 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras import data, optimizers
 from rightbatch.measure.frameworks.keras.engines import make_engine
 from rightbatch.measure.frameworks.keras.workload import Workload
-from rightbatch.measure.ports import Device, Footprint, StepPlan
+from rightbatch.measure.ports import Device
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
 
 _BATCH_DEPENDENT = (keras.layers.BatchNormalization,)
@@ -188,17 +188,6 @@ class KerasSubject:
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""
         self._engine.synchronize()
-
-    def footprint(self, plan: StepPlan) -> Footprint:
-        """Nothing: tensors without data exist in PyTorch alone.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(
-            "Memory is predicted for PyTorch workloads only, and this one is Keras; leave out "
-            "--predict to measure it."
-        )
 
     def flops(self, batch: Any) -> float | None:
         """Floating-point operations of the gradients of one step; None if not counted."""

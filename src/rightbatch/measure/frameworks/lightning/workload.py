@@ -69,7 +69,7 @@ def make_workload(
         "clip_norm": known.clip_norm,
         "precision": known.precision,
         "collate": train.collate,
-        "workers": train.workers,
+        "num_workers": train.num_workers,
         "valid_batch_size": valid.batch_size,
         "names": (
             ("batch_size", "micro_batch_size"),

@@ -21,14 +21,14 @@ class Loader:
     Attributes:
         dataset: A map-style data set.
         collate: Its collate_fn.
-        workers: Its worker processes.
+        num_workers: Its worker processes.
         batch_size: Examples per batch.
         notes: What is left out of it, one sentence each.
     """
 
     dataset: Any
     collate: Any
-    workers: int
+    num_workers: int
     batch_size: int
     notes: tuple[str, ...]
 

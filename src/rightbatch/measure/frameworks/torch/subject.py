@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch import data, lengths, optimizers
-from rightbatch.measure.frameworks.torch.memory import CudaDevice, gives_no_reason, is_out_of_memory
-from rightbatch.measure.frameworks.torch.predict import Footprints
+from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
+from rightbatch.measure.frameworks.torch.following.footprints import Footprints
+from rightbatch.measure.frameworks.torch.out_of_memory import gives_no_reason, is_out_of_memory
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Device, Footprint, Precision, StepPlan
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
@@ -130,7 +131,7 @@ class TorchSubject:
     def loaders(self) -> int:
         """Training batches made at a time beside the steps, by the workers of a DataLoader."""
         work = self._workload
-        return 0 if isinstance(work.train_data, tuple) else work.workers
+        return 0 if isinstance(work.train_data, tuple) else work.num_workers
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Training batches without end: shuffled epochs, each with its short last batch.
@@ -148,7 +149,7 @@ class TorchSubject:
             )
         generator = torch.Generator().manual_seed(seed)
         return data.shuffled(
-            work.train_data, batch_size, generator, work.collate, work.workers, self._least
+            work.train_data, batch_size, generator, work.collate, work.num_workers, self._least
         )
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
@@ -157,7 +158,7 @@ class TorchSubject:
         chosen = lengths.hard_selections(
             self.train_examples, size, longest, self.ranked(), self._least
         )
-        return data.selected(work.train_data, chosen, work.collate, work.workers)
+        return data.selected(work.train_data, chosen, work.collate, work.num_workers)
 
     def ranked(self) -> torch.Tensor:
         """Numbers of the training examples, the longest first; looked at once."""
@@ -215,7 +216,7 @@ class TorchSubject:
         if self._valid is None:
             work = self._workload
             batches = data.in_order(
-                work.valid_data, work.valid_batch_size, work.collate, work.workers
+                work.valid_data, work.valid_batch_size, work.collate, work.num_workers
             )
             self._valid = [data.to_device(batch, self._place) for batch in batches]
         return self._valid

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from rightbatch.errors import UsageError
 from rightbatch.records import whole_number
@@ -17,6 +19,33 @@ if TYPE_CHECKING:
     Data = Dataset[Any] | tuple[torch.Tensor, ...]
 
 
+_T = TypeVar("_T")
+
+
+def _takes_old_name(cls: type[_T]) -> type[_T]:
+    """Have a class take `workers` for its field `num_workers`, with a warning.
+
+    Where both are given, as `dataclasses.replace` does, the old name is what the caller wrote.
+    """
+    made: Callable[..., None] = vars(cls)["__init__"]
+
+    @wraps(made)
+    def init(self: _T, **given: Any) -> None:
+        if "workers" in given:
+            warnings.warn(
+                "Workload.workers is called num_workers now, as DataLoader has it; use that name, "
+                "since the next version does not take the old one.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            given["num_workers"] = given.pop("workers")
+        made(self, **given)
+
+    cls.__init__ = init  # type: ignore[assignment]
+    return cls
+
+
+@_takes_old_name
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A PyTorch model with its data, loss, metric and goal.
@@ -42,7 +71,7 @@ class Workload:
         clip_norm: Largest gradient norm, beyond which gradients are scaled down.
         precision: "fp32", or "bf16" for bfloat16 autocast.
         collate: collate_fn of the DataLoader.
-        workers: Worker processes of the DataLoader.
+        num_workers: Worker processes of the DataLoader.
         valid_batch_size: Examples per validation batch.
         name: What to call the workload.
         length: (example) -> int, how long an example is, or one number per training example:
@@ -71,7 +100,7 @@ class Workload:
     clip_norm: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     collate: Callable[[list[Any]], Any] | None = None
-    workers: int = 0
+    num_workers: int = 0
     valid_batch_size: int = 256
     name: str = ""
     length: Callable[[Any], int] | Sequence[int] | None = None
@@ -80,7 +109,7 @@ class Workload:
     names: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("valid_batch_size", 1), ("workers", 0)):
+        for name, least in (("batch_size", 1), ("valid_batch_size", 1), ("num_workers", 0)):
             value = whole_number(f"Workload.{name}", getattr(self, name), least)
             object.__setattr__(self, name, value)
         for name in ("learning_rate", "epochs", "clip_norm"):

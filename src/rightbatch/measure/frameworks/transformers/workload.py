@@ -42,7 +42,7 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
         "clip_norm": args.max_grad_norm or None,
         "precision": arguments.precision(args),
         "collate": train.collate,
-        "workers": train.workers,
+        "num_workers": train.num_workers,
         "valid_batch_size": valid.batch_size,
         "length": _length(train.dataset),
         "items": steps.items,

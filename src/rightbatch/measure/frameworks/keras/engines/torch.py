@@ -14,7 +14,8 @@ from rightbatch.measure.frameworks.keras.engines.base import (
     numbers,
     seed_generators,
 )
-from rightbatch.measure.frameworks.torch.memory import CudaDevice, is_out_of_memory
+from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
+from rightbatch.measure.frameworks.torch.out_of_memory import is_out_of_memory
 from rightbatch.measure.ports import Device
 
 

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rightbatch.measure.frameworks.torch.inside import Operation, counted
+from rightbatch.measure.frameworks.torch.following.inside import Operation, counted
 from rightbatch.records import MEMORY_PARTS, MemoryPart
 
 _AHEAD = 12

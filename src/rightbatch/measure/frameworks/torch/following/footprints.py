@@ -1,31 +1,28 @@
 """Follow the tensors of a training step, without data where the user's code allows it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch.utils._pytree import tree_leaves
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.torch import inside
-from rightbatch.measure.frameworks.torch.faking import (
+from rightbatch.measure.frameworks.torch.following import inside
+from rightbatch.measure.frameworks.torch.following.faking import (
     AnswerItems,
     CannotGrow,
     Faker,
     as_on_cuda,
     checkpoint_blocks,
 )
-from rightbatch.measure.frameworks.torch.memory import is_out_of_memory
-from rightbatch.measure.frameworks.torch.tracking import LiveStorage
-from rightbatch.measure.frameworks.torch.worst import WorstExamples, tensor_bytes
+from rightbatch.measure.frameworks.torch.following.tracking import LiveStorage
+from rightbatch.measure.frameworks.torch.following.worst import WorstExamples, tensor_bytes
+from rightbatch.measure.frameworks.torch.out_of_memory import is_out_of_memory
+from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Footprint, StepPlan
-
-if TYPE_CHECKING:
-    from rightbatch.measure.frameworks.torch.subject import TorchSubject
+from rightbatch.records import Remark
 
 Phase = Literal["first", "validation", "second"]
 
@@ -36,6 +33,37 @@ _SMALL, _LARGER = (2, 6), (16, 24)
 PyTorch takes other convolutions (use_mkldnn in aten/src/ATen/native/Convolution.cpp)."""
 
 
+class Followed(Protocol):
+    """What is followed: the steps and validation passes of one workload."""
+
+    @property
+    def workload(self) -> Workload:
+        """What the user gave."""
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The model that was started last."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Its optimizer."""
+
+    def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
+        """Build a fresh model and optimizer."""
+
+    def step(self, batch: Any, micro_batch_size: int) -> object:
+        """One optimizer update on a batch."""
+
+    def ranked(self) -> torch.Tensor:
+        """Numbers of the training examples, the longest first."""
+
+    def valid_batches(self) -> list[Any]:
+        """Every validation batch."""
+
+    def evaluate_on(self, batches: list[Any]) -> float:
+        """The validation metric over some batches."""
+
+
 class Footprints:
     """Follows steps of one workload, and keeps what several of them have in common."""
 
@@ -43,10 +71,10 @@ class Footprints:
         self._worst: dict[int, WorstExamples] = {}
         self._inside: dict[tuple[StepPlan, int], dict[Phase, tuple[inside.Operation, ...]]] = {}
         self._known: dict[StepPlan, Footprint] = {}
-        self._needs_data: dict[StepPlan, str] = {}
+        self._needs_data: dict[StepPlan, Remark] = {}
         self._validation: dict[StepPlan, int] = {}
 
-    def follow(self, subject: TorchSubject, plan: StepPlan) -> Footprint:
+    def follow(self, subject: Followed, plan: StepPlan) -> Footprint:
         """Follow two steps of a plan, with a validation pass between them.
 
         Raises:
@@ -58,7 +86,7 @@ class Footprints:
             self._known[plan] = self._fake_or_real(subject, plan)
         return self._known[plan]
 
-    def _fake_or_real(self, subject: TorchSubject, plan: StepPlan) -> Footprint:
+    def _fake_or_real(self, subject: Followed, plan: StepPlan) -> Footprint:
         kind = replace(plan, batch_size=0, micro_batch_size=0)
         if kind not in self._needs_data:
             try:
@@ -69,7 +97,7 @@ class Footprints:
                 self._needs_data[kind] = _reason(error)
         return replace(self._follow(subject, plan, None), reason=self._needs_data[kind])
 
-    def _follow(self, subject: TorchSubject, plan: StepPlan, faker: Faker | None) -> Footprint:
+    def _follow(self, subject: Followed, plan: StepPlan, faker: Faker | None) -> Footprint:
         expected = {}
         _start(subject, plan)
         if plan.device == "cpu" or _is_recurrent(subject.model):
@@ -114,7 +142,7 @@ class Footprints:
             warnings=_warnings(plan, tracker, expected),
         )
 
-    def _real_validation(self, subject: TorchSubject, plan: StepPlan) -> int:
+    def _real_validation(self, subject: Followed, plan: StepPlan) -> int:
         """How far a real validation pass rises above its start, in bytes."""
         kind = replace(plan, batch_size=0, micro_batch_size=0)
         if kind not in self._validation:
@@ -129,12 +157,12 @@ class Footprints:
             self._validation[kind] = tracker.peak_bytes - before
         return self._validation[kind]
 
-    def _examples(self, subject: TorchSubject, size: int) -> WorstExamples:
+    def _examples(self, subject: Followed, size: int) -> WorstExamples:
         if size not in self._worst:
             self._worst[size] = WorstExamples(subject.workload, size, subject.ranked())
         return self._worst[size]
 
-    def _batch(self, subject: TorchSubject, size: int, faker: Faker | None) -> Any:
+    def _batch(self, subject: Followed, size: int, faker: Faker | None) -> Any:
         """The worst batch, collated in full only where its shapes cannot be known otherwise."""
         worst = self._examples(subject, size)
         if faker is None:
@@ -146,7 +174,7 @@ class Footprints:
             return faker.same(worst.batch(size))
 
     def _expected(
-        self, subject: TorchSubject, plan: StepPlan
+        self, subject: Followed, plan: StepPlan
     ) -> dict[Phase, tuple[inside.Operation, ...]]:
         """What each operation needs inside, from real runs at two small sizes."""
         pieces = -(-plan.batch_size // plan.micro_batch_size)
@@ -165,7 +193,7 @@ class Footprints:
         }
 
     def _operations(
-        self, subject: TorchSubject, plan: StepPlan, batch: Any
+        self, subject: Followed, plan: StepPlan, batch: Any
     ) -> dict[Phase, tuple[inside.Operation, ...]]:
         _start(subject, plan)
         largest = _largest(subject.valid_batches())
@@ -182,12 +210,12 @@ class Footprints:
             return {phase: tuple(inside.operations(run)) for phase, run in runs.items()}
 
 
-def _valid_share(subject: TorchSubject, plan: StepPlan) -> float:
+def _valid_share(subject: Followed, plan: StepPlan) -> float:
     """How much of the validation batches is new memory: on a CPU, slices of tensors are none."""
     return 0.0 if plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple) else 1.0
 
 
-def _evaluate(subject: TorchSubject, batch: Any, faker: Faker | None, answers: AnswerItems) -> bool:
+def _evaluate(subject: Followed, batch: Any, faker: Faker | None, answers: AnswerItems) -> bool:
     """Whether the metric could be computed; on fake tensors it need not."""
     answers.any_kind = True
     try:
@@ -201,7 +229,7 @@ def _evaluate(subject: TorchSubject, batch: Any, faker: Faker | None, answers: A
     return True
 
 
-def _tracker(subject: TorchSubject, plan: StepPlan, batch: Any) -> LiveStorage:
+def _tracker(subject: Followed, plan: StepPlan, batch: Any) -> LiveStorage:
     """A tracker that knows what is there before the first step."""
     tracker = LiveStorage(count_rises=plan.device == "cpu")
     tracker.add(subject.model.parameters(), "parameters")
@@ -213,7 +241,7 @@ def _tracker(subject: TorchSubject, plan: StepPlan, batch: Any) -> LiveStorage:
     return tracker
 
 
-def _start(subject: TorchSubject, plan: StepPlan) -> None:
+def _start(subject: Followed, plan: StepPlan) -> None:
     """A fresh model and optimizer, as the plan has them."""
     subject.start(plan.optimizer, None, seed=0)
     if plan.checkpointing:
@@ -224,7 +252,7 @@ def _start(subject: TorchSubject, plan: StepPlan) -> None:
                 group["foreach"] = True  # what PyTorch chooses for parameters on CUDA
 
 
-def _watch(subject: TorchSubject, tracker: LiveStorage) -> None:
+def _watch(subject: Followed, tracker: LiveStorage) -> None:
     """Tell gradients and optimizer state as they come to be."""
 
     def computed(parameter: torch.Tensor) -> None:
@@ -265,15 +293,14 @@ def _largest(batches: list[Any]) -> Any:
     return max(batches, key=tensor_bytes)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Remark:
     first = str(error).strip().partition("\n")[0]
-    return f"The step needs tensors with data ({type(error).__name__}: {first})."
+    return Remark.of("needs_data", error=type(error).__name__, message=first)
 
 
-def _warnings(plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]) -> tuple[str, ...]:
+def _warnings(
+    plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]
+) -> tuple[Remark, ...]:
     if expected and not (tracker.as_expected and all(expected.values())):
-        return (
-            "What CPU operations need inside is not counted: steps at different sizes do not do "
-            "the same operations.",
-        )
+        return (Remark.of("operations_differ"),)
     return ()

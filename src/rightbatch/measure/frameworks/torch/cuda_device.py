@@ -1,9 +1,4 @@
-"""Out-of-memory errors of PyTorch, and the memory of a CUDA device."""
-
-import dis
-import re
-import sysconfig
-from pathlib import Path
+"""The memory of a CUDA device."""
 
 import torch
 
@@ -11,89 +6,9 @@ from rightbatch.measure.frameworks.torch.nvml import energy_joules
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Device, Pressure
 from rightbatch.records import Hardware
 
-_SPELLINGS = re.compile(
-    r"DefaultCPUAllocator: (can't allocate|not enough) memory"
-    r"|(CUDA|HIP)( driver)? error: out of memory"
-    r"|(CUDA|HIP|XPU|MPS backend) out of memory"
-    r"|(CUBLAS|CUDNN|CUSOLVER|CUSPARSE|HIPBLAS|ROCBLAS|MIOPEN)_STATUS_ALLOC_FAILED"
-    r"|\b(cudaErrorMemoryAllocation|hipErrorOutOfMemory|miopenStatusAllocFailed)\b"
-    r"|\brocblas_status_memory_error\b"
-    r"|\bUR_RESULT_ERROR_OUT_OF_(DEVICE|HOST)_MEMORY\b"
-    r"|\bCUFFT_ALLOC_FAILED\b"
-    r"|CUDA error: memory allocation failure"
-    r"|NCCL error: .*Cuda failure 2 'out of memory'"
-    r"|Invalid buffer size: [\d.]+ [KMGT]i?B"
-    r"|could not create a memory object"
-    r"|\bstd::bad_alloc\b"
-    r"|Cannot allocate memory"
-)
-_NO_REASON = re.compile(
-    r"unable to find an engine to execute this computation"
-    r"|[Uu]nable to find a valid cuDNN algorithm"
-    r"|CU(DNN|BLAS)_STATUS_NOT_INITIALIZED"
-)
-"""What cuDNN and cuBLAS raise where they find no memory to work in, and for other reasons too."""
 _NEARLY_ALL = 0.9
-_FRAME = re.compile(r'^ *File "(.+)", line \d+, in .*\n *(\w+)', re.MULTILINE)
-"""File and first word of the statement, in a traceback that is text."""
-_CAUSE = "The above exception was the direct cause of the following exception"
 _SMALL_SHARE = 1 / 16
 """Of a device's memory, which a paused process may keep cached."""
-_PATHS = sysconfig.get_paths()
-_INSTALLED = (str(Path(torch.__file__).parent), _PATHS["purelib"], _PATHS["platlib"])
-_RAISE = dis.opmap["RAISE_VARARGS"]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is PyTorch's way to say that memory ran out.
-
-    By type, then by text. Text counts only where it comes from compiled code or from an installed
-    library: a `raise` in the user's own code is the user's, unless it passes on such an error, as
-    `raise ... from` does whatever its text.
-    """
-    told: BaseException | None = error
-    seen = set()
-    while told is not None and id(told) not in seen:
-        seen.add(id(told))
-        if isinstance(told, MemoryError | torch.cuda.OutOfMemoryError):
-            return True
-        text = str(told)
-        speaks = isinstance(told, RuntimeError | OSError) and bool(_SPELLINGS.search(text))
-        if speaks and not (_raised_by_user(told) or _raised_by_user_in_worker(text)):
-            return True
-        told = told.__cause__ or (told.__context__ if speaks else None)
-    return False
-
-
-def gives_no_reason(error: BaseException) -> bool:
-    """Whether an exception of CUDA's libraries may come from lack of memory, or from elsewhere."""
-    return isinstance(error, RuntimeError) and bool(_NO_REASON.search(str(error)))
-
-
-def _raised_by_user(error: BaseException) -> bool:
-    """Whether a `raise` statement outside installed libraries made the exception.
-
-    Compiled code leaves no frame: the innermost one is then where it was called from, and the
-    instruction there is a call.
-    """
-    trace = error.__traceback__
-    if trace is None:
-        return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code
-    if code.co_filename.startswith(_INSTALLED):
-        return False
-    return code.co_code[trace.tb_lasti] == _RAISE
-
-
-def _raised_by_user_in_worker(message: str) -> bool:
-    """The same of an error whose traceback a process that loads data has sent as text."""
-    if "in DataLoader worker process" not in message:
-        return False
-    speaking = [part for part in message.split(_CAUSE) if _SPELLINGS.search(part)]
-    last = [(_FRAME.findall(part) or [("", "")])[-1] for part in speaking]
-    return all(word == "raise" and not file.startswith(_INSTALLED) for file, word in last)
 
 
 class CudaDevice:

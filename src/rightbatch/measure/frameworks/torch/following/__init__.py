@@ -1,0 +1,1 @@
+"""The memory of training steps, followed tensor by tensor."""
