@@ -3,11 +3,11 @@
 import resource
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 from command_line import in_process, rightbatch
 
+import needs
 from rightbatch.records import Status
 from rightbatch.store import open_store
 
@@ -123,7 +123,6 @@ def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
 
 @pytest.mark.slow
 def test_a_loss_that_is_called_wrongly_is_told_without_frames_of_ours(tmp_path):
-    pytest.importorskip("torch")
     (tmp_path / "mine.py").write_text(WRONG_LOSS)
     done = rightbatch("tune", "mine.py:workload", "--budget", "20s", folder=tmp_path)
     assert done.code == 1
@@ -179,7 +178,7 @@ def workload():
 
 @pytest.mark.slow
 def test_a_module_that_cannot_be_measured_is_refused_in_a_sentence(tmp_path):
-    pytest.importorskip("lightning")
+    needs.libraries("lightning")
     (tmp_path / "mine.py").write_text(MANUAL)
     done = rightbatch("tune", "mine.py:workload", "--budget", "60s", folder=tmp_path)
     assert done.code == 2
@@ -195,21 +194,47 @@ def test_an_unknown_optimizer_names_the_known_ones_also_on_resuming(tmp_path):
         assert "sgd, adam, rmsprop" in done.err
 
 
-def test_help_loads_no_framework_nor_numpy(tmp_path):
-    code = (
-        "import sys\n"
-        "from rightbatch.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    pass\n"
-        "heavy = ['torch', 'numpy', 'scipy', 'sqlalchemy', 'plotly', 'sklearn', 'cattrs']\n"
-        "print([name for name in heavy if name in sys.modules])\n"
+AND_WHAT_WAS_LOADED = """
+import sys
+from rightbatch.cli import main
+try:
+    main()
+finally:
+    heavy = ["torch", "numpy", "scipy", "sqlalchemy", "plotly", "sklearn", "cattrs", "cloudpickle"]
+    print([name for name in heavy if name in sys.modules])
+"""
+
+
+def and_what_was_loaded(*arguments, folder):
+    """Run `rightbatch ARGUMENTS`, and print which heavy libraries are loaded at its end."""
+    return subprocess.run(
+        [sys.executable, "-c", AND_WHAT_WAS_LOADED, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
     )
+
+
+def test_help_loads_no_framework_nor_numpy(tmp_path):
     for arguments in (["--help"], ["tune", "--help"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
-        )
+        done = and_what_was_loaded(*arguments, folder=tmp_path)
+        assert done.returncode == 0
         assert done.stdout.splitlines()[-1] == "[]"
         assert "Example" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["tune", "memory", "speed", "noise", "learn"])
+def test_a_workload_that_is_not_there_is_told_before_anything_heavy_is_loaded(command, tmp_path):
+    done = and_what_was_loaded(command, "nothing.py:workload", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert done.stderr == "rightbatch: There is no file nothing.py.\n"
+
+
+def test_a_built_in_name_that_does_not_exist_is_told_as_early(tmp_path):
+    done = and_what_was_loaded("tune", "digit", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert "there is digits" in done.stderr
 
 
 def test_help_answers_at_once():
@@ -235,8 +260,7 @@ def test_help_answers_at_once():
 
 @pytest.mark.parametrize("backend", ["nothing", "openvino"])
 def test_a_backend_of_keras_that_cannot_train(backend, tmp_path, monkeypatch):
-    if find_spec("keras") is None:
-        pytest.skip("Keras is not installed")
+    needs.libraries("keras")
     (tmp_path / "mine.py").write_text("import keras\n\n\ndef workload():\n    pass\n")
     monkeypatch.setenv("KERAS_BACKEND", backend)
     done = rightbatch("noise", "mine.py", "--store", "studies.db", folder=tmp_path)

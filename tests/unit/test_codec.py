@@ -33,6 +33,7 @@ from rightbatch.records import (
     Probe,
     Recording,
     Remark,
+    Remarks,
     Result,
     RunSummary,
     Settings,
@@ -117,13 +118,13 @@ def test_a_study_and_a_recording_survive():
 
 
 def test_advice_and_its_fits_survive():
-    estimate = Estimate(3.0, low=None, high=math.inf, unit="s", note="assumed")
+    estimate = Estimate(3.0, low=None, high=math.inf, unit="s", note="fieller")
     run = RunSummary(1, 32, 0.1, 0, "ok", 12.5, 20, 1.5)
     fits = Fits(
         memory=MemoryFit(
             ((8, 100), (16, 200)), (), estimate, None, 0.1, 2**30, 16, 16, 0.05, "time"
         ),
-        learning=(LearningFit("sgd", "linear", 0.9, (run,), (), None, estimate, "", None),),
+        learning=(LearningFit("sgd", "linear", 0.9, (run,), (), None, estimate, None, None),),
     )
     choice = Choice("sgd", 32, 0.1, 32, 1, 44, seconds_to_goal=estimate)
     advice = Advice(
@@ -134,10 +135,11 @@ def test_advice_and_its_fits_survive():
         reference=None,
         near_optimal=(16, 32),
         binding_constraint="throughput",
-        headline="Use 32.",
-        reasons=("one",),
-        warnings=(),
-        missing={"noise": "not measured"},
+        remarks=Remarks(
+            Remark.of("train_with", batch_size=32, learning_rate=math.inf),
+            warnings=(Remark.of("may_not_fit", why=Remark.of("no_power"), layers=("a", "b")),),
+            missing={"noise": Remark.of("nothing_measured")},
+        ),
         fits=fits,
         by_optimizer=(choice,),
         regimes=(("full-batch", choice),),

@@ -26,6 +26,7 @@ from rightbatch.records import (
     Outcome,
     PredictProbe,
     Recording,
+    Remark,
     Settings,
     SpeedProbe,
     Status,
@@ -34,6 +35,7 @@ from rightbatch.records import (
     Trial,
 )
 from rightbatch.report.decisions import sentence
+from rightbatch.report.sentences import say, say_all
 from rightbatch.report.view import make_view
 
 WORLD = World(beta=2e-5)
@@ -109,7 +111,7 @@ def test_one_off_ends_with_the_first_run_that_reaches_the_goal_and_goes_on_with_
         wall = sum(trial.wall_seconds for trial in once.trials)
         assert advice.time_spent.to_model == pytest.approx(wall)
         again = advise(run_study(world, SETTINGS)).time_spent
-        assert again.to_model < again.training + again.measuring + again.around
+        assert again.to_model < again.training + again.measuring + again.overhead
     assert went_on > 0
 
 
@@ -317,8 +319,8 @@ def test_nothing_fits_at_all():
     advice = advise(recording)
     assert advice.recommended is None
     assert advice.binding_constraint == "memory"
-    assert "fits the memory limit" in advice.missing["largest_batch_size"]
-    assert advice.headline.startswith("Not enough data")
+    assert advice.remarks.missing["largest_batch_size"] == Remark.of("no_micro_batch_fits")
+    assert say(advice.remarks.headline).startswith("Not enough data")
 
 
 @pytest.mark.parametrize("share", [1.1, 1.0, 0.85, 0.7])
@@ -329,7 +331,7 @@ def test_a_prediction_saves_trials_even_where_it_is_rough(share):
     assert len(probes(recording, PredictProbe)) == 1
     assert fit.largest_batch_size >= 0.96 * world.largest_micro_batch()
     assert fit.trials == len(recording.trials) - 1 <= 6
-    assert "predicted" in fit.predicted
+    assert fit.predicted.code == "memory_predicted"
 
 
 def test_inference_is_asked_for_in_every_trial_and_keeps_no_batch_size():
@@ -346,8 +348,8 @@ def test_where_steps_cannot_be_followed_small_sizes_tell_where_to_look():
     fit = advise(recording).fits.memory
     assert len(probes(recording, PredictProbe)) == 1
     assert fit.largest_batch_size >= 0.96 * world.largest_micro_batch()
-    assert fit.predicted in advise(recording).reasons
-    assert "could not be predicted" in fit.predicted
+    assert fit.predicted in advise(recording).remarks.reasons
+    assert "could not be predicted" in say(fit.predicted)
 
 
 def test_nothing_is_predicted_where_everything_fits_or_time_is_short():
@@ -363,7 +365,7 @@ def test_where_the_first_memory_trial_hangs_it_is_not_said_that_nothing_fits():
     world = World(beta=2e-5, hangs=(32,))
     advice = advise(run_study(world, replace(SETTINGS, stages=("memory",))))
     assert advice.reference.micro_batch_size == 32
-    assert "not known what fits" in advice.missing["largest_batch_size"]
+    assert advice.remarks.missing["largest_batch_size"] == Remark.of("no_memory_trial_finished")
 
 
 class Cramped(World):
@@ -378,7 +380,7 @@ def test_where_nothing_fits_the_study_comes_to_an_end_and_says_what_to_do():
     assert [probe.batch_sizes for probe in probes(recording, SpeedProbe)] == [(1,)]
     told = make_view(recording, advise(recording))
     assert told.recommended is None
-    assert "Nothing that was tried fits" in told.next_step
+    assert "Nothing tried fits" in told.next_step
 
 
 def test_a_hung_memory_trial_leaves_the_study_time_to_go_on():
@@ -412,7 +414,7 @@ def test_a_hung_memory_trial_ends_the_search():
     hangs = World(hangs=(second.batch_size,))
     recording = run_study(hangs, Settings(stages=("memory",)))
     assert probes(recording, MemoryProbe)[-1].batch_size == second.batch_size
-    assert any("hung" in warning for warning in advise(recording).warnings)
+    assert any("hung" in warning for warning in say_all(advise(recording).remarks.warnings))
 
 
 # ---- budgets ----
@@ -558,7 +560,7 @@ def test_steps_that_run_out_of_memory_are_timed_at_smaller_sizes_until_they_fit(
     recording = run_study(HoldsLess(beta=2e-5), SETTINGS)
     told = advise(recording)
     assert told.fits.speed is not None
-    assert any("ran out of memory where they should fit" in text for text in told.warnings)
+    assert any("ran out of memory although" in text for text in say_all(told.remarks.warnings))
 
 
 def test_where_no_step_fits_memory_binds_and_the_remedy_is_not_time():
@@ -642,7 +644,7 @@ def test_best_within_seconds_keeps_to_the_seconds():
         assert trial.result.train_seconds <= 2.0 * 1.25
     advice = advise(recording)
     assert advice.recommended is not None
-    assert any("best metric within a limit" in warning for warning in advice.warnings)
+    assert Remark.of("goal_without_target") in advice.remarks.warnings
 
 
 def test_fewest_examples_want_smaller_batches_than_fewest_steps():
@@ -699,8 +701,8 @@ def test_a_goal_nobody_reaches_still_gives_a_first_guess():
     assert advice.binding_constraint == "budget"
     assert advice.recommended is not None
     assert advice.recommended.seconds_to_goal is None
-    assert advice.headline.startswith("Not enough data")
-    assert "predicted_seconds_to_goal" in advice.missing
+    assert say(advice.remarks.headline).startswith("Not enough data")
+    assert "predicted_seconds_to_goal" in advice.remarks.missing
 
 
 def test_a_first_guess_is_never_a_setting_that_diverged():
@@ -718,20 +720,21 @@ def test_a_noise_scale_that_cannot_be_measured_is_done_without():
     recording = run_study(World(noise_scale=None, beta=2e-5), SETTINGS)
     advice = advise(recording)
     assert advice.fits.noise.noise_scale is None
-    assert "cannot be told from zero" in advice.missing["noise_scale"]
+    assert advice.remarks.missing["noise_scale"] == Remark.of("gradient_lost_in_noise")
     assert advice.recommended.seconds_to_goal is not None
 
 
 def test_a_noisy_machine_is_told():
     advice = advise(run_study(World(timing_noise=0.5, beta=2e-5), SETTINGS))
     assert advice.fits.speed.noisy
-    assert any("noisy" in warning for warning in advice.warnings)
+    assert any("Noisy" in warning for warning in say_all(advice.remarks.warnings))
 
 
 def test_speed_stage_skipped_still_leads_to_a_choice():
     advice = advise(run_study(WORLD, replace(SETTINGS, stages=("memory", "learning"))))
     assert advice.fits.speed is None
-    assert advice.missing["knee_batch_size"] == "The speed stage was not asked for."
+    why = advice.remarks.missing["knee_batch_size"]
+    assert why == Remark.of("stage_not_selected", stage="speed")
 
 
 def test_sizes_whose_runs_are_lost_are_left_alone(recording):

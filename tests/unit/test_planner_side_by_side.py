@@ -29,6 +29,7 @@ from rightbatch.records import (
     MemoryProbe,
     Outcome,
     RecordedLevel,
+    Remark,
     Settings,
     Status,
     TrainingProbe,
@@ -181,10 +182,11 @@ def test_runs_share_the_memory_limit_or_are_fewer(limit, at_once):
 def test_the_advice_says_that_runs_were_side_by_side_and_that_they_were_fewer_than_asked():
     world = World(beta=2e-5, limit_bytes=900 * MIB, bytes_per_example=200_000)
     three = advise(run_side_by_side(world, replace(THREE, budget_seconds=30.0))[0])
-    assert any("Up to 2 runs trained at the same time" in reason for reason in three.reasons)
-    assert any("At most 2 runs" in warning and "not 3" in warning for warning in three.warnings)
+    assert Remark.of("runs_side_by_side", at_once=2) in three.remarks.reasons
+    assert Remark.of("fewer_side_by_side", at_once=2, workers=3) in three.remarks.warnings
     alone = advise(run_study(WORLD, ONE))
-    assert not any("at the same time" in told for told in (*alone.reasons, *alone.warnings))
+    said = (*alone.remarks.reasons, *alone.remarks.warnings)
+    assert not any("side_by_side" in remark.code for remark in said)
     assert alone.time_spent.overlapped == pytest.approx(0.0, abs=1e-9)
 
 

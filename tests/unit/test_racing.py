@@ -229,22 +229,23 @@ def test_every_decision_is_told_in_the_report():
     view = make_view(recording, advise(recording))
     whys = [row[3] for row in view.decisions.rows]
     assert len(whys) == len(sizes(recording)) > 1
-    assert whys[0].startswith(f"began with {sizes(recording)[0]}")
-    assert all(why.startswith("raced ") for why in whys[1:])
-    assert view.race[0] == whys[0]
-    assert len(view.race) == len(whys)
-    assert all(line.startswith("raced ") for line in view.race[1:])
-    assert ("Learning rates", "by the optimizer's scaling rule, not searched") in view.settings
+    assert whys[0].startswith("the cheapest given its speed")
+    assert all(why.startswith("could beat the runs so far") for why in whys[1:])
+    compared = {row[-1] for row in view.decisions.rows}
+    assert "1.0×" in compared
+    assert all("×" in told for told in compared)
+    assert view.tried.rows[0][-1] == "recommended"
+    assert ("Learning rates", "from the optimizer's scaling rule, not searched") in view.settings
 
 
 def test_a_study_that_searches_learning_rates_tells_its_race_and_the_rates():
     recording = run_study(WORLD, Settings(training_budget_seconds=20.0))
     view = make_view(recording, advise(recording))
-    first, second, third, *rest = view.race
-    assert first.startswith("began with ")
-    assert second.startswith("a short look at ")
-    assert "at learning rate" in third
-    assert rest
+    whys = [row[3] for row in view.decisions.rows]
+    assert sum(why.startswith("the cheapest given its speed") for why in whys) == 1
+    assert sum("short run to compare learning rates" in why for why in whys) >= 2
+    assert len(whys) > 3
+    assert len({row[:2] for row in view.tried.rows}) == len(view.tried.rows) > 3
     looks = {trial.probe.learning_rate for trial in training(recording)[:3]}
     assert len(looks) == 3
     for trial in training(recording):

@@ -1,25 +1,22 @@
 """From what the user names to where a child process finds it."""
 
 import ast
-import difflib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from rightbatch.api.keras_backend import named_backend, picks_backend
-from rightbatch.errors import UsageError, WorkloadNotFound
+from rightbatch.api.names import place_of
+from rightbatch.errors import UsageError
 from rightbatch.records import WorkloadReference
-from rightbatch.zoo import ZOO
 
 _FORK_SAFE = {
     "torch", "lightning", "torchmetrics", "transformers", "tokenizers", "accelerate",
     "numpy", "scipy", "sklearn", "pandas", "PIL", "pooch",
 }  # fmt: skip
 """Libraries whose import starts nothing that a fork would break."""
-_ALWAYS = ("rightbatch.measure.carry_out", "numpy", "scipy.stats")
+_ALWAYS = ("rightbatch.measure.carry_out", "numpy", "scipy.special")
 _WITH_TORCH = (
     "torch",
     "torch._dynamo",  # the first optimizer imports it, at a second or more
@@ -63,7 +60,10 @@ def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
         UsageError: A live object was given instead of a factory, or a function that cannot travel.
     """
     if isinstance(workload, str):
-        return _from_text(workload)
+        place = place_of(workload)
+        return WorkloadReference(
+            place.factory, file=place.file, module=place.module, title=place.title
+        )
     if not callable(workload):
         raise UsageError(
             f"A {type(workload).__name__} was given; give the function that makes the workload, "
@@ -160,31 +160,6 @@ def _imports(path: Path) -> set[str]:
     return names
 
 
-def _from_text(text: str) -> WorkloadReference:
-    if ":" not in text and not text.endswith(".py"):
-        entry = ZOO.get(text)
-        if entry is None:
-            near = difflib.get_close_matches(text, ZOO) or sorted(ZOO)
-            raise WorkloadNotFound(
-                f"There is no built-in workload {text!r}; there is {', '.join(near)}. "
-                "Name your own as file.py:factory."
-            )
-        return WorkloadReference("workload", module=entry.module, title=text)
-    place, _, factory = text.rpartition(":") if ":" in text else (text, "", "workload")
-    if not factory.isidentifier():
-        raise WorkloadNotFound(
-            f"{text!r} names no function; name a workload as file.py:factory or module:factory."
-        )
-    if not place.endswith(".py"):
-        if not all(part.isidentifier() for part in place.split(".")):
-            raise WorkloadNotFound(f"{place!r} is neither a .py file nor a module name.")
-        return WorkloadReference(factory, module=place, title=text)
-    path = Path(place).expanduser().resolve()
-    if not path.is_file():
-        raise WorkloadNotFound(f"There is no file {place}.")
-    return WorkloadReference(factory, file=str(path), title=f"{path.name}:{factory}")
-
-
 def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
     name = getattr(factory, "__qualname__", type(factory).__name__)
     module = sys.modules.get(getattr(factory, "__module__", None) or "")
@@ -202,6 +177,8 @@ def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
 
 
 def _pickled(factory: Callable[[], Any], title: str) -> bytes:
+    import cloudpickle
+
     try:
         return cloudpickle.dumps(factory)  # type: ignore[no-any-return]
     except Exception as error:  # whatever the objects raise that the function holds

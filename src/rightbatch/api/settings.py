@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import TypeVar, get_args
 
-from rightbatch.decide.advise.objectives import NO_PRICE
+from rightbatch.decide.advise.objectives import check_price
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     STAGES,
@@ -80,8 +80,7 @@ def make_settings(
         UsageError: One of them cannot be used; the message says which and why.
     """
     check_objective(objective)
-    if objective == "cost" and price_per_hour is None:
-        raise UsageError(NO_PRICE)
+    check_price(objective, price_per_hour)
     price_per_hour = None if price_per_hour is None else _price(price_per_hour)
     if objective == "energy" and "speed" not in stages:
         raise UsageError("Power is measured in the speed stage; leave that in to minimise energy.")

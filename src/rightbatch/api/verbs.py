@@ -11,7 +11,8 @@ from rightbatch.api.study import Observer, run
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.planners.ending import how_it_ended
 from rightbatch.decide.stages.memory.fit import largest_on_all, smallest
-from rightbatch.records import Advice, Objective, Recording
+from rightbatch.records import Objective, Recording
+from rightbatch.report.notebook import Recommendation
 from rightbatch.store import open_store
 
 DEFAULT_STORE = "rightbatch.db"
@@ -26,7 +27,7 @@ class Answer(NamedTuple):
     """
 
     recording: Recording
-    advice: Advice
+    advice: Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def tune(
     resume: bool = False,
     observer: Observer | None = None,
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
-) -> Advice:
+) -> Recommendation:
     """Measure a workload and recommend a batch size with its evidence.
 
     Example:
@@ -88,7 +89,7 @@ def tune(
         **settings: As `make_settings` takes them: budget, objective, optimizers, goal ...
 
     Returns:
-        The advice; a notebook shows it as a table.
+        The recommendation; a notebook shows it as a table, `print` as text.
 
     Raises:
         UsageError: The workload, the goal or a setting cannot be used.
@@ -135,10 +136,10 @@ def advised(
     objective: Objective | None = None,
     memory_limit_bytes: int | None = None,
     price_per_hour: float | None = None,
-) -> Advice:
+) -> Recommendation:
     """The advice of a recording (see `advise`), with why its study ended."""
     advice = advise(recording, objective, memory_limit_bytes, price_per_hour)
-    return replace(advice, ended=how_it_ended(recording))
+    return Recommendation.of(recording, replace(advice, ended=how_it_ended(recording)))
 
 
 def readvise(

@@ -1,17 +1,28 @@
 """The command fetch: data of the built-in workloads."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rightbatch.cli.output import console, print_json
-from rightbatch.errors import MissingDependency, UsageError
+from rightbatch.errors import MissingData, MissingDependency, UsageError
+
+if TYPE_CHECKING:
+    from rightbatch.zoo.data.sets import DataSet
 
 
 def fetch_data(names: Sequence[str], json: bool) -> None:
     """Bring data sets that are not here yet, and tell where each lies.
 
+    One that cannot be brought keeps none of the others from being brought.
+
     Raises:
         UsageError: There are none of that name.
+        MissingData: At least one could not be brought.
         MissingDependency: What the built-in workloads need is not installed.
     """
     try:
@@ -22,10 +33,68 @@ def fetch_data(names: Sequence[str], json: bool) -> None:
         if name not in DATA_SETS:
             near = difflib.get_close_matches(name, DATA_SETS) or sorted(DATA_SETS)
             raise UsageError(f"There are no data called {name!r}; there are {', '.join(near)}.")
-    rows = [{"name": name, "folder": str(DATA_SETS[name].fetch())} for name in names or DATA_SETS]
+    wanted = dict.fromkeys(names or DATA_SETS)
+    terminal, remarks = console(), console(stderr=True)
+    rows: list[dict[str, str | None]] = []
+    failed: dict[str, UsageError] = {}
+    for name in wanted:
+        try:
+            folder = _bring(DATA_SETS[name], remarks)
+        except (MissingData, MissingDependency) as error:
+            failed[name] = error
+            rows.append({"name": name, "folder": None, "folder_reason": str(error)})
+            if len(wanted) > 1:
+                remarks.print(f"rightbatch: {error}", soft_wrap=True)
+            continue
+        rows.append({"name": name, "folder": str(folder)})
+        if not json:
+            terminal.print(f"{name}: {folder}", soft_wrap=True)
     if json:
         print_json({"schema": "rightbatch/data/1", "results": rows})
-        return
-    terminal = console()
-    for row in rows:
-        terminal.print(f"{row['name']}: {row['folder']}", soft_wrap=True)
+    if failed and len(wanted) == 1:
+        raise failed.popitem()[1]
+    if failed:
+        raise MissingData(
+            f"{len(failed)} of {len(wanted)} data sets could not be brought: {', '.join(failed)}."
+        )
+
+
+def _bring(data: "DataSet", remarks: Console) -> Path:
+    """Fetch one data set, and say so where it has to be downloaded: a bar, or one line."""
+    found = data.find()
+    if found is not None:
+        return found
+    if not remarks.is_terminal:
+        size = f" (about {data.megabytes} MB)" if data.megabytes else ""
+        remarks.print(f"rightbatch: bringing {data.name}{size}", soft_wrap=True)
+        return data.fetch()
+    with _Arriving(data, remarks):
+        return data.fetch()
+
+
+class _Arriving(Progress):
+    """A bar that follows what has arrived of a data set.
+
+    Args:
+        data: What is being brought.
+        console: Where to draw.
+    """
+
+    def __init__(self, data: "DataSet", console: Console) -> None:
+        self._data = data
+        super().__init__(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self.add_task(f"Bringing {data.name}", total=data.megabytes * 1e6 or None)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar as of now."""
+        for task in self.tasks:
+            arrived = self._data.arrived()
+            self.update(task.id, completed=min(arrived, task.total or arrived))
+        return super().get_renderables()

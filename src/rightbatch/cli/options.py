@@ -6,9 +6,21 @@ from typing import Annotated, Literal
 
 import typer
 
+
+def _found(workload: str) -> str:
+    """A workload's name, once it is known to lead somewhere: told before anything heavy loads."""
+    from rightbatch.api.names import place_of
+
+    place_of(workload)
+    return workload
+
+
 Workload = Annotated[
     str,
-    typer.Argument(help="file.py:factory, module:factory, or a built-in workload such as digits."),
+    typer.Argument(
+        help="file.py:factory, module:factory, or a built-in workload such as digits.",
+        callback=_found,
+    ),
 ]
 StudyName = Annotated[str, typer.Argument(help="Name of a stored study, such as digits-1.")]
 Directory = Annotated[Path, typer.Argument(help="Directory of the plain files.")]

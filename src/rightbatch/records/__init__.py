@@ -1,11 +1,11 @@
 """What every room of the house speaks: frozen records on the standard library alone."""
 
-from rightbatch.records.advice import WHAT_BINDS, Advice, BindingConstraint, Choice, TimeSpent
+from rightbatch.records.advice import Advice, BindingConstraint, Choice, Remarks, TimeSpent
 from rightbatch.records.capacity import Capacity
 from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
 from rightbatch.records.ending import Ending, EndingKind
-from rightbatch.records.estimate import Estimate
+from rightbatch.records.estimate import Estimate, Note
 from rightbatch.records.fits import (
     Accumulation,
     BatchPrediction,
@@ -74,7 +74,6 @@ __all__ = [
     "KINDS",
     "MEMORY_PARTS",
     "STAGES",
-    "WHAT_BINDS",
     "Accumulation",
     "Advice",
     "BatchPrediction",
@@ -105,6 +104,7 @@ __all__ = [
     "NoisePoint",
     "NoiseProbe",
     "NoiseResult",
+    "Note",
     "Objective",
     "OptimizerFacts",
     "Origin",
@@ -121,6 +121,7 @@ __all__ = [
     "RecordedStudy",
     "Recording",
     "Remark",
+    "Remarks",
     "Result",
     "RunSummary",
     "ScalingRule",

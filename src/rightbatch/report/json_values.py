@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rightbatch.records import BatchPrediction, Estimate, Placement
+from rightbatch.report.sentences.phrases import NOTES
 
 Json = dict[str, Any]
 
@@ -27,7 +28,7 @@ def estimate_json(found: Estimate | None) -> Json | None:
         "high": _end(found.high),
         "level": found.level,
         "unit": found.unit,
-        "note": found.note,
+        "note": NOTES[found.note],
     }
 
 
@@ -80,7 +81,7 @@ def prediction_json(row: BatchPrediction) -> Json:
 
 
 def _unmeasured(joules: Estimate | None, cost: Estimate | None) -> dict[str, str]:
-    """Why energy or cost is not told where that has nothing to do with the goal."""
+    """Why energy or cost is unknown where that has nothing to do with the goal."""
     why = {}
     if joules is None:
         why["predicted_joules_to_goal"] = "No power was measured."

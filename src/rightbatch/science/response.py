@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
+
+from rightbatch.science.stats import t_quantile
 
 _Array = npt.NDArray[np.float64]
 
@@ -26,6 +28,8 @@ _NOISE_GROWS_FOR = 1.5
 """Seed noise grows as 2^0.6 with each octave of learning rate, for so many octaves: set on studies
 that were simulated. In searches of small tasks it is 0.19 an octave or more below the best learning
 rate, 0.25 near it and 0.32 an octave or more above (`benchmarks/live/seed_noise.py`)."""
+_LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
+"""The density of the standard normal distribution at z is exp(-z²/2 - this)."""
 _GOOD = math.log(2)
 """Log cost over the least within which the lowest learning rate counts as one with little noise."""
 
@@ -92,7 +96,7 @@ class ResponseSurface:
     def __init__(self, observations: Sequence[Observation], noise_sd: float | None = None) -> None:
         known = seed_noise(observations) if noise_sd is None else (noise_sd, np.inf)
         self.noise_sd, self.freedom = known
-        self.half_width = float(stats.t.ppf(0.975, self.freedom))
+        self.half_width = t_quantile(0.95, self.freedom)
         """Standard deviations to either side that hold 95% (Student's t: seed noise is a guess)."""
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
         excess = np.array([o.excess for o in observations])
@@ -137,7 +141,8 @@ def expected_improvement(gap: float, sd: float) -> float:
     if sd <= 0:
         return max(0.0, gap)
     z = gap / sd
-    return float(gap * stats.norm.cdf(z) + sd * stats.norm.pdf(z))
+    density = math.exp(-0.5 * z * z - _LOG_SQRT_TWO_PI)
+    return gap * float(special.ndtr(z)) + sd * density
 
 
 def truncated_normal(mean: float, sd: float, least: float) -> tuple[float, float]:
@@ -149,7 +154,7 @@ def truncated_normal(mean: float, sd: float, least: float) -> tuple[float, float
         least: The bound.
     """
     z = (least - mean) / sd
-    hazard = float(np.exp(stats.norm.logpdf(z) - stats.norm.logsf(z)))
+    hazard = math.exp(-0.5 * z * z - _LOG_SQRT_TWO_PI - float(special.log_ndtr(-z)))
     return mean + sd * hazard, max(0.0, sd**2 * (1 - hazard * (hazard - z)))
 
 

@@ -5,14 +5,14 @@ from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from rightbatch.records import Estimate
 
 MEDIAN_VARIANCE = np.pi / 2
 """Variance of the median over that of the mean, normal samples, many of them (fewer: less)."""
 
-Z95 = float(stats.norm.ppf(0.975))
+Z95 = float(special.ndtri(0.975))
 """Half the width of a 95% interval in standard deviations, normal error."""
 
 SIGNIFICANCE = 0.05
@@ -29,7 +29,10 @@ def t_quantile(level: float, degrees_of_freedom: float) -> float:
     """
     if not 0 < level < 1:
         raise ValueError(f"An interval's level lies between 0 and 1, not at {level}.")
-    return float(stats.t.ppf((1 + level) / 2, degrees_of_freedom))
+    share_below = (1 + level) / 2
+    if np.isinf(degrees_of_freedom):
+        return float(special.ndtri(share_below))
+    return float(special.stdtrit(degrees_of_freedom, share_below))
 
 
 def _clean(samples: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -63,15 +66,15 @@ def median_interval(
     n = values.size
     value = float(np.median(values))
     if n < 3:
-        return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
+        return Estimate(value, level=level, unit=unit, note="too_few_samples")
     k, share = _order_statistics(n, level)
     if k:
         low, high = (
             float((1 - share) * row[k - 1] + share * row[k]) for row in (values, values[::-1])
         )
-        return Estimate(value, low, high, level, unit, "order statistics")
+        return Estimate(value, low, high, level, unit, "order_statistics")
     half = t_quantile(level, n - 1) * values.std(ddof=1) * np.sqrt(MEDIAN_VARIANCE / n)
-    return Estimate(value, float(value - half), float(value + half), level, unit, "normal samples")
+    return Estimate(value, float(value - half), float(value + half), level, unit, "normal_samples")
 
 
 @cache
@@ -82,10 +85,12 @@ def _order_statistics(n: int, level: float) -> tuple[int, float]:
     share of that down to the next one's (Hettmansperger and Sheather 1986). k is 0 where n is too
     small for the level.
     """
-    k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
+    each = np.arange(n)
+    at_most = special.betainc(n - each, each + 1, 0.5)  # P(Binomial(n, 1/2) <= each)
+    k = int(np.searchsorted(at_most, (1 - level) / 2))
     if k == 0:
         return 0, 0.0
-    outer, inner = (1 - 2 * float(stats.binom.cdf(j - 1, n, 0.5)) for j in (k, k + 1))
+    outer, inner = (1 - 2 * float(at_most[j - 1]) for j in (k, k + 1))
     way = (outer - level) / (outer - inner)
     return k, (n - k) * way / (k + (n - 2 * k) * way)
 
@@ -134,9 +139,9 @@ def mean_interval(
     values = _clean(samples)
     value = float(values.mean())
     if values.size < 2:
-        return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
+        return Estimate(value, level=level, unit=unit, note="too_few_samples")
     half = t_quantile(level, values.size - 1) * float(values.std(ddof=1)) / values.size**0.5
-    return Estimate(value, value - half, value + half, level, unit, "normal samples")
+    return Estimate(value, value - half, value + half, level, unit, "normal_samples")
 
 
 def geometric_mean_interval(
@@ -154,7 +159,7 @@ def geometric_mean_interval(
         raise ValueError("A geometric mean needs samples above 0.")
     logs = mean_interval(np.log(values), level)
     low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
-    return Estimate(float(np.exp(logs.value)), low, high, level, unit, "lognormal samples")
+    return Estimate(float(np.exp(logs.value)), low, high, level, unit, "lognormal_samples")
 
 
 def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float:
@@ -205,6 +210,6 @@ def residual_variance(
     if pooled == 0:
         return 0.0, lack_df + pure_df
     ratio = lack_mean_square / pure_mean_square if pure_mean_square > 0 else np.inf
-    if float(stats.f.sf(ratio, lack_df, pure_df)) < SIGNIFICANCE:
+    if float(special.fdtrc(lack_df, pure_df, ratio)) < SIGNIFICANCE:
         return lack_mean_square, lack_df
     return pooled, lack_df + pure_df

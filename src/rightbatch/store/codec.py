@@ -129,6 +129,8 @@ def _dump_remark(remark: Remark) -> dict[str, Any]:
 
 
 def _plain(value: Value) -> object:
+    if isinstance(value, Remark):
+        return _dump_remark(value)
     if isinstance(value, float):
         return _dump_float(value)
     return list(value) if isinstance(value, tuple) else value
@@ -144,6 +146,8 @@ def _load_remark(data: object, _: object) -> Remark:
 
 
 def _value(value: object) -> Value:
+    if isinstance(value, dict):
+        return _load_remark(value, Remark)
     if isinstance(value, list):
         return tuple(v if isinstance(v, int) else str(v) for v in value)
     if isinstance(value, str):

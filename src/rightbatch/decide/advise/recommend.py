@@ -26,7 +26,10 @@ from rightbatch.records import (
     MemoryFit,
     Objective,
     Recording,
+    Remark,
+    Remarks,
     TimeSpent,
+    Value,
     WorkloadFacts,
 )
 
@@ -89,7 +92,6 @@ def advise(
     ratio = None
     if present and best and best.chosen is not None:
         ratio = times_as_fast((best, best.chosen), present)
-    accumulates = recommended is not None and recommended.accumulation_steps > 1
     return Advice(
         study=recording.study.name,
         goal=str(now.facts.goal),
@@ -99,13 +101,12 @@ def advise(
         times_as_fast=ratio,
         near_optimal=optimal,
         binding_constraint=binding,
-        headline=_headline(recommended, best is not None, now.facts, fits.memory),
-        reasons=(*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, now.trials)),
-        warnings=(
-            *without_power(aim, fits.speeds),
-            *warnings(fits, now.facts, now.settings, now.trials, accumulates),
+        remarks=Remarks(
+            _headline(recommended, best is not None, now.facts, fits.memory),
+            (*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, binding, now.trials)),
+            (*without_power(aim, fits.speeds), *warnings(fits, now, recommended)),
+            missing(fits, best_fit, recommended, now.settings, price),
         ),
-        missing=missing(fits, best_fit, recommended, now.settings, price),
         fits=fits,
         by_optimizer=tuple(
             _choice(arm, arm.chosen, now) for arm in ranked if arm.chosen is not None
@@ -118,7 +119,7 @@ def advise(
 
 def _reasons_of(
     aim: Objective, price: float | None, fits: Fits, best: Arm | None
-) -> tuple[str, ...]:
+) -> tuple[Remark, ...]:
     if best is None:
         return ()
     return objective_reasons(aim, price, fits.speed, best.rows, best.chosen)
@@ -270,17 +271,18 @@ def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[s
 
 def _headline(
     recommended: Choice | None, arrived: bool, facts: WorkloadFacts, memory: MemoryFit | None
-) -> str:
+) -> Remark:
     if recommended is None:
-        return "Not enough data for a recommendation."
-    settings = f"batch size {recommended.batch_size:,} with {recommended.optimizer}"
-    if not math.isnan(recommended.learning_rate):
-        settings += f" at learning rate {recommended.learning_rate:.3g}"
+        return Remark.of("no_recommendation")
+    rate = recommended.learning_rate
+    settings: dict[str, Value] = {
+        "batch_size": recommended.batch_size,
+        "optimizer": recommended.optimizer,
+        "learning_rate": None if math.isnan(rate) else rate,
+    }
     if not arrived:
-        return f"Not enough data: no run reached {facts.goal}. First guess: {settings}."
-    if no_size_fits(memory):
-        return f"Nothing that was tried fits the memory limit. Where more fits: {settings}."
-    return f"Train with {settings}."
+        return Remark.of("first_guess", goal=str(facts.goal), **settings)
+    return Remark.of("train_where_more_fits" if no_size_fits(memory) else "train_with", **settings)
 
 
 def _time_spent(now: Situation) -> TimeSpent:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from rightbatch.decide.learning.fit import choose, predictions
 from rightbatch.decide.learning.model import LearningModel
@@ -79,7 +79,7 @@ def make_arms(
         cost = None if costs is None else costs.of(objective)
         if costs is None or cost is None:
             continue
-        model = learning_model(now, fits, optimizer, runs, cost)
+        model = learning_model(now, fits, optimizer, runs, cache(cost))
         arms.append(Arm(optimizer, memory, model, costs, now.sizes))
     return arms
 

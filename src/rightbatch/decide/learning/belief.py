@@ -1,10 +1,13 @@
 """What the runs of a race let one believe of the time to the target at every batch size."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from statistics import fmean, median
+
+import numpy as np
 
 from rightbatch.decide.learning.state import (
     Candidate,
@@ -14,6 +17,7 @@ from rightbatch.decide.learning.state import (
     improvements,
     step_at,
 )
+from rightbatch.records import Goal
 from rightbatch.science.relative_cost import CostPosterior, CostSeen
 from rightbatch.science.response import (
     expected_improvement,
@@ -91,10 +95,15 @@ class Belief:
             race.present,
         )
 
-    @property
+    @cached_property
     def best(self) -> Candidate:
         """The candidate with the least expected log time; of those that arrived, if any did."""
         return min(sorted(self._sure) or self.candidates, key=self.log_seconds)
+
+    @cached_property
+    def _second(self) -> Candidate | None:
+        """The next of those that arrived; None where no other did."""
+        return min(sorted(self._sure - {self.best}), key=self.log_seconds, default=None)
 
     @cached_property
     def _sure(self) -> set[Candidate]:
@@ -124,10 +133,9 @@ class Belief:
 
         Frazier, Powell and Dayanik 2009, with only the best candidate and the one asked about.
         """
-        rivals = self._sure - {self.best}
-        if candidate == self.best and not rivals:
+        other = self._second if candidate == self.best else candidate
+        if other is None:
             return 0.0
-        other = min(sorted(rivals), key=self.log_seconds) if candidate == self.best else candidate
         i, j, b = (self._index[each] for each in (candidate, other, self.best))
         cov = self._covariance
         sd = abs(cov[i, j] - cov[i, b]) / math.sqrt(cov[i, i] + self._tuning.prior.seed_sd**2)
@@ -155,18 +163,18 @@ class Belief:
         return self._compared[run.number]
 
     def _compare(self, run: RaceRun, reference: RaceRun) -> list[Comparison]:
-        path = self._paths[reference.number]
-        told: list[Comparison] = []
-        for level, step in self._paths[run.number]:
-            at = step_at(path, level, self._race.goal)
-            if at is None:
-                break
-            told.append(Comparison(level, at / reference.steps, math.log(step / at)))
-        apart = told[:1]
-        for comparison in told[1:]:
-            if math.log(comparison.way / apart[-1].way) > _APART:
-                apart.append(comparison)
-        return apart[:-1] + told[-1:] if apart else []
+        path = self._paths[run.number]
+        met = _steps_at(self._paths[reference.number], path, self._race.goal)
+        if not met:
+            return []
+        apart = [0]
+        for place, at in enumerate(met):
+            if math.log(at / met[apart[-1]]) > _APART:
+                apart.append(place)
+        return [
+            Comparison(path[i][0], met[i] / reference.steps, math.log(path[i][1] / met[i]))
+            for i in (*apart[:-1], len(met) - 1)
+        ]
 
     @cached_property
     def _drift_sd(self) -> float:
@@ -246,6 +254,23 @@ class Belief:
                 way = at / self.reference.steps
                 return Comparison(level, way, math.log(steps / at)) if steps > 0 else None
         return None
+
+
+def _steps_at(
+    path: Sequence[tuple[float, int]], other: Sequence[tuple[float, int]], goal: Goal
+) -> list[float]:
+    """Steps after which a path of improvements met each level of another, up to its own best.
+
+    They are interpolated as `step_at` does for one level.
+    """
+    if not path or not other:
+        return []
+    sign = 1.0 if goal.direction == "max" else -1.0
+    known, steps = sign * np.array(path).T
+    wanted = sign * np.array([level for level, _ in other])
+    within = wanted[: np.searchsorted(wanted, known[-1], side="right")]
+    found: list[float] = np.interp(within, known, sign * steps).tolist()
+    return found
 
 
 def _step_seconds(race: Race) -> dict[int, float]:

@@ -249,8 +249,8 @@ def _choose(kind: DecisionKind, size: int, told: tuple[Decision, ...] = ()) -> C
 
 def _open(race: Race, candidate: Candidate) -> RaceRun | None:
     """The run of a candidate that can go on."""
-    alike = (run for run in race.runs if run.candidate == candidate)
-    return next((run for run in alike if not run.ended and not run.going), None)
+    able = (run for run in race.runs if not run.ended and not run.going)
+    return next((run for run in able if run.candidate == candidate), None)
 
 
 def _can_train(race: Race, candidate: Candidate) -> bool:

@@ -20,7 +20,8 @@ def say(remark: Remark) -> str:
     Raises:
         KeyError: There is no sentence for its code.
     """
-    sentence, values = SENTENCES[remark.code], dict(remark.values)
+    sentence = SENTENCES[remark.code]
+    values = {name: say(v) if isinstance(v, Remark) else v for name, v in remark.values}
     return sentence.format(**values) if isinstance(sentence, str) else sentence(**values)
 
 

