@@ -21,6 +21,9 @@ class Notes:
     def __init__(self, path):
         self._path = Path(path)
 
+    def begun(self, study, resumed):
+        pass
+
     def asked(self, asked):
         self._write(f"asked {type(asked.probe).__name__}")
 

@@ -216,5 +216,5 @@ def test_ctrl_c_ends_runs_that_wait_and_tells_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "--resume goes on" in " ".join(errors.split())
+    assert "--resume continues it" in " ".join(errors.split())
     assert no_process_left(store, 0.5)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import rightbatch
+from command_line import recommended, rightbatch
 
 import needs
 from rightbatch.zoo.data.sets import FASHION_MNIST
@@ -15,11 +15,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_the_first_example_reaches_a_recommendation(tmp_path):
-    done = rightbatch(
-        "tune", f"{EXAMPLES / 'train.py'}:workload", "--budget", "20s", "--threads", "1", "--json",
-        folder=tmp_path,
-    )  # fmt: skip
-    assert done.code == 0, done.err
+    done, _ = recommended(f"{EXAMPLES / 'train.py'}:workload", budgets=(20, 40), folder=tmp_path)
     assert done.json["batch_size"] in done.json["near_optimal"]
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
 
@@ -29,7 +25,7 @@ BRIDGES = {
     "transformers": "transformers_text.py",
     "accelerate": "accelerate_digits.py",
 }
-BUDGETS = {"lightning": "25s", "transformers": "45s", "accelerate": "25s"}
+BUDGETS = {"lightning": (25, 60), "transformers": (45, 90), "accelerate": (25, 60)}
 MARK = "  # rightbatch"
 
 
@@ -46,11 +42,9 @@ def test_a_users_own_script_changes_at_most_five_lines(library):
 @pytest.mark.parametrize("library", BRIDGES)
 def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
     needs.libraries(library)
-    done = rightbatch(
-        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", BUDGETS[library],
-        "--threads", "1", "--json", folder=tmp_path,
-    )  # fmt: skip
-    assert done.code == 0, done.err
+    done, _ = recommended(
+        f"{EXAMPLES / BRIDGES[library]}:workload", budgets=BUDGETS[library], folder=tmp_path
+    )
     assert done.json["batch_size"] in done.json["near_optimal"]
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
 
@@ -59,11 +53,9 @@ def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
 def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp_path, monkeypatch):
     needs.libraries("keras", backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    done = rightbatch(
-        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "45s", "--threads", "1",
-        "--json", folder=tmp_path,
-    )  # fmt: skip
-    assert done.code == 0, done.err
+    done, _ = recommended(
+        f"{EXAMPLES / 'keras_digits.py'}:workload", budgets=(45, 120), folder=tmp_path
+    )
     assert done.json["batch_size"] in done.json["near_optimal"]
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
 

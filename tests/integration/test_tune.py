@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import check_report, open_report
-from command_line import in_process, rightbatch
+from command_line import in_process, recommended, rightbatch
 
 pytestmark = pytest.mark.slow
 
@@ -16,21 +16,17 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("studies")
 
 
-@pytest.fixture(scope="module", params=[35, pytest.param(75, marks=pytest.mark.long)])
-def seconds(request):
-    """The budget; that of `make demo` in long tests."""
-    return request.param
+@pytest.fixture(scope="module", params=[(35, 75), pytest.param((75,), marks=pytest.mark.long)])
+def study(folder, request):
+    """The demo, which `make demo` gives 75 seconds, and the budget that was enough."""
+    done, seconds = recommended("digits", budgets=request.param, folder=folder)
+    assert done.err == ""
+    return done.json, seconds
 
 
 @pytest.fixture(scope="module")
-def tuned(folder, seconds):
-    """The demo: what `make demo` runs."""
-    done = rightbatch(
-        "tune", "digits", "--budget", f"{seconds}s", "--threads", "1", "--json", folder=folder
-    )
-    assert done.code == 0, done.err
-    assert done.err == ""
-    return done.json
+def tuned(study):
+    return study[0]
 
 
 def test_the_advice_holds_every_promised_key(tuned):
@@ -45,7 +41,8 @@ def test_the_advice_holds_every_promised_key(tuned):
         assert set(tuned[key]) >= {"value", "low", "high", "level", "unit"}
 
 
-def test_the_advice_makes_sense_for_digits(tuned, seconds):
+def test_the_advice_makes_sense_for_digits(study):
+    tuned, seconds = study
     assert 32 <= tuned["batch_size"] <= 1437
     assert tuned["batch_size"] in tuned["near_optimal"]
     assert tuned["micro_batch_size"] * tuned["accumulation_steps"] >= tuned["batch_size"]
@@ -71,7 +68,8 @@ def test_the_report_is_drawn_in_a_real_browser_without_a_console_error(tuned):
         assert str(tuned["batch_size"]) in report.text()
 
 
-def test_resuming_a_finished_study_measures_nothing_more(tuned, folder, seconds):
+def test_resuming_a_finished_study_measures_nothing_more(study, folder):
+    tuned, seconds = study
     again = rightbatch(
         "tune",
         "digits",

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from command_line import in_process, rightbatch
+from command_line import in_process, recommended
 
 from rightbatch.records import TrainingProbe
 from rightbatch.store import open_store
@@ -12,17 +12,13 @@ pytestmark = pytest.mark.slow
 
 
 def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(tmp_path):
-    done = rightbatch(
-        "tune", "digits", "--workers", "2", "--budget", "25s", "--threads", "1", "--json",
-        folder=tmp_path,
-    )  # fmt: skip
-    assert done.code == 0, done.err
+    done, seconds = recommended("digits", "--workers", "2", budgets=(25, 40), folder=tmp_path)
     assert 32 <= done.json["batch_size"] <= 1437
     assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
     spent = done.json["time_spent"]
     wall = spent["training_seconds"] + spent["measuring_seconds"] + spent["around_seconds"]
     assert spent["overlapped_seconds"] > 1
-    assert wall - spent["overlapped_seconds"] < 27.5
+    assert wall - spent["overlapped_seconds"] < 1.1 * seconds
     with open_store(tmp_path / "rightbatch.db") as store:
         trials = store.recording(done.json["study"]).trials
     spans = sorted((trial.started, trial.started + trial.wall_seconds) for trial in trials)
@@ -37,12 +33,9 @@ def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(t
 
 
 def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
-    done = rightbatch(
-        "tune", "digits", "--workers", "2", "--learning-rate", "rule", "--budget", "25s",
-        "--threads", "1", "--json",
-        folder=tmp_path,
-    )  # fmt: skip
-    assert done.code == 0, done.err
+    done, _ = recommended(
+        "digits", "--workers", "2", "--learning-rate", "rule", budgets=(25, 40), folder=tmp_path
+    )
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
     assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
     with open_store(tmp_path / "rightbatch.db") as store:
@@ -57,17 +50,15 @@ def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
 
 
 def test_batch_sizes_race_where_learning_rates_follow_the_rule(tmp_path):
-    done = rightbatch(
-        "tune", "digits", "--learning-rate", "rule", "--budget", "25s", "--threads", "1", "--json",
-        folder=tmp_path,
-    )  # fmt: skip
-    assert done.code == 0, done.err
+    done, seconds = recommended(
+        "digits", "--learning-rate", "rule", budgets=(25, 90), folder=tmp_path
+    )
     told = done.json
     assert 32 <= told["batch_size"] <= 1437
     assert told["predicted_seconds_to_goal"]["value"] > 0
     spent = told["time_spent"]
     parts = ("training_seconds", "measuring_seconds", "around_seconds")
-    assert sum(spent[part] for part in parts) < 27.5
+    assert sum(spent[part] for part in parts) < 1.1 * seconds
     rates = {row["batch_size"]: row["learning_rate"] for row in told["results"]}
     assert rates[told["batch_size"]] == pytest.approx(told["learning_rate"], rel=0.01)
     words = in_process("report", told["study"], folder=tmp_path).out
