@@ -45,7 +45,9 @@ def main() -> None:
                 continue
             epochs = case.most_epochs * subject.train_examples // size
             most = math.ceil(min(epochs, case.most_steps))
-            probe = TrainingProbe(case.optimizer, size, size, rate, seed, most, 600.0, 1e9)
+            probe = TrainingProbe(
+                case.optimizer, size, size, rate, seed, most, 600.0, seconds_limit=1e9
+            )
             _, result = train(subject, probe, lambda _: None)
             points = result.points
             steps = steps_to_target(

@@ -3,18 +3,31 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rightbatch.api.verbs import readvise, tune
+    from rightbatch.api.prediction import predict_memory
+    from rightbatch.api.verbs import memory, readvise, tune
     from rightbatch.errors import RightbatchError
     from rightbatch.records import Advice, Estimate, Goal
 
 __version__ = "0.1.0"
-__all__ = ["Advice", "Estimate", "Goal", "RightbatchError", "__version__", "readvise", "tune"]
+__all__ = [
+    "Advice",
+    "Estimate",
+    "Goal",
+    "RightbatchError",
+    "__version__",
+    "memory",
+    "predict_memory",
+    "readvise",
+    "tune",
+]
 
 _HOMES = {
     "Advice": "rightbatch.records",
     "Estimate": "rightbatch.records",
     "Goal": "rightbatch.records",
     "RightbatchError": "rightbatch.errors",
+    "memory": "rightbatch.api.verbs",
+    "predict_memory": "rightbatch.api.prediction",
     "readvise": "rightbatch.api.verbs",
     "tune": "rightbatch.api.verbs",
 }

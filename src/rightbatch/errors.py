@@ -1,33 +1,54 @@
 """The exceptions rightbatch raises on purpose.
 
     RightbatchError
-    ├── UsageError             the user asked for something that cannot be done (exit code 2)
+    ├── UsageError             the user asked for something that cannot be done
     │   ├── GoalError          a goal that cannot be parsed
     │   ├── WorkloadNotFound   a file, module or factory that is not there, or is no workload
     │   ├── MissingDependency  an optional library that is not installed
     │   └── MissingData        data of a built-in workload that are not on this machine
-    ├── StoreError             the study file cannot be used as asked (exit code 2)
+    ├── StoreError             the study file cannot be used as asked
     │   ├── StoreTooNew        written by a newer rightbatch
     │   ├── StoreLocked        another rightbatch is working on the same study
     │   └── StudyNotFound      no study of that name
-    ├── WorkloadFailed         the user's own code raised: carries its traceback (exit code 1)
-    └── RunnerError            a trial's process could not be started or spoken to (exit code 1)
+    ├── WorkloadFailed         the user's own code raised: carries its traceback
+    └── RunnerError            a trial's process could not be started or spoken to
 
 Expected failures of a trial (out of memory, divergence, a hung step ...) are not exceptions:
 they are `rightbatch.records.Outcome` values and the study goes on.
 """
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command exits with."""
+
+    ADVICE = 0
+    """It did what was asked."""
+    FAILED = 1
+    """The user's own code or the process of a trial failed."""
+    USAGE = 2
+    """The request or the store cannot be used."""
+    NOTHING_FITS = 3
+    """Not one batch size that was tried fits in memory."""
+    NO_ADVICE = 4
+    """Nothing was learned about training: no run reached the goal, or nothing was measured."""
+    INTERRUPTED = 130
+    """Ctrl-C, after the advice so far."""
+    TERMINATED = 143
+    """SIGTERM, likewise."""
+
 
 class RightbatchError(Exception):
     """Base of every exception that rightbatch raises on purpose."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 class UsageError(RightbatchError):
     """The user asked for something that cannot be done; the message names the remedy."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class GoalError(UsageError):
@@ -57,7 +78,7 @@ class MissingData(UsageError):
 class StoreError(RightbatchError):
     """The store cannot be used as asked."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class StoreTooNew(StoreError):

@@ -1,6 +1,6 @@
 """What Keras workloads do beyond the contract, on the backend that Keras was imported on.
 
-Run by test_subject_contract_on_keras.py, once for each backend.
+Run by keras_contract.py, once for each backend.
 """
 
 from itertools import islice

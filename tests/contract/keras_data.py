@@ -1,6 +1,6 @@
 """Data of Keras workloads: arrays, pipelines and what is refused, on the backend Keras has.
 
-Run by test_subject_contract_on_keras.py, once for each backend.
+Run by keras_contract.py, once for each backend.
 """
 
 from itertools import islice

@@ -1,6 +1,6 @@
 """Which device a Keras workload is measured on, on the backend Keras has.
 
-Run by test_subject_contract_on_keras.py, once for each backend. The GPUs are made up.
+Run by keras_contract.py, once for each backend. The GPUs are made up.
 """
 
 from types import SimpleNamespace

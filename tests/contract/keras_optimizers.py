@@ -1,6 +1,6 @@
 """What optimizers of Keras workloads take from the compiled one, on the backend Keras has.
 
-Run by test_subject_contract_on_keras.py, once for each backend.
+Run by keras_contract.py, once for each backend.
 """
 
 import keras

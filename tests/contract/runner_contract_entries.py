@@ -27,16 +27,16 @@ def succeed(job, progress):
 
 
 def not_reached(job, progress):
-    return Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
+    return Outcome(Status.GOAL_NOT_REACHED, advice="Give it longer."), None
 
 
 def device_told(job, progress):
-    return Outcome(Status.OK, str(job.device)), None
+    return Outcome(Status.OK, advice=str(job.device)), None
 
 
 def threads_told(job, progress):
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY")
-    return Outcome(Status.OK, " ".join(os.environ.get(name, "-") for name in names)), None
+    return Outcome(Status.OK, advice=" ".join(os.environ.get(name, "-") for name in names)), None
 
 
 def train_in_parts(job, progress):
@@ -48,7 +48,7 @@ def train_in_parts(job, progress):
     if not isinstance(job.probe, TrainingProbe):
         server = psutil.Process(os.getppid()).parent()
         held = [process.memory_info().rss for process in server.children(recursive=True)]
-        return Outcome(Status.OK, str(sum(size > 200 * MIB for size in held))), None
+        return Outcome(Status.OK, advice=str(sum(size > 200 * MIB for size in held))), None
     held = bytearray(b"x") * (job.probe.batch_size * MIB)
     made = 0 * len(held)
     time.sleep(0.3)
@@ -58,7 +58,7 @@ def train_in_parts(job, progress):
         told = TrainingResult(points, 0.1 * made, os.getpid(), earlier_seconds=0.1 * earlier)
         if made >= 100:
             return Outcome(Status.OK), told
-        job = yield Outcome(Status.GOAL_NOT_REACHED, "Its limit was reached."), told
+        job = yield Outcome(Status.GOAL_NOT_REACHED, advice="Its limit was reached."), told
 
 
 def train_on_gpu(job, progress):
@@ -74,7 +74,7 @@ def train_on_gpu(job, progress):
         held = [int(file.read_text() or 0) for file in others if psutil.pid_exists(int(file.name))]
         (gpu / str(os.getpid())).write_text(str(taken // 10))
         if sum(held) + taken > 1000 * MIB:
-            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller batch."), None
+            return Outcome(Status.OUT_OF_MEMORY, advice="Use a smaller batch."), None
         earlier, made = made, job.probe.max_steps
         points = (TrainingPoint(made, made, 0.1 * made, 0.5, 1.0),)
         told = TrainingResult(
@@ -82,7 +82,7 @@ def train_on_gpu(job, progress):
         )
         if made >= 100:
             return Outcome(Status.OK), told
-        job = yield Outcome(Status.GOAL_NOT_REACHED, "Its limit was reached."), told
+        job = yield Outcome(Status.GOAL_NOT_REACHED, advice="Its limit was reached."), told
 
 
 def train_on_exclusive_gpu(job, progress):
@@ -105,7 +105,9 @@ def meet(job, progress):
     while not all((folder / name).exists() for name in awaited):
         time.sleep(0.01)
     progress(1.0)
-    return Outcome(Status.OK, f"{os.environ.get('OMP_NUM_THREADS', '-')} {job.threads}"), None
+    return Outcome(
+        Status.OK, advice=f"{os.environ.get('OMP_NUM_THREADS', '-')} {job.threads}"
+    ), None
 
 
 def fail_beside_another(job, progress):

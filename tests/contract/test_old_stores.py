@@ -19,6 +19,7 @@ from rightbatch.records import (
     Status,
     TrainingResult,
 )
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.store import open_store
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -45,6 +46,7 @@ def test_an_old_store_opens_with_everything_in_it(store):
     assert trials[0].result.samples[1].step_seconds == 0.03
     assert math.isnan(trials[2].result.points[1].metric)
     assert trials[6].result is None
+    assert outcome_sentence(trials[6].outcome) == trials[6].outcome.advice != ""
     kinds = (SpeedResult, TrainingResult, DescribeResult, MemoryResult, NoiseResult)
     assert {type(trial.result) for trial in trials} == {*kinds, type(None)}
 

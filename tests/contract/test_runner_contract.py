@@ -29,6 +29,7 @@ from rightbatch.records import (
     TrainingProbe,
     WorkloadReference,
 )
+from rightbatch.report.sentences import outcome_sentence
 
 GIB = 2**30
 MIB = 2**20
@@ -79,7 +80,7 @@ def test_one_runner_carries_out_many_probes(make_runner):
 
 
 def test_an_outcome_without_a_result_comes_back(make_runner):
-    expected = Outcome(Status.GOAL_NOT_REACHED, "Give it longer."), None
+    expected = Outcome(Status.GOAL_NOT_REACHED, advice="Give it longer."), None
     assert run(make_runner("not_reached")) == expected
 
 
@@ -92,7 +93,9 @@ def parts_runner(make_runner, limit=64 * GIB):
 
 def pausing(seed=0, steps=10, size=8, optimizer="sgd"):
     """A run that may pause."""
-    return TrainingProbe(optimizer, size, size, 0.1, seed, steps, 60.0, 20.0, pause=True)
+    return TrainingProbe(
+        optimizer, size, size, 0.1, seed, steps, 60.0, seconds_limit=20.0, pause=True
+    )
 
 
 def in_parts(runner, steps, seed=0, size=8, optimizer="sgd"):
@@ -226,7 +229,7 @@ def test_each_of_several_runs_that_ran_out_beside_one_that_waits_is_carried_out_
     for seed in (2, 3):  # 905 MiB fit beside 90, and not beside 100
         runner.start(replace(pausing(seed, size=905), at_once=2), quietly)
     ended = [runner.next_ended() for _ in range(2)]
-    assert {outcome.status for _, outcome, _ in ended} == {Status.GOAL_NOT_REACHED}
+    assert {one.outcome.status for one in ended} == {Status.GOAL_NOT_REACHED}
 
 
 def test_a_device_that_takes_one_process_has_its_runs_one_after_the_other(make_runner, tmp_path):
@@ -280,7 +283,7 @@ def test_closing_ends_runs_that_wait(make_runner):
 
 def beside(seed, steps=100, size=8):
     """A run that may have another beside it."""
-    probe = TrainingProbe("sgd", size, size, 0.1, seed, steps, 60.0, 20.0, pause=True)
+    probe = TrainingProbe("sgd", size, size, 0.1, seed, steps, 60.0, seconds_limit=20.0, pause=True)
     return replace(probe, at_once=2)
 
 
@@ -294,10 +297,10 @@ def test_runs_go_side_by_side_and_come_back_as_they_end(make_runner, tmp_path):
     shares = {0: [], 1: []}
     for probe in (first, second):
         runner.start(probe, shares[probe.seed].append)
-    assert runner.next_ended()[0] is second
+    assert runner.next_ended().probe is second
     assert shares == {0: [], 1: [1.0]}
     (tmp_path / "go").touch()
-    assert runner.next_ended()[0] is first
+    assert runner.next_ended().probe is first
     assert shares == {0: [1.0], 1: [1.0]}
 
 
@@ -311,7 +314,7 @@ def test_runs_side_by_side_share_the_threads_unless_their_number_was_given(
     (tmp_path / "go").touch()
     for seed in range(2):
         runner.start(beside(seed), quietly)
-    assert [runner.next_ended()[1].advice for _ in range(2)] == [told, told]
+    assert [runner.next_ended().outcome.advice for _ in range(2)] == [told, told]
     assert run(runner, replace(beside(0), at_once=1))[0].advice == ("5 5" if asked else "- None")
 
 
@@ -320,19 +323,19 @@ def test_each_of_several_runs_has_its_part_of_the_memory_limit(make_runner):
     for seed in range(2):
         runner.start(beside(seed), quietly)
     for _ in range(2):
-        _, outcome, _ = runner.next_ended()
+        outcome = runner.next_ended().outcome
         assert outcome.status is Status.OUT_OF_MEMORY
-        assert "150 MiB" in outcome.advice
-        assert "fewer workers" in outcome.advice
+        assert (outcome.reason["limit_bytes"], outcome.reason["at_once"]) == (150 * MIB, 2)
+        assert "fewer workers" in outcome_sentence(outcome)
 
 
 def test_a_run_goes_on_in_its_process_beside_another_that_begins(make_runner):
     runner = parts_runner(make_runner)
     runner.start(beside(1, steps=10), quietly)
-    pid = runner.next_ended()[2].other_seconds
+    pid = runner.next_ended().result.other_seconds
     runner.start(beside(2, steps=10), quietly)
     runner.start(beside(1, steps=20), quietly)
-    told = {probe.seed: result for probe, _, result in (runner.next_ended() for _ in range(2))}
+    told = {ended.probe.seed: ended.result for ended in (runner.next_ended() for _ in range(2))}
     assert (told[1].other_seconds, told[1].points[-1].step) == (pid, 20)
     assert told[2].other_seconds != pid
 
@@ -342,12 +345,12 @@ def test_runs_that_wait_make_room_for_all_that_are_under_way(make_runner):
     waiting = []
     for seed in range(2):
         runner.start(beside(seed, steps=10, size=300), quietly)
-        waiting.append(int(runner.next_ended()[2].other_seconds))
+        waiting.append(int(runner.next_ended().result.other_seconds))
     runner.start(beside(2, size=300), quietly)
     assert all(psutil.pid_exists(pid) for pid in waiting)
     runner.start(beside(3, size=300), quietly)
     assert [psutil.pid_exists(pid) for pid in waiting] == [False, True]
-    assert {runner.next_ended()[0].seed for _ in range(2)} == {2, 3}
+    assert {runner.next_ended().probe.seed for _ in range(2)} == {2, 3}
 
 
 def test_a_failure_beside_another_run_is_told_and_closing_ends_that_run(make_runner, tmp_path):
@@ -428,22 +431,25 @@ def test_a_failure_named_in_the_child_keeps_the_users_traceback(make_runner):
         (MemoryProbe("sgd", 64, 150 * MIB), "a micro-batch of 64"),
         (SpeedProbe("sgd", (8, 512), 64, 1.0), "up to 512 (micro-batch 64)"),
         (NoiseProbe("sgd", 32, 0.1, 8, 4, 4, (0,), 0, 1.0), "size 32 (micro-batch 8)"),
-        (TrainingProbe("sgd", 32, 64, 0.1, 0, 10, 9.0, 20.0), "size 32 (micro-batch 32)"),
+        (
+            TrainingProbe("sgd", 32, 64, 0.1, 0, 10, 9.0, seconds_limit=20.0),
+            "size 32 (micro-batch 32)",
+        ),
     ],
 )
 def test_running_out_of_memory_is_an_outcome_that_names_the_sizes(make_runner, probe, words):
     job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=150 * MIB)
     outcome, result = run(make_runner("grow", job), probe)
     assert (outcome.status, result) == (Status.OUT_OF_MEMORY, None)
-    assert words in outcome.advice
-    assert "150 MiB" in outcome.advice
+    assert words in outcome_sentence(outcome)
+    assert "150 MiB" in outcome_sentence(outcome)
 
 
 def test_a_memory_probe_brings_its_own_limit(make_runner):
     job = Job(JOB.workload, DescribeProbe(), device="cpu", memory_limit_bytes=64 * GIB)
     outcome, _ = run(make_runner("grow", job), MemoryProbe("sgd", 64, 150 * MIB))
     assert outcome.status == Status.OUT_OF_MEMORY
-    assert "150 MiB" in outcome.advice
+    assert outcome.reason["limit_bytes"] == 150 * MIB
 
 
 def test_a_gpus_limit_does_not_bind_the_host(make_runner):
@@ -455,22 +461,22 @@ def test_a_hang_is_an_outcome_that_tells_where(make_runner):
     probe = MemoryProbe("sgd", 64, GIB, seconds_limit=2.0)
     outcome, result = run(make_runner("wait_for_ever"), probe)
     assert (outcome.status, result) == (Status.HUNG, None)
-    assert "not done after 2 s" in outcome.advice
-    assert "runner_contract_entries.py, line" in outcome.advice
-    assert "(wait_for_ever)" in outcome.advice
+    assert (outcome.reason.code, outcome.reason["seconds"]) == ("hung", 2.0)
+    assert outcome.reason["file"].endswith("runner_contract_entries.py")
+    assert outcome.reason["function"] == "wait_for_ever"
 
 
 def test_a_crash_is_an_outcome_that_tells_the_signal_and_where(make_runner):
     outcome, result = run(make_runner("crash"))
     assert (outcome.status, result) == (Status.KILLED, None)
-    assert "SIGSEGV" in outcome.advice
-    assert "(crash)" in outcome.advice
+    assert outcome.reason.code == "killed_by_signal"
+    assert (outcome.reason["signal"], outcome.reason["function"]) == ("SIGSEGV", "crash")
 
 
 def test_a_kill_from_outside_is_an_outcome(make_runner):
     outcome, _ = run(make_runner("kill_oneself"))
     assert outcome.status == Status.KILLED
-    assert "SIGKILL" in outcome.advice
+    assert outcome.reason["signal"] == "SIGKILL"
 
 
 def test_a_child_that_gives_back_something_else_is_a_clear_error(make_runner):

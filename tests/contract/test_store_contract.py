@@ -46,7 +46,7 @@ def make_study(name="", title="digits", pickled=None):
 
 
 def make_trial(number, metric=0.5):
-    probe = TrainingProbe("sgd", 32, 32, 0.1, number, 100, 10.0, 20.0, reason="first")
+    probe = TrainingProbe("sgd", 32, 32, 0.1, number, 100, 10.0, seconds_limit=20.0, reason="first")
     point = TrainingPoint(step=10, examples=320, seconds=0.1 + 0.2, metric=metric, loss=math.inf)
     result = TrainingResult((point,), 0.3, 0.1)
     return Trial(
@@ -157,7 +157,7 @@ def test_a_pickled_factory_is_never_at_rest(where, store, tmp_path):
 
 def test_facts_hardware_and_finished_are_updated(store):
     study = store.create_study(make_study())
-    changed = replace(study, facts=FACTS, hardware=HARDWARE, finished=True)
+    changed = replace(study, facts=FACTS, finished=True)
     store.update_study(changed)
     assert store.study(study.name) == changed
 
@@ -176,7 +176,7 @@ def test_trials_come_back_in_order_and_unchanged(store):
 
 def test_a_trial_without_a_result_is_kept(store):
     name = store.create_study(make_study()).name
-    trial = replace(make_trial(1), result=None, outcome=Outcome(Status.HUNG, "Kill it."))
+    trial = replace(make_trial(1), result=None, outcome=Outcome(Status.HUNG, advice="Kill it."))
     store.add_trial(name, trial)
     assert store.trials(name) == (trial,)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import rightbatch
 
-SMALL = {"budget": "25s", "batch_sizes": [2, 64, 1437]}
+SMALL = {"budget": "20s", "batch_sizes": [2, 64, 1437]}
 
 
 class Notes:

@@ -11,7 +11,7 @@ from memory_faults import BUGS, FAULT, SPELLINGS
 
 from rightbatch.api.references import preload
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import run
+from rightbatch.api.study import run
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import WorkloadFailed
 from rightbatch.measure.devices.cpu import CpuDevice
@@ -20,6 +20,7 @@ from rightbatch.measure.ports import Job, Pressure
 from rightbatch.measure.probes.memory import measure_memory
 from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import DescribeProbe, MemoryProbe, Status, WorkloadReference
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.store import open_store
 
 MIB, GIB = 2**20, 2**30
@@ -66,7 +67,7 @@ def carried_out(tmp_path_factory):
 def test_endings_are_told_apart_and_carry_advice(carried_out, factory, status):
     outcome, result = carried_out(factory)
     assert (outcome.status, result) == (status, None)
-    assert outcome.advice.endswith(".")
+    assert outcome_sentence(outcome).endswith(".")
 
 
 def test_an_error_without_a_reason_is_lack_of_memory_where_memory_is_short(carried_out):
@@ -99,7 +100,7 @@ def test_a_hang_and_a_stop_are_no_lack_of_memory(carried_out, factory):
 def test_every_spelling_is_out_of_memory(carried_out, name):
     outcome, _ = carried_out("spelling", name)
     assert outcome.status is Status.OUT_OF_MEMORY
-    assert "micro-batch" in outcome.advice
+    assert "micro-batch" in outcome_sentence(outcome)
 
 
 @pytest.mark.parametrize("name", BUGS)
@@ -156,7 +157,7 @@ QUIET = Pressure()
 def test_swap_that_grows_is_told():
     outcome, result = told_under(QUIET, QUIET, Pressure(swap_bytes=200 * MIB))
     assert outcome.status is Status.SLOWED
-    assert "200 MiB of it in swap" in outcome.advice
+    assert "200 MiB in swap" in outcome_sentence(outcome)
     assert result.swap_bytes == 200 * MIB
 
 
@@ -168,14 +169,14 @@ def test_memory_that_was_in_swap_before_is_not_the_trials_doing():
 def test_spill_into_system_memory_is_told():
     outcome, result = told_under(QUIET, QUIET, Pressure(spilled_bytes=512 * MIB))
     assert outcome.status is Status.SLOWED
-    assert "spilled into system memory" in outcome.advice
+    assert "512 MiB more than the device had free" in outcome_sentence(outcome)
     assert result.spilled_bytes == 512 * MIB
 
 
 def test_an_allocator_that_keeps_emptying_its_cache_is_told():
     outcome, _ = told_under(QUIET, Pressure(allocator_retries=2), Pressure(allocator_retries=7))
     assert outcome.status is Status.SLOWED
-    assert "empty its cache 5 times" in outcome.advice
+    assert "emptied its cache 5 times" in outcome_sentence(outcome)
 
 
 def test_retries_of_the_first_step_alone_are_no_thrash():

@@ -16,8 +16,6 @@ from rightbatch.records import TrainingProbe
 from rightbatch.store import open_store
 
 DRIVER = Path(__file__).parent / "study_driver.py"
-KILLS = 20
-
 
 LONG = {"budget": "60s", "goal": "accuracy >= 0.9999", "one_off": True}
 """A study in which no run reaches the goal, so that they pause and are taken up again."""
@@ -85,6 +83,13 @@ def a_run_goes_on(path):
     return len(runs) > 1 and runs[-1] == runs[-2]
 
 
+def end(process, store):
+    """Kill a study that has shown what was to be seen."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert no_process_left(store), "a process of the killed study is left behind"
+
+
 def no_process_left(store, seconds=60):
     """Whether all have ended by then; a server that was importing its framework does so first."""
     deadline = time.monotonic() + seconds
@@ -93,18 +98,26 @@ def no_process_left(store, seconds=60):
     return not processes_of(store)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_twenty_kills_lose_at_most_one_trial_each_and_end_in_the_same_near_optimal_set(tmp_path):
-    whole = start(tmp_path / "whole.db", tmp_path / "whole.notes")
+@pytest.fixture(scope="module")
+def near_optimal(tmp_path_factory):
+    """The near-optimal set of the study where nothing is killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    whole = start(folder / "whole.db", folder / "whole.notes")
     told, errors = whole.communicate(timeout=180)
     assert whole.returncode == 0, errors
-    near_optimal = told.split()[1:]
+    return told.split()[1:]
 
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kills", [8, pytest.param(20, marks=pytest.mark.long)])
+def test_kills_lose_at_most_one_trial_each_and_end_in_the_same_near_optimal_set(
+    kills, near_optimal, tmp_path
+):
     store, notes = tmp_path / "killed.db", tmp_path / "killed.notes"
     moments = random.Random(0)
     stored_before = 0
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = len(lines(notes))
         process = start(store, notes)
         wait_for_a_new_probe(process, notes, before)
@@ -139,14 +152,19 @@ def test_runs_that_wait_end_with_a_killed_parent_and_start_anew_when_it_resumes(
     before = stored_trials(store)
     assert len(before) >= len(asked) - 1
 
-    _, errors = (last := start(store, notes, LONG)).communicate(timeout=180)
-    assert last.returncode == 0, errors
+    paused = {trial.probe.run for trial in before if isinstance(trial.probe, TrainingProbe)}
+
+    def taken_up():
+        later = stored_trials(store)[len(before) :]
+        return [trial for trial in later if trial.probe.run in paused]
+
+    last = start(store, notes, LONG)
+    wait_until(taken_up, last)
+    assert taken_up()[0].result.earlier_seconds == 0  # its process was lost
+    end(last, store)
     told = stored_trials(store)
     assert [trial.number for trial in told] == list(range(1, len(told) + 1))
     assert told[: len(before)] == before
-    paused = {trial.probe.run for trial in before if isinstance(trial.probe, TrainingProbe)}
-    taken_up = [trial for trial in told[len(before) :] if trial.probe.run in paused]
-    assert taken_up[0].result.earlier_seconds == 0  # its process was lost
 
 
 def two_are_under_way(notes):
@@ -171,12 +189,17 @@ def test_a_study_stopped_with_two_runs_under_way_keeps_the_others_and_leaves_no_
     assert [trial.number for trial in before] == list(range(1, len(before) + 1))
     assert len(before) >= len(asked) - 2
 
-    _, errors = (last := start(store, notes, settings)).communicate(timeout=180)
-    assert last.returncode == 0, errors
+    last = start(store, notes, settings)
+    if by == signal.SIGINT:
+        _, errors = last.communicate(timeout=180)
+        assert last.returncode == 0, errors
+        assert no_process_left(store, 0.5)
+    else:
+        wait_until(lambda: len(stored_trials(store)) > len(before), last)
+        end(last, store)
     told = stored_trials(store)
     assert told[: len(before)] == before
     assert len(told) > len(before)
-    assert no_process_left(store, 0.5)
 
 
 @pytest.mark.slow

@@ -1,9 +1,14 @@
-"""Runs the real command line in a process of its own."""
+"""Runs the real command line, in a process of its own or in this one."""
 
 import json
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
+from unittest.mock import patch
+
+from rightbatch.cli import main
 
 
 @dataclass(frozen=True)
@@ -28,3 +33,20 @@ def rightbatch(*arguments, folder, timeout=240):
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def in_process(*arguments, folder):
+    """The same without a process, where one proves nothing more; a bug comes through as it is."""
+    out, err = StringIO(), StringIO()
+    code = 0
+    with (
+        chdir(folder),
+        patch.object(sys, "argv", ["rightbatch", *map(str, arguments)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    return Finished(code, out.getvalue(), err.getvalue())

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from command_line import rightbatch
+from command_line import in_process, rightbatch
 
 from rightbatch.records import Status
 from rightbatch.store import open_store
@@ -45,7 +45,7 @@ from rightbatch.store import open_store
     ],
 )
 def test_a_request_that_cannot_be_carried_out(arguments, said, tmp_path):
-    done = rightbatch(*arguments, folder=tmp_path)
+    done = in_process(*arguments, folder=tmp_path)
     assert done.code == 2
     assert done.out == ""
     assert said in done.err
@@ -62,11 +62,17 @@ def test_a_request_that_cannot_be_carried_out(arguments, said, tmp_path):
     ],
 )
 def test_a_wrong_value_of_an_option_is_told_plainly(option, value, said, tmp_path):
-    done = rightbatch("tune", "digits", option, value, folder=tmp_path)
+    done = in_process("tune", "digits", option, value, folder=tmp_path)
     assert done.code == 2
     assert said in done.err
     assert "Value error" not in done.err
     assert "Input should" not in done.err
+
+
+def test_a_process_exits_with_the_code_of_what_it_refuses(tmp_path):
+    done = rightbatch("tune", "nothing.py:workload", folder=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "rightbatch: There is no file nothing.py.\n"
 
 
 def test_an_unknown_command_exits_with_2(tmp_path):
@@ -108,7 +114,7 @@ def test_a_workload_that_takes_longer_to_load_than_the_budget(tmp_path):
 )
 def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
     (tmp_path / "mine.py").write_text(source)
-    done = rightbatch("tune", "mine.py:workload", "--budget", "20s", folder=tmp_path)
+    done = in_process("tune", "mine.py:workload", "--budget", "20s", folder=tmp_path)
     assert done.code == code
     assert said in done.err
     assert done.err.count("Traceback") == (1 if code == 1 and "SyntaxError" not in said else 0)

@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def test_the_first_example_reaches_a_recommendation(tmp_path):
     done = rightbatch(
-        "tune", f"{EXAMPLES / 'train.py'}:workload", "--budget", "40s", "--threads", "1", "--json",
+        "tune", f"{EXAMPLES / 'train.py'}:workload", "--budget", "20s", "--threads", "1", "--json",
         folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -30,7 +30,7 @@ BRIDGES = {
     "transformers": "transformers_text.py",
     "accelerate": "accelerate_digits.py",
 }
-BUDGETS = {"lightning": "60s", "transformers": "90s", "accelerate": "60s"}
+BUDGETS = {"lightning": "25s", "transformers": "45s", "accelerate": "25s"}
 MARK = "  # rightbatch"
 
 
@@ -63,7 +63,7 @@ def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp
             pytest.skip(f"{name} is not installed")
     monkeypatch.setenv("KERAS_BACKEND", backend)
     done = rightbatch(
-        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "120s", "--threads", "1",
+        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "45s", "--threads", "1",
         "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -79,7 +79,7 @@ def test_a_budget_too_short_for_fashion_mnist_is_kept_and_said(tmp_path):
         pytest.skip(message)
     done = rightbatch(
         "tune", f"{EXAMPLES / 'fashion_mnist.py'}:workload", "--goal", "accuracy >= 0.93",
-        "--budget", "30s", "--threads", "1", "--json", folder=tmp_path,
+        "--budget", "20s", "--threads", "1", "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
     told = done.json
@@ -88,4 +88,4 @@ def test_a_budget_too_short_for_fashion_mnist_is_kept_and_said(tmp_path):
     assert "goal" in told["predicted_seconds_to_goal_reason"]
     spent = told["time_spent"]
     wall = spent["training_seconds"] + spent["measuring_seconds"] + spent["around_seconds"]
-    assert wall <= 1.1 * 30
+    assert wall <= 1.1 * 20

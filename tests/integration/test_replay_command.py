@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from command_line import rightbatch
+from command_line import in_process, rightbatch
 from recorded_fixture import study, write_files
 
 from rightbatch.api.replay import POLICIES
@@ -20,7 +20,7 @@ SMALL = study({10: 1.0, 20: 1.5}, {10: [100, 120], 20: [50, None]}, targets=(0.5
 def test_json_has_a_row_per_study_target_policy_and_repeat(tmp_path):
     folder = write_files(tmp_path / "small", SMALL)
     policies = ("--policy", "exhaustive", "--policy", "nearest-to-32")
-    done = rightbatch("replay", folder, *policies, "--repeats", 3, "--json", folder=tmp_path)
+    done = in_process("replay", folder, *policies, "--repeats", 3, "--json", folder=tmp_path)
     assert done.code == 0, done.err
     assert done.json["schema"] == "rightbatch/replay/1"
     rows = done.json["results"]
@@ -39,7 +39,7 @@ def test_json_has_a_row_per_study_target_policy_and_repeat(tmp_path):
 
 def test_tables_tell_targets_data_sets_and_all(tmp_path):
     write_files(tmp_path / "studies" / "small", SMALL)
-    done = rightbatch("replay", tmp_path / "studies", folder=tmp_path)
+    done = in_process("replay", tmp_path / "studies", folder=tmp_path)
     assert done.code == 0, done.err
     for title in ("Per target", "Per data set", "Over all"):
         assert title in done.out
@@ -49,7 +49,7 @@ def test_tables_tell_targets_data_sets_and_all(tmp_path):
 
 def test_at_80_columns_every_policy_is_named_in_one_piece_and_told_with_its_wall_time(tmp_path):
     write_files(tmp_path / "studies" / "small", SMALL)
-    done = rightbatch("replay", tmp_path / "studies", "--repeats", 1, folder=tmp_path)
+    done = in_process("replay", tmp_path / "studies", "--repeats", 1, folder=tmp_path)
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
     sentence = " ".join(done.out.split()).rpartition("Playing took ")[2]
@@ -76,12 +76,12 @@ def test_an_export_of_a_live_study_replays(tmp_path):
 
 def test_the_planner_explains_its_decisions(tmp_path):
     folder = write_files(tmp_path / "small", SMALL)
-    done = rightbatch("replay", folder, "--explain", "--json", folder=tmp_path)
+    done = in_process("replay", folder, "--explain", "--json", folder=tmp_path)
     assert done.code == 0, done.err
     rows = done.json["results"]
     asked = {(row["target"], row["policy"]) for row in rows}
     assert asked == {(t, p) for t in (0.5, 1.0) for p in ("rightbatch", "rightbatch-one-off")}
-    words = rightbatch("replay", folder, "--explain", folder=tmp_path)
+    words = in_process("replay", folder, "--explain", folder=tmp_path)
     for row in rows:
         assert row["sentences"][-1].startswith("chose ")
         assert all(told in words.out for told in row["sentences"])
@@ -91,7 +91,7 @@ def test_a_target_that_no_run_reached_is_left_out_and_told(tmp_path):
     folder = write_files(tmp_path / "small", replace(SMALL, targets=(0.5, 2.0)))
     arguments = ("replay", folder, "--policy", "rightbatch", "--json")
     for more in ((), ("--explain",)):
-        done = rightbatch(*arguments, *more, folder=tmp_path)
+        done = in_process(*arguments, *more, folder=tmp_path)
         assert done.code == 0, done.err
         assert {row["target"] for row in done.json["results"]} == {0.5}
         assert done.err == (
@@ -102,11 +102,11 @@ def test_a_target_that_no_run_reached_is_left_out_and_told(tmp_path):
 def test_a_policy_that_can_play_none_of_the_studies_is_told_with_what_it_needs(tmp_path):
     folder = write_files(tmp_path / "small", SMALL)
     for json_too in ((), ("--json",)):
-        done = rightbatch("replay", folder, "--policy", "pollux", *json_too, folder=tmp_path)
+        done = in_process("replay", folder, "--policy", "pollux", *json_too, folder=tmp_path)
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
         assert "pollux cannot play here: it needs gradient statistics" in done.err
     both = ("--policy", "pollux", "--policy", "nearest-to-32")
-    done = rightbatch("replay", folder, *both, "--json", folder=tmp_path)
+    done = in_process("replay", folder, *both, "--json", folder=tmp_path)
     assert done.code == 0
     assert {row["policy"] for row in done.json["results"]} == {"nearest-to-32"}
     assert done.err.startswith("pollux cannot play here")
@@ -116,14 +116,14 @@ def test_a_folder_that_is_named_twice_counts_once(tmp_path):
     folder = write_files(tmp_path / "studies" / "small", SMALL)
     (tmp_path / "link").symlink_to(folder)
     named = (folder, tmp_path / "studies", tmp_path / "link")
-    done = rightbatch("replay", *named, "--policy", "zeus", "--json", folder=tmp_path)
+    done = in_process("replay", *named, "--policy", "zeus", "--json", folder=tmp_path)
     assert done.code == 0, done.err
     assert len(done.json["results"]) == 2 * 5
 
 
 def test_a_longest_run_that_ends_well_before_a_recorded_arrival_is_refused(tmp_path):
     folder = write_files(tmp_path / "small", replace(SMALL, longest_run_epochs=0.2))
-    done = rightbatch("replay", folder, "--json", folder=tmp_path)
+    done = in_process("replay", folder, "--json", folder=tmp_path)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert (
         "longest_run_epochs is 0.2, but a run at batch size 10 reached accuracy >= 0.5" in done.err
@@ -138,7 +138,7 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
         ((folder, "--repeats", 0), "ask for 1 or more"),
         ((folder, "--explain", "--policy", "zeus"), "Only the planner explains"),
     ):
-        done = rightbatch("replay", *arguments, folder=tmp_path)
+        done = in_process("replay", *arguments, folder=tmp_path)
         assert done.code == 2
         assert said in done.err
         assert "Traceback" not in done.err
@@ -152,13 +152,13 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
     ):
         assert before in text
         described.write_text(text.replace(before, after))
-        done = rightbatch("replay", folder, "--json", folder=tmp_path)
+        done = in_process("replay", folder, "--json", folder=tmp_path)
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
         assert f"study.json: the field {field}" in done.err or f"study.json: {field}" in done.err
     described.write_text(text.replace("[0.5, 1.0]", "[1.5]"))
-    done = rightbatch("replay", folder, "--json", folder=tmp_path)
+    done = in_process("replay", folder, "--json", folder=tmp_path)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "no run reached accuracy >= 1.5, so that there is nothing to replay" in done.err
     (tmp_path / "empty").mkdir()
-    done = rightbatch("replay", tmp_path / "empty", folder=tmp_path)
+    done = in_process("replay", tmp_path / "empty", folder=tmp_path)
     assert (done.code, "holds no study.json" in done.err) == (2, True)

@@ -1,7 +1,7 @@
 """Commands that measure nothing: what they print is what docs/json.md says."""
 
 import pytest
-from command_line import rightbatch
+from command_line import in_process, rightbatch
 from test_json_contract import documented, keys, nulls
 
 from rightbatch.records import Settings, Study, WorkloadReference
@@ -13,29 +13,29 @@ def test_the_doctor_tells_what_is_documented(tmp_path):
     of_a_gpu = set() if told["results"] else {"name"}
     assert keys(told) | of_a_gpu == documented()["rightbatch/doctor/1"]
     assert 0 < told["memory_limit_bytes"] <= told["memory_bytes"]
-    words = rightbatch("doctor", folder=tmp_path).out
+    words = in_process("doctor", folder=tmp_path).out
     assert f"{told['cores']} usable cores" in words
 
 
 @pytest.mark.parametrize(("openmp", "threads"), [("3", 3), ("", None), ("0", None)])
 def test_the_doctor_tells_the_threads_that_openmp_is_told(openmp, threads, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", openmp)
-    told = rightbatch("doctor", "--json", folder=tmp_path).json
+    told = in_process("doctor", "--json", folder=tmp_path).json
     assert told["threads"] == (threads or told["cores"])
 
 
 def test_a_list_of_studies_tells_what_is_documented(tmp_path):
-    empty = rightbatch("list", "--json", folder=tmp_path)
+    empty = in_process("list", "--json", folder=tmp_path)
     assert empty.json == {"schema": "rightbatch/studies/1", "results": []}
-    assert "No studies yet" in rightbatch("list", folder=tmp_path).out
+    assert "No studies yet" in in_process("list", folder=tmp_path).out
     assert not list(tmp_path.iterdir())
     with open_store(tmp_path / "rightbatch.db") as store:
         where = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
         store.create_study(Study("", where, Settings(), 1.7e9, "0.1.0"))
-    told = rightbatch("list", "studies", "--json", folder=tmp_path).json
+    told = in_process("list", "studies", "--json", folder=tmp_path).json
     assert keys(told) - {"goal_reason"} == documented()["rightbatch/studies/1"]
     assert all(f"{name}_reason" in row for row, name in nulls(told))
-    words = rightbatch("list", folder=tmp_path).out
+    words = in_process("list", folder=tmp_path).out
     assert "digits-1" in words
     assert "no" in words.split()
     assert "_reason" not in words
@@ -43,7 +43,7 @@ def test_a_list_of_studies_tells_what_is_documented(tmp_path):
 
 def test_what_only_reads_makes_no_store(tmp_path):
     for command in (["list"], ["report", "digits-1"], ["export", "digits-1", "there"]):
-        done = rightbatch(*command, "--store", "typo.db", folder=tmp_path)
+        done = in_process(*command, "--store", "typo.db", folder=tmp_path)
         assert done.code == 2
         assert "There is no store" in done.err
         assert done.err.count("\n") == 1

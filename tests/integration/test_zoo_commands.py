@@ -3,21 +3,21 @@
 import os
 
 import pytest
-from command_line import rightbatch
+from command_line import in_process, rightbatch
 
 from rightbatch.zoo import ZOO
 from rightbatch.zoo.data.sets import DIAMONDS
 
 
 def test_every_workload_is_listed(tmp_path):
-    done = rightbatch("list", "workloads", "--json", folder=tmp_path)
+    done = in_process("list", "workloads", "--json", folder=tmp_path)
     assert done.code == 0, done.err
     assert [row["name"] for row in done.json["results"]] == list(ZOO)
 
 
 def test_missing_data_are_told_in_one_sentence_with_what_brings_them(tmp_path, monkeypatch):
     monkeypatch.setenv("RIGHTBATCH_DATA", str(tmp_path / "empty"))
-    done = rightbatch("tune", "language-model", "--budget", "20s", folder=tmp_path)
+    done = in_process("tune", "language-model", "--budget", "20s", folder=tmp_path)
     assert done.code == 2
     assert done.err == (
         "rightbatch: Jane Austen's novels are not on this machine; bring them with: "
@@ -26,7 +26,7 @@ def test_missing_data_are_told_in_one_sentence_with_what_brings_them(tmp_path, m
 
 
 def test_a_data_set_of_another_name_is_refused_with_the_names_there_are(tmp_path):
-    done = rightbatch("fetch", "novel", folder=tmp_path)
+    done = in_process("fetch", "novel", folder=tmp_path)
     assert done.code == 2
     assert done.err == "rightbatch: There are no data called 'novel'; there are novels.\n"
 
@@ -39,7 +39,7 @@ def test_diamonds_are_tuned_end_to_end(tmp_path):
             pytest.fail(message)
         pytest.skip(message)
     done = rightbatch(
-        "tune", "diamonds", "--budget", "75s", "--threads", "1", "--json", folder=tmp_path
+        "tune", "diamonds", "--budget", "40s", "--threads", "1", "--json", folder=tmp_path
     )
     assert done.code == 0, done.err
     told = done.json

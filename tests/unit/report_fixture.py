@@ -27,6 +27,8 @@ from rightbatch.records import (
     OptimizerFacts,
     Outcome,
     Recording,
+    Remark,
+    Remarks,
     RunSummary,
     Settings,
     SpeedFit,
@@ -115,7 +117,7 @@ def learning_fit(
         tuple(predictions),
         around(cost * STEPS_MIN, 0.09, "steps"),
         around(CRITICAL, 0.25, "examples"),
-        "",
+        None,
         0.041,
     )
 
@@ -203,7 +205,7 @@ def noise_fit() -> NoiseFit:
             NoiseEstimate(step, step * 32, around(scale, 0.45, "examples"))
             for step, scale in values
         ),
-        around(95.0, 0.4, "examples", "later half of one run"),
+        around(95.0, 0.4, "examples", "fieller"),
         optimizer="sgd",
     )
 
@@ -262,9 +264,11 @@ def trials(fits: Fits) -> tuple[Trial, ...]:
         told.append(Trial(len(told) + 1, asked, ok, noise, 15.0, 6.3))
     for run in (run for fit in fits.learning for run in fit.runs):
         probe = TrainingProbe(
-            "sgd", run.batch_size, 1437, run.learning_rate, run.seed, 4000, 9.0, 30.0
+            "sgd", run.batch_size, 1437, run.learning_rate, run.seed, 4000, 9.0, seconds_limit=30.0
         )
-        ending = Outcome(Status(run.status), "" if run.status == "ok" else "It was given up.")
+        ending = Outcome(
+            Status(run.status), advice="" if run.status == "ok" else "It was given up."
+        )
         result = TrainingResult((), run.train_seconds, 0.2)
         told.append(Trial(run.trial, probe, ending, result, 22.0, run.train_seconds + 0.3))
     return tuple(told)
@@ -278,7 +282,6 @@ def recording(fits: Fits, title: str = "digits", settings: Settings | None = Non
         1_790_000_000.0,
         "0.1.0",
         facts(title),
-        hardware(),
         True,
     )
     return Recording(study, trials(fits))
@@ -300,16 +303,15 @@ def digits() -> tuple[Recording, Advice]:
         reference,
         near,
         "critical_batch_size",
-        "Train with batch size 128 and learning rate 0.528.",
-        (
-            "Up to the critical batch size of about 90 examples (72 to 112), "
-            "doubling the batch nearly halves the steps; beyond it, it does not.",
-            "Throughput still grows beyond batch size 128: it reaches 90% of its best at 1,024.",
-            "The gradient noise scale agrees: about 95 examples (68 to 133) late in the run.",
-            "Memory does not matter here: the whole training set fits in one batch.",
+        Remarks(
+            Remark.of("train_with", batch_size=128, optimizer="sgd", learning_rate=0.528),
+            (
+                Remark.of("critical_batch_size", value=90.0, low=72.0, high=112.5),
+                Remark.of("throughput_knee", examples_per_second=90_000.0, batch_size=1024),
+                Remark.of("noise_scale", optimizer=None, value=95.0, low=68.0, high=133.0),
+            ),
+            (Remark.of("other_processes", share=0.53),),
         ),
-        ("Batch sizes 64 and 128 cannot be told apart with three seeds each.",),
-        {},
         fits,
         (best,),
         (),
@@ -347,7 +349,7 @@ def two_optimizers() -> tuple[Recording, Advice]:
 
 def memory_only() -> tuple[Recording, Advice]:
     """A study of the memory stage alone: nothing to recommend."""
-    kept = Accumulation(4096, 1024, 4, ran=True, caveats=("Weight the last one by its share.",))
+    kept = Accumulation(4096, 1024, 4, ran=True, caveats=(Remark.of("short_last_batch"),))
     memory = replace(memory_fit(), accumulation=kept)
     fits = Fits(memory=memory, memories=(memory,))
     return recording(fits, settings=Settings(stages=("memory",))), nothing_known(fits)
@@ -365,11 +367,11 @@ def too_little() -> tuple[Recording, Advice]:
         predictions=(),
         steps_min=None,
         critical_batch_size=None,
-        critical_reason="No run reached the goal.",
+        critical_reason=Remark.of("no_run_reached_goal"),
         lack_of_fit=None,
     )
     unknown = NoiseFit(
-        (NoiseEstimate(0, 0, None),), None, "The gradient cannot be told from its noise.", "sgd"
+        (NoiseEstimate(0, 0, None),), None, Remark.of("gradient_lost_in_noise"), "sgd"
     )
     memory, speed = memory_fit(), speed_fit()
     fits = Fits(memory, speed, unknown, (empty,), (speed,), (memory,), (unknown,))
@@ -385,10 +387,11 @@ def nothing_known(fits: Fits) -> Advice:
         None,
         (),
         "budget",
-        "There is not enough data to recommend a batch size.",
-        ("No run reached accuracy >= 0.96.",),
-        (),
-        {"batch_size": "No run reached the goal within the budget."},
+        Remarks(
+            Remark.of("no_recommendation"),
+            (Remark.of("runs_reached", runs=3, reached=0, target=0.96, batch_sizes=0),),
+            missing={"batch_size": Remark.of("no_step_time")},
+        ),
         fits,
         time_spent=TimeSpent(20.0, 30.0, 10.0, 60.0),
     )

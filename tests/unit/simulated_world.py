@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rightbatch.decide.planners.recommend import Ask, ask
+from rightbatch.decide.planners.asking import Ask, ask
 from rightbatch.decide.study import evidence
 from rightbatch.records import (
     DescribeProbe,
@@ -32,6 +32,7 @@ from rightbatch.records import (
     PredictResult,
     Probe,
     Recording,
+    Remark,
     Result,
     Settings,
     SpeedProbe,
@@ -219,17 +220,18 @@ class World:
         step = self.step_seconds(probe.batch_size)
         wall = self.start_seconds + probe.steps * step + self.evaluation_seconds
         if probe.batch_size in self.hangs:
-            return Outcome(Status.HUNG, "It hung; look into the loader."), None, probe.seconds_limit
+            hung = Remark.of("hung", work="building", seconds=probe.seconds_limit)
+            return Outcome(Status.HUNG, hung), None, probe.seconds_limit
         peak = self.peak_bytes(probe.batch_size, probe.optimizer)
         if peak > probe.limit_bytes:
-            advice = f"A micro-batch of {probe.batch_size} does not fit; use a smaller one."
-            return Outcome(Status.OUT_OF_MEMORY, advice), None, wall
+            large = Remark.of("micro_batch_too_large", micro_batch_size=probe.batch_size)
+            return Outcome(Status.OUT_OF_MEMORY, large), None, wall
         return Outcome(Status.OK), MemoryResult(peak, self.fixed_bytes, step), wall
 
     def _predict(self, probe: PredictProbe) -> tuple[Outcome, Result | None, float]:
         if self.predicted_share is None:
             advice = "Memory could not be predicted (no data); small sizes told where to look."
-            return Outcome(Status.NOT_FOLLOWED, advice), None, self.predicting_seconds
+            return Outcome(Status.NOT_FOLLOWED, advice=advice), None, self.predicting_seconds
         slope, limit = self.predicted_share * self.bytes_per_example, probe.target.total_bytes
         cap = probe.max_batch_size or self.train_examples
         most = min(cap, int((limit - self.fixed_bytes) / slope))
@@ -318,15 +320,19 @@ class World:
             wall = self.start_seconds + seconds + self.evaluation_seconds * len(points)
             best = max(best, metric)
             late = wall > SOFT_SHARE * probe.seconds_limit
-            ending = None
+            ending, run = None, {"batch_size": probe.batch_size, "step": step}
+            run["learning_rate"] = probe.learning_rate
             if diverged:
-                ending = Outcome(Status.DIVERGED, "Training diverged; use a smaller learning rate.")
+                ending = Outcome(Status.DIVERGED, Remark.of("diverged", **run))
             elif goal.reached_by(metric):
                 ending = Outcome(Status.OK)
             elif _missed(milestones, step, best):
-                ending = Outcome(Status.GOAL_NOT_REACHED, "It was behind the best run.")
+                behind = {"milestone_step": step, "metric": best, "milestone": LEVEL}
+                reason = Remark.of("given_up_behind", **run, **behind)
+                ending = Outcome(Status.GOAL_NOT_REACHED, reason)
             elif late or step >= probe.max_steps or seconds >= probe.max_seconds:
-                ending = Outcome(Status.GOAL_NOT_REACHED, "Its limit was reached.")
+                reason = Remark.of("given_up_limit", **run, limit="steps")
+                ending = Outcome(Status.GOAL_NOT_REACHED, reason)
             if ending is not None:
                 other = self.evaluation_seconds * len(points)
                 return ending, TrainingResult(tuple(points), seconds, other), wall
@@ -453,6 +459,5 @@ def study_of(world: World, settings: Settings) -> Study:
         created=0.0,
         rightbatch_version="0",
         facts=description.facts,
-        hardware=description.hardware,
         finished=True,
     )

@@ -19,16 +19,21 @@ from rightbatch.records import (
     Goal,
     Hardware,
     LearningFit,
+    MemoryAlternative,
     MemoryFit,
     MemoryProbe,
     MemoryResult,
+    MemoryTarget,
     NoisePoint,
     NoiseProbe,
     NoiseResult,
     OptimizerFacts,
     Outcome,
+    PredictResult,
     Probe,
     Recording,
+    Remark,
+    Remarks,
     Result,
     RunSummary,
     Settings,
@@ -62,7 +67,7 @@ FACTS = WorkloadFacts(
 )
 HARDWARE = Hardware("cpu", "a processor", 2, 1, 2**33, 2**32, "Linux", (("torch", "2.13"),))
 POINT = TrainingPoint(step=10, examples=320, seconds=0.1 + 0.2, metric=0.5, loss=1e-300)
-TRAINING = TrainingProbe("sgd", 32, 32, 0.1, 0, 100, 10.0, 20.0, reason="first")
+TRAINING = TrainingProbe("sgd", 32, 32, 0.1, 0, 100, 10.0, seconds_limit=20.0, reason="first")
 PAIRS: list[tuple[Probe, Result]] = [
     (DescribeProbe(), DescribeResult(FACTS, HARDWARE)),
     (MemoryProbe("sgd", 64, 2**30), MemoryResult(2**29, 2**28, 0.01)),
@@ -83,7 +88,6 @@ STUDY = Study(
     created=1.7e9,
     rightbatch_version="0.1.0",
     facts=FACTS,
-    hardware=HARDWARE,
 )
 
 
@@ -114,13 +118,13 @@ def test_a_study_and_a_recording_survive():
 
 
 def test_advice_and_its_fits_survive():
-    estimate = Estimate(3.0, low=None, high=math.inf, unit="s", note="assumed")
+    estimate = Estimate(3.0, low=None, high=math.inf, unit="s", note="fieller")
     run = RunSummary(1, 32, 0.1, 0, "ok", 12.5, 20, 1.5)
     fits = Fits(
         memory=MemoryFit(
             ((8, 100), (16, 200)), (), estimate, None, 0.1, 2**30, 16, 16, 0.05, "time"
         ),
-        learning=(LearningFit("sgd", "linear", 0.9, (run,), (), None, estimate, "", None),),
+        learning=(LearningFit("sgd", "linear", 0.9, (run,), (), None, estimate, None, None),),
     )
     choice = Choice("sgd", 32, 0.1, 32, 1, 44, seconds_to_goal=estimate)
     advice = Advice(
@@ -131,10 +135,11 @@ def test_advice_and_its_fits_survive():
         reference=None,
         near_optimal=(16, 32),
         binding_constraint="throughput",
-        headline="Use 32.",
-        reasons=("one",),
-        warnings=(),
-        missing={"noise": "not measured"},
+        remarks=Remarks(
+            Remark.of("train_with", batch_size=32, learning_rate=math.inf),
+            warnings=(Remark.of("may_not_fit", why=Remark.of("no_power"), layers=("a", "b")),),
+            missing={"noise": Remark.of("nothing_measured")},
+        ),
         fits=fits,
         by_optimizer=(choice,),
         regimes=(("full-batch", choice),),
@@ -156,8 +161,26 @@ def test_every_float_survives_strict_json(value):
 
 @given(st.text())
 def test_every_text_survives(text):
-    outcome = Outcome(Status.HUNG, text)
+    outcome = Outcome(Status.HUNG, Remark.of("text", text=f"{text}."), advice=text)
     assert there_and_back(outcome) == outcome
+
+
+def test_a_prediction_that_was_stored_with_its_sentences_is_read():
+    target = MemoryTarget("a GPU", "cuda", 2**34)
+    told = PredictResult(
+        target, "sgd", 32, (), 0.0, 1.0, 0, 2**34, 0.05, 64, 64, "memory", True, "real",
+        reason=Remark.of("needs_data", error="TypeError", message="no data"),
+        warnings=(Remark.of("operations_differ"),),
+        alternatives=(MemoryAlternative("precision", "bf16", None, None, Remark.of("text")),),
+    )  # fmt: skip
+    assert there_and_back(told) == told
+    data = dump(told) | {"reason": "It needs data.", "warnings": ["One.", "Two."]}
+    data["alternatives"][0]["reason"] = ""
+    back = load(PredictResult, data)
+    assert back.reason == Remark.of("text", text="It needs data.")
+    assert [warning["text"] for warning in back.warnings] == ["One.", "Two."]
+    assert back.alternatives[0].reason is None
+    assert load(PredictResult, data | {"reason": ""}).reason is None
 
 
 def test_tags_are_stable_and_not_class_names():
@@ -196,6 +219,8 @@ def test_a_pickled_factory_is_dropped():
         ({"probe": {"kind": "memory"}}, "'optimizer' is missing"),
         ({"outcome": {"status": "fine"}}, "'fine' is not a valid Status"),
         ({"outcome": {"status": "ok", "advice": 3}}, "3 is not a str"),
+        ({"outcome": {"status": "ok", "reason": 3}}, "3 is not a remark"),
+        ({"outcome": {"status": "ok", "reason": {}}}, "'code' is missing"),
         ({"result": [1]}, "Trial.result"),
     ],
 )

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from rightbatch.decide.advise.compiling import compiling
 from rightbatch.records import Outcome, Status, TrainingProbe, TrainingResult, Trial
+from rightbatch.report.sentences import say
 
 
 def trials(*compile_seconds):
-    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, 60.0)
+    probe = TrainingProbe("adam", 32, 32, 0.001, 0, 100, 10.0, seconds_limit=60.0)
     return [
         Trial(number, probe, Outcome(Status.OK), TrainingResult((), 5.0, 3.0, seconds), 0.0, 8.0)
         for number, seconds in enumerate(compile_seconds, 1)
@@ -15,9 +16,8 @@ def trials(*compile_seconds):
 
 
 def test_what_compiling_took_is_told_with_its_worst():
-    assert compiling(trials(1.4, 2.0, 0.3)) == (
-        "Before its first step a run compiled for 1.4 s (at most 2.0 s), which no time to the goal "
-        "counts."
+    assert say(compiling(trials(1.4, 2.0, 0.3))) == (
+        "Compiling took 1.4 s per run (at most 2.0 s), which the time to goal leaves out."
     )
 
 
@@ -30,5 +30,5 @@ def test_a_run_that_goes_on_compiles_nothing_more():
 
 
 def test_nothing_is_told_where_nothing_is_compiled():
-    assert compiling(trials(0.0, 1e-6)) == ""
-    assert compiling([]) == ""
+    assert compiling(trials(0.0, 1e-6)) is None
+    assert compiling([]) is None

@@ -9,8 +9,8 @@ from simulated_world import SimulatedOptimizer, World, next_ask, run_study
 from rightbatch.api.verbs import advised
 from rightbatch.decide.learning.race import next_move
 from rightbatch.decide.learning.state import Choose, Race, RaceRun, Tuning
+from rightbatch.decide.planners.asking import ask
 from rightbatch.decide.planners.ending import how_it_ended
-from rightbatch.decide.planners.recommend import ask
 from rightbatch.exchange import import_study
 from rightbatch.records import Goal, RecordedLevel, Settings
 from rightbatch.report.ending import ending_told
@@ -18,7 +18,7 @@ from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
 
 WORLD = World(beta=2e-5)
-RULE = Settings(budget_seconds=300.0, learning_rate="rule")
+RULE = Settings(budget_seconds=300.0, learning_rates="rule")
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +31,31 @@ def test_a_race_that_found_nothing_worth_its_time_tells_what_it_had_to_be_worth(
     assert ending.kind == "worth"
     assert ending.worth == Tuning().worth
     told = ending_told(ending)
-    assert " of its 5 min left: " in told
-    assert "was not expected to lower the time to the goal by the 2.2%" in told
+    assert " of the 5 min budget left: " in told
+    assert "was not expected to improve the time to goal by even 2.2%" in told
 
 
 @pytest.mark.parametrize(
     ("world", "settings", "kind", "words"),
     [
-        (WORLD, Settings(budget_seconds=8.0), "time", "its time was used up: 7."),
-        (WORLD, replace(RULE, one_off=True), "arrived", "first run at the goal: one model"),
+        (WORLD, Settings(budget_seconds=8.0), "time", "the end of the budget: 7."),
         (
             WORLD,
-            replace(RULE, learning_rate="search", training_budget_seconds=3.0),
+            replace(RULE, one_off=True),
+            "arrived",
+            "that reached the goal (--one-off)",
+        ),
+        (
+            WORLD,
+            replace(RULE, learning_rates="search", training_budget_seconds=3.0),
             "training_time",
-            "the time you allow for training was used up: 3.0 s of 3.0 s",
+            "the end of the training budget: 3.0 s of 3.0 s used",
         ),
         (
             WORLD,
             Settings(budget_seconds=30.0, stages=("memory", "speed")),
             "stages",
-            "when the stages asked for were done",
+            "the selected stages are done",
         ),
         (
             World(optimizers=(SimulatedOptimizer(user_rate=100.0),)),
@@ -70,8 +75,8 @@ def test_each_way_to_end_is_told_with_its_numbers(world, settings, kind, words):
 def test_a_study_that_was_stopped_says_so_with_the_time_it_had(raced):
     stopped = replace(raced, study=replace(raced.study, finished=False), trials=raced.trials[:-1])
     told = ending_told(how_it_ended(stopped))
-    assert told.startswith("The study has not run to its end: ")
-    assert told.endswith(" of its 5 min are used, and --resume goes on.")
+    assert told.startswith("Interrupted after ")
+    assert told.endswith(" of the 5 min budget; continue with --resume.")
 
 
 def test_where_the_planner_would_go_on_and_little_was_left_it_was_time_that_ended_the_study(raced):

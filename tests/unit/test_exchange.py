@@ -58,7 +58,6 @@ STUDY = Study(
     created=1.7e9,
     rightbatch_version="0.1.0",
     facts=FACTS,
-    hardware=HARDWARE,
     finished=True,
 )
 
@@ -72,14 +71,19 @@ def speed(number, samples, optimizer="sgd"):
 def training(
     number, size, metrics, status=Status.OK, seed=0, rate=0.1, optimizer="sgd", result=True
 ):
-    probe = TrainingProbe(optimizer, size, size, rate, seed, 10_000, 60.0, 90.0)
+    probe = TrainingProbe(optimizer, size, size, rate, seed, 10_000, 60.0, seconds_limit=90.0)
     points = tuple(
         TrainingPoint(50 * i, 50 * i * size, 0.5 * i, metric, 0.1)
         for i, metric in enumerate(metrics, start=1)
     )
     measured = TrainingResult(points, 0.5 * len(points), 0.1) if result else None
     return Trial(
-        number, probe, Outcome(status, "" if status == "ok" else "Why."), measured, 1.7e9, 2.0
+        number,
+        probe,
+        Outcome(status, advice="" if status == "ok" else "Why."),
+        measured,
+        1.7e9,
+        2.0,
     )
 
 
@@ -259,7 +263,7 @@ def test_an_imported_study_knows_of_nobodys_present_settings(tmp_path):
     advice = advise(recording)
     assert (advice.reference, advice.times_as_fast, advice.time_spent.budget) == (None, None, None)
     data = advice_json(advice)
-    assert "nobody's present settings" in data["reference_reason"]
+    assert "without present settings" in data["reference_reason"]
     assert data["times_as_fast_reason"] == data["reference_reason"]
     page = render(recording, advice)
     assert all(words not in page for words in ("you use today", "what you do today", "your 20"))
@@ -495,7 +499,7 @@ def test_what_is_no_text_or_no_folder_is_refused(exported, tmp_path):
 
 def test_a_newer_export_is_refused(exported):
     path = exported / "trials.jsonl"
-    path.write_text(path.read_text().replace('{"version": 1', '{"version": 2', 1))
+    path.write_text(path.read_text().replace('{"version": 2', '{"version": 3', 1))
     with pytest.raises(StoreTooNew, match="newer rightbatch"):
         import_study(exported)
 

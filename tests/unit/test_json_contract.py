@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from report_fixture import digits, memory_only, too_little, two_optimizers
@@ -13,20 +14,26 @@ from rightbatch.decide.replay.ours import RaceTold
 from rightbatch.records import (
     MEMORY_PARTS,
     STAGES,
+    BindingConstraint,
     Decision,
     Estimate,
     Fits,
     MemoryAlternative,
     MemoryTarget,
+    Note,
     Outcome,
     PredictedPeak,
     PredictResult,
+    Remark,
     Status,
 )
+from rightbatch.records.fits import Cap
 from rightbatch.report.json import advice_json
 from rightbatch.report.json_stages import stage_json
 from rightbatch.report.prediction import prediction_json
 from rightbatch.report.replay import races_json, replay_json
+from rightbatch.report.sentences import outcome_sentence
+from rightbatch.report.sentences.phrases import CAPPED_BY, LIMITED_BY, NOTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
 STUDIES = [digits, two_optimizers, too_little, memory_only]
@@ -77,7 +84,9 @@ def a_prediction() -> PredictResult:
     peak = PredictedPeak(32, 32, 2**28, 2**30, tuple((part, 1) for part in MEMORY_PARTS))
     rows = (
         MemoryAlternative("optimizer", "sgd", 2**29, 4000),
-        MemoryAlternative("checkpointing", "of repeated blocks", None, None, "There are none."),
+        MemoryAlternative(
+            "checkpointing", "repeated_blocks", None, None, Remark.of("text", text="None.")
+        ),
         MemoryAlternative("device", "another GPU", None, 8000),
     )
     return PredictResult(
@@ -146,6 +155,19 @@ def test_the_advice_in_json_is_the_advice():
     assert told["critical_batch_size"]["value"] == pytest.approx(90)
     assert len(told["results"]) == 9
     assert told["time_spent"]["training_seconds"] == 112.0
+    assert told["headline"] == "Train with batch size 128 and learning rate 0.528 (sgd)."
+
+
+def test_what_was_renamed_stands_under_its_old_name_as_well():
+    told = advice_json(digits()[1])
+    assert told["limited_by"] == told["binding_constraint"] == "critical_batch_size"
+    assert told["time_spent"]["overhead_seconds"] == told["time_spent"]["around_seconds"] == 24.0
+
+
+def test_every_note_of_an_interval_has_its_words():
+    assert set(NOTES) == set(get_args(Note))
+    assert set(LIMITED_BY) == set(get_args(BindingConstraint))
+    assert set(CAPPED_BY) == set(get_args(Cap))
 
 
 def test_each_optimizer_compared_has_its_own_figures():
@@ -165,9 +187,10 @@ def test_each_optimizer_compared_has_its_own_figures():
 
 def test_the_reason_that_the_advice_gives_wins():
     advice = too_little()[1]
-    told = advice_json(replace(advice, missing={"noise_scale": "Two seeds disagree."}))
+    missing = {"noise_scale": Remark.of("text", text="Two seeds disagree.")}
+    told = advice_json(replace(advice, remarks=replace(advice.remarks, missing=missing)))
     assert told["noise_scale_reason"] == "Two seeds disagree."
-    assert told["critical_batch_size_reason"] == "No run reached the goal."
+    assert told["critical_batch_size_reason"] == "No training run reached the goal."
 
 
 def test_numbers_that_are_not_finite_become_null_with_a_reason():
@@ -183,13 +206,13 @@ def test_numbers_that_are_not_finite_become_null_with_a_reason():
 
 def test_a_memory_trial_that_failed_is_a_row_with_its_advice():
     recording, advice = digits()
-    failed = Outcome(Status.OUT_OF_MEMORY, "Memory ran out; lower the micro-batch size.")
+    failed = Outcome(Status.OUT_OF_MEMORY, Remark.of("workload_too_large"))
     trials = list(recording.trials)
     trials[3] = replace(trials[3], outcome=failed, result=None)
     told = strict(stage_json("memory", advice.fits, replace(recording, trials=tuple(trials))))
     row = told["results"][2]
     assert (row["status"], row["peak_bytes"]) == ("out_of_memory", None)
-    assert row["peak_bytes_reason"] == failed.advice
+    assert row["peak_bytes_reason"] == row["advice"] == outcome_sentence(failed)
     assert told["trials"] == len(told["results"]) == 9
 
 

@@ -11,6 +11,7 @@ from rightbatch.decide.stages.memory.fit import largest_on_all, safe_size, small
 from rightbatch.decide.stages.memory.tried import LONG_STEPS, tried
 from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Settings, Status, Trial
+from rightbatch.report.sentences import say, say_all
 from rightbatch.report.stages import stage_lines
 
 MEMORY = Settings(stages=("memory",))
@@ -106,14 +107,14 @@ def test_a_limit_without_room_for_the_margin_is_told():
     smallest_peak = min(peak for _, peak in fit.points)
     told = advise(recording, memory_limit_bytes=smallest_peak + 1)
     assert told.fits.memory.safe_batch_size is None
-    assert any("counts without a margin" in text for text in told.warnings)
+    assert any("without a safety margin" in text for text in say_all(told.remarks.warnings))
 
 
 def test_a_stored_study_under_a_limit_that_nothing_fits_binds_memory():
     _, recording = found(HEAVY)
     told = advise(recording, memory_limit_bytes=MIB)
     assert told.binding_constraint == "memory"
-    assert not told.headline.startswith("Train with")
+    assert told.remarks.headline.code in ("no_recommendation", "train_where_more_fits")
 
 
 def test_a_safe_size_that_had_no_time_for_many_steps_is_told_as_such():
@@ -121,7 +122,7 @@ def test_a_safe_size_that_had_no_time_for_many_steps_is_told_as_such():
     short = replace(recording, trials=recording.trials[:-1])
     (fit,) = advise(short).fits.memories
     assert (fit.capped_by, fit.lasted_batch_size) == ("memory", None)
-    assert "not run for 20 steps" in " ".join(stage_lines("memory", short, advise(short)))
+    assert "did not run for 20 steps" in " ".join(stage_lines("memory", short, advise(short)))
 
 
 def test_what_many_steps_need_more_counts():
@@ -157,7 +158,7 @@ def test_the_search_ends_by_itself_where_memory_is_plentiful():
     assert fit.capped_by == "default_cap"
     assert fit.largest_batch_size == max(DEFAULT_CAP, DEFAULT_TIMES * world.batch_size)
     told = " ".join(stage_lines("memory", recording, advise(recording)))
-    assert "without --max-batch-size the search ends at 65,536 examples" in told
+    assert "search capped at 65,536 examples" in told
 
 
 def test_trials_and_seconds_are_counted():
@@ -202,13 +203,13 @@ def test_unequal_micro_batches_and_batch_norm_have_their_caveats():
     facts = replace(recording.study.facts, train_examples=8192)
     assert accumulation_caveats(4096, 1024, facts) == ()
     (unequal,) = accumulation_caveats(4096, 1366, facts)
-    assert "has 1,364 examples, not 1,366" in unequal
+    assert "has 1,364 examples, not 1,366" in say(unequal)
     (short,) = accumulation_caveats(4096, 1024, replace(facts, train_examples=9000))
-    assert "last batch of an epoch is short" in short
+    assert "last batch of an epoch is short" in say(short)
     (norm,) = accumulation_caveats(
         4096, 1024, replace(facts, batch_dependent_layers=("BatchNorm2d",))
     )
-    assert "accumulation changes the model" in norm
+    assert "accumulation changes the model" in say(norm)
 
 
 @pytest.mark.parametrize(("batch_size", "examples"), [(4097, 8194), (4096, 12289 + 1024)])
@@ -216,7 +217,7 @@ def test_a_micro_batch_of_one_example_has_a_caveat_with_batch_norm(batch_size, e
     _, recording = found(HEAVY)
     facts = replace(recording.study.facts, train_examples=examples)
     plain = accumulation_caveats(batch_size, 1024, facts)
-    assert not any("of a single example" in caveat for caveat in plain)
+    assert not any("of a single example" in caveat for caveat in say_all(plain))
     normal = replace(facts, batch_dependent_layers=("BatchNorm1d",))
-    assert "torch.tensor_split" in accumulation_caveats(batch_size, 1024, normal)[-1]
-    assert "a single example" in accumulation_caveats(batch_size, 1, normal)[-1]
+    assert "torch.tensor_split" in say(accumulation_caveats(batch_size, 1024, normal)[-1])
+    assert "a single example" in say(accumulation_caveats(batch_size, 1, normal)[-1])

@@ -6,6 +6,7 @@ from rightbatch.measure.devices.cpu import CpuDevice, available_bytes
 from rightbatch.measure.probes.memory import out_of_memory
 from rightbatch.measure.runners.ending import Evidence, ending
 from rightbatch.measure.runners.wire import Raised
+from rightbatch.report.sentences import outcome_sentence
 
 
 def test_a_limit_above_what_is_free_is_what_is_free():
@@ -14,9 +15,9 @@ def test_a_limit_above_what_is_free_is_what_is_free():
 
 
 def test_inference_accumulates_no_gradients():
-    assert "gradients" in out_of_memory(64).advice
-    told = out_of_memory(64, inference=True).advice
-    assert "gradients" not in told
+    assert "gradient" in outcome_sentence(out_of_memory(64))
+    told = outcome_sentence(out_of_memory(64, inference=True))
+    assert "gradient" not in told
     assert "smaller batch" in told
 
 

@@ -11,10 +11,12 @@ from told_numbers import comes_from, numbers, sources
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import Advice, Recording, Settings
+from rightbatch.report.sentences import say_all
 from rightbatch.report.view import make_view
 
 CONSTANTS = {
     ("share", 0.90): "the knee is defined by 90% of the highest throughput",
+    ("share", 0.95): "intervals are those of 95%",
     ("share", 0.10): "near-optimal is defined as within 10% of the best",
     ("plain", float(DEFAULT_CAP)): "where the memory search ends by default",
     ("plain", float(DEFAULT_TIMES)): "times the user's batch size where it ends by default",
@@ -34,7 +36,7 @@ STUDIES = {
     "hangs": (World(hangs=(64, 128), seed=3), SHORT),
     "out of reach": (World(top=0.7), SHORT),
     "best within": (World(goal="best accuracy within 2s", seed=4), SHORT),
-    "by rule": (World(seed=5), replace(SHORT, learning_rate="rule")),
+    "by rule": (World(seed=5), replace(SHORT, learning_rates="rule")),
     "fewest examples": (World(seed=6), replace(SHORT, objective="examples")),
     "no noise scale": (World(noise_scale=None, critical=20.0, seed=7), SHORT),
 }
@@ -51,7 +53,9 @@ def study(name: str) -> tuple[Recording, Advice]:
 
 def sentences(recording: Recording, advice: Advice) -> Iterator[str]:
     """The advice's own, and those that reports make of it."""
-    yield from (advice.headline, *advice.reasons, *advice.warnings, *advice.missing.values())
+    remarks = advice.remarks
+    yield from say_all((remarks.headline, *remarks.reasons, *remarks.warnings))
+    yield from say_all(remarks.missing.values())
     view = make_view(recording, advice)
     yield from (f"{what}: {told}" for what, told in view.verdict)
     yield from (f"{what}: {told} ({remark})" for what, told, remark in view.tiles)
@@ -100,7 +104,7 @@ def test_most_numbers_are_caught_where_they_are_told_wrongly():
     found = sources(recording, advice) | set(CONSTANTS)
     moved = [
         comes_from(replace(number, value=number.value * factor), found)
-        for reason in advice.reasons
+        for reason in say_all(advice.remarks.reasons)
         for number in numbers(reason)
         for factor in (0.71, 0.97, 1.03, 1.19, 1.4)
         if number.value > 50
@@ -119,4 +123,4 @@ def test_numbers_are_read_with_separators_units_and_times_in_two_parts():
 
 def test_a_small_memory_limit_is_told_in_mebibytes():
     _, advice = study("tight memory")
-    assert any("under a limit of 900 MiB." in reason for reason in advice.reasons)
+    assert any("memory limit 900 MiB." in reason for reason in say_all(advice.remarks.reasons))

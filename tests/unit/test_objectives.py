@@ -1,5 +1,6 @@
 """Energy and cost as what is minimised: where power or a price is known, and where not."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.stages.speed.costs import step_costs
 from rightbatch.errors import UsageError
 from rightbatch.exchange import import_study
+from rightbatch.records import Remark
 from rightbatch.report.json import advice_json
+from rightbatch.report.sentences import say_all
 from rightbatch.report.view import make_view
 from rightbatch.science.power import interpolate_power
 from rightbatch.store import open_store
@@ -64,12 +67,12 @@ def test_the_least_energy_is_at_another_batch_size_than_the_least_time(recording
 
 
 def test_the_reasons_of_energy_come_from_its_fits(recording):
-    first, second, *_ = advise(recording, "energy").reasons
+    first, second, *_ = say_all(advise(recording, "energy").remarks.reasons)
     assert first == (
-        "The device draws 80 W at batch size 8 and 260 W at 64, measured over training steps."
+        "Power draw: 80.0 W at batch size 8, 260 W at 64 (measured over training steps)."
     )
     assert second.startswith("Batch size 32 is predicted to reach the goal in ")
-    assert not any(" W at " in reason for reason in advise(recording).reasons)
+    assert not any(" W at " in reason for reason in say_all(advise(recording).remarks.reasons))
 
 
 def test_energy_is_told_beside_time_whatever_is_minimised(recording):
@@ -79,7 +82,7 @@ def test_energy_is_told_beside_time_whatever_is_minimised(recording):
     assert told["reference"]["predicted_joules_to_goal"]
     verdict = dict(make_view(recording, advise(recording)).verdict)
     assert "kJ" in verdict["Energy to goal"]
-    assert "more than your 16" in verdict["Energy to goal"]
+    assert re.search(r", [\d.]+× that of your 16 \(", verdict["Energy to goal"])
 
 
 def test_energy_without_measured_power_is_refused_in_one_sentence(unpowered):
@@ -101,14 +104,14 @@ def test_a_price_makes_the_cost_and_leaves_the_order_of_time(recording):
     ):
         assert priced == pytest.approx(2.5 / 3600 * timed)
     assert cost.unit == "currency"
-    assert by_cost.reasons[0].startswith("At 2.5 an hour cost goes as time")
+    assert by_cost.remarks.reasons[0] == Remark.of("cost_follows_time", price_per_hour=2.5)
     assert "at 2.5 an hour" in dict(make_view(recording, by_cost).verdict)["Cost to goal"]
 
 
 def test_a_price_is_told_with_any_objective_and_its_absence_has_a_reason(recording):
     assert advise(recording, "energy", price_per_hour=1.0).recommended.cost_to_goal
     told = advice_json(advise(recording))
-    assert told["price_per_hour_reason"] == "No price was given."
+    assert told["price_per_hour_reason"] == "No price was given; see --price-per-hour."
     for row in (told, told["reference"], *told["results"]):
         assert row["predicted_cost_to_goal_reason"] == "No price was given; see --price-per-hour."
 
@@ -122,9 +125,9 @@ def test_the_price_of_the_study_holds_until_another_is_given(recording):
 
 
 def test_cost_without_a_price_is_refused(recording):
-    with pytest.raises(UsageError, match="needs what an hour costs"):
+    with pytest.raises(UsageError, match="needs the price of an hour"):
         advise(recording, "cost")
-    with pytest.raises(UsageError, match="needs what an hour costs"):
+    with pytest.raises(UsageError, match="needs the price of an hour"):
         make_settings(objective="cost")
 
 
@@ -139,7 +142,7 @@ def test_a_study_for_energy_whose_power_was_not_measured_says_so_and_keeps_what_
     study = replace(unpowered.study, settings=settings)
     advice = advise(replace(unpowered, study=study))
     assert advice.recommended is None
-    assert advice.warnings[0].startswith("No power was measured")
+    assert advice.remarks.warnings[0] == Remark.of("energy_without_power")
     assert advice.fits.speed is not None
 
 

@@ -15,7 +15,7 @@ from simulated_world import (
 )
 
 from rightbatch.decide.advise.recommend import advise
-from rightbatch.decide.planners.recommend import Ask, ask
+from rightbatch.decide.planners.asking import Ask, ask
 from rightbatch.decide.study import evidence
 from rightbatch.records import (
     DescribeProbe,
@@ -26,6 +26,7 @@ from rightbatch.records import (
     Outcome,
     PredictProbe,
     Recording,
+    Remark,
     Settings,
     SpeedProbe,
     Status,
@@ -34,6 +35,7 @@ from rightbatch.records import (
     Trial,
 )
 from rightbatch.report.decisions import sentence
+from rightbatch.report.sentences import say, say_all
 from rightbatch.report.view import make_view
 
 WORLD = World(beta=2e-5)
@@ -109,7 +111,7 @@ def test_one_off_ends_with_the_first_run_that_reaches_the_goal_and_goes_on_with_
         wall = sum(trial.wall_seconds for trial in once.trials)
         assert advice.time_spent.to_model == pytest.approx(wall)
         again = advise(run_study(world, SETTINGS)).time_spent
-        assert again.to_model < again.training + again.measuring + again.around
+        assert again.to_model < again.training + again.measuring + again.overhead
     assert went_on > 0
 
 
@@ -193,7 +195,7 @@ def test_a_resumed_study_asks_the_same_next_probe(recording):
 
 
 def test_a_first_look_that_failed_is_made_again():
-    trial = Trial(1, DescribeProbe(), Outcome(Status.HUNG, "It hung."), None, 0.0, 60.0)
+    trial = Trial(1, DescribeProbe(), Outcome(Status.HUNG, advice="It hung."), None, 0.0, 60.0)
     assert isinstance(ask(Settings(), (trial,), 0.0).probe, DescribeProbe)
 
 
@@ -239,7 +241,11 @@ class HeapThatDiffers(World):
         if not self.limit_bytes < peak < 1.1 * self.limit_bytes:
             return super()._memory(probe)
         result = MemoryResult(peak, self.fixed_bytes, self.step_seconds(probe.batch_size))
-        return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use a smaller one."), result, 1.0
+        return (
+            Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use a smaller one."),
+            result,
+            1.0,
+        )
 
 
 def test_a_peak_above_the_limit_tells_where_the_limit_is():
@@ -264,7 +270,7 @@ class Unlucky(World):
     def _memory(self, probe):
         outcome, result, wall = super()._memory(probe)
         if probe.batch_size == self.unlucky:
-            return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use less."), None, wall
+            return Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use less."), None, wall
         return outcome, result, wall
 
 
@@ -313,8 +319,8 @@ def test_nothing_fits_at_all():
     advice = advise(recording)
     assert advice.recommended is None
     assert advice.binding_constraint == "memory"
-    assert "fits the memory limit" in advice.missing["largest_batch_size"]
-    assert advice.headline.startswith("Not enough data")
+    assert advice.remarks.missing["largest_batch_size"] == Remark.of("no_micro_batch_fits")
+    assert say(advice.remarks.headline).startswith("Not enough data")
 
 
 @pytest.mark.parametrize("share", [1.1, 1.0, 0.85, 0.7])
@@ -325,7 +331,7 @@ def test_a_prediction_saves_trials_even_where_it_is_rough(share):
     assert len(probes(recording, PredictProbe)) == 1
     assert fit.largest_batch_size >= 0.96 * world.largest_micro_batch()
     assert fit.trials == len(recording.trials) - 1 <= 6
-    assert "predicted" in fit.predicted
+    assert fit.predicted.code == "memory_predicted"
 
 
 def test_inference_is_asked_for_in_every_trial_and_keeps_no_batch_size():
@@ -342,8 +348,8 @@ def test_where_steps_cannot_be_followed_small_sizes_tell_where_to_look():
     fit = advise(recording).fits.memory
     assert len(probes(recording, PredictProbe)) == 1
     assert fit.largest_batch_size >= 0.96 * world.largest_micro_batch()
-    assert fit.predicted in advise(recording).reasons
-    assert "could not be predicted" in fit.predicted
+    assert fit.predicted in advise(recording).remarks.reasons
+    assert "could not be predicted" in say(fit.predicted)
 
 
 def test_nothing_is_predicted_where_everything_fits_or_time_is_short():
@@ -359,14 +365,14 @@ def test_where_the_first_memory_trial_hangs_it_is_not_said_that_nothing_fits():
     world = World(beta=2e-5, hangs=(32,))
     advice = advise(run_study(world, replace(SETTINGS, stages=("memory",))))
     assert advice.reference.micro_batch_size == 32
-    assert "not known what fits" in advice.missing["largest_batch_size"]
+    assert advice.remarks.missing["largest_batch_size"] == Remark.of("no_memory_trial_finished")
 
 
 class Cramped(World):
     """A world in which no step can be timed either."""
 
     def _speed(self, probe):
-        return Outcome(Status.OUT_OF_MEMORY, "It does not fit; use less."), None, 0.1
+        return Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use less."), None, 0.1
 
 
 def test_where_nothing_fits_the_study_comes_to_an_end_and_says_what_to_do():
@@ -374,7 +380,7 @@ def test_where_nothing_fits_the_study_comes_to_an_end_and_says_what_to_do():
     assert [probe.batch_sizes for probe in probes(recording, SpeedProbe)] == [(1,)]
     told = make_view(recording, advise(recording))
     assert told.recommended is None
-    assert "Nothing that was tried fits" in told.next_step
+    assert "Nothing tried fits" in told.next_step
 
 
 def test_a_hung_memory_trial_leaves_the_study_time_to_go_on():
@@ -393,7 +399,7 @@ def test_a_hung_training_run_leaves_the_study_time_to_go_on():
     class Stuck(World):
         def _training(self, probe):
             if (probe.batch_size, probe.learning_rate) == (first.batch_size, first.learning_rate):
-                return Outcome(Status.HUNG, "It hung."), None, probe.seconds_limit
+                return Outcome(Status.HUNG, advice="It hung."), None, probe.seconds_limit
             return super()._training(probe)
 
     recording = run_study(Stuck(), settings)
@@ -408,7 +414,7 @@ def test_a_hung_memory_trial_ends_the_search():
     hangs = World(hangs=(second.batch_size,))
     recording = run_study(hangs, Settings(stages=("memory",)))
     assert probes(recording, MemoryProbe)[-1].batch_size == second.batch_size
-    assert any("hung" in warning for warning in advise(recording).warnings)
+    assert any("hung" in warning for warning in say_all(advise(recording).remarks.warnings))
 
 
 # ---- budgets ----
@@ -546,7 +552,7 @@ class HoldsLess(World):
 
     def _speed(self, probe):
         if probe.micro_batch_size > 16:
-            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller micro-batch."), None, 0.5
+            return Outcome(Status.OUT_OF_MEMORY, advice="Use a smaller micro-batch."), None, 0.5
         return super()._speed(probe)
 
 
@@ -554,13 +560,13 @@ def test_steps_that_run_out_of_memory_are_timed_at_smaller_sizes_until_they_fit(
     recording = run_study(HoldsLess(beta=2e-5), SETTINGS)
     told = advise(recording)
     assert told.fits.speed is not None
-    assert any("ran out of memory where they should fit" in text for text in told.warnings)
+    assert any("ran out of memory although" in text for text in say_all(told.remarks.warnings))
 
 
 def test_where_no_step_fits_memory_binds_and_the_remedy_is_not_time():
     class HoldsNothing(HoldsLess):
         def _speed(self, probe):
-            return Outcome(Status.OUT_OF_MEMORY, "Use a smaller micro-batch."), None, 0.5
+            return Outcome(Status.OUT_OF_MEMORY, advice="Use a smaller micro-batch."), None, 0.5
 
     recording = run_study(HoldsNothing(beta=2e-5), SETTINGS)
     told = advise(recording)
@@ -638,7 +644,7 @@ def test_best_within_seconds_keeps_to_the_seconds():
         assert trial.result.train_seconds <= 2.0 * 1.25
     advice = advise(recording)
     assert advice.recommended is not None
-    assert any("best metric within a limit" in warning for warning in advice.warnings)
+    assert Remark.of("goal_without_target") in advice.remarks.warnings
 
 
 def test_fewest_examples_want_smaller_batches_than_fewest_steps():
@@ -695,8 +701,8 @@ def test_a_goal_nobody_reaches_still_gives_a_first_guess():
     assert advice.binding_constraint == "budget"
     assert advice.recommended is not None
     assert advice.recommended.seconds_to_goal is None
-    assert advice.headline.startswith("Not enough data")
-    assert "predicted_seconds_to_goal" in advice.missing
+    assert say(advice.remarks.headline).startswith("Not enough data")
+    assert "predicted_seconds_to_goal" in advice.remarks.missing
 
 
 def test_a_first_guess_is_never_a_setting_that_diverged():
@@ -714,20 +720,21 @@ def test_a_noise_scale_that_cannot_be_measured_is_done_without():
     recording = run_study(World(noise_scale=None, beta=2e-5), SETTINGS)
     advice = advise(recording)
     assert advice.fits.noise.noise_scale is None
-    assert "cannot be told from zero" in advice.missing["noise_scale"]
+    assert advice.remarks.missing["noise_scale"] == Remark.of("gradient_lost_in_noise")
     assert advice.recommended.seconds_to_goal is not None
 
 
 def test_a_noisy_machine_is_told():
     advice = advise(run_study(World(timing_noise=0.5, beta=2e-5), SETTINGS))
     assert advice.fits.speed.noisy
-    assert any("noisy" in warning for warning in advice.warnings)
+    assert any("Noisy" in warning for warning in say_all(advice.remarks.warnings))
 
 
 def test_speed_stage_skipped_still_leads_to_a_choice():
     advice = advise(run_study(WORLD, replace(SETTINGS, stages=("memory", "learning"))))
     assert advice.fits.speed is None
-    assert advice.missing["knee_batch_size"] == "The speed stage was not asked for."
+    why = advice.remarks.missing["knee_batch_size"]
+    assert why == Remark.of("stage_not_selected", stage="speed")
 
 
 def test_sizes_whose_runs_are_lost_are_left_alone(recording):
@@ -736,7 +743,7 @@ def test_sizes_whose_runs_are_lost_are_left_alone(recording):
     sizes = []
     while asked := next_ask(SETTINGS, trials):
         sizes.append(asked.probe.batch_size)
-        lost = Outcome(Status.OUT_OF_MEMORY, "It does not fit; use a smaller micro-batch.")
+        lost = Outcome(Status.OUT_OF_MEMORY, advice="It does not fit; use a smaller micro-batch.")
         trials = (*trials, Trial(len(trials) + 1, asked.probe, lost, None, 0.0, 1.0))
     assert len(sizes) == len(set(sizes)) > 3
     assert advise(replace(recording, trials=trials)).recommended.seconds_to_goal is None
@@ -745,6 +752,8 @@ def test_sizes_whose_runs_are_lost_are_left_alone(recording):
 def test_a_lost_run_does_not_stop_the_study(recording):
     first = next(i for i, t in enumerate(recording.trials) if isinstance(t.probe, TrainingProbe))
     probe = recording.trials[first].probe
-    killed = Trial(first + 1, probe, Outcome(Status.KILLED, "It was killed."), None, 0.0, 1.0)
+    killed = Trial(
+        first + 1, probe, Outcome(Status.KILLED, advice="It was killed."), None, 0.0, 1.0
+    )
     resumed = run_study(WORLD, SETTINGS, (*recording.trials[:first], killed))
     assert advise(resumed).recommended.seconds_to_goal is not None

@@ -20,8 +20,8 @@ from rightbatch.api.settings import make_settings
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.learning.belief import Belief
 from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Tuning
+from rightbatch.decide.planners.asking import ask, is_over
 from rightbatch.decide.planners.ending import how_it_ended
-from rightbatch.decide.planners.recommend import ask, is_over
 from rightbatch.decide.study import evidence
 from rightbatch.errors import UsageError
 from rightbatch.records import (
@@ -29,6 +29,7 @@ from rightbatch.records import (
     MemoryProbe,
     Outcome,
     RecordedLevel,
+    Remark,
     Settings,
     Status,
     TrainingProbe,
@@ -181,10 +182,11 @@ def test_runs_share_the_memory_limit_or_are_fewer(limit, at_once):
 def test_the_advice_says_that_runs_were_side_by_side_and_that_they_were_fewer_than_asked():
     world = World(beta=2e-5, limit_bytes=900 * MIB, bytes_per_example=200_000)
     three = advise(run_side_by_side(world, replace(THREE, budget_seconds=30.0))[0])
-    assert any("Up to 2 runs trained at the same time" in reason for reason in three.reasons)
-    assert any("At most 2 runs" in warning and "not 3" in warning for warning in three.warnings)
+    assert Remark.of("runs_side_by_side", at_once=2) in three.remarks.reasons
+    assert Remark.of("fewer_side_by_side", at_once=2, workers=3) in three.remarks.warnings
     alone = advise(run_study(WORLD, ONE))
-    assert not any("at the same time" in told for told in (*alone.reasons, *alone.warnings))
+    said = (*alone.remarks.reasons, *alone.remarks.warnings)
+    assert not any("side_by_side" in remark.code for remark in said)
     assert alone.time_spent.overlapped == pytest.approx(0.0, abs=1e-9)
 
 
@@ -199,10 +201,10 @@ def test_no_worker_at_all_is_refused():
     with pytest.raises(UsageError, match="workers is 0; it must be at least 1"):
         make_settings(workers=0)
     assert make_settings(workers=3).workers == 3
-    assert make_settings(workers=2, learning_rate="rule").workers == 2
+    assert make_settings(workers=2, learning_rates="rule").workers == 2
 
 
-RULE = Settings(budget_seconds=300.0, learning_rate="rule")
+RULE = Settings(budget_seconds=300.0, learning_rates="rule")
 
 
 def test_batch_sizes_at_the_rules_rates_race_side_by_side_to_the_same_choice_in_less_time():
@@ -279,7 +281,9 @@ def test_choices_are_as_good_as_those_of_one_worker():
 
 
 def run_at(started, wall, at_once=2):
-    probe = TrainingProbe("sgd", 8, 8, 0.1, int(started), 9, 9.0, 20.0, at_once=at_once)
+    probe = TrainingProbe(
+        "sgd", 8, 8, 0.1, int(started), 9, 9.0, seconds_limit=20.0, at_once=at_once
+    )
     result = TrainingResult((), wall, 0.0)
     return Trial(1, probe, Outcome(Status.OK), result, started, wall)
 

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import pytest
 from simulated_world import World, carry_out
 
-from rightbatch.api.loop import Silent, carry_on
+from rightbatch.api.study import Silent, carry_on
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices import nvidia
 from rightbatch.measure.devices.cpu import CpuDevice
+from rightbatch.measure.ports import Ended
 from rightbatch.measure.probes.power import mean_power
 from rightbatch.records import DescribeProbe, Settings, Study, WorkloadReference
 from rightbatch.store import open_store
@@ -97,12 +99,15 @@ def test_a_gpu_that_does_not_tell_its_memory_is_left_out(monkeypatch):
 
 def test_energy_is_refused_before_anything_is_measured_where_nothing_counts_it(tmp_path):
     class Runner:
+        def capacity(self):
+            return None
+
         def start(self, probe, progress):
             self.probe = probe
 
         def next_ended(self):
             trial = carry_out(World(), self.probe, 1)
-            return self.probe, trial.outcome, trial.result
+            return Ended(self.probe, trial.outcome, trial.result, None)
 
     with open_store(tmp_path / "studies.db") as store:
         asked = Settings(objective="energy")
@@ -111,5 +116,5 @@ def test_energy_is_refused_before_anything_is_measured_where_nothing_counts_it(t
         with pytest.raises(
             UsageError, match=r"Nothing counts the energy of simulated here.*doctor"
         ):
-            carry_on(store, study, Runner(), Silent())
+            carry_on(store, study, Recommend(asked), Runner(), Silent())
         assert [type(trial.probe) for trial in store.trials(study.name)] == [DescribeProbe]

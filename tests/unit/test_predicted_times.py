@@ -77,7 +77,9 @@ def fixed_trials(true: World, seconds: float) -> tuple[Trial, ...]:
     for size in TRIED:
         for run in (0, 1):
             rate = true.best_rate(size)
-            probes.append(TrainingProbe("sgd", size, size, rate, run, 10**6, 1e9, 1e10))
+            probes.append(
+                TrainingProbe("sgd", size, size, rate, run, 10**6, 1e9, seconds_limit=1e10)
+            )
     return tuple(carry_out(true, probe, n + 1) for n, probe in enumerate(probes))
 
 

@@ -26,10 +26,12 @@ from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
     NoiseProbe,
+    Remark,
     SpeedProbe,
     Status,
     TrainingProbe,
 )
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.science.evaluations import evaluation_examples
 from rightbatch.science.noise import noise_scale
 from rightbatch.torch import Workload
@@ -120,7 +122,7 @@ def test_a_first_look_tells_facts_and_hardware():
 def test_training_stops_at_the_first_evaluation_that_meets_the_goal():
     outcome, result = measure(line(), training())
     assert outcome.status is Status.OK
-    assert outcome.advice == ""
+    assert outcome.reason is None
     *before, last = result.points
     assert last.metric <= 0.05
     assert before
@@ -134,8 +136,8 @@ def test_training_stops_after_its_steps():
     told = []
     outcome, result = measure(line(goal="error <= 0"), training(max_steps=50), told)
     assert outcome.status is Status.GOAL_NOT_REACHED
-    assert "batch size 16 at learning rate 0.05" in outcome.advice.lower()
-    assert "its limit was reached" in outcome.advice
+    settings = {"batch_size": 16, "learning_rate": 0.05, "step": 50}
+    assert outcome.reason == Remark.of("given_up_limit", **settings, limit="steps")
     assert result.points[-1].step == 50
     assert told[-1] == 1.0
 
@@ -170,7 +172,7 @@ def test_training_stops_after_its_seconds():
         line(goal="error <= 0"), training(max_steps=10**9, max_seconds=0.3, learning_rate=1e-3)
     )
     assert outcome.status is Status.GOAL_NOT_REACHED
-    assert "its limit was reached" in outcome.advice
+    assert (outcome.reason.code, outcome.reason["limit"]) == ("given_up_limit", "seconds")
     assert 0.3 <= result.train_seconds < 0.6
 
 
@@ -196,7 +198,7 @@ def test_training_keeps_what_it_measured_when_the_deadline_comes_near():
     )
     assert 1.7 < time.perf_counter() - begin < 2.4
     assert outcome.status is Status.GOAL_NOT_REACHED
-    assert "the time for it was up" in outcome.advice
+    assert outcome.reason.code == "given_up_late"
     assert len(result.points) > 3
 
 
@@ -204,8 +206,8 @@ def test_a_missed_milestone_ends_a_run_at_its_next_evaluation():
     slow = training(learning_rate=1e-5, milestones=((20, 1e9), (60, 0.5)))
     outcome, result = measure(line(), slow)
     assert outcome.status is Status.GOAL_NOT_REACHED
-    assert "behind the best run at step 60" in outcome.advice
-    assert "not 0.5" in outcome.advice
+    assert outcome.reason.code == "given_up_behind"
+    assert (outcome.reason["milestone_step"], outcome.reason["milestone"]) == (60, 0.5)
     assert result.points[-2].step < 60 <= result.points[-1].step
 
 
@@ -226,15 +228,15 @@ def test_a_metric_undefined_at_first_does_not_hide_a_missed_milestone():
     outcome, _ = measure(
         line(metric=undefined_at_first), training(milestones=((60, 0.5),), max_steps=500)
     )
-    assert "behind the best run at step 60 (5, not 0.5)" in outcome.advice
+    assert "at step 60 (metric 5, needed 0.5)" in outcome_sentence(outcome)
 
 
 @pytest.mark.parametrize("learning_rate", [1e30, 3.0])
 def test_a_learning_rate_too_large_is_an_outcome_with_advice(learning_rate):
     outcome, result = measure(line(), training(learning_rate=learning_rate))
     assert outcome.status is Status.DIVERGED
-    assert f"learning rate {learning_rate:.3g}" in outcome.advice
-    assert "use a smaller learning rate" in outcome.advice
+    assert f"learning rate {learning_rate:.3g} diverged" in outcome_sentence(outcome)
+    assert outcome.reason["step"] == result.points[-1].step
     assert result.points[-1].step < 2000
     if learning_rate == 1e30:
         assert math.isnan(result.points[-1].metric)
@@ -363,8 +365,7 @@ def test_a_peak_over_the_limit_is_out_of_memory():
     outcome, result = measure(activations, MemoryProbe("SGD", 2048, 100 * MIB))
     assert outcome.status is Status.OUT_OF_MEMORY
     assert result.peak_bytes > 100 * MIB
-    assert "A micro-batch of 2048 does not fit" in outcome.advice
-    assert "accumulate gradients" in outcome.advice
+    assert outcome.reason == Remark.of("micro_batch_too_large", micro_batch_size=2048)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +384,7 @@ def test_the_frameworks_out_of_memory_is_an_outcome_with_the_micro_batch_in_it(p
     outcome, result = measure(line(loss=loss), probe)
     assert outcome.status is Status.OUT_OF_MEMORY
     assert result is None
-    assert f"A micro-batch of {micro} does not fit" in outcome.advice
+    assert outcome.reason == Remark.of("micro_batch_too_large", micro_batch_size=micro)
 
 
 def test_a_model_that_does_not_fit_is_told_without_a_micro_batch():
@@ -392,7 +393,7 @@ def test_a_model_that_does_not_fit_is_told_without_a_micro_batch():
 
     outcome, _ = measure(line(model=model), DescribeProbe())
     assert outcome.status is Status.OUT_OF_MEMORY
-    assert outcome.advice.startswith("Building the workload does not fit")
+    assert outcome.reason == Remark.of("workload_too_large")
 
 
 LOAD_SECONDS = 0.001
@@ -582,7 +583,8 @@ def test_noise_takes_its_groups_at_every_checkpoint():
 def test_noise_ends_where_training_at_the_users_settings_diverges():
     outcome, result = measure(line(), noise(learning_rate=50.0))
     assert outcome.status is Status.DIVERGED
-    assert "learning rate 50, diverged within 5 steps; use a smaller" in outcome.advice
+    settings = {"batch_size": 16, "learning_rate": 50.0, "step": 5}
+    assert outcome.reason == Remark.of("diverged_at_present_settings", **settings)
     assert [point.step for point in result.points] == [0]
 
 

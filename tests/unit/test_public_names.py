@@ -3,12 +3,10 @@
 import importlib
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
 import rightbatch
-from rightbatch.records import Advice, Choice, Estimate, Fits
 
 HEAVY = (
     "torch",
@@ -41,8 +39,9 @@ def test_every_public_name_is_listed_once_and_importable():
 
 
 def test_the_public_names_are_these():
-    expected = {"Advice", "Estimate", "Goal", "RightbatchError", "__version__", "readvise", "tune"}
-    assert set(rightbatch.__all__) == expected
+    records = {"Advice", "Estimate", "Goal", "RightbatchError"}
+    verbs = {"memory", "predict_memory", "readvise", "tune"}
+    assert set(rightbatch.__all__) == {*records, *verbs, "__version__"}
 
 
 @pytest.mark.parametrize(
@@ -86,45 +85,3 @@ def test_importing_is_light(statement):
 
 def test_the_light_imports_are_told_from_heavy_ones():
     assert "numpy" in loaded_after("import rightbatch; rightbatch.tune")
-
-
-def advice(**changes):
-    choice = Choice("sgd", 64, 0.1, 64, 1, 23)
-    plain = {
-        "study": "digits-1", "goal": "accuracy >= 0.96", "objective": "time",
-        "recommended": choice, "reference": None, "near_optimal": (32, 64),
-        "binding_constraint": "data_set_size", "headline": "Use 64.", "reasons": (),
-        "warnings": (), "missing": {}, "fits": Fits(),
-    }  # fmt: skip
-    return Advice(**(plain | changes))
-
-
-def test_a_notebook_shows_the_advice_as_a_table():
-    shown = advice(reasons=("It is fast.",))._repr_html_()
-    assert shown.startswith("<table><caption>Use 64.</caption>")
-    assert "<tr><th>batch size</th><td>64</td></tr>" in shown
-    assert "<td>32, 64</td>" in shown
-    assert "<td>size of the data set: one batch holds all of it</td>" in shown
-    assert "<td>It is fast.</td>" in shown
-
-
-def test_a_notebook_shows_the_time_with_its_interval_beside_the_users_own():
-    best = Choice("sgd", 64, 0.1, 64, 1, 23, seconds_to_goal=Estimate(2.0, 1.5, 2.5, unit="s"))
-    yours = replace(best, batch_size=32, seconds_to_goal=Estimate(9.0, 8.0, 10.0, unit="s"))
-    shown = advice(recommended=best, reference=yours)._repr_html_()
-    assert "<td>2 (1.5 to 2.5); 9 with your batch size 32</td>" in shown
-
-
-def test_a_notebook_shows_what_is_missing_without_failing():
-    shown = advice(recommended=None, near_optimal=(), binding_constraint="budget")._repr_html_()
-    assert "not enough data" in shown
-
-
-@pytest.mark.parametrize("field", ["goal", "headline", "reasons", "warnings"])
-def test_text_from_a_workload_is_escaped_in_a_notebook(field):
-    attack = "<script>alert('x')</script> & \"more\""
-    value = (attack,) if field in {"reasons", "warnings"} else attack
-    shown = advice(**{field: value})._repr_html_()
-    assert "<script" not in shown
-    assert "&lt;script&gt;" in shown
-    assert "&amp; " in shown

@@ -13,6 +13,7 @@ from rightbatch.decide.advise.recommend import advise
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     Outcome,
+    Placement,
     Recording,
     Settings,
     Status,
@@ -22,7 +23,8 @@ from rightbatch.records import (
 from rightbatch.report.view import make_view
 from rightbatch.science.evaluations import evaluated_step
 
-SETTINGS = Settings(training_budget_seconds=20.0, learning_rate="rule")
+CPU = Placement("cpu")
+SETTINGS = Settings(training_budget_seconds=20.0, learning_rates="rule")
 RULED = SimulatedOptimizer(rate_scale=400.0)
 """Its best learning rate follows the rule with twice the noise scale."""
 WORLD = World(beta=2e-5, optimizers=(RULED,))
@@ -43,7 +45,7 @@ def sizes(recording: Recording) -> list[int]:
 
 
 def lost(number: int, probe: TrainingProbe, status: Status = Status.OUT_OF_MEMORY) -> Trial:
-    return Trial(number, probe, Outcome(status, "It was lost; try again."), None, 0.0, 1.0)
+    return Trial(number, probe, Outcome(status, advice="It was lost; try again."), None, 0.0, 1.0)
 
 
 # ---- the choice ----
@@ -134,7 +136,7 @@ def test_a_limit_is_the_next_evaluation_short_last_batches_counted():
 @pytest.mark.parametrize("slowness", [1, 10])
 def test_the_wall_clock_budget_is_kept(budget, slowness):
     world = replace(WORLD, alpha=slowness * 1e-3, beta=slowness * 2e-5)
-    settings = Settings(budget_seconds=budget, learning_rate="rule")
+    settings = Settings(budget_seconds=budget, learning_rates="rule")
     assert spent(run_study(world, settings).trials) <= 1.1 * budget
 
 
@@ -166,12 +168,13 @@ def test_a_race_ends_where_no_run_can_wait_for_another():
 
 
 @pytest.mark.parametrize("one_off", [False, True])
-@pytest.mark.parametrize("learning_rate", ["rule", "search"])
-def test_on_an_accelerator_the_race_is_that_of_a_cpu(learning_rate, one_off):
-    settings = replace(SETTINGS, learning_rate=learning_rate, one_off=one_off)
+@pytest.mark.parametrize("learning_rates", ["rule", "search"])
+def test_on_an_accelerator_the_race_is_that_of_a_cpu(learning_rates, one_off):
+    settings = replace(SETTINGS, learning_rates=learning_rates, one_off=one_off)
     world = World(beta=2e-5, optimizers=(RULED,))
     on_gpu = run_study(replace(world, device="cuda:0"), settings)
-    assert training(on_gpu) == training(run_study(world, settings))
+    elsewhere = [replace(t, probe=replace(t.probe, placement=CPU)) for t in training(on_gpu)]
+    assert elsewhere == training(run_study(world, settings))
 
 
 def test_sizes_whose_runs_are_lost_are_left_alone():
@@ -226,22 +229,23 @@ def test_every_decision_is_told_in_the_report():
     view = make_view(recording, advise(recording))
     whys = [row[3] for row in view.decisions.rows]
     assert len(whys) == len(sizes(recording)) > 1
-    assert whys[0].startswith(f"began with {sizes(recording)[0]}")
-    assert all(why.startswith("raced ") for why in whys[1:])
-    assert view.race[0] == whys[0]
-    assert len(view.race) == len(whys)
-    assert all(line.startswith("raced ") for line in view.race[1:])
-    assert ("Learning rates", "by the optimizer's scaling rule, not searched") in view.settings
+    assert whys[0].startswith("the cheapest given its speed")
+    assert all(why.startswith("could beat the runs so far") for why in whys[1:])
+    compared = {row[-1] for row in view.decisions.rows}
+    assert "1.0×" in compared
+    assert all("×" in told for told in compared)
+    assert view.tried.rows[0][-1] == "recommended"
+    assert ("Learning rates", "from the optimizer's scaling rule, not searched") in view.settings
 
 
 def test_a_study_that_searches_learning_rates_tells_its_race_and_the_rates():
     recording = run_study(WORLD, Settings(training_budget_seconds=20.0))
     view = make_view(recording, advise(recording))
-    first, second, third, *rest = view.race
-    assert first.startswith("began with ")
-    assert second.startswith("a short look at ")
-    assert "at learning rate" in third
-    assert rest
+    whys = [row[3] for row in view.decisions.rows]
+    assert sum(why.startswith("the cheapest given its speed") for why in whys) == 1
+    assert sum("short run to compare learning rates" in why for why in whys) >= 2
+    assert len(whys) > 3
+    assert len({row[:2] for row in view.tried.rows}) == len(view.tried.rows) > 3
     looks = {trial.probe.learning_rate for trial in training(recording)[:3]}
     assert len(looks) == 3
     for trial in training(recording):
@@ -260,7 +264,12 @@ def test_where_runs_are_cheap_settings_that_may_be_the_best_are_told_apart_by_se
 
 
 def test_the_setting_is_one_of_two_words():
-    assert make_settings(learning_rate="rule").learning_rate == "rule"
-    assert make_settings().learning_rate == "search"
-    with pytest.raises(UsageError, match=r"neither search nor rule"):
-        make_settings(learning_rate="0.1")
+    assert make_settings(learning_rates="rule").learning_rates == "rule"
+    assert make_settings().learning_rates == "search"
+    with pytest.raises(UsageError, match=r"must be 'search' or 'rule'; your own rate belongs in"):
+        make_settings(learning_rates="0.1")
+
+
+def test_the_old_name_of_the_setting_is_accepted_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="now called learning_rates"):
+        assert make_settings(learning_rate="rule").learning_rates == "rule"

@@ -4,13 +4,15 @@ import pytest
 from report_fixture import digits
 from simulated_world import World, carry_out
 
-from rightbatch.api.loop import Silent, carry_on
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import newest_study, tune
+from rightbatch.api.study import Silent, carry_on, newest_study
+from rightbatch.api.verbs import tune
 from rightbatch.cli.stored import import_files
 from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.exchange import export_study
+from rightbatch.measure.ports import Ended
 from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
@@ -66,15 +68,19 @@ class Simulated:
     def __init__(self, killed):
         self.killed = killed
 
+    def capacity(self):
+        return None
+
     def start(self, probe, progress):
         self.probe = probe
 
     def next_ended(self):
         if self.killed:
             self.killed -= 1
-            return self.probe, Outcome(Status.KILLED, "It was ended by SIGKILL."), None
+            killed = Outcome(Status.KILLED, advice="It was ended by SIGKILL.")
+            return Ended(self.probe, killed, None, None)
         trial = carry_out(World(), self.probe, 1)
-        return self.probe, trial.outcome, trial.result
+        return Ended(self.probe, trial.outcome, trial.result, None)
 
 
 def test_a_first_look_that_was_killed_is_made_again_on_resuming(tmp_path):
@@ -82,8 +88,10 @@ def test_a_first_look_that_was_killed_is_made_again_on_resuming(tmp_path):
     with open_store(tmp_path / "studies.db") as store:
         study = store.create_study(Study("", MINE, settings, 1.0, "0.1.0"))
         with pytest.raises(RunnerError, match="could not be looked at"):
-            carry_on(store, study, Simulated(killed=1), Silent())
-        ended = carry_on(store, store.study(study.name), Simulated(killed=0), Silent())
+            carry_on(store, study, Recommend(settings), Simulated(killed=1), Silent())
+        ended = carry_on(
+            store, store.study(study.name), Recommend(settings), Simulated(killed=0), Silent()
+        )
     assert ended.study.finished
     assert advise(ended).fits.memory.largest_batch_size
     kinds = [type(trial.probe) for trial in ended.trials]

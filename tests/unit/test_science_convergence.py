@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rightbatch.records import Remark
 from rightbatch.science.convergence import (
     deepest_common_level,
     examples_to_target,
@@ -70,7 +71,7 @@ def test_a_hyperbola_without_noise_is_found_exactly():
     assert fit.critical_batch_size.value == pytest.approx(B_CRIT, rel=1e-4)
     assert fit.lack_of_fit < 1e-4
     assert fit.curve.at(64) == pytest.approx(S_MIN * (1 + B_CRIT / 64), rel=1e-4)
-    assert fit.reason == ""
+    assert fit.reason is None
 
 
 @pytest.mark.parametrize(
@@ -142,20 +143,20 @@ def test_two_batch_sizes_do_not_tell_a_critical_one():
     fit = fit_hyperbola([16, 64, 64], [900, 300, 310])
     assert fit.curve is None
     assert fit.critical_batch_size is None
-    assert "three or more batch sizes" in fit.reason
+    assert fit.reason == Remark.of("too_few_batch_sizes", batch_sizes=2)
 
 
 def test_too_few_runs_at_the_target_do_not_tell_it_either():
     fit = fit_hyperbola([16, 64, 256], [None, 300, 200], [5000, None, None])
     assert fit.curve is None
-    assert "reach the target" in fit.reason
+    assert fit.reason == Remark.of("too_few_arrivals", runs=2)
 
 
 def test_perfect_scaling_puts_the_critical_batch_beyond_the_sizes_tried():
     fit = fit_hyperbola([16, 32, 64, 128], [6400, 3150, 1620, 790])
     assert fit.critical_batch_size is None
     assert fit.s_min is None
-    assert "beyond the largest" in fit.reason
+    assert fit.reason == Remark.of("critical_beyond_sizes", batch_size=128)
     assert fit.curve.at(256) == pytest.approx(400, rel=0.05)
 
 
@@ -163,7 +164,7 @@ def test_steps_that_do_not_fall_put_it_below_the_sizes_tried():
     fit = fit_hyperbola([16, 32, 64, 128], [100, 101, 99, 102])
     assert fit.critical_batch_size is None
     assert fit.s_min.low <= 100 <= fit.s_min.high
-    assert "below the smallest" in fit.reason
+    assert fit.reason == Remark.of("critical_below_sizes", batch_size=16)
 
 
 def test_an_interval_may_be_open_above():

@@ -16,7 +16,7 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 from rightbatch.measure.frameworks.transformers.arguments import precision
-from rightbatch.records import Advice, Choice, Fits
+from rightbatch.records import Advice, Choice, Fits, Remark, Remarks
 
 transformers = pytest.importorskip("transformers")
 
@@ -340,8 +340,8 @@ def advice(**changes):
     choice = Choice("adamw_torch_fused", 48, 3e-2, 16, 3, 1)
     given = Advice(
         study="mine-1", goal="eval_accuracy >= 0.9", objective="time", recommended=choice,
-        reference=None, near_optimal=(48,), binding_constraint="none", headline="Use 48.",
-        reasons=(), warnings=(), missing={}, fits=Fits(),
+        reference=None, near_optimal=(48,), binding_constraint="none",
+        remarks=Remarks(Remark.of("no_recommendation")), fits=Fits(),
     )  # fmt: skip
     return dataclasses.replace(given, **changes)
 
@@ -371,7 +371,7 @@ def test_a_batch_is_shared_between_devices(arguments, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"recommended": None, "headline": "Too short."}, "mine-1 recommends nothing yet: Too sho"),
+        ({"recommended": None}, "mine-1 has no recommendation yet; give it a larger budget"),
         ({"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)}, "to train with sgd, but the Training"),
         (
             {"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)},

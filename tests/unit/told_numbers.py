@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rightbatch.records import Advice, Recording, SpeedResult, TrainingProbe, TrainingResult
+from rightbatch.records import Advice, Recording, Remark, SpeedResult, TrainingProbe, TrainingResult
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.science.stats import relative_spread
 
 UNITS = {
@@ -20,6 +21,8 @@ _NUMBER = r"(?<![\w.,-])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(e[+-]?\d+)?"
 _TOKEN = re.compile(rf"{_NUMBER}(?: ?(µs|ms|s|min|h|d|bytes|KiB|MiB|GiB|TiB|%)(?![\w/]))?")
 _RAW = {"samples", "decisions", "verdict", "trial", "seed", "level", "created"}
 """Fields whose numbers no sentence tells: so many that any number would be near one of them."""
+_SAID = {"remarks", "predicted", "caveats", "noise_reason", "reason", "note"}
+"""Fields that are put into sentences, or into phrases."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,13 @@ def values(source: object, kind: str = "plain") -> Iterator[tuple[str, float]]:
     elif isinstance(source, str):
         for told in numbers(source):  # a goal, a title, a name
             yield told.kind, told.value
+    elif isinstance(source, Remark):  # why there is no critical batch size, which fits alone tell
+        for name, value in source.values:
+            yield from values(value, _kind(name, kind, source))
     elif dataclasses.is_dataclass(source):
         unit = str(getattr(source, "unit", ""))
         for field in dataclasses.fields(source):
-            if field.name not in _RAW | {"headline", "reasons", "warnings", "missing", "note"}:
+            if field.name not in _RAW | _SAID:
                 own = {"s": "seconds", "bytes": "bytes"}.get(unit, _kind(field.name, kind, source))
                 yield from values(getattr(source, field.name), own)
     elif isinstance(source, dict):
@@ -125,7 +131,7 @@ def sources(recording: Recording, advice: Advice) -> set[tuple[str, float]]:
             found.add(("seconds", result.compile_seconds))
         if isinstance(probe, TrainingProbe):
             found.add(("plain", float(probe.at_once)))
-        found |= {*values(trial.outcome.advice)}
+        found |= {*values(outcome_sentence(trial.outcome))}
     for speed in (advice.fits.speed, *advice.fits.speeds):
         if speed is not None:
             found |= {("share", relative_spread(point.samples)) for point in speed.points}

@@ -11,6 +11,7 @@ from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Job, Progress
 from rightbatch.records import MemoryTarget, PredictProbe, PredictResult, parse_bytes
+from rightbatch.report.sentences import outcome_sentence
 
 _OTHERS = ("rtx4090", "a100-40g", "a100-80g", "h200")
 
@@ -75,7 +76,7 @@ def predict_memory(
     finally:
         runner.close()
     if not isinstance(result, PredictResult):
-        raise RunnerError(f"Memory could not be predicted. {outcome.advice}")
+        raise RunnerError(f"Memory could not be predicted. {outcome_sentence(outcome)}")
     return result
 
 

@@ -6,12 +6,13 @@ from rightbatch.measure.runners import LocalRunner
 from rightbatch.records import Hardware
 
 
-def local_runner(job: Job, hardware: Hardware | None = None) -> LocalRunner:
+def local_runner(job: Job, hardware: Hardware | None = None, at_most: int = 1) -> LocalRunner:
     """A runner on this machine.
 
     Args:
         job: The job of every trial, but for its probe.
         hardware: The device of the trials; None to learn it from the first look.
+        at_most: Training runs to have under way at the same time.
     """
     where = job.workload
     return LocalRunner(
@@ -20,4 +21,5 @@ def local_runner(job: Job, hardware: Hardware | None = None) -> LocalRunner:
         hardware=hardware,
         preload_threadless=preload_threadless(where),
         environment=environment(where),
+        at_most=at_most,
     )

@@ -1,14 +1,16 @@
 """Settings of a study from what a user types."""
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import TypeVar, get_args
 
-from rightbatch.decide.advise.objectives import NO_PRICE
+from rightbatch.decide.advise.objectives import check_price
 from rightbatch.errors import UsageError
 from rightbatch.records import (
     STAGES,
+    LearningRates,
     Objective,
     Settings,
     parse_bytes,
@@ -42,9 +44,10 @@ def make_settings(
     multiple_of: int = 1,
     inference: bool = False,
     one_off: bool = False,
-    learning_rate: str = "search",
+    learning_rates: str = "search",
     workers: int = 1,
     price_per_hour: float | None = None,
+    learning_rate: str | None = None,
 ) -> Settings:
     """Settings from what a user types.
 
@@ -67,22 +70,27 @@ def make_settings(
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
         inference: Whether the memory stage makes forward passes alone.
         one_off: Whether one trained model is wanted: learning ends when a run reaches the goal.
-        learning_rate: "search" for the best of each batch size; "rule" for the one that the
+        learning_rates: "search" for the best of each batch size; "rule" for the one that the
             optimizer's scaling rule makes of the workload's own.
         workers: Training runs to have under way at the same time, memory permitting.
         price_per_hour: What an hour of training costs, in your currency.
+        learning_rate: The name of `learning_rates` in earlier versions.
 
     Raises:
         UsageError: One of them cannot be used; the message says which and why.
     """
     check_objective(objective)
-    if objective == "cost" and price_per_hour is None:
-        raise UsageError(NO_PRICE)
+    check_price(objective, price_per_hour)
     price_per_hour = None if price_per_hour is None else _price(price_per_hour)
     if objective == "energy" and "speed" not in stages:
         raise UsageError("Power is measured in the speed stage; leave that in to minimise energy.")
-    if learning_rate not in ("search", "rule"):
-        raise UsageError(f"The learning rate {learning_rate!r} is neither search nor rule.")
+    if learning_rate is not None:
+        warnings.warn("learning_rate is now called learning_rates.", DeprecationWarning, 2)
+        learning_rates = learning_rate
+    if learning_rates not in get_args(LearningRates):
+        raise UsageError(
+            "`learning_rates` must be 'search' or 'rule'; your own rate belongs in the Workload."
+        )
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise UsageError(f"There is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}.")
     margin = as_margin(margin)
@@ -126,7 +134,7 @@ def make_settings(
             multiple_of=multiple_of,
             inference=inference,
             one_off=one_off,
-            learning_rate=learning_rate,  # type: ignore[arg-type]
+            learning_rates=learning_rates,  # type: ignore[arg-type]
             workers=workers,
             price_per_hour=price_per_hour,
         )

@@ -1,34 +1,50 @@
-"""What a user can ask of rightbatch from Python: a study, and advice from what is stored."""
+"""What a user can ask of rightbatch, from Python and from the command line alike."""
 
 import os
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from rightbatch import __version__
-from rightbatch.api.loop import Observer, Silent, carry_on
-from rightbatch.api.references import reference
-from rightbatch.api.runner import local_runner
-from rightbatch.api.settings import check_objective, make_settings
+from rightbatch.api.settings import check_objective, listed, make_settings
+from rightbatch.api.study import Observer, run
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.planners.ending import how_it_ended
-from rightbatch.errors import UsageError
-from rightbatch.measure.ports import Job
-from rightbatch.measure.runners import INSIDE_A_TRIAL
-from rightbatch.records import (
-    Advice,
-    DescribeProbe,
-    Objective,
-    Recording,
-    Settings,
-    Study,
-    WorkloadReference,
-)
-from rightbatch.store import Store, open_store
+from rightbatch.decide.stages.memory.fit import largest_on_all, smallest
+from rightbatch.records import Objective, Recording
+from rightbatch.report.notebook import Recommendation
+from rightbatch.store import open_store
 
 DEFAULT_STORE = "rightbatch.db"
+
+
+class Answer(NamedTuple):
+    """A study and what came of it.
+
+    Attributes:
+        recording: The study with its trials.
+        advice: What follows from them.
+    """
+
+    recording: Recording
+    advice: Recommendation
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryAnswer:
+    """The largest micro-batch that fits on every device.
+
+    Attributes:
+        of_each: The study of each device, in the order asked for.
+        least: The place in it of the device with the least room.
+        largest_batch_size: Largest micro-batch that ran on all of them; None where none did.
+        safe_batch_size: The same with the margin kept free.
+    """
+
+    of_each: tuple[Answer, ...]
+    least: int
+    largest_batch_size: int | None
+    safe_batch_size: int | None
 
 
 def store_address(store: str | Path | None = None) -> str | Path:
@@ -36,74 +52,19 @@ def store_address(store: str | Path | None = None) -> str | Path:
     return store or os.environ.get("RIGHTBATCH_STORE") or DEFAULT_STORE
 
 
-def run(
+def study(
     workload: str | Callable[[], Any],
-    settings: Settings,
-    store: Store,
     *,
+    store: str | Path | None = None,
     resume: bool = False,
     observer: Observer | None = None,
-) -> Recording:
-    """Run a study to its end, or resume one.
-
-    Args:
-        workload: A built-in name, "file.py:factory", "module:factory", or the factory.
-        settings: What to measure.
-        store: Where the study is kept.
-        resume: Go on with the newest study of the same workload and settings, or return it as it
-            is where it is finished; where there is none, begin one.
-        observer: Told what happens.
-
-    Returns:
-        The study with all its trials.
-
-    Raises:
-        UsageError: The workload, the goal or a setting cannot be used.
-        WorkloadFailed: The user's code raised.
-        StoreError: The store cannot be used.
-    """
-    if os.environ.get(INSIDE_A_TRIAL):
-        raise UsageError(
-            "tune was called while a trial loads the workload's file; put the call under "
-            "`if __name__ == '__main__':`."
-        )
-    where = reference(workload)
-    if resume and where.pickled is not None:
-        raise UsageError(
-            f"Only a function at the top of a file is known again to resume; {where.title} is of a "
-            "notebook, a prompt or another function."
-        )
-    study = newest_study(store, where, settings) if resume else None
-    if study is None:
-        study = store.create_study(Study("", where, settings, time.time(), __version__))
-    elif study.finished:
-        return store.recording(study.name)
-    job = Job(
-        where,
-        DescribeProbe(),
-        device=settings.device,
-        threads=settings.threads,
-        goal=settings.goal,
-        memory_limit_bytes=settings.memory_limit_bytes,
-    )
-    runner = local_runner(job, study.hardware)
-    try:
-        return carry_on(store, study, runner, observer or Silent())
-    finally:
-        runner.close()
-
-
-def newest_study(store: Store, where: WorkloadReference, settings: Settings) -> Study | None:
-    """The newest study made here of a workload with the same settings; None where there is none."""
-    same = [
-        study
-        for study in store.studies()
-        if study.settings == settings
-        and not study.workload.imported
-        and (study.workload.file, study.workload.module, study.workload.factory)
-        == (where.file, where.module, where.factory)
-    ]
-    return same[-1] if same else None
+    **settings: Any,  # noqa: ANN401 - the keywords of make_settings
+) -> Answer:
+    """Measure a workload and keep the study with its advice; arguments and errors as of `tune`."""
+    wanted = make_settings(**settings)
+    with open_store(store_address(store)) as opened:
+        recording = run(workload, wanted, opened, resume=resume, observer=observer)
+    return Answer(recording, advised(recording))
 
 
 def tune(
@@ -113,7 +74,7 @@ def tune(
     resume: bool = False,
     observer: Observer | None = None,
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
-) -> Advice:
+) -> Recommendation:
     """Measure a workload and recommend a batch size with its evidence.
 
     Example:
@@ -124,21 +85,50 @@ def tune(
         workload: The function that makes the workload, "file.py:factory", or a built-in name.
         store: File or database URL that keeps the study; None for `store_address`.
         resume: Go on where the same call stopped.
-        observer: Told what happens.
+        observer: Follows what happens.
         **settings: As `make_settings` takes them: budget, objective, optimizers, goal ...
 
     Returns:
-        The advice; a notebook shows it as a table.
+        The recommendation; a notebook shows it as a table, `print` as text.
 
     Raises:
         UsageError: The workload, the goal or a setting cannot be used.
         WorkloadFailed: The user's code raised.
         StoreError: The store cannot be used.
     """
-    with open_store(store_address(store)) as opened:
-        return advised(
-            run(workload, make_settings(**settings), opened, resume=resume, observer=observer)
-        )
+    return study(workload, store=store, resume=resume, observer=observer, **settings).advice
+
+
+def memory(
+    workload: str | Callable[[], Any],
+    *,
+    devices: str | Sequence[str] = (),
+    budget: str | float = "5m",
+    **more: Any,  # noqa: ANN401 - the keywords of tune
+) -> MemoryAnswer:
+    """Find the largest micro-batch that fits, on one device after the other.
+
+    Example:
+        >>> rightbatch.memory("train.py:workload", devices=("cuda:0", "cuda:1")).safe_batch_size
+
+    Args:
+        workload: As of `tune`.
+        devices: Devices to search on, such as "cuda:0,cuda:1"; none for the best there is.
+        budget: Wall-clock time for each of them.
+        **more: As of `tune`.
+
+    Raises:
+        UsageError: As of `tune`.
+        WorkloadFailed: As of `tune`.
+        StoreError: As of `tune`.
+    """
+    answers = tuple(
+        study(workload, stages=("memory",), device=device, budget=budget, **more)
+        for device in tuple(dict.fromkeys(listed(devices))) or (None,)
+    )
+    fits = [answer.advice.fits.memory for answer in answers]
+    safe = min((fit and fit.safe_batch_size) or 0 for fit in fits) or None
+    return MemoryAnswer(answers, smallest(fits), largest_on_all(fits), safe)
 
 
 def advised(
@@ -146,10 +136,10 @@ def advised(
     objective: Objective | None = None,
     memory_limit_bytes: int | None = None,
     price_per_hour: float | None = None,
-) -> Advice:
+) -> Recommendation:
     """The advice of a recording (see `advise`), with why its study ended."""
     advice = advise(recording, objective, memory_limit_bytes, price_per_hour)
-    return replace(advice, ended=how_it_ended(recording))
+    return Recommendation.of(recording, replace(advice, ended=how_it_ended(recording)))
 
 
 def readvise(
@@ -159,7 +149,7 @@ def readvise(
     objective: Objective | None = None,
     memory_limit: str | int | None = None,
     price_per_hour: float | None = None,
-) -> tuple[Recording, Advice]:
+) -> Answer:
     """Recommend again from what is stored, measuring nothing.
 
     Args:
@@ -167,18 +157,18 @@ def readvise(
         store: File or database URL that keeps it.
         objective: Another objective.
         memory_limit: Another memory limit, such as "4GiB".
-        price_per_hour: What an hour of training costs, where the study was told another price, or
-            none.
+        price_per_hour: What an hour of training costs, where the study has another price, or none.
 
     Raises:
         StudyNotFound: There is no such study.
         StoreError: There is no such store.
-        UsageError: The study has nothing to recommend from, or does not tell what the objective
-            asks for.
+        UsageError: The study has nothing to recommend from, or does not hold what the objective
+            needs.
     """
     if objective is not None:
         check_objective(objective)
-    asked = make_settings(memory_limit=memory_limit, price_per_hour=price_per_hour)
+    wanted = make_settings(memory_limit=memory_limit, price_per_hour=price_per_hour)
     with open_store(store_address(store), create=False) as opened:
         recording = opened.recording(study)
-    return recording, advised(recording, objective, asked.memory_limit_bytes, asked.price_per_hour)
+    limit, price = wanted.memory_limit_bytes, wanted.price_per_hour
+    return Answer(recording, advised(recording, objective, limit, price))

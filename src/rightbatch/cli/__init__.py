@@ -1,5 +1,6 @@
 """The command line: the only place that prints or exits."""
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command line and exit with its code.
-
-    0: done. 1: the workload's own code failed. 2: a request that cannot be carried out.
-    130 and 143: stopped by Ctrl-C or SIGTERM; what was measured is stored.
-    """
+    """Run the command line and exit with its code (`errors.ExitCode`)."""
     from rightbatch.cli.app import app
     from rightbatch.errors import RightbatchError
 
@@ -29,4 +26,9 @@ def _explain(error: "RightbatchError") -> None:
 
     if isinstance(error, WorkloadFailed) and error.user_traceback:
         print(error.user_traceback.rstrip(), end="\n\n", file=sys.stderr)
-    print(f"rightbatch: {error}", file=sys.stderr)
+    print(f"rightbatch: {_with_options(str(error))}", file=sys.stderr)
+
+
+def _with_options(message: str) -> str:
+    """A message whose parameters, such as `max_batch_size`, are options of the command line."""
+    return re.sub(r"`([a-z]+(?:_[a-z]+)*)`", lambda m: "--" + m[1].replace("_", "-"), message)

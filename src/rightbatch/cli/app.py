@@ -67,7 +67,8 @@ def tune(
     objective: opt.ObjectiveOption = "time",
     price_per_hour: opt.PricePerHour = None,
     goal: opt.Goal = "",
-    learning_rate: opt.LearningRateOption = "search",
+    learning_rates: opt.LearningRates = "search",
+    learning_rate: opt.OldLearningRate = None,
     optimizers: opt.Optimizers = "",
     batch_sizes: opt.BatchSizes = "",
     memory_limit: opt.MemoryLimit = None,
@@ -81,6 +82,7 @@ def tune(
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
     report: opt.ReportPath = None,
+    verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
     """Measure a workload and recommend a batch size.
@@ -92,7 +94,7 @@ def tune(
     run_study(
         workload, None, json=json, store=store, resume=resume, report=report,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
-        learning_rate=learning_rate, price_per_hour=price_per_hour,
+        learning_rates=learning_rate or learning_rates, price_per_hour=price_per_hour,
         optimizers=optimizers, batch_sizes=batch_sizes,
         memory_limit=memory_limit, margin=margin, max_batch_size=max_batch_size,
         threads=threads, device=device, seed=seed, one_off=one_off,
@@ -118,6 +120,7 @@ def memory(
     on: opt.On = None,
     device_memory: opt.DeviceMemory = None,
     inference: opt.Inference = False,
+    verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
     """Find the largest micro-batch that fits, by running it; or predict it for another device.
@@ -163,6 +166,7 @@ def speed(
     device: opt.Device = None,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
+    verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
     """Time training steps at many batch sizes and find the knee of throughput.
@@ -188,6 +192,7 @@ def noise(
     seed: opt.Seed = 0,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
+    verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
     """Measure the gradient noise scale along a short run at your settings.
@@ -211,7 +216,8 @@ def learn(
     objective: opt.ObjectiveOption = "time",
     price_per_hour: opt.PricePerHour = None,
     goal: opt.Goal = "",
-    learning_rate: opt.LearningRateOption = "search",
+    learning_rates: opt.LearningRates = "search",
+    learning_rate: opt.OldLearningRate = None,
     optimizers: opt.Optimizers = "",
     batch_sizes: opt.BatchSizes = "",
     max_batch_size: opt.MaxBatchSize = None,
@@ -221,6 +227,7 @@ def learn(
     workers: opt.Workers = 1,
     store: opt.StoreOption = None,
     resume: opt.Resume = False,
+    verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
     """Train towards the goal at many batch sizes (after a short look at speed).
@@ -232,7 +239,7 @@ def learn(
     run_study(
         workload, "learning", json=json, store=store, resume=resume,
         budget=budget, training_budget=training_budget, objective=objective, goal=goal,
-        learning_rate=learning_rate, price_per_hour=price_per_hour,
+        learning_rates=learning_rate or learning_rates, price_per_hour=price_per_hour,
         optimizers=optimizers, batch_sizes=batch_sizes,
         max_batch_size=max_batch_size, threads=threads, device=device, seed=seed,
         workers=workers, stages=("speed", "learning"),

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from rightbatch.api.settings import listed, make_settings
+from rightbatch.api.verbs import memory
+from rightbatch.cli.exiting import finish
 from rightbatch.cli.output import console, print_json, print_stage
-from rightbatch.cli.study import record_study
-from rightbatch.decide.advise.recommend import advise
-from rightbatch.decide.stages.memory.fit import largest_on_all, smallest
+from rightbatch.cli.study import following
 from rightbatch.report.json_stages import memory_of_device, stage_json
 from rightbatch.report.stages import stage_lines
 
@@ -21,36 +20,33 @@ def find_memory(
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
     """Search on each device named, and print the answer that all of them can use."""
-    devices = tuple(dict.fromkeys(listed(device or ""))) or (None,)
-    recordings = [
-        record_study(
-            workload, make_settings(device=one, stages=("memory",), **settings), store, resume
-        )
-        for one in devices
-    ]
-    advices = [advise(recording) for recording in recordings]
-    if len(devices) == 1:
-        print_stage("memory", recordings[0], advices[0], json=json)
+    with following(store, "memory", json=json, resume=resume) as progress:
+        found = memory(
+            workload, devices=device or "", store=store, resume=resume, observer=progress,
+            **settings,
+        )  # fmt: skip
+    recording, advice = found.of_each[found.least]
+    if len(found.of_each) == 1:
+        print_stage("memory", recording, advice, json=json)
+        finish(recording, advice)
         return
-    fits = [advice.fits.memory for advice in advices]
-    least, largest = smallest(fits), largest_on_all(fits)
-    rows = [
-        memory_of_device(recording, fit) for recording, fit in zip(recordings, fits, strict=True)
-    ]
+    rows = [memory_of_device(each.recording, each.advice.fits.memory) for each in found.of_each]
     if json:
-        told = stage_json("memory", advices[least].fits, recordings[least])
-        print_json({**told, "largest_batch_size": largest, "devices": rows})
+        body = stage_json("memory", advice.fits, recording)
+        print_json({**body, "largest_batch_size": found.largest_batch_size, "devices": rows})
+        finish(recording, advice)
         return
     terminal = console()
-    safe = rows[least]["safe_batch_size"]
+    largest, safe = found.largest_batch_size or "none", found.safe_batch_size or "none"
     terminal.print(
-        f"On all {len(devices)} devices: largest {largest or 'none'}, safe {safe or 'none'}. "
-        f"{devices[least]}, told below, has the least room."
+        f"On all {len(rows)} devices: largest {largest}, safe {safe}. "
+        f"{recording.study.settings.device}, shown below, has the least room."
     )
     for row in rows:
         terminal.print(
             f"{row['device']}: largest {row['largest_batch_size'] or 'none'}, "
             f"safe {row['safe_batch_size'] or 'none'}"
         )
-    for line in stage_lines("memory", recordings[least], advices[least]):
+    for line in stage_lines("memory", recording, advice):
         terminal.print(line)
+    finish(recording, advice)

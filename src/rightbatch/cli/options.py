@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,12 +85,24 @@ OneOff = Annotated[
         "--one-off", help="One trained model is wanted: stop when a run reaches the goal."
     ),
 ]
-LearningRateOption = Annotated[
+LearningRates = Annotated[
     Literal["search", "rule"],
     typer.Option(
         help="search: the best for each batch size; rule: scaled from the workload's own, so that "
         "only batch sizes are searched."
     ),
+]
+
+
+def _renamed(value: str | None) -> str | None:
+    if value is not None:
+        typer.echo("rightbatch: --learning-rate is now called --learning-rates.", err=True)
+    return value
+
+
+OldLearningRate = Annotated[
+    Literal["search", "rule"] | None,
+    typer.Option("--learning-rate", hidden=True, callback=_renamed),
 ]
 Workers = Annotated[int, typer.Option(help="Training runs at the same time, memory permitting.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -106,6 +119,23 @@ ReportPath = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+def _log_to_stderr(verbose: bool) -> None:
+    if verbose:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger = logging.getLogger("rightbatch")
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        callback=_log_to_stderr,
+        help="Show on stderr what each trial does and prints.",
+    ),
+]
 Predict = Annotated[
     bool, typer.Option("--predict", help="Predict it, without a trial on the device.")
 ]

@@ -16,20 +16,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from rightbatch.decide.planners.recommend import Ask
-from rightbatch.records import (
-    MemoryProbe,
-    NoiseProbe,
-    PredictProbe,
-    Probe,
-    SpeedProbe,
-    Status,
-    Trial,
-)
+from rightbatch.decide.planners.base import Ask
+from rightbatch.records import Probe, Status, Study, Trial
+from rightbatch.report.probes import STAGE_TITLES, under_way
+from rightbatch.report.sentences import outcome_sentence
 from rightbatch.report.words import duration
-
-_TITLES = {None: "Workload", "memory": "Memory", "speed": "Speed", "noise": "Noise",
-           "learning": "Learning"}  # fmt: skip
 
 
 class _WhatRuns(ProgressColumn):
@@ -49,9 +40,11 @@ class StudyProgress:
 
     Args:
         console: Where to draw.
+        resume: Whether a study was to go on.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, resume: bool = False) -> None:
+        self._resume = resume
         self._bars = Progress(
             TextColumn("{task.description:<9}", markup=False),
             BarColumn(bar_width=24),
@@ -78,19 +71,28 @@ class StudyProgress:
     ) -> None:
         self._bars.stop()
 
-    def asked(self, asked: Ask) -> None:
+    def begun(self, study: Study, resumed: bool) -> None:
+        """Say that a study begins where one was to go on."""
+        if self._resume and not resumed:
+            self._bars.console.print(
+                "There is no study of this workload with these options to resume; a new one "
+                "begins.",
+                soft_wrap=True,
+            )
+
+    def asked(self, ask: Ask) -> None:
         """Show what is about to run, beside what is under way, in the bar of its stage."""
-        if self._task is None or asked.stage != self._stage:
+        if self._task is None or ask.stage != self._stage:
             self._close()
-            self._stage = asked.stage
-            self._task = self._bars.add_task(_TITLES[asked.stage], total=1.0, what="", ends=None)
-        self._under_way[asked.probe] = asked, 0.0
-        self._ends[asked.probe] = self._bars.get_time() + asked.seconds_left
+            self._stage = ask.stage
+            self._task = self._bars.add_task(STAGE_TITLES[ask.stage], total=1.0, what="", ends=None)
+        self._under_way[ask.probe] = ask, 0.0
+        self._ends[ask.probe] = self._bars.get_time() + ask.seconds_left
         self._draw()
 
-    def progress(self, asked: Ask, share: float) -> None:
+    def progress(self, ask: Ask, share: float) -> None:
         """Move the bar within a running probe."""
-        self._under_way[asked.probe] = asked, share
+        self._under_way[ask.probe] = ask, share
         self._draw()
 
     def finished(self, trial: Trial) -> None:
@@ -99,36 +101,20 @@ class StudyProgress:
         self._ends.pop(trial.probe, None)
         ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
         if self._bars.console.is_terminal and not ordinary:
-            self._bars.console.print(
-                trial.outcome.advice, style="yellow", highlight=False, markup=False
-            )
+            told = outcome_sentence(trial.outcome)
+            self._bars.console.print(told, style="yellow", highlight=False, markup=False)
 
     def _draw(self) -> None:
         """The probe that is furthest moves the bar; the one asked for last tells the time left."""
         if self._task is None:
             return
-        under_way = self._under_way.values()
-        done = max(asked.done + share * (asked.then - asked.done) for asked, share in under_way)
-        what = " | ".join(_describe(asked.probe) for asked, _ in under_way)
-        last = next(reversed(under_way))[0]
+        running = self._under_way.values()
+        done = max(ask.done + share * (ask.then - ask.done) for ask, share in running)
+        what = " | ".join(under_way(ask.probe) for ask, _ in running)
+        last = next(reversed(running))[0]
         ends = self._ends.get(last.probe) if last.seconds_left > 0 else None
         self._bars.update(self._task, completed=done, what=what, ends=ends)
 
     def _close(self) -> None:
         if self._task is not None:
             self._bars.update(self._task, completed=1.0, what="", ends=None)
-
-
-def _describe(probe: Probe) -> str:
-    if isinstance(probe, MemoryProbe):
-        return f"trying micro-batch {probe.batch_size:,}"
-    if isinstance(probe, PredictProbe):
-        return "predicting memory"
-    if isinstance(probe, SpeedProbe):
-        return f"timing {len(probe.batch_sizes)} batch sizes"
-    if isinstance(probe, NoiseProbe):
-        return f"gradients at batch size {probe.batch_size:,}"
-    size = getattr(probe, "batch_size", None)
-    if size is None:
-        return "first look"
-    return f"batch size {size:,} at {getattr(probe, 'learning_rate', 0.0):.3g}"

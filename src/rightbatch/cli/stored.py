@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from rightbatch.api.verbs import DEFAULT_STORE, readvise, store_address
+from rightbatch.cli.exiting import finish
 from rightbatch.cli.output import check_report, console, print_advice, print_json
 from rightbatch.exchange import export_study, import_study
 from rightbatch.records import Objective, Study
@@ -34,6 +35,7 @@ def report_again(
         price_per_hour=price_per_hour,
     )
     print_advice(recording, advice, json=json, report=output)
+    finish(recording, advice)
 
 
 def list_things(what: str, store: str | None, json: bool) -> None:

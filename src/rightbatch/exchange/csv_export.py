@@ -148,7 +148,7 @@ def _summary(
         "dataset": facts.title if facts.origin is None else facts.origin.dataset,
         "model": "",
         "optimizer": optimizer,
-        "hardware": study.hardware.device_name if study.hardware else "",
+        "hardware": recording.hardware.device_name if recording.hardware else "",
         "devices": 1,
         "metric": {"name": goal.metric, "direction": goal.direction},
         "targets": targets,

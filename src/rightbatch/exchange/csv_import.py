@@ -15,6 +15,7 @@ from rightbatch.records import (
     RecordedSpeed,
     RecordedStudy,
     Recording,
+    Remark,
     Settings,
     SpeedProbe,
     SpeedResult,
@@ -80,7 +81,6 @@ def _study(recorded: RecordedStudy, goal: Goal) -> Study:
         created=0.0,
         rightbatch_version="",
         facts=facts,
-        hardware=Hardware("recorded", recorded.hardware, 0, 0, 0, 0, platform=""),
         finished=True,
     )
 
@@ -101,7 +101,7 @@ def _speed_trial(recorded: RecordedStudy) -> Trial:
         if speed.power_watts is not None
     )
     result = SpeedResult(samples, power_watts=power)
-    return Trial(1, probe, Outcome(Status.OK), result, 0.0, seconds)
+    return Trial(1, probe, Outcome(Status.OK), result, 0.0, seconds, _hardware(recorded))
 
 
 def _training_trial(
@@ -133,11 +133,15 @@ def _training_trial(
         max_steps=max_steps,
         max_seconds=limit,
         seconds_limit=limit,
-        reason="It was recorded.",
     )
-    advice = f"The run was given up after {recorded.longest_run_epochs:g} epochs."
-    outcome = Outcome(Status.OK) if reached else Outcome(Status.GOAL_NOT_REACHED, advice)
-    return Trial(number, probe, outcome, TrainingResult(points, seconds, 0.0), 0.0, seconds)
+    ended = Remark.of("recorded_run_given_up", epochs=recorded.longest_run_epochs)
+    outcome = Outcome(Status.OK) if reached else Outcome(Status.GOAL_NOT_REACHED, ended)
+    result = TrainingResult(points, seconds, 0.0)
+    return Trial(number, probe, outcome, result, 0.0, seconds, _hardware(recorded))
+
+
+def _hardware(recorded: RecordedStudy) -> Hardware:
+    return Hardware("recorded", recorded.hardware, 0, 0, 0, 0, platform="")
 
 
 def _given_up(recorded: RecordedStudy, step: int) -> RecordedLevel:

@@ -16,7 +16,8 @@ from rightbatch.records import Recording, Study, Trial
 from rightbatch.store.codec import dump, load
 
 _TRIALS = "trials.jsonl"
-_VERSION = 1
+_VERSION = 2
+"""In version 1 the hardware stood with the study, now with each trial."""
 
 
 def export_study(recording: Recording, directory: Path) -> list[Path]:
@@ -84,12 +85,15 @@ def _trial_lines(recording: Recording) -> str:
 
 def _read_trial_lines(path: Path) -> Recording:
     lines = read_text(path).split("\n")
-    study = _study_of(_parse(path, 1, lines[0]), path)
+    first = _parse(path, 1, lines[0])
+    study, hardware = _study_of(first, path), _hardware_of(first)
     trials: dict[int, Trial] = {}
     for line, text in enumerate(lines[1:], start=2):
         if not text.strip():
             continue
         data = _parse(path, line, text)
+        if hardware is not None and isinstance(data, dict):
+            data.setdefault("hardware", hardware)
         try:
             trial = load(Trial, data)
         except StoreError as error:
@@ -111,6 +115,12 @@ def _study_of(first: object, path: Path) -> Study:
         return load(Study, data.get("study"))
     except StoreError as error:
         raise StoreError(f"{path}, line 1: {error}") from None
+
+
+def _hardware_of(first: object) -> object:
+    """The machine of all trials, which version 1 told on the first line."""
+    study = first.get("study") if isinstance(first, dict) else None
+    return study.get("hardware") if isinstance(study, dict) else None
 
 
 def _parse(path: Path, line: int, text: str) -> object:

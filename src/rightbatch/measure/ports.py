@@ -1,16 +1,18 @@
 """What the measuring wing is made of: a Subject, a Device and a Runner."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, SupportsFloat, runtime_checkable
 
 from rightbatch.records import (
+    Capacity,
     Goal,
     Hardware,
     MemoryPart,
     Outcome,
     PredictionMethod,
     Probe,
+    Remark,
     Result,
     WorkloadFacts,
     WorkloadReference,
@@ -47,6 +49,12 @@ class Job:
     threads: int | None = None
     goal: str = ""
     memory_limit_bytes: int | None = None
+
+
+Measured = tuple[Outcome, Result | None]
+"""How a probe ended, and what was measured."""
+InParts = Generator[Measured, Job, Measured]
+"""The same of a run that may pause: at each pause what it has; it is sent the job to go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +107,16 @@ class Footprint:
         parts: (part, bytes) at that moment.
         events: (number, bytes) of every allocation, above 0, and release, below 0, in order.
         method: Whether tensors had data.
-        reason: Why they had.
-        warnings: What could not be followed, one sentence each.
+        reason: Why they had; None where they had none.
+        warnings: What could not be followed.
     """
 
     peak_bytes: int
     parts: tuple[tuple[MemoryPart, int], ...]
     events: tuple[tuple[int, int], ...]
     method: PredictionMethod
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
+    reason: Remark | None = None
+    warnings: tuple[Remark, ...] = ()
 
 
 class Device(Protocol):
@@ -245,8 +253,31 @@ class Follows(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A probe that was carried out.
+
+    Attributes:
+        probe: The probe, as it was given.
+        outcome: How it ended.
+        result: What was measured; None where it ended before measuring anything.
+        hardware: The machine that it ran on; None where that is not known.
+    """
+
+    probe: Probe
+    outcome: Outcome
+    result: Result | None
+    hardware: Hardware | None
+
+
 class Runner(Protocol):
     """Carries out probes, each in a fresh process."""
+
+    def capacity(self) -> Capacity | None:
+        """How many training runs it can have under way, and with what memory each.
+
+        None before the first look has told what machine there is.
+        """
 
     def start(self, probe: Probe, progress: Progress) -> None:
         """Begin to carry out a probe, beside those under way.
@@ -255,11 +286,8 @@ class Runner(Protocol):
             RunnerError: The process could not be started.
         """
 
-    def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
+    def next_ended(self) -> Ended:
         """Wait until one of the probes under way has ended.
-
-        Returns:
-            That probe, its outcome and what was measured.
 
         Raises:
             WorkloadFailed: The user's code raised.

@@ -1,10 +1,11 @@
 """What every room of the house speaks: frozen records on the standard library alone."""
 
-from rightbatch.records.advice import WHAT_BINDS, Advice, BindingConstraint, Choice, TimeSpent
+from rightbatch.records.advice import Advice, BindingConstraint, Choice, Remarks, TimeSpent
+from rightbatch.records.capacity import Capacity
 from rightbatch.records.decision import Decision, DecisionKind
 from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
 from rightbatch.records.ending import Ending, EndingKind
-from rightbatch.records.estimate import Estimate
+from rightbatch.records.estimate import Estimate, Note
 from rightbatch.records.fits import (
     Accumulation,
     BatchPrediction,
@@ -19,6 +20,7 @@ from rightbatch.records.fits import (
 )
 from rightbatch.records.goal import Direction, Goal, parse_goal
 from rightbatch.records.hardware import Hardware
+from rightbatch.records.placement import Placement
 from rightbatch.records.prediction import (
     MEMORY_PARTS,
     MemoryAlternative,
@@ -29,6 +31,7 @@ from rightbatch.records.prediction import (
     PredictResult,
 )
 from rightbatch.records.probe import (
+    KINDS,
     DescribeProbe,
     MemoryProbe,
     NoiseProbe,
@@ -44,29 +47,20 @@ from rightbatch.records.recorded import (
     RecordedStudy,
 )
 from rightbatch.records.remark import Remark, Value
-from rightbatch.records.study import (
-    STAGES,
-    LearningRate,
-    Objective,
-    Recording,
-    Settings,
-    Stage,
-    Study,
-)
-from rightbatch.records.trial import (
+from rightbatch.records.result import (
     DescribeResult,
     MemoryResult,
     NoisePoint,
     NoiseResult,
-    Outcome,
     Result,
     SpeedResult,
     SpeedSample,
-    Status,
     TrainingPoint,
     TrainingResult,
-    Trial,
 )
+from rightbatch.records.stage import STAGES, Stage
+from rightbatch.records.study import LearningRates, Objective, Recording, Settings, Study
+from rightbatch.records.trial import Outcome, Status, Trial
 from rightbatch.records.whole import whole_number
 from rightbatch.records.workload import (
     OptimizerFacts,
@@ -77,13 +71,14 @@ from rightbatch.records.workload import (
 )
 
 __all__ = [
+    "KINDS",
     "MEMORY_PARTS",
     "STAGES",
-    "WHAT_BINDS",
     "Accumulation",
     "Advice",
     "BatchPrediction",
     "BindingConstraint",
+    "Capacity",
     "Choice",
     "Decision",
     "DecisionKind",
@@ -97,7 +92,7 @@ __all__ = [
     "Goal",
     "Hardware",
     "LearningFit",
-    "LearningRate",
+    "LearningRates",
     "MemoryAlternative",
     "MemoryFit",
     "MemoryPart",
@@ -109,10 +104,12 @@ __all__ = [
     "NoisePoint",
     "NoiseProbe",
     "NoiseResult",
+    "Note",
     "Objective",
     "OptimizerFacts",
     "Origin",
     "Outcome",
+    "Placement",
     "PredictProbe",
     "PredictResult",
     "PredictedPeak",
@@ -124,6 +121,7 @@ __all__ = [
     "RecordedStudy",
     "Recording",
     "Remark",
+    "Remarks",
     "Result",
     "RunSummary",
     "ScalingRule",

@@ -1,12 +1,13 @@
 """The recommendation and its evidence."""
 
 from dataclasses import dataclass, field
-from html import escape
 from typing import Literal
 
 from rightbatch.records.ending import Ending
 from rightbatch.records.estimate import Estimate
 from rightbatch.records.fits import Fits
+from rightbatch.records.placement import ONE_DEVICE, Placement
+from rightbatch.records.remark import Remark
 
 BindingConstraint = Literal[
     "memory",
@@ -17,16 +18,8 @@ BindingConstraint = Literal[
     "none",
     "budget",
 ]
-WHAT_BINDS: dict[BindingConstraint, str] = {
-    "memory": "memory: a larger batch does not fit",
-    "throughput": "throughput: beyond it a step takes longer by more than it saves",
-    "critical_batch_size": "critical batch size: beyond it larger batches save few steps",
-    "data_set_size": "size of the data set: one batch holds all of it",
-    "sizes_considered": "the batch sizes considered: it is the largest of them",
-    "none": "nothing: larger batch sizes do about as well (flat)",
-    "budget": "the study's budget: not enough data to tell",
-}
-"""In words."""
+"""What keeps the best batch size from being larger: "none" where costs are flat, "budget" where
+there is not enough data to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +38,8 @@ class Choice:
         steps_to_goal: Updates to the goal; None if unknown.
         joules_to_goal: Energy of the device to the goal; None if unknown.
         cost_to_goal: Price of the training time to the goal; None if unknown.
+        placement: The devices that take a step together; batch size = micro-batch size ×
+            accumulation steps × replicas.
     """
 
     optimizer: str
@@ -58,6 +53,7 @@ class Choice:
     steps_to_goal: Estimate | None = None
     joules_to_goal: Estimate | None = None
     cost_to_goal: Estimate | None = None
+    placement: Placement = ONE_DEVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class TimeSpent:
     Attributes:
         training: Training steps of the learning stage.
         measuring: Trials of the memory, speed and noise stages.
-        around: Starting processes, loading data, evaluating, deciding.
+        overhead: Starting processes, loading data, evaluating, deciding.
         budget: What was allowed; None if nothing was said.
         to_model: Wall-clock time until a run first reached the goal; None where none did.
         overlapped: Time that runs side by side make count more than once; less that, the parts are
@@ -76,7 +72,7 @@ class TimeSpent:
 
     training: float
     measuring: float
-    around: float
+    overhead: float
     budget: float | None = None
     to_model: float | None = None
     overlapped: float = 0.0
@@ -84,7 +80,24 @@ class TimeSpent:
     @property
     def wall(self) -> float:
         """Wall-clock time of the study."""
-        return self.training + self.measuring + self.around - self.overlapped
+        return self.training + self.measuring + self.overhead - self.overlapped
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What is to be said of an advice.
+
+    Attributes:
+        headline: The verdict.
+        reasons: The numbers behind it, what limits the batch size first.
+        warnings: What makes the advice less sure.
+        missing: Why each figure that could not be estimated is missing, by its JSON name.
+    """
+
+    headline: Remark
+    reasons: tuple[Remark, ...] = ()
+    warnings: tuple[Remark, ...] = ()
+    missing: dict[str, Remark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +112,8 @@ class Advice:
         reference: The user's present settings, with what they are predicted to cost; None for a
             study recorded elsewhere, which does not tell anybody's.
         near_optimal: Batch sizes predicted within 10% of the best, ascending.
-        binding_constraint: What keeps the best batch size from being larger, or "none" (flat),
-            or "budget" (not enough data).
-        headline: The verdict in one sentence.
-        reasons: The numbers behind it, one sentence each.
-        warnings: What makes the advice less sure, one sentence each.
-        missing: Why each figure that could not be estimated is missing, by its JSON name.
+        binding_constraint: What keeps the best batch size from being larger.
+        remarks: What is to be said of it.
         fits: The fits every number comes from.
         by_optimizer: The best choice of each optimizer compared, best first.
         regimes: Stochastic, mini-batch and full-batch rows where those were asked for:
@@ -123,10 +132,7 @@ class Advice:
     reference: Choice | None
     near_optimal: tuple[int, ...]
     binding_constraint: BindingConstraint
-    headline: str
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
-    missing: dict[str, str]
+    remarks: Remarks
     fits: Fits
     by_optimizer: tuple[Choice, ...] = ()
     regimes: tuple[tuple[str, Choice], ...] = ()
@@ -144,48 +150,3 @@ class Advice:
     def learning_rate(self) -> float | None:
         """Recommended learning rate."""
         return None if self.recommended is None else self.recommended.learning_rate
-
-    def _repr_html_(self) -> str:
-        """The advice as a table, for a notebook."""
-        rows = [("goal", self.goal)]
-        if self.recommended is not None:
-            best = self.recommended
-            rows += [
-                ("batch size", str(best.batch_size)),
-                ("learning rate", f"{best.learning_rate:.3g}"),
-                (
-                    "micro-batch × accumulation",
-                    f"{best.micro_batch_size} × {best.accumulation_steps}",
-                ),
-                ("steps per epoch", str(best.steps_per_epoch)),
-            ]
-            if best.seconds_to_goal is not None:
-                rows.append(("seconds to goal", _seconds(best.seconds_to_goal, self.reference)))
-            if best.joules_to_goal is not None:
-                rows.append(("joules to goal", _with_interval(best.joules_to_goal)))
-            if best.cost_to_goal is not None:
-                rows.append(("cost to goal", _with_interval(best.cost_to_goal)))
-        rows += [
-            ("within 10% of the best", ", ".join(map(str, self.near_optimal)) or "not enough data"),
-            ("what binds", WHAT_BINDS[self.binding_constraint]),
-            *(("because", reason) for reason in self.reasons),
-            *(("beware", warning) for warning in self.warnings),
-        ]
-        cells = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
-        return f"<table><caption>{escape(self.headline)}</caption>{cells}</table>"
-
-
-def _seconds(found: Estimate, reference: Choice | None) -> str:
-    """A time with its interval, and that of the present settings where it is known."""
-    told = _with_interval(found)
-    if reference is not None and reference.seconds_to_goal is not None:
-        present = reference.seconds_to_goal.value
-        told += f"; {present:.3g} with your batch size {reference.batch_size}"
-    return told
-
-
-def _with_interval(found: Estimate) -> str:
-    told = f"{found.value:.3g}"
-    if found.low is not None and found.high is not None:
-        told += f" ({found.low:.3g} to {found.high:.3g})"
-    return told

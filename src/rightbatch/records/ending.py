@@ -25,7 +25,7 @@ class Ending:
         worth: By what share a search as long as the fastest run had to be expected to lower what is
             minimised; None where that was no matter.
         run_seconds: Training time of the fastest run to the goal; None where none arrived.
-        around_seconds: Wall-clock time of a run beyond its training; None where nothing trained.
+        overhead_seconds: Wall-clock time of a run beyond its training; None where nothing trained.
         spent_seconds: Wall-clock time of all trials.
         trained_seconds: Time in training steps.
         budget_seconds: Wall-clock time that was allowed.
@@ -36,7 +36,7 @@ class Ending:
     kind: EndingKind
     worth: float | None = None
     run_seconds: float | None = None
-    around_seconds: float | None = None
+    overhead_seconds: float | None = None
     spent_seconds: float = 0.0
     trained_seconds: float = 0.0
     budget_seconds: float = 0.0

@@ -6,6 +6,8 @@ from typing import Literal
 
 from rightbatch.records.decision import Decision
 from rightbatch.records.estimate import Estimate
+from rightbatch.records.placement import ONE_DEVICE, Placement
+from rightbatch.records.remark import Remark
 
 Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "broken", "time"]
 
@@ -19,14 +21,14 @@ class Accumulation:
         micro_batch_size: Examples per forward and backward pass; the last one may have fewer.
         accumulation_steps: Micro-batches per update.
         ran: Whether steps that accumulate at this micro-batch size ran inside the margin.
-        caveats: What must not be averaged naively, one sentence each.
+        caveats: What must not be averaged naively.
     """
 
     batch_size: int
     micro_batch_size: int
     accumulation_steps: int
     ran: bool
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class MemoryFit:
         seconds: Wall-clock time of those trials.
         enforced_by: What held the limit, as in `MemoryResult`; empty where it is not known.
         accumulation: How to keep the batch size asked for; None where it fits as it is.
-        predicted: What a prediction told before it was measured, or why there is none, in a
-            sentence or two; empty where none was asked for.
+        predicted: What was predicted before it was measured, or why that failed; None where no
+            prediction was made.
         optimizer: The optimizer whose state was counted.
         lasted_batch_size: Largest micro-batch that ran inside the limit for 20 steps, by when a
             process's heap has mostly stopped growing; None where none did.
@@ -70,7 +72,7 @@ class MemoryFit:
     seconds: float = 0.0
     enforced_by: str = ""
     accumulation: Accumulation | None = None
-    predicted: str = ""
+    predicted: Remark | None = None
     optimizer: str = ""
     lasted_batch_size: int | None = None
 
@@ -86,6 +88,7 @@ class SpeedPoint:
         examples_per_second: Throughput.
         samples: Raw step times, in seconds.
         power_watts: Mean power of the device over its steps; None where it was not measured.
+        placement: The devices that took a step together.
     """
 
     batch_size: int
@@ -94,6 +97,7 @@ class SpeedPoint:
     examples_per_second: Estimate
     samples: tuple[float, ...]
     power_watts: float | None = None
+    placement: Placement = ONE_DEVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class SpeedFit:
         utilisation: Achieved over peak FLOP/s there (CPU), or device busy share (GPU).
         micro_batch_size: Above it a step accumulates micro-batches of this size.
         noisy: Whether the machine was too noisy to trust differences of a few percent.
-        noise_reason: What showed that, in a sentence; empty where it was quiet.
+        noise_reason: What showed that; None where it was quiet.
         optimizer: The optimizer whose steps were timed.
         left_out: Sizes that were asked for and too slow for the time allowed, ascending.
     """
@@ -130,7 +134,7 @@ class SpeedFit:
     utilisation: float | None
     micro_batch_size: int
     noisy: bool
-    noise_reason: str = ""
+    noise_reason: Remark | None = None
     optimizer: str = ""
     left_out: tuple[int, ...] = ()
 
@@ -157,13 +161,13 @@ class NoiseFit:
     Attributes:
         points: One estimate per checkpoint.
         noise_scale: tr(Σ)/|G|² over the later half of the run, in examples; None if unknown.
-        reason: Why it is unknown; empty where it is known.
+        reason: Why it is unknown; None where it is known.
         optimizer: The optimizer of the run.
     """
 
     points: tuple[NoiseEstimate, ...]
     noise_scale: Estimate | None
-    reason: str = ""
+    reason: Remark | None = None
     optimizer: str = ""
 
 
@@ -239,7 +243,7 @@ class LearningFit:
             goal, one per batch size tried, without its cost.
         steps_min: S_min of S(B) = S_min·(1 + B_crit/B); None if it could not be fitted.
         critical_batch_size: B_crit of the same fit, in examples; None if it could not be fitted.
-        critical_reason: Why it could not; empty where it could.
+        critical_reason: Why it could not; None where it could.
         lack_of_fit: RMS log residual of that fit; None if it could not be fitted.
     """
 
@@ -250,7 +254,7 @@ class LearningFit:
     predictions: tuple[BatchPrediction, ...]
     steps_min: Estimate | None
     critical_batch_size: Estimate | None
-    critical_reason: str
+    critical_reason: Remark | None
     lack_of_fit: float | None
 
     @property

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from rightbatch.records.fits import Cap
+from rightbatch.records.remark import Remark
+from rightbatch.records.result import Result
 
 MemoryPart = Literal[
     "parameters", "buffers", "gradients", "optimizer_state", "batch", "activations", "temporaries"
@@ -63,22 +65,23 @@ class MemoryAlternative:
 
     Attributes:
         kind: What is changed.
-        name: What it is changed to, in words.
+        name: What it is changed to: the name of an optimizer or a device, "fp32" or "bf16",
+            "repeated_blocks", or "2x32" for two micro-batches of 32.
         peak_bytes: Predicted peak at the reference batch size; None where it could not be followed.
         largest_batch_size: Largest micro-batch by the line through two sizes, 0 where not one
             example fits; None where memory sets no limit or it could not be followed.
-        reason: Why there is no figure; empty where there is one.
+        reason: Why there is no figure; None where there is one.
     """
 
     kind: Change
     name: str
     peak_bytes: int | None
     largest_batch_size: int | None
-    reason: str = ""
+    reason: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class PredictResult:
+class PredictResult(Result):
     """Memory of training steps, predicted.
 
     Attributes:
@@ -97,8 +100,8 @@ class PredictResult:
             that was to be considered.
         verified: Whether a step of `largest_batch_size` itself was followed.
         method: How steps were followed.
-        reason: Why they were followed by running them; empty where they were not.
-        warnings: What makes the prediction less sure, one sentence each.
+        reason: Why they were followed by running them; None where they were not.
+        warnings: What makes the prediction less sure.
         alternatives: What other choices would need.
         inference: Whether forward passes alone were followed.
     """
@@ -117,7 +120,7 @@ class PredictResult:
     capped_by: Cap
     verified: bool
     method: PredictionMethod
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
+    reason: Remark | None = None
+    warnings: tuple[Remark, ...] = ()
     alternatives: tuple[MemoryAlternative, ...] = ()
     inference: bool = False

@@ -1,10 +1,9 @@
 """Something worth saying, as a code and its numbers; `report.sentences` puts it into words."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Self
-
-Value = int | float | str | bool | None | tuple[int | str, ...]
-"""What a remark's sentence is filled with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +30,7 @@ class Remark:
             KeyError: There is none.
         """
         return dict(self.values)[name]
+
+
+Value = int | float | str | bool | None | tuple[int | str, ...] | Remark
+"""What a remark's sentence is filled with; another remark stands in it as its own sentence."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rightbatch.records.hardware import Hardware
+from rightbatch.records.result import DescribeResult
+from rightbatch.records.stage import STAGES, Stage
 from rightbatch.records.trial import Trial
 from rightbatch.records.workload import WorkloadFacts, WorkloadReference
 
 Objective = Literal["time", "examples", "steps", "energy", "cost"]
-Stage = Literal["memory", "speed", "noise", "learning"]
-LearningRate = Literal["search", "rule"]
-STAGES: tuple[Stage, ...] = ("memory", "speed", "noise", "learning")
+LearningRates = Literal["search", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Settings:
         inference: Whether the memory stage makes forward passes alone, as when a model serves.
         one_off: Whether one trained model is all that is wanted: learning ends with the first run
             that reaches the goal. Else the workload will be trained again.
-        learning_rate: "search" for the best learning rate of each batch size; "rule" where it
+        learning_rates: "search" for the best learning rate of each batch size; "rule" where it
             follows the optimizer's scaling rule from the workload's own, and batch sizes race.
         workers: Training runs to have under way at the same time, memory permitting.
         price_per_hour: What an hour of training costs, in the user's currency; None if not told.
@@ -59,7 +59,7 @@ class Settings:
     multiple_of: int = 1
     inference: bool = False
     one_off: bool = False
-    learning_rate: LearningRate = "search"
+    learning_rates: LearningRates = "search"
     workers: int = 1
     price_per_hour: float | None = None
 
@@ -75,7 +75,6 @@ class Study:
         created: Seconds since 1970-01-01 UTC.
         rightbatch_version: The version that made it.
         facts: What the first look told; None before it.
-        hardware: The machine; None before the first look.
         finished: Whether the study ran to its end (False: it can be resumed).
     """
 
@@ -85,7 +84,6 @@ class Study:
     created: float
     rightbatch_version: str
     facts: WorkloadFacts | None = None
-    hardware: Hardware | None = None
     finished: bool = False
 
 
@@ -95,3 +93,14 @@ class Recording:
 
     study: Study
     trials: tuple[Trial, ...]
+
+    @property
+    def hardware(self) -> Hardware | None:
+        """The machine of the first trial of which it is known; None before."""
+        return next((found for trial in self.trials if (found := _machine(trial))), None)
+
+
+def _machine(trial: Trial) -> Hardware | None:
+    """What a trial ran on: as its runner noted, or as a first look found."""
+    found = trial.result.hardware if isinstance(trial.result, DescribeResult) else None
+    return trial.hardware or found

@@ -1,95 +1,96 @@
-"""The planner's decisions in words, one sentence each."""
+"""The planner's decisions in words: why a run was made, what became of it, and whole races."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from statistics import median
 
-from rightbatch.records import Decision, DecisionKind, RunSummary
+from rightbatch.records import Decision, DecisionKind
 
 _ENDS: set[DecisionKind] = {"slower", "behind", "ahead", "overdue", "silent", "best", "diverged"}
 _ENDS |= {"choose", "choose_first", "choose_untrained"}
 """What became of a run."""
 
+_WHY: dict[DecisionKind, str] = {
+    "time": "to time its steps",
+    "begin": "the cheapest given its speed and a typical critical batch size",
+    "look": "short run to compare learning rates",
+    "settle": "the best learning rate of the short runs",
+    "challenge": "{against} had stalled",
+    "return": "continued, as every run had stalled",
+    "try": "{against} ended before the goal",
+    "race": "could beat the runs so far",
+    "repeat": "another seed",
+    "asked": "a batch size you named",
+    "compare": "your present settings",
+}
+"""Why a run was made, from what was known then."""
+
 _SENTENCES: dict[DecisionKind, str] = {
-    "begin": "began with {size}, the cheapest by its speed and what is usual",
-    "look": "a short look at {size}",
-    "settle": "settled on {size} by those looks",
-    "carry_on": "{size} was on its way to the target",
-    "challenge": "{against} had stalled: raced {size} against it",
-    "return": "every run had stalled: went on with {size}",
-    "try": "{against} ended without the target: tried {size}",
-    "slower": "{raced} took {percent}% longer to the target",
-    "behind": "{raced} was {percent}% behind at {metric} {level:.4g}, given up",
-    "ahead": "{raced} was {percent}% ahead at {metric} {level:.4g}, but no more was worth its time",
-    "overdue": "{raced} was {percent}% ahead at {metric} {level:.4g}, but then stood still",
-    "silent": "{raced} reached no level to compare, given up",
-    "best": "{size} was the best of all runs",
-    "diverged": "{size} diverged",
-    "unrivalled": "{size} did not reach the target, nor did any other run",
-    "choose": "chose {size}: nothing more was expected to be worth its time",
-    "choose_first": "chose {size}, which was the first to reach the target",
-    "choose_untrained": "chose {size} by what is known beforehand: no run reached the target",
-    "time": "timed steps at {size}",
-    "race": "raced {size} against {against}",
-    "repeat": "ran another seed of {size}",
-    "asked": "{size} was asked for",
-    "compare": "ran {size}, your present settings, to compare with",
+    "time": "Timed steps at {one}",
+    "begin": "Started at {one}, the cheapest given its speed and a typical critical batch size",
+    "look": "Ran {one} for a short time to compare learning rates",
+    "settle": "Continued with {one}, the best learning rate of the short runs",
+    "carry_on": "Continued {one}",
+    "challenge": "Tried {one}, as {against} had stalled",
+    "return": "Continued {one}, as every run had stalled",
+    "try": "Tried {one}, as {against} ended before the goal",
+    "race": "Ran {one}, which might beat {against}",
+    "repeat": "Ran another seed of {one}",
+    "asked": "Ran {one}, a batch size you named",
+    "compare": "Ran {one}, your present settings",
+    "slower": "{one}: {times} the {quantity} of {against}",
+    "behind": "{one}: stopped at {metric} {level:.4g}, {times} the {quantity} of {against}",
+    "ahead": "{one}: stopped at {metric} {level:.4g}, {times} the {quantity} of {against}, as more "
+    "was not worth its time",
+    "overdue": "{one}: stalled after {metric} {level:.4g}, {times} the {quantity} of {against}",
+    "silent": "{one}: stopped before any level to compare",
+    "best": "{one}: the best run",
+    "diverged": "{one}: diverged",
+    "unrivalled": "{one}: did not reach the goal, nor did any other run",
+    "choose": "Chose {one}: no further run was expected to be worth its time",
+    "choose_first": "Chose {one}, the first to reach the goal",
+    "choose_untrained": "Chose {one} from its speed and a typical critical batch size: no run "
+    "reached the goal",
 }
 
-_LEVEL: dict[DecisionKind, str] = {
-    "slower": "{raced} was as fast to the target",
-    "behind": "{raced} was level at {metric} {level:.4g}, given up",
-    "ahead": "{raced} was level at {metric} {level:.4g}, but no more was worth its time",
-    "overdue": "{raced} was level at {metric} {level:.4g}, but then stood still",
-}
-"""The same where less than half a percent lies between the two."""
 
-
-def sentence(decision: Decision, metric: str) -> str:
-    """One decision, told in one sentence.
+def sentence(decision: Decision, metric: str, quantity: str = "time") -> str:
+    """One decision, in one sentence.
 
     Args:
         decision: What was decided.
         metric: Name of the validation metric.
+        quantity: What is minimised, such as "time".
     """
-    size, against = _sides(decision)
-    raced = f"raced {size} against {against}: it"
-    if size == against:
-        raced = f"raced another seed of {size}: it"
-    elif decision.batch_size != decision.against:
-        raced = f"raced {size} against {against}: {decision.batch_size:,}"
-    percent = f"{100 * abs(decision.difference or 0.0):.0f}"
-    told = _LEVEL.get(decision.kind) if percent == "0" else None
-    return (told or _SENTENCES[decision.kind]).format(
-        size=size,
+    one, against = _sides(decision)
+    return _SENTENCES[decision.kind].format(
+        one=one,
         against=against,
-        raced=raced,
-        percent=percent,
+        times=f"{1 + (decision.difference or 0.0):.2g}×",
+        quantity=quantity,
         metric=metric,
         level=decision.level,
     )
 
 
-def why(reason: str, decisions: Sequence[Decision], metric: str) -> str:
-    """Why a training run was made: the planner's words, or the decisions of a race in order.
+def why(reason: str, decisions: Sequence[Decision]) -> str:
+    """Why a training run was made: the decisions of a race in order.
 
     Args:
-        reason: The planner's words; empty in a race.
-        decisions: Why the race asked for it, piece by piece.
-        metric: Name of the validation metric.
+        reason: The words of an earlier version's planner; empty in a race.
+        decisions: Why the race made it, piece by piece.
     """
-    told = [sentence(each, metric) for each in decisions if each.kind != "carry_on"]
-    return "; ".join(filter(None, (reason, *told)))
+    asked = (each for each in decisions if each.kind in _WHY)
+    found = [_WHY[each.kind].format(against=_sides(each)[1]) for each in asked]
+    return "; ".join(dict.fromkeys(filter(None, (reason, *found))))
 
 
 def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     """A race from its first step time to the choice, one sentence each.
 
-    Runs that were asked for in pieces are told once; those raced against the best, by what became
-    of them, or as raced where nothing tells that and they were not chosen.
+    Runs that were made in pieces are told once; those raced against the best, by what became of
+    them, or as run where that is not known and they were not chosen.
     """
     timed = [f"{told.batch_size:,}" for told in decisions if told.kind == "time"]
-    opening = [f"timed steps at {_listed(timed)}"] if timed else []
+    opening = [f"Timed steps at {_listed(timed)}"] if timed else []
     ends = {told.batch_size for told in decisions if told.kind in _ENDS}
     raced = {told.batch_size: told for told in decisions if told.kind in ("race", "repeat")}
     untold = {told for size, told in raced.items() if size not in ends}
@@ -98,50 +99,17 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     return (*opening, *(sentence(told, metric) for told in dict.fromkeys(rest)))
 
 
-def race_told(runs: Sequence[RunSummary], metric: str) -> tuple[str, ...]:
-    """The race of a study: how it went on, then what became of its runs; none outside a race.
-
-    Args:
-        runs: The training runs of one optimizer, in order.
-        metric: Name of the validation metric.
-    """
-    asked = [decision for run in runs for decision in run.decisions]
-    if not asked:
-        return ()
-    verdicts = [run.verdict for run in runs if run.verdict and run.verdict.kind != "best"]
-    begun = [decision for decision in asked if decision.kind not in ("race", "repeat")]
-    return (*story(begun, metric), *_verdicts(verdicts, metric))
-
-
-def _verdicts(verdicts: Sequence[Decision], metric: str) -> list[str]:
-    """What became of runs, one sentence for all runs of a setting that took longer to the target.
-
-    Every run is in the table of runs; where runs are cheap there are dozens of a setting.
-    """
-    alike: dict[Decision, list[Decision]] = {}
-    for told in verdicts:
-        setting = replace(told, difference=None) if told.kind == "slower" else told
-        alike.setdefault(setting, []).append(told)
-    return [_together(group, metric) for group in alike.values()]
-
-
-def _together(group: Sequence[Decision], metric: str) -> str:
-    if len(group) == 1 or group[0].kind != "slower":
-        return sentence(group[0], metric)
-    middle = median(each.difference or 0.0 for each in group)
-    told = sentence(replace(group[0], difference=middle), metric)
-    return f"{told}, the median of {len(group)} runs"
-
-
 def _sides(decision: Decision) -> tuple[str, str]:
-    """The two that are compared: batch sizes, with learning rates where those differ."""
-    size, against = f"{decision.batch_size:,}", f"{decision.against or 0:,}"
-    rate, other = decision.learning_rate, decision.against_rate
-    if not rate or not other or rate == other:
-        return size, against
-    same_size = decision.against == decision.batch_size
-    rated = f"{other:.3g}" if same_size else f"{against} at {other:.3g}"
-    return f"{size} at learning rate {rate:.3g}", rated
+    """The two that are compared: batch sizes with their learning rates where those are known."""
+    one = _setting(decision.batch_size, decision.learning_rate)
+    if decision.against is None:
+        return one, one
+    against = _setting(decision.against, decision.against_rate)
+    return one, "another seed" if against == one else against
+
+
+def _setting(batch_size: int, learning_rate: float | None) -> str:
+    return f"{batch_size:,}" + (f" (lr {learning_rate:.3g})" if learning_rate else "")
 
 
 def _listed(words: Sequence[str]) -> str:

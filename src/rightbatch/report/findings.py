@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rightbatch.decide.advise.capped import why_no_larger
 from rightbatch.records import (
     Advice,
     Choice,
@@ -12,6 +11,7 @@ from rightbatch.records import (
     LearningFit,
     MemoryFit,
     NoiseFit,
+    Remark,
     SpeedFit,
     Stage,
     Study,
@@ -19,6 +19,8 @@ from rightbatch.records import (
 )
 from rightbatch.report import words
 from rightbatch.report.runs import Run
+from rightbatch.report.sentences import say
+from rightbatch.report.sentences.phrases import CAPPED_BY
 from rightbatch.report.table import Table
 
 _OfOne = TypeVar("_OfOne", bound=MemoryFit | NoiseFit)
@@ -72,27 +74,26 @@ def with_others(fit: _OfOne, fits: Sequence[_OfOne]) -> tuple[_OfOne, ...]:
 
 def _absent(study: Study, stage: Stage, name: str) -> str:
     if stage not in study.settings.stages:
-        return f"The {stage} stage was not asked for, so there is no figure of {name}."
+        return f"The {stage} stage was not selected, so there is no figure of {name}."
     if not study.finished:
-        return f"The study ended before its {stage} stage was done; resume it to see {name}."
+        return f"The study ended before its {stage} stage; resume it to see {name}."
     return f"The {stage} stage gave no measurement of {name}."
 
 
 def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
     reading = (
-        "Each point is one training run: its steps to the goal times the step time at its batch "
-        "size, the mean over an epoch, whose last step has the examples that are left. The line "
-        "is the prediction at the best learning rate of each batch size, the band its interval. "
-        "Both axes are logarithmic. Open triangles are runs that had not reached the goal when "
-        "they were stopped: their true time lies higher."
+        "Each point is one training run: its steps to goal times the mean step time over an epoch "
+        "at its batch size. The line is the prediction at the best learning rate of each batch "
+        "size, the band its 95% interval. Both axes are logarithmic. Open triangles are runs that "
+        "were stopped before the goal: their true time is longer."
     )
     if not any(run.seconds is not None for run in runs):
         return Finding("time", "Time to goal", reading, _absent(study, "learning", "time to goal"))
     best, heading = advice.recommended, "Time to goal: no run reached the goal yet"
     if best is not None and best.seconds_to_goal is not None:
-        told = words.duration(best.seconds_to_goal.value)
-        least = "is least around" if advice.objective in ("time", "cost") else "at the recommended"
-        heading = f"Time to goal {least} batch size {words.count(best.batch_size)}: {told}"
+        took = words.duration(best.seconds_to_goal.value)
+        least = "is shortest near" if advice.objective in ("time", "cost") else "at the recommended"
+        heading = f"Time to goal {least} batch size {words.count(best.batch_size)}: {took}"
     elif any(run.reached for run in runs):
         heading = "Time to goal against batch size"
     rows = [
@@ -111,21 +112,21 @@ def _time(study: Study, advice: Advice, runs: tuple[Run, ...]) -> Finding:
 
 def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
     reading = (
-        "Examples per second against batch size: dots are single timings, rings their middle with "
-        "its interval. Where the curve goes flat, a larger batch no longer makes an epoch faster."
+        "Examples per second against batch size. Dots are individual timings; rings are medians "
+        "with 95% intervals. Where the curve is flat, a larger batch no longer speeds up an epoch."
     )
     if fit is None or not fit.points:
         missing = _absent(study, "speed", "throughput")
         return Finding("throughput", "Throughput", reading, missing)
     knee, best = fit.knee_batch_size, fit.best_examples_per_second
     heading = (
-        f"Throughput reaches 90% of its best, {words.number(best.value)} examples/s, "
+        f"Throughput reaches 90% of its maximum, {words.number(best.value)} examples/s, "
         f"at batch size {words.count(knee.value)}"
     )
     if len(study.settings.optimizers) > 1:
-        reading += f" Steps are those of {fit.optimizer}."
-    if fit.noisy:
-        reading += f" The machine was noisy: {fit.noise_reason}"
+        reading += f" Timed with {fit.optimizer}."
+    if fit.noise_reason is not None:
+        reading += f" {say(fit.noise_reason)}"
     rows = tuple(
         (
             words.count(point.batch_size),
@@ -140,7 +141,7 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
 
 
 def _with(study: Study, optimizer: str) -> str:
-    """Which optimizer a figure is of, where several were asked for."""
+    """Which optimizer a figure is of, where there are several."""
     return f" with {optimizer}" if len(study.settings.optimizers) > 1 else ""
 
 
@@ -154,11 +155,11 @@ def _memory(study: Study, fits: Fits) -> Finding:
         return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
     limit = memory_size(fit.limit_bytes)
     if fit.largest_batch_size is None:
-        heading = f"No batch size fitted in {limit}{_with(study, fit.optimizer)}"
+        heading = f"No batch size fits in {limit}{_with(study, fit.optimizer)}"
     else:
         largest = words.count(fit.largest_batch_size)
         where = f"{limit}{_with(study, fit.optimizer)}"
-        heading = f"The largest batch that ran in {where} is {largest}: {why_no_larger(fit)}"
+        heading = f"Largest micro-batch that ran in {where}: {largest} ({CAPPED_BY[fit.capped_by]})"
     head = ("Micro-batch size", "Peak memory", "Share of the limit")
     of_each = [
         (of_one.optimizer, _memory_rows(of_one)) for of_one in with_others(fit, fits.memories)
@@ -193,9 +194,9 @@ def _by_optimizer(
 
 def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
     reading = (
-        "Optimizer steps to the goal at the best learning rate of each batch size. Along the "
-        "dotted diagonal doubling the batch halves the steps; near the critical batch size the "
-        "curve leaves it, and larger batches save little."
+        "Optimizer steps to goal at the best learning rate of each batch size. Along the dotted "
+        "diagonal, doubling the batch halves the steps; near the critical batch size the curve "
+        "leaves it, and larger batches save little."
     )
     if fit is None or not runs:
         return Finding(
@@ -203,18 +204,18 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Find
         )
     if fit.critical_batch_size is None:
         heading = "Steps to goal: no critical batch size could be fitted"
-        reading += f" {fit.critical_reason}"
+        reading += f" {say(fit.critical_reason)}" if fit.critical_reason is not None else ""
     else:
         critical = words.estimate(fit.critical_batch_size)
-        heading = f"Larger batches save steps up to about the critical batch size, {critical}"
+        heading = f"Larger batches save steps up to the critical batch size: {critical}"
     return Finding("steps", heading, reading, "", _predictions(fit, "steps"))
 
 
 def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> Finding:
     reading = (
-        "Training examples to the goal: what a larger batch costs in computation. Up to the "
-        "critical batch size it is nearly free. The last step of an epoch has the examples that "
-        "are left; the curve is of whole batches."
+        "Training examples to goal: what a larger batch costs in computation. Up to the critical "
+        "batch size it costs little. The last step of an epoch has the examples that are left; "
+        "the curve is for whole batches."
     )
     if fit is None or not runs:
         missing = _absent(study, "learning", "examples to goal")
@@ -224,8 +225,8 @@ def _examples(study: Study, fit: LearningFit | None, runs: tuple[Run, ...]) -> F
         first, last = fit.known[0], fit.known[-1]
         ratio = last.examples.value / first.examples.value
         heading = (
-            f"Batch size {words.count(last.batch_size)} needs {words.number(ratio, 2)} times "
-            f"the examples of batch size {words.count(first.batch_size)}"
+            f"Batch size {words.count(last.batch_size)} needs {words.multiple(ratio)} the examples "
+            f"of batch size {words.count(first.batch_size)}"
         )
     return Finding("examples", heading, reading, "", _predictions(fit, "examples"))
 
@@ -247,19 +248,19 @@ def _noise(study: Study, fits: Fits) -> Finding:
     reading = (
         "The gradient noise scale along a short run at your present settings: the batch size at "
         "which noise and signal in the gradient are equal. It usually grows during training and "
-        "is a first, cautious guide to the critical batch size."
+        "is a first, low estimate of the critical batch size."
     )
     fit = fits.noise
     if fit is None:
         missing = _absent(study, "noise", "gradient noise")
         return Finding("noise", "Gradient noise scale", reading, missing)
     if not any(point.noise_scale for point in fit.points):
-        missing = fit.reason or "The gradient could not be told from its noise."
+        missing = say(fit.reason or Remark.of("gradient_lost_in_noise"))
         return Finding("noise", "Gradient noise scale", reading, missing)
     heading = f"Gradient noise scale along training{_with(study, fit.optimizer)}"
     if fit.noise_scale is not None:
         found = words.estimate(fit.noise_scale)
-        heading = f"The gradient noise scale{_with(study, fit.optimizer)} is about {found}"
+        heading = f"Gradient noise scale{_with(study, fit.optimizer)}: {found}"
     head = ("Steps before", "Examples before", "Noise scale, examples")
     of_each = [(of_one.optimizer, _noise_rows(of_one)) for of_one in with_others(fit, fits.noises)]
     return Finding("noise", heading, reading, "", _by_optimizer(head, of_each))

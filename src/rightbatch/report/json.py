@@ -15,9 +15,11 @@ from rightbatch.report.json_values import (
     SIZES_THAT_FIT,
     Json,
     estimate_json,
+    placement_json,
     prediction_json,
     with_reasons,
 )
+from rightbatch.report.sentences import say, say_all
 
 _BY_STAGE = {
     "largest_batch_size": "memory",
@@ -27,20 +29,21 @@ _BY_STAGE = {
     "critical_batch_size": "learning",
 }
 _PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
-_NOT_COMPARED = "The times of both settings are not known, or they are the same settings."
-_NO_REFERENCE = "The study was recorded elsewhere: nobody's present settings are known."
+_NOT_COMPARED = "One of the two times is unknown, or both are the same settings."
+_NO_REFERENCE = "The study was recorded elsewhere, without present settings."
 
 
 def advice_json(advice: Advice) -> Json:
     """The advice as one JSON object, schema "rightbatch/advice/1"."""
     fits = advice.fits
     learning = pick_fit(fits, advice.recommended)
+    missing = {name: say(remark) for name, remark in advice.remarks.missing.items()}
     figures, why = _figures(fits.memory, fits.speed, fits.noise, learning)
-    if advice.recommended is None and "batch_size" in advice.missing:
-        why |= dict.fromkeys(_choice(None), advice.missing["batch_size"])
+    if advice.recommended is None and "batch_size" in missing:
+        why |= dict.fromkeys(_choice(None), missing["batch_size"])
     if advice.recommended is not None:
         why |= NO_RATE
-    unpriced = {name: why for name, why in advice.missing.items() if name in _PRICED} | NO_RATE
+    unpriced = {name: told for name, told in missing.items() if name in _PRICED} | NO_RATE
     why["reference"] = _NO_REFERENCE
     why["times_as_fast"] = _NO_REFERENCE if advice.reference is None else _NOT_COMPARED
     spent = advice.time_spent
@@ -50,18 +53,19 @@ def advice_json(advice: Advice) -> Json:
         "goal": advice.goal,
         "objective": advice.objective,
         "price_per_hour": advice.price_per_hour,
-        "headline": advice.headline,
+        "headline": say(advice.remarks.headline),
         **_choice(advice.recommended),
         "near_optimal": list(advice.near_optimal),
+        "limited_by": advice.binding_constraint,
         "binding_constraint": advice.binding_constraint,
         **figures,
         "reference": None
         if advice.reference is None
         else with_reasons(_choice(advice.reference), unpriced),
         "times_as_fast": estimate_json(advice.times_as_fast),
-        "reasons": list(advice.reasons),
+        "reasons": list(say_all(advice.remarks.reasons)),
         "ended": None if advice.ended is None else ending_told(advice.ended),
-        "warnings": list(advice.warnings),
+        "warnings": list(say_all(advice.remarks.warnings)),
         "results": [
             {"optimizer": fit.optimizer, **prediction_json(row)}
             for fit in fits.learning
@@ -76,19 +80,20 @@ def advice_json(advice: Advice) -> Json:
             {
                 "training_seconds": spent.training,
                 "measuring_seconds": spent.measuring,
-                "around_seconds": spent.around,
+                "overhead_seconds": spent.overhead,
+                "around_seconds": spent.overhead,
                 "overlapped_seconds": spent.overlapped,
                 "budget_seconds": spent.budget,
                 "time_to_model_seconds": spent.to_model,
             },
             {
                 "budget_seconds": "No budget was set.",
-                "time_to_model_seconds": "No run reached a target.",
+                "time_to_model_seconds": "No run reached the goal.",
             },
         ),
     }
     why["ended"] = "The study was recorded elsewhere, or planned by another version."
-    return with_reasons(told, why | advice.missing)
+    return with_reasons(told, why | missing)
 
 
 def _figures(
@@ -99,12 +104,12 @@ def _figures(
 ) -> tuple[Json, dict[str, str]]:
     """What each stage found with an optimizer, and why a figure would be missing."""
     why = {name: f"The {stage} stage was not run." for name, stage in _BY_STAGE.items()}
-    if noise is not None:
-        why["noise_scale"] = noise.reason
-    if learning is not None:
-        why["critical_batch_size"] = learning.critical_reason
+    if noise is not None and noise.reason is not None:
+        why["noise_scale"] = say(noise.reason)
+    if learning is not None and learning.critical_reason is not None:
+        why["critical_batch_size"] = say(learning.critical_reason)
     if memory is not None:
-        why |= dict.fromkeys(SIZES_THAT_FIT, why_none(memory))
+        why |= dict.fromkeys(SIZES_THAT_FIT, say(why_none(memory)))
     figures = {
         "largest_batch_size": memory.largest_batch_size if memory else None,
         "safe_batch_size": memory.safe_batch_size if memory else None,
@@ -131,6 +136,7 @@ def _choice(choice: Choice | None) -> Json:
         "learning_rate": choice.learning_rate if choice else None,
         "micro_batch_size": choice.micro_batch_size if choice else None,
         "accumulation_steps": choice.accumulation_steps if choice else None,
+        "placement": placement_json(choice.placement) if choice else None,
         "steps_per_epoch": choice.steps_per_epoch if choice else None,
         "epochs_to_goal": estimate_json(choice.epochs_to_goal if choice else None),
         "predicted_seconds_to_goal": estimate_json(choice.seconds_to_goal if choice else None),

@@ -8,6 +8,7 @@ from rightbatch.records import (
     MemoryFit,
     MemoryProbe,
     MemoryResult,
+    Objective,
     Recording,
     Stage,
     Trial,
@@ -19,9 +20,11 @@ from rightbatch.report.json_values import (
     SIZES_THAT_FIT,
     Json,
     estimate_json,
+    placement_json,
     prediction_json,
     with_reasons,
 )
+from rightbatch.report.sentences import outcome_sentence, say, say_all
 
 
 def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
@@ -40,8 +43,8 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
     elif stage == "noise":
         body = _noise(fits)
     else:
-        facts = recording.study.facts
-        body = _learning(fits.learning, facts.goal.metric if facts else "metric")
+        facts, aim = recording.study.facts, recording.study.settings.objective
+        body = _learning(fits.learning, facts.goal.metric if facts else "metric", aim)
     default = f"The {stage} stage gave no result." if _absent(stage, fits) else DEFAULT_REASON
     reasons: dict[str, str] = body.pop("why", {})
     return with_reasons(told | body, reasons, default)
@@ -66,7 +69,7 @@ def _memory(fits: Fits, recording: Recording) -> Json:
         "mode": "inference" if recording.study.settings.inference else "training",
         "trials": sum(of_one.trials for of_one in fits.memories),
         "seconds": sum((of_one.seconds for of_one in fits.memories), 0.0),
-        "prediction": fit.predicted or None if fit else None,
+        "prediction": say(fit.predicted) if fit and fit.predicted else None,
         "enforced_by": fit.enforced_by or None if fit else None,
         "devices": [memory_of_device(recording, fit)],
         "optimizers": [
@@ -94,7 +97,7 @@ def _memory_figures(fit: MemoryFit | None) -> Json:
 
 
 def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
-    no_size = {} if fit is None else dict.fromkeys(SIZES_THAT_FIT, why_none(fit))
+    no_size = {} if fit is None else dict.fromkeys(SIZES_THAT_FIT, say(why_none(fit)))
     return {
         "accumulation": "The batch size fits without it, or nothing fits.",
         "lasted_batch_size": "None ran 20 steps: memory is no limit, or time was short.",
@@ -104,7 +107,7 @@ def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
 
 def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
     """The answer for one device, a row of `devices`."""
-    hardware = recording.study.hardware
+    hardware = recording.hardware
     return with_reasons(
         {
             "device": hardware.device if hardware else None,
@@ -124,7 +127,7 @@ def _accumulation(kept: Accumulation | None) -> Json | None:
         "micro_batch_size": kept.micro_batch_size,
         "accumulation_steps": kept.accumulation_steps,
         "ran": kept.ran,
-        "caveats": list(kept.caveats),
+        "caveats": list(say_all(kept.caveats)),
     }
 
 
@@ -136,7 +139,7 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
             "batch_size": probe.batch_size,
             "optimizer": probe.optimizer,
             "status": str(trial.outcome.status),
-            "advice": trial.outcome.advice,
+            "advice": outcome_sentence(trial.outcome),
             "peak_bytes": result.peak_bytes if result else None,
             "baseline_bytes": result.baseline_bytes if result else None,
             "step_seconds": result.step_seconds if result else None,
@@ -145,7 +148,7 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
             "spilled_bytes": result.spilled_bytes if result else None,
             "allocator_retries": result.allocator_retries if result else None,
         },
-        default=trial.outcome.advice or "The trial ended before it was measured.",
+        default=outcome_sentence(trial.outcome) or "The trial ended before it was measured.",
     )
 
 
@@ -164,7 +167,7 @@ def _speed(fits: Fits) -> Json:
         "load_share": fit.load_share if fit else None,
         "micro_batch_size": fit.micro_batch_size if fit else None,
         "noisy": fit.noisy if fit else None,
-        "noise_reason": fit.noise_reason if fit else "",
+        "noise_reason": say(fit.noise_reason) if fit and fit.noise_reason else "",
         "results": [
             {
                 "optimizer": timed.optimizer,
@@ -173,6 +176,7 @@ def _speed(fits: Fits) -> Json:
                 "load_seconds": point.load_seconds,
                 "examples_per_second": estimate_json(point.examples_per_second),
                 "samples": list(point.samples),
+                "placement": placement_json(point.placement),
                 **with_reasons(
                     {"power_watts": point.power_watts}, default="No power was measured."
                 ),
@@ -185,7 +189,7 @@ def _speed(fits: Fits) -> Json:
 
 def _noise(fits: Fits) -> Json:
     """The first optimizer's scale at the top; every optimizer's rows under it."""
-    fit, unclear = fits.noise, "The gradient cannot be told from its noise here."
+    fit, unclear = fits.noise, "The gradient is indistinguishable from zero here."
     return {
         "optimizer": fit.optimizer if fit else None,
         "noise_scale": estimate_json(fit.noise_scale if fit else None),
@@ -202,11 +206,11 @@ def _noise(fits: Fits) -> Json:
             for of_one in fits.noises
             for point in of_one.points
         ],
-        "why": {"noise_scale": fit.reason} if fit else {},
+        "why": {"noise_scale": say(fit.reason)} if fit and fit.reason else {},
     }
 
 
-def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
+def _learning(fits: tuple[LearningFit, ...], metric: str, objective: Objective) -> Json:
     """The first optimizer's fit at the top; every optimizer's rows and runs under it."""
     first = fits[0] if fits else None
     return {
@@ -233,15 +237,15 @@ def _learning(fits: tuple[LearningFit, ...], metric: str) -> Json:
                     "steps_to_goal": run.steps,
                     "steps_done": run.steps_done,
                     "train_seconds": run.train_seconds,
-                    "reason": why(run.reason, run.decisions, metric),
-                    "verdict": sentence(run.verdict, metric) if run.verdict else "",
+                    "reason": why(run.reason, run.decisions),
+                    "verdict": sentence(run.verdict, metric, objective) if run.verdict else "",
                 },
                 {"steps_to_goal": "The run ended before it reached the goal.", **NO_RATE},
             )
             for fit in fits
             for run in fit.runs
         ],
-        "why": dict.fromkeys(("critical_batch_size", "steps_min"), first.critical_reason)
-        if first
+        "why": dict.fromkeys(("critical_batch_size", "steps_min"), say(first.critical_reason))
+        if first and first.critical_reason
         else {},
     }

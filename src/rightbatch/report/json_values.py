@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rightbatch.records import BatchPrediction, Estimate
+from rightbatch.records import BatchPrediction, Estimate, Placement
+from rightbatch.report.sentences.phrases import NOTES
 
 Json = dict[str, Any]
 
@@ -27,12 +28,22 @@ def estimate_json(found: Estimate | None) -> Json | None:
         "high": _end(found.high),
         "level": found.level,
         "unit": found.unit,
-        "note": found.note,
+        "note": NOTES[found.note],
     }
 
 
 def _end(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def placement_json(placement: Placement) -> Json:
+    """The devices that take a step together; null where their kind is not known."""
+    kind = {"device": placement.device or None}
+    return {
+        **with_reasons(kind, default="It was not recorded."),
+        "devices": placement.devices,
+        "nodes": placement.nodes,
+    }
 
 
 def with_reasons(
@@ -70,7 +81,7 @@ def prediction_json(row: BatchPrediction) -> Json:
 
 
 def _unmeasured(joules: Estimate | None, cost: Estimate | None) -> dict[str, str]:
-    """Why energy or cost is not told where that has nothing to do with the goal."""
+    """Why energy or cost is unknown where that has nothing to do with the goal."""
     why = {}
     if joules is None:
         why["predicted_joules_to_goal"] = "No power was measured."

@@ -15,6 +15,7 @@ from rightbatch.records import (
 )
 from rightbatch.records.prediction import Change
 from rightbatch.report.json_values import Json, with_reasons
+from rightbatch.report.sentences import say, say_all
 from rightbatch.report.words import count, share
 
 _PARTS: dict[MemoryPart, str] = {
@@ -33,10 +34,11 @@ _CHANGES: dict[Change, str] = {
     "accumulation": "Accumulation",
     "device": "Device",
 }
+_CHOICES = {"bf16": "bf16 autocast", "repeated_blocks": "of repeated blocks"}
 _SURE = {
-    "cuda": "`rightbatch memory` on the device itself makes sure.",
-    "cpu": "resident memory has holes that no tensor fills, for which the safe size leaves 15% "
-    "more; `rightbatch memory` without --predict makes sure.",
+    "cuda": "run `rightbatch memory` on the device to verify.",
+    "cpu": "resident memory is fragmented, so the safe size leaves 15% more free; run `rightbatch "
+    "memory` without --predict to verify.",
 }
 _NOTHING = "Not even one example fits."
 
@@ -61,11 +63,24 @@ def prediction_json(title: str, result: PredictResult) -> Json:
         "bytes_fixed": result.bytes_fixed,
         "bytes_per_example": result.bytes_per_example,
         "overhead_bytes": result.overhead_bytes,
-        "warnings": [*([result.reason] if result.reason else []), *result.warnings],
+        "warnings": list(_warnings(result)),
         "results": [_peak_json(peak) for peak in result.peaks],
         "what_if": [_alternative_json(row) for row in result.alternatives],
     }
     return with_reasons(told, dict.fromkeys(("largest_batch_size", "safe_batch_size"), _NOTHING))
+
+
+def _warnings(result: PredictResult) -> tuple[str, ...]:
+    """What makes a prediction less sure: first, that steps were really run."""
+    return say_all((*filter(None, (result.reason,)), *result.warnings))
+
+
+def _choice(row: MemoryAlternative) -> str:
+    """What another choice is, in words."""
+    steps, _, micro = row.name.partition("x")
+    if row.kind == "accumulation" and micro:
+        return f"{steps} micro-batches of {int(micro):,}"
+    return _CHOICES.get(row.name, row.name)
 
 
 def _peak_json(peak: PredictedPeak) -> Json:
@@ -81,12 +96,12 @@ def _peak_json(peak: PredictedPeak) -> Json:
 def _alternative_json(row: MemoryAlternative) -> Json:
     told: dict[str, Any] = {
         "change": row.kind,
-        "to": row.name,
+        "to": _choice(row),
         "peak_bytes": row.peak_bytes,
         "largest_batch_size": row.largest_batch_size,
     }
     why = {"device": "Only the limit changes.", "accumulation": "The micro-batch sets the limit."}
-    return with_reasons(told, {}, row.reason or why.get(row.kind, ""))
+    return with_reasons(told, {}, say(row.reason) if row.reason else why.get(row.kind, ""))
 
 
 def print_prediction(title: str, result: PredictResult, console: Console) -> None:
@@ -96,30 +111,29 @@ def print_prediction(title: str, result: PredictResult, console: Console) -> Non
     console.print(f"{title}, predicted for {limit} with {how}", style="dim")
     console.print(_headline(result), style="bold")
     console.print(
-        f"Memory is about {memory_size(max(0.0, result.bytes_fixed))} "
-        f"+ {memory_size(result.bytes_per_example)} × batch size."
+        f"Peak memory ≈ {memory_size(max(0.0, result.bytes_fixed))} "
+        f"+ {memory_size(result.bytes_per_example)} per example."
     )
     console.print()
     console.print(_parts_table(result))
     if result.alternatives:
         console.print()
         console.print(_what_if_table(result))
-    for warning in (result.reason, *result.warnings):
-        if warning:
-            console.print(f"Beware: {warning}", style="yellow")
+    for warning in _warnings(result):
+        console.print(f"Warning: {warning}", style="yellow", highlight=False, markup=False)
     console.print(f"\nPredicted, not measured: {_SURE[result.target.kind]}", style="dim")
 
 
 def _headline(result: PredictResult) -> str:
     if result.largest_batch_size is None:
-        return "Not even one example fits."
+        return _NOTHING
     largest = f"Largest micro-batch {count(result.largest_batch_size)}"
     safe = "none" if result.safe_batch_size is None else count(result.safe_batch_size)
-    how = "" if result.verified else " (from a line, not followed at that size)"
+    how = "" if result.verified else " (extrapolated)"
     bound = {"data_set_size": ", the whole training set", "max_batch_size": ", as far as asked"}
     return (
         f"{largest}{bound.get(result.capped_by, '')}{how}; "
-        f"{safe} with {share(result.margin)} kept free"
+        f"{safe} with a safety margin of {share(result.margin)}"
     )
 
 
@@ -156,7 +170,7 @@ def _what_if_table(result: PredictResult) -> Table:
         change = _CHANGES[row.kind]
         peak = "" if row.peak_bytes is None else memory_size(row.peak_bytes)
         largest = "" if row.largest_batch_size is None else count(row.largest_batch_size)
-        name = f"{row.name}: {row.reason}" if row.reason else row.name
+        name = f"{_choice(row)}: {say(row.reason)}" if row.reason else _choice(row)
         table.add_row(change if change != before else "", name, peak, largest)
         before = change
     return table

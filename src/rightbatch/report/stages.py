@@ -2,7 +2,7 @@
 
 import math
 
-from rightbatch.decide.advise.capped import why_no_larger, why_none
+from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import (
     Accumulation,
     Advice,
@@ -15,6 +15,8 @@ from rightbatch.records import (
     memory_size,
 )
 from rightbatch.report import words
+from rightbatch.report.sentences import outcome_sentence, say, say_all
+from rightbatch.report.sentences.phrases import CAPPED_BY
 
 _NOTHING = "Nothing was measured; allow a longer --budget."
 _NOTABLE = 0.05
@@ -24,7 +26,7 @@ _ENFORCED = {
     "allocator": "the framework's allocator",
 }
 _LASTED = "It ran for 20 steps."
-_NOT_LASTED = "It was not run for 20 steps, in which a process's heap may go on growing."
+_NOT_LASTED = "It did not run for 20 steps; a process's heap may still grow in that time."
 
 
 def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]:
@@ -41,7 +43,7 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     fits = advice.fits
     match stage:
         case "memory":
-            hardware, several = recording.study.hardware, len(fits.memories) > 1
+            hardware, several = recording.hardware, len(fits.memories) > 1
             lines = [line for fit in fits.memories for line in _memory(fit, hardware, several)]
             lines = lines or [_NOTHING]
         case "speed":
@@ -52,7 +54,7 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
             lines = lines or [_NOTHING]
         case "learning":
             lines = _learning(advice)
-    told = [trial.outcome.advice for trial in recording.trials if trial.outcome.advice]
+    told = filter(None, (outcome_sentence(trial.outcome) for trial in recording.trials))
     if stage != "learning":
         lines += [sentence for sentence in told if sentence not in lines]
     return [*lines, f"Study {recording.study.name}."]
@@ -61,11 +63,11 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
 def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> list[str]:
     lines = [f"Memory with {fit.optimizer}:"] if one_of_several else []
     if fit.largest_batch_size is None:
-        return [*lines, f"{why_none(fit)} The limit is {memory_size(fit.limit_bytes)}."]
+        return [*lines, f"{say(why_none(fit))} The limit is {memory_size(fit.limit_bytes)}."]
     lines += [
-        f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({why_no_larger(fit)}).",
-        f"Safe micro-batch, {fit.margin:.0%} of {memory_size(fit.limit_bytes)} kept free: "
-        f"{fit.safe_batch_size:,}." if fit.safe_batch_size else "No micro-batch keeps the margin.",
+        f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({CAPPED_BY[fit.capped_by]}).",
+        f"Safe micro-batch, leaving {fit.margin:.0%} of {memory_size(fit.limit_bytes)} free: "
+        f"{fit.safe_batch_size:,}." if fit.safe_batch_size else say(why_none(fit)),
     ]  # fmt: skip
     if fit.safe_batch_size and fit.capped_by == "memory":
         lines.append(
@@ -73,8 +75,8 @@ def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> 
         )
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
         lines.append(
-            f"Memory is {memory_size(fit.bytes_fixed.value)} and "
-            f"{memory_size(fit.bytes_per_example.value)} an example."
+            f"Peak memory ≈ {memory_size(fit.bytes_fixed.value)} + "
+            f"{memory_size(fit.bytes_per_example.value)} per example."
         )
     return [*lines, *_accumulation(fit.accumulation), *_how_it_was_found(fit, hardware)]
 
@@ -82,23 +84,23 @@ def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> 
 def _accumulation(kept: Accumulation | None) -> list[str]:
     if kept is None:
         return []
-    ran = "ran inside the margin" if kept.ran else "not run"
+    ran = "ran within the margin" if kept.ran else "not tried"
     return [
         f"Batch size {kept.batch_size:,}: accumulate {kept.accumulation_steps:,} micro-batches of "
         f"{kept.micro_batch_size:,} ({ran}).",
-        *kept.caveats,
+        *say_all(kept.caveats),
     ]
 
 
 def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
     told = [f"{fit.trials} trials in {words.duration(fit.seconds)}."]
-    if fit.predicted:
-        told.append(fit.predicted)
+    if fit.predicted is not None:
+        told.append(say(fit.predicted))
     if fit.enforced_by:
-        told.append(f"The limit was held by {_ENFORCED[fit.enforced_by]}.")
+        told.append(f"Memory limit enforced by {_ENFORCED[fit.enforced_by]}.")
     if hardware is not None and hardware.memory_taken_bytes > _NOTABLE * hardware.memory_bytes:
         told.append(
-            f"Others held {memory_size(hardware.memory_taken_bytes)} of "
+            f"Other processes held {memory_size(hardware.memory_taken_bytes)} of "
             f"{memory_size(hardware.memory_bytes)} when the study began."
         )
     return told
@@ -107,20 +109,20 @@ def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
 def _speed(fit: SpeedFit, one_of_several: bool) -> list[str]:
     lines = [f"Steps with {fit.optimizer}:"] if one_of_several else []
     lines += [
-        f"{point.batch_size:>8,}  {words.estimate(point.step_seconds)} a step, "
+        f"{point.batch_size:>8,}  {words.estimate(point.step_seconds)} per step, "
         f"{words.count(point.examples_per_second.value)} examples/s"
         + ("" if point.power_watts is None else f", {words.number(point.power_watts)} W")
         for point in fit.points
     ]
     lines.append(
-        f"90% of the highest throughput is reached at batch size "
+        "Throughput reaches 90% of its maximum at batch size "
         f"{words.batch_size(fit.knee_batch_size)}."
     )
     if fit.left_out:
-        lines.append(f"Too slow for the time allowed, and not timed: {words.sizes(fit.left_out)}.")
+        lines.append(f"Not timed, as too slow for the budget: {words.sizes(fit.left_out)}.")
     lines += _where_a_step_goes(fit)
-    if fit.noisy:
-        lines.append(f"The machine was noisy. {fit.noise_reason}")
+    if fit.noise_reason is not None:
+        lines.append(say(fit.noise_reason))
     return lines
 
 
@@ -128,16 +130,16 @@ def _where_a_step_goes(fit: SpeedFit) -> list[str]:
     """The fitted line, and at the knee the wait for data and how busy the device is."""
     told = []
     if fit.alpha is not None and fit.beta is not None:
-        missed = "" if fit.lack_of_fit is None else f", missed by {words.share(fit.lack_of_fit)}"
-        followed = "; times between sizes are interpolated instead" if fit.interpolated else ""
+        error = "" if fit.lack_of_fit is None else f" (fit error {words.share(fit.lack_of_fit)})"
+        instead = "; interpolated between the sizes timed instead" if fit.interpolated else ""
         told.append(
-            f"A step takes {words.duration(fit.alpha.value)} and "
-            f"{words.duration(fit.beta.value)} an example{missed}{followed}."
+            f"Step time ≈ {words.duration(fit.alpha.value)} + "
+            f"{words.duration(fit.beta.value)} per example{error}{instead}."
         )
     used = ""
     if fit.utilisation is not None:
-        used = f", and {words.share(fit.utilisation)} of what the device can do is used"
-    told.append(f"There {words.share(fit.load_share)} of a step waits for data{used}.")
+        used = f"; device utilisation {words.share(fit.utilisation)}"
+    told.append(f"At the knee, {words.share(fit.load_share)} of a step waits for data{used}.")
     return told
 
 
@@ -145,11 +147,11 @@ def _noise(fit: NoiseFit, one_of_several: bool) -> list[str]:
     lines = [f"Noise with {fit.optimizer}:"] if one_of_several else []
     lines += [
         f"step {point.step:>6,}  "
-        + ("cannot be told" if point.noise_scale is None else words.estimate(point.noise_scale))
+        + ("unknown" if point.noise_scale is None else words.estimate(point.noise_scale))
         for point in fit.points
     ]
     if fit.noise_scale is None:
-        return [*lines, fit.reason]
+        return [*lines, *say_all([fit.reason] if fit.reason else [])]
     return [*lines, f"Gradient noise scale, later half: {words.estimate(fit.noise_scale)}."]
 
 
@@ -158,7 +160,7 @@ def _at(rate: float) -> str:
 
 
 def _learning(advice: Advice) -> list[str]:
-    lines = [advice.headline]
+    lines = [say(advice.remarks.headline)]
     for fit in advice.fits.learning:
         lines += [
             f"{fit.optimizer} {row.batch_size:>8,} {_at(row.learning_rate)}"

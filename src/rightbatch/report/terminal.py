@@ -1,6 +1,7 @@
 """The verdict in a terminal, short enough to be read at a glance."""
 
 import unicodedata
+from dataclasses import replace
 
 from rich.console import Console
 from rich.padding import Padding
@@ -10,13 +11,18 @@ from rich.text import Text
 from rightbatch.report import table as view_table
 from rightbatch.report.view import View
 
-_MOST_OF_RACE = 6
-_MOST_REASONS = 4
-_ASCII = str.maketrans({"×": "x", "µ": "u", "≥": ">=", "≤": "<=", "·": "-", "–": "-", "—": "-"})
+_MOST_ROWS = 6
+_MOST_POINTS = 3
+"""Reasons are left to the report where warnings and why the study ended take their place."""
+_IN_REPORT = ("Steps per epoch", "Epochs to goal")
+"""Columns that would make every row of a table several lines."""
+_ASCII = str.maketrans(
+    {"×": "x", "µ": "u", "≈": "~", "…": "...", "≥": ">=", "≤": "<=", "·": "-", "–": "-", "—": "-"}
+)
 
 
 def print_verdict(view: View, console: Console) -> None:
-    """Print the verdict: what to use, what it costs, why, and where the time went.
+    """Print the verdict on one screen: what to use, what it saves, how sure that is, and why.
 
     Args:
         view: What to show.
@@ -28,37 +34,31 @@ def print_verdict(view: View, console: Console) -> None:
 
     best = view.recommended
     enough = best is not None and best.seconds_to_goal is not None
-    console.print(text(f"{view.title}: {view.goal}", "dim"))
+    console.print(text(f"{view.title}: {view.goal} (study {view.study})", "dim"))
     console.print(text(view.headline, "bold green" if enough else "bold yellow"))
     if view.next_step:
         console.print(text(view.next_step))
     console.print()
     console.print(_pairs(view, console))
-    for compared in (view.optimizers, view.regimes):
+    for compared in (view.optimizers, view.regimes, view.tried and _first_rows(view.tried)):
         if compared is not None:
             console.print()
-            console.print(_comparison(compared, console))
-    reasons = [*view.reasons[:_MOST_REASONS], *filter(None, [view.ended])]
-    if reasons:
-        console.print()
-        console.print(text("Why", "bold"))
-        for reason in reasons:
-            console.print(_item(text("-"), text(reason)))
-    if view.race:
-        console.print()
-        console.print(text("The race", "bold"))
-        for told in view.race[:_MOST_OF_RACE]:
-            console.print(_item(text("-"), text(told)))
-        more = len(view.race) - _MOST_OF_RACE
-        if more > 0:
-            console.print(_item(text("-"), text(f"and {more} more, which the report tells")))
-    if view.warnings:
-        console.print()
-        console.print(text("Beware", "bold yellow"))
-        for warning in view.warnings:
-            console.print(_item(text("!", "bold yellow"), text(warning)))
+            console.print(_table(compared, console))
+    more = len(view.tried.rows) - _MOST_ROWS if view.tried else 0
+    if more > 0:
+        console.print(Padding(text(f"… {more} more in the report", "dim"), (0, 0, 0, 2)))
+    ended = [view.ended] if view.in_time else []
+    most = max(1, _MOST_POINTS - len(ended) - len(view.warnings))
     console.print()
-    console.print(text(f"Study {view.study} took {view.time_words}.", "dim"))
+    for reason in (*view.reasons[:most], *ended):
+        console.print(_item(text("-"), text(reason)))
+    for warning in view.warnings:
+        console.print(_item(text("!", "bold yellow"), text(warning)))
+    console.print(text(view.time_words, "dim"))
+
+
+def _first_rows(table: view_table.Table) -> view_table.Table:
+    return replace(table, rows=table.rows[:_MOST_ROWS])
 
 
 def _pairs(view: View, console: Console) -> Padding:
@@ -66,19 +66,21 @@ def _pairs(view: View, console: Console) -> Padding:
     grid.add_column(style="dim", max_width=max(12, min(22, console.width // 3)))
     grid.add_column(ratio=1, overflow="fold")
     for name, value in view.verdict:
-        style = "bold" if name in ("Batch size", "Learning rate") else ""
+        style = "bold" if name == "Settings" else ""
         grid.add_row(Text(_printable(name, console)), Text(_printable(value, console), style=style))
     return Padding(grid, (0, 0, 0, 2))
 
 
-def _comparison(table: view_table.Table, console: Console) -> Padding:
-    """Optimizers or regimes side by side, the best in bold."""
+def _table(table: view_table.Table, console: Console) -> Padding:
+    """Settings side by side, the best in bold."""
     grid = Table(box=None, pad_edge=False)
-    for title in table.head:
-        grid.add_column(_printable(title, console), overflow="fold", header_style="dim")
+    shown = [place for place, title in enumerate(table.head) if title not in _IN_REPORT]
+    for place in shown:
+        title = _printable(table.head[place], console)
+        grid.add_column(title, overflow="fold", header_style="dim")
     for index, row in enumerate(table.rows):
         style = "bold" if index in table.strong else ""
-        grid.add_row(*(Text(_printable(cell, console)) for cell in row), style=style)
+        grid.add_row(*(Text(_printable(row[place], console)) for place in shown), style=style)
     return Padding(grid, (0, 0, 0, 2))
 
 

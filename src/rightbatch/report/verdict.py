@@ -2,45 +2,41 @@
 
 import math
 
-from rightbatch.records import WHAT_BINDS, Advice, Choice, Estimate, Study
+from rightbatch.records import Advice, Choice, Estimate, Study
 from rightbatch.report import words
+from rightbatch.report.sentences.phrases import LIMITED_BY
+
+Rows = tuple[tuple[str, str], ...]
+"""(what, value) pairs."""
+
+_KEYWORDS = ("batch_size", "micro_batch_size", "accumulation_steps", "learning_rate")
 
 
-def make_verdict(study: Study, advice: Advice) -> tuple[tuple[str, str], ...]:
+def make_verdict(study: Study, advice: Advice) -> Rows:
     """What is recommended, in rows of a name and its words."""
     best = advice.recommended
     if best is None:
-        return _verdict_without_choice(advice)
-    rows = [
-        ("Batch size", _micro(best)),
-    ]
-    if not math.isnan(best.learning_rate):
-        rate = words.learning_rate(best.learning_rate)
-        rows.append(("Learning rate", f"{rate} with {best.optimizer}"))
-    if study.facts is not None and study.facts.names:
-        rows.append(("To set", _in_the_users_names(study.facts.names, best)))
-    rows.append(("An epoch", epoch_told(study, best)))
+        return (*_without_choice(advice), ("Limited by", LIMITED_BY[advice.binding_constraint]))
+    rows = []
     if best.seconds_to_goal is not None:
         rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
     if best.joules_to_goal is not None:
-        told = words.estimate(best.joules_to_goal) + _energy_against(
-            advice, best, best.joules_to_goal
-        )
-        rows.append(("Energy to goal", told))
+        energy = words.estimate(best.joules_to_goal)
+        rows.append(("Energy to goal", energy + _energy_against(advice, best, best.joules_to_goal)))
     if best.cost_to_goal is not None:
         price = f"at {advice.price_per_hour:,g} an hour"
         rows.append(("Cost to goal", f"{words.bare(best.cost_to_goal)} {price}"))
     if best.epochs_to_goal is not None:
-        told = words.bare(best.epochs_to_goal)
-        if best.steps_to_goal is not None:
-            told += f", {words.number(best.steps_to_goal.value)} steps in all"
-        rows.append(("Epochs to goal", told))
+        steps = words.steps(best.steps_per_epoch)
+        rows.append(("Epochs to goal", f"{words.bare(best.epochs_to_goal)} of {steps} each"))
     if advice.near_optimal:
-        rows.append(("As good", f"{words.sizes(advice.near_optimal)} (within 10% of the best)"))
-    return (*rows, ("What binds", WHAT_BINDS[advice.binding_constraint]))
+        rows.append(("Near-optimal", _near_optimal(advice.near_optimal)))
+    rows.append(("Limited by", LIMITED_BY[advice.binding_constraint]))
+    names = () if study.facts is None else study.facts.names
+    return (*rows, ("Settings", _settings(names, best)))
 
 
-def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
+def _without_choice(advice: Advice) -> Rows:
     """What is known all the same where nothing can be recommended."""
     fits, rows = advice.fits, []
     if fits.memory is not None and fits.memory.largest_batch_size is not None:
@@ -49,29 +45,38 @@ def _verdict_without_choice(advice: Advice) -> tuple[tuple[str, str], ...]:
         rows.append(("Throughput knee", words.batch_size(fits.speed.knee_batch_size)))
     if fits.noise is not None and fits.noise.noise_scale is not None:
         rows.append(("Noise scale", words.estimate(fits.noise.noise_scale)))
-    return (*rows, ("What binds", WHAT_BINDS[advice.binding_constraint]))
+    return tuple(rows)
 
 
-def _micro(best: Choice) -> str:
-    micro = words.micro_batches(best.micro_batch_size, best.accumulation_steps)
-    return f"{words.count(best.batch_size)} = micro-batch {micro}"
+def _near_optimal(sizes: tuple[int, ...]) -> str:
+    if len(sizes) == 1:
+        return f"only {words.sizes(sizes)} is within 10% of the best"
+    return f"{words.sizes(sizes)} are within 10% of the best"
 
 
-def _in_the_users_names(names: tuple[tuple[str, str], ...], best: Choice) -> str:
-    """The settings as the user's library calls them, to be pasted."""
+def _settings(names: tuple[tuple[str, str], ...], best: Choice) -> str:
+    """The settings to paste, as the user's library calls them, else as Python keywords."""
     settings = {
+        "batch_size": str(best.batch_size),
         "micro_batch_size": str(best.micro_batch_size),
         "accumulation_steps": str(best.accumulation_steps),
-        "learning_rate": f"{best.learning_rate:.3g}",
+        "learning_rate": words.learning_rate(best.learning_rate),
     }
+    if not names:
+        left_out = {"learning_rate"} if math.isnan(best.learning_rate) else set()
+        if best.accumulation_steps == 1:
+            left_out |= {"micro_batch_size", "accumulation_steps"}
+        names = tuple((name, name) for name in _KEYWORDS if name not in left_out)
     return ", ".join(f"{name}={settings[field]}" for name, field in names if field in settings)
 
 
-def epoch_told(study: Study, best: Choice) -> str:
-    """What an epoch comes to at a choice."""
+def steps_per_epoch(study: Study, best: Choice) -> str:
+    """Steps of an epoch at a choice, and what they are made from."""
+    steps = words.count(best.steps_per_epoch)
     if study.facts is None:
-        return f"{words.count(best.steps_per_epoch)} steps"
-    return words.epoch(study.facts.train_examples, best.batch_size, best.steps_per_epoch)
+        return steps
+    examples = words.count(study.facts.train_examples)
+    return f"{steps} ({examples} examples / {words.count(best.batch_size)})"
 
 
 def _time_against(advice: Advice, best: Choice, seconds: Estimate) -> str:
@@ -83,15 +88,15 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
     yours = advice.reference
     if yours is None or yours.seconds_to_goal is None:
         return ""
-    if _same(yours, best):
-        return "with the settings you use today"
-    ratio = words.against(
+    if same_settings(yours, best):
+        return "the settings you use today"
+    return words.against(
         seconds.value, yours.seconds_to_goal.value, yours.batch_size, advice.times_as_fast
     )
-    return f"{ratio} ({words.duration(yours.seconds_to_goal.value)})"
 
 
-def _same(one: Choice, other: Choice) -> bool:
+def same_settings(one: Choice, other: Choice) -> bool:
+    """Whether two choices are the same settings."""
     rates = one.learning_rate, other.learning_rate
     same_rate = rates[0] == rates[1] or all(map(math.isnan, rates))
     return same_rate and (one.optimizer, one.batch_size) == (other.optimizer, other.batch_size)
@@ -99,14 +104,14 @@ def _same(one: Choice, other: Choice) -> bool:
 
 def _energy_against(advice: Advice, best: Choice, joules: Estimate) -> str:
     yours = advice.reference
-    if yours is None or yours.joules_to_goal is None or _same(yours, best):
+    if yours is None or yours.joules_to_goal is None or same_settings(yours, best):
         return ""
     ratio = joules.value / yours.joules_to_goal.value
-    if 1 / 1.05 < ratio < 1.05:
-        return f", about the same as your {words.count(yours.batch_size)}"
-    more = f"{words.share(abs(ratio - 1))} {'less' if ratio < 1 else 'more'}"
-    present = words.energy(yours.joules_to_goal.value)
-    return f", {more} than your {words.count(yours.batch_size)} ({present})"
+    present = f"your {words.count(yours.batch_size)}"
+    if words.about_same(ratio):
+        return f", about the same as {present}"
+    energy = words.energy(yours.joules_to_goal.value)
+    return f", {words.multiple(ratio)} that of {present} ({energy})"
 
 
 def make_tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
@@ -126,5 +131,5 @@ def make_tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
         tiles.append(("Time to goal", words.duration(best.seconds_to_goal.value), remark))
     if advice.near_optimal:
         near = words.sizes(advice.near_optimal)
-        tiles.append(("As good", near, "batch sizes within 10% of the best"))
+        tiles.append(("Near-optimal", near, "batch sizes within 10% of the best"))
     return tuple(tiles)

@@ -1,5 +1,6 @@
 """What every report shows, put together once from a recording and its advice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from rightbatch.records import (
     Advice,
     Choice,
     Fits,
+    Hardware,
     Recording,
     Status,
     Study,
@@ -16,12 +18,14 @@ from rightbatch.records import (
 )
 from rightbatch.report import words
 from rightbatch.report.comparison import optimizers, regimes
-from rightbatch.report.decisions import race_told, sentence, why
+from rightbatch.report.decisions import why
 from rightbatch.report.ending import ending_told
-from rightbatch.report.findings import Finding, make_findings, pick_fit
+from rightbatch.report.findings import Finding, make_findings
 from rightbatch.report.runs import Run, all_runs
+from rightbatch.report.sentences import outcome_sentence, say, say_all
 from rightbatch.report.table import Table
-from rightbatch.report.verdict import epoch_told, make_tiles, make_verdict
+from rightbatch.report.tried import Tried, compare, goal_title, settings_table
+from rightbatch.report.verdict import make_tiles, make_verdict, steps_per_epoch
 
 _OBJECTIVES = {
     "time": "the least training time to the goal",
@@ -33,6 +37,8 @@ _OBJECTIVES = {
 _FAILED = (Status.KILLED, Status.HUNG, Status.DIVERGED)
 _NOT_FOR_TIME = ("untimed", "exhausted")
 """Endings that a larger budget does not change."""
+_IN_TILES = ("Near-optimal",)
+"""Rows of the verdict that the tiles show whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +58,28 @@ class View:
         headline: The verdict in one sentence.
         tiles: The few numbers to see first, as (what, value, remark).
         verdict: The verdict as (what, value) pairs, most important first.
-        details: The part of the verdict that the tiles leave out.
+        details: What the tiles leave out.
         epoch_example: One epoch of this very workload in words; empty where unknown.
         next_step: What to do where there is not enough data, or the study has not run to its end;
             empty where neither is so.
         reasons: The numbers behind the verdict, one sentence each.
         ended: Why nothing more was measured, in a sentence; empty where that is not known.
+        in_time: Whether it was anything but the end of the budget.
         warnings: What makes it less sure, one sentence each.
         sizes: One row per batch size and optimizer.
         optimizers: The best choice of each optimizer; None with fewer than two.
         regimes: Stochastic, mini-batch and full-batch rows; None where not asked for.
         time_spent: Where the wall-clock time went, as (what, seconds, words) rows.
         time_words: The same in one line.
+        arrival: When a run first reached the goal, in a sentence; empty where none did.
         machine: The machine, as (what, value) pairs.
-        settings: What was asked of the study, as (what, value) pairs.
+        settings: The settings of the study, as (what, value) pairs.
         findings: What each figure says, in the order they are shown.
         fits: The fits that the figures draw.
         runs: Every training run that the figures draw.
-        decisions: Every training run in order, why it was made and what became of it; None
-            without any.
-        race: How batch sizes were raced against each other, one sentence each; none outside a race.
+        decisions: Every training run in order, why it was made and how it compares with the
+            recommendation; None without any.
+        tried: One row per setting that was trained, the recommended first; None without any.
     """
 
     title: str
@@ -91,30 +99,29 @@ class View:
     next_step: str
     reasons: tuple[str, ...]
     ended: str
+    in_time: bool
     warnings: tuple[str, ...]
     sizes: Table | None
     optimizers: Table | None
     regimes: Table | None
     time_spent: tuple[tuple[str, float, str], ...]
     time_words: str
+    arrival: str
     machine: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     fits: Fits
     runs: tuple[Run, ...]
     decisions: Table | None
-    race: tuple[str, ...]
+    tried: Table | None
 
 
 def make_view(recording: Recording, advice: Advice) -> View:
     """Put together what every report shows."""
     study = recording.study
-    spent = _time_spent(advice)
     runs = () if study.facts is None else all_runs(advice.fits, study.facts)
-    tiles, verdict = make_tiles(advice), make_verdict(study, advice)
-    shown = {name for name, _, _ in tiles} - {"Time to goal"}  # its interval is in the row
-    best = advice.recommended
-    learned = pick_fit(advice.fits, best)
+    verdict, tried = make_verdict(study, advice), compare(advice, runs, _metric(study))
+    best, remarks = advice.recommended, advice.remarks
     return View(
         title=_title(study),
         study=study.name,
@@ -125,28 +132,41 @@ def make_view(recording: Recording, advice: Advice) -> View:
         recommended=advice.recommended,
         reference=advice.reference,
         near_optimal=advice.near_optimal,
-        headline=advice.headline,
-        tiles=tiles,
+        headline=say(remarks.headline),
+        tiles=make_tiles(advice),
         verdict=verdict,
-        details=tuple(row for row in verdict if row[0] not in shown),
-        epoch_example="" if best is None else f"Here {epoch_told(study, best)}.",
+        details=_details(study, advice, verdict),
+        epoch_example="" if best is None else f"Here: {steps_per_epoch(study, best)} steps.",
         next_step=_next_step(recording, advice),
-        reasons=advice.reasons,
+        reasons=say_all(remarks.reasons),
         ended="" if advice.ended is None else ending_told(advice.ended),
-        warnings=advice.warnings,
+        in_time=advice.ended is not None and advice.ended.kind != "time",
+        warnings=say_all(remarks.warnings),
         sizes=_sizes(advice),
         optimizers=optimizers(advice),
         regimes=regimes(advice),
-        time_spent=spent,
+        time_spent=_time_spent(advice),
         time_words=_time_words(advice),
-        machine=_machine(study),
+        arrival=_arrival(advice),
+        machine=_machine(recording.hardware),
         settings=_settings(study),
         findings=make_findings(study, advice, runs),
         fits=advice.fits,
         runs=runs,
-        decisions=_decisions(study, advice),
-        race=() if learned is None else race_told(learned.runs, _metric(study)),
+        decisions=_decisions(study, advice, tried),
+        tried=settings_table(advice, tried),
     )
+
+
+def _details(
+    study: Study, advice: Advice, verdict: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """The verdict but for what the tiles show, and how long an epoch is."""
+    best = advice.recommended
+    if best is None:
+        return verdict
+    epoch = ("Steps per epoch", steps_per_epoch(study, best))
+    return (*(row for row in verdict if row[0] not in _IN_TILES), epoch)
 
 
 def _title(study: Study) -> str:
@@ -167,27 +187,28 @@ def _next_step(recording: Recording, advice: Advice) -> str:
     study, best = recording.study, advice.recommended
     if not study.finished:
         return (
-            "The study has not run to its end: this is what is known so far. The command that "
-            "began it goes on with --resume."
+            "The study is unfinished; this is what is known so far. Continue it with the same "
+            "command and --resume."
         )
     if best is not None and best.seconds_to_goal is not None:
         return ""
     if "learning" not in study.settings.stages:
-        return "This study ran no training: run `rightbatch tune` to have a batch size recommended."
+        return "This study ran no training; run `rightbatch tune` for a recommendation."
     memory = advice.fits.memory
     if memory is not None and no_size_fits(memory):
         return (
-            f"Nothing that was tried fits the memory limit of {memory_size(memory.limit_bytes)}: "
-            "raise it, or train a smaller model."
+            f"Nothing tried fits the memory limit of {memory_size(memory.limit_bytes)}: raise it, "
+            "or train a smaller model."
         )
     short = ran_out(recording.trials)
     told = [t for t in recording.trials if t in short or t.outcome.status in _FAILED]
     if told and advice.ended is not None and advice.ended.kind in _NOT_FOR_TIME:
-        return f"Trials failed, not for lack of time; the last: {told[-1].outcome.advice}"
+        last = outcome_sentence(told[-1].outcome)
+        return f"Trials failed, not for lack of time. The last: {last}"
     larger = words.duration(3 * max(study.settings.budget_seconds, advice.time_spent.wall))
     return (
-        f"Give the study a larger budget (it had {words.duration(study.settings.budget_seconds)}; "
-        f"try {larger}), or choose a goal that is reached sooner."
+        f"Allow a larger budget (it was {words.duration(study.settings.budget_seconds)}; try "
+        f"{larger}), or choose a goal that is reached sooner."
     )
 
 
@@ -233,21 +254,25 @@ def _sizes(advice: Advice) -> Table | None:
     return Table(head_row, tuple(rows), tuple(strong)) if rows else None
 
 
-def _decisions(study: Study, advice: Advice) -> Table | None:
-    """Every training run in order: why the planner asked for it, and what became of it."""
-    metric = _metric(study)
+def _decisions(study: Study, advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
+    """Every training run in order: why it was made, and how it compares with the recommendation."""
+    recorded = "recorded" if study.facts is not None and study.facts.origin else ""
     runs = sorted((run for fit in advice.fits.learning for run in fit.runs), key=lambda r: r.trial)
+    several = len(advice.fits.learning) > 1
     rows = tuple(
         (
             words.count(run.trial),
+            *((tried[run.trial].setting[0],) if several else ()),
             words.count(run.batch_size),
             words.learning_rate(run.learning_rate),
-            why(run.reason, run.decisions, metric),
-            sentence(run.verdict, metric) if run.verdict else "",
+            why(run.reason, run.decisions) or recorded,
+            tried[run.trial].shown,
+            tried[run.trial].compared,
         )
         for run in runs
     )
-    head = ("Trial", "Batch size", "Learning rate", "Why", "What became of it")
+    head = ("Trial", *(("Optimizer",) if several else ()), "Batch size", "Learning rate")
+    head = (*head, "Why it was tried", goal_title(advice), "Compared with the recommendation")
     return Table(head, rows) if rows else None
 
 
@@ -256,7 +281,7 @@ def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:
     parts = (
         ("training", spent.training),
         ("measuring memory, speed and noise", spent.measuring),
-        ("starting, evaluating and deciding", spent.around),
+        ("overhead: starting, evaluating, deciding", spent.overhead),
     )
     return tuple((name, seconds, words.duration(seconds)) for name, seconds in parts)
 
@@ -265,28 +290,30 @@ def _time_words(advice: Advice) -> str:
     spent = advice.time_spent
     total = words.duration(spent.wall)
     allowed = "" if spent.budget is None else f" of {words.duration(spent.budget)}"
-    beside = arrived = ""
+    beside = ""
     if spent.overlapped > 0:
         beside = f", {words.duration(spent.overlapped)} of it beside another run"
-    if spent.to_model is not None:
-        arrived = f"; the first run at the goal after {words.duration(spent.to_model)}"
     return (
-        f"{total}{allowed}: {words.duration(spent.training)} training, "
-        f"{words.duration(spent.measuring)} measuring, {words.duration(spent.around)} around"
-        f"{beside}{arrived}"
+        f"Used {total}{allowed}: {words.duration(spent.training)} training, "
+        f"{words.duration(spent.measuring)} measuring, {words.duration(spent.overhead)} overhead"
+        f"{beside}."
     )
 
 
-def _machine(study: Study) -> tuple[tuple[str, str], ...]:
-    hardware = study.hardware
+def _arrival(advice: Advice) -> str:
+    first = advice.time_spent.to_model
+    return "" if first is None else f"The first run reached the goal after {words.duration(first)}."
+
+
+def _machine(hardware: Hardware | None) -> tuple[tuple[str, str], ...]:
     if hardware is None:
         return ()
     versions = ", ".join(f"{name} {version}" for name, version in hardware.versions)
     return (
         ("Device", f"{hardware.device_name} ({hardware.device})"),
-        ("Cores", f"{hardware.cores}, {hardware.threads} compute threads a trial"),
-        ("Memory", f"{memory_size(hardware.memory_bytes)} in all"),
-        ("Memory limit of a trial", memory_size(hardware.memory_limit_bytes)),
+        ("Cores", f"{hardware.cores}, {hardware.threads} compute threads per trial"),
+        ("Memory", memory_size(hardware.memory_bytes)),
+        ("Memory limit per trial", memory_size(hardware.memory_limit_bytes)),
         ("System", hardware.platform),
         ("Versions", versions or words.UNKNOWN),
     )
@@ -298,17 +325,17 @@ def _settings(study: Study) -> tuple[tuple[str, str], ...]:
         ("Budget", words.duration(asked.budget_seconds)),
         ("Stages", ", ".join(asked.stages)),
         ("Seed", str(asked.seed)),
-        ("Memory kept free", words.share(asked.margin)),
+        ("Safety margin", f"{words.share(asked.margin)} of the memory limit"),
     ]
     if asked.one_off:
-        rows.append(("Wanted", "one trained model"))
-    if asked.learning_rate == "rule":
-        rows.append(("Learning rates", "by the optimizer's scaling rule, not searched"))
+        rows.append(("One-off", "stop at the first run that reaches the goal"))
+    if asked.learning_rates == "rule":
+        rows.append(("Learning rates", "from the optimizer's scaling rule, not searched"))
     if asked.batch_sizes:
         told = ("full" if size == 0 else words.count(size) for size in asked.batch_sizes)
-        rows.append(("Batch sizes asked for", ", ".join(told)))
+        rows.append(("Batch sizes", ", ".join(told)))
     if asked.max_batch_size is not None:
-        rows.append(("Largest batch size considered", words.count(asked.max_batch_size)))
+        rows.append(("Maximum batch size", words.count(asked.max_batch_size)))
     if facts is not None:
         held_out = words.count(facts.valid_examples)
         rows += [
@@ -317,5 +344,5 @@ def _settings(study: Study) -> tuple[tuple[str, str], ...]:
             ("Framework", facts.framework),
         ]
         if facts.batch_dependent_layers:
-            rows.append(("Layers that see the batch", ", ".join(facts.batch_dependent_layers)))
+            rows.append(("Batch-dependent layers", ", ".join(facts.batch_dependent_layers)))
     return tuple(rows)

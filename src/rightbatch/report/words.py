@@ -123,14 +123,9 @@ def _interval(words: Callable[[float], str], found: Estimate) -> str:
     return "" if high is None else f" (at most {high})"
 
 
-def epoch(examples: int, batch_size: int, steps: int) -> str:
-    """One epoch in words: "10,000 examples at batch size 100 are 100 steps an epoch"."""
-    noun = "step" if steps == 1 else "steps"
-    verb = "is" if steps == 1 else "are"
-    return (
-        f"{count(examples)} examples at batch size {count(batch_size)} "
-        f"{verb} {count(steps)} {noun} an epoch"
-    )
+def steps(number_of: int) -> str:
+    """Steps with their noun, such as "1 step" or "1,200 steps"."""
+    return "1 step" if number_of == 1 else f"{count(number_of)} steps"
 
 
 def sizes(batch_sizes: tuple[int, ...]) -> str:
@@ -141,11 +136,14 @@ def sizes(batch_sizes: tuple[int, ...]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def micro_batches(micro_batch_size: int, accumulation_steps: int) -> str:
-    """How a batch is made of micro-batches, such as "32 × 4 accumulation steps"."""
-    if accumulation_steps == 1:
-        return f"{count(micro_batch_size)} × 1 (no accumulation)"
-    return f"{count(micro_batch_size)} × {accumulation_steps} accumulation steps"
+def multiple(ratio: float) -> str:
+    """How many times as much, such as "2.7×"."""
+    return f"{number(ratio, 2)}×"
+
+
+def about_same(ratio: float) -> bool:
+    """Whether two quantities differ by less than 5%."""
+    return 1 / 1.05 < ratio < 1.05
 
 
 def against(
@@ -154,10 +152,10 @@ def against(
     reference_batch_size: int,
     ratio: Estimate | None = None,
 ) -> str:
-    """A time against the user's present one: "1.8 times as fast (1.5 to 2.2) as your 32"."""
+    """A time against the user's present one: "1.8× as fast as your 32 (1.5 to 2.2)"."""
     times = reference_seconds / seconds
     yours = f"your {count(reference_batch_size)}"
-    if 1 / 1.05 < times < 1.05:
+    if about_same(times):
         return f"about the same as {yours}"
     low, high = (None, None) if ratio is None else (ratio.low, ratio.high)
     word = "fast"
@@ -167,4 +165,4 @@ def against(
     within = ""
     if low is not None and high is not None:
         within = f" ({number(low, 2)} to {number(high, 2)})"
-    return f"{number(times, 2)} times as {word}{within} as {yours}"
+    return f"{multiple(times)} as {word} as {yours}{within}"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from rightbatch.records import Direction, Estimate
+from rightbatch.records import Direction, Estimate, Remark
 from rightbatch.science.stats import residual_variance, t_quantile
 
 _Array = npt.NDArray[np.float64]
@@ -109,8 +109,8 @@ class Hyperbola:
         log_crit, log_min, half = self.region
         centre = np.logaddexp(log_min, log_min + log_crit - np.log(batch_size))
         low, high = float(np.exp((centre - half).min())), float(np.exp((centre + half).max()))
-        note = "profile likelihood of the hyperbola"
-        return Estimate(self.at(batch_size), low, high, self.level, "steps", note)
+        value = self.at(batch_size)
+        return Estimate(value, low, high, self.level, "steps", "profile_likelihood")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +123,7 @@ class HyperbolaFit:
         critical_batch_size: B_crit, in examples; None where the runs do not tell it.
         sigma: Standard deviation of log steps between runs about the curve; None without a curve.
         lack_of_fit: RMS log residual of the runs that reached the target; None without a curve.
-        reason: Why the critical batch size is unknown, in a sentence; empty where it is known.
+        reason: Why the critical batch size is unknown; None where it is known.
     """
 
     curve: Hyperbola | None
@@ -131,7 +131,7 @@ class HyperbolaFit:
     critical_batch_size: Estimate | None
     sigma: float | None
     lack_of_fit: float | None
-    reason: str = ""
+    reason: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,7 +238,7 @@ def fit_hyperbola(
     """
     runs = _read_runs(batch_sizes, steps, censored_at)
     reason = _too_little(runs)
-    if reason:
+    if reason is not None:
         return HyperbolaFit(None, None, None, None, None, reason)
     sizes = np.concatenate([runs.log_batch, runs.stopped_batch])
     grid = np.linspace(sizes.min() - _MARGIN, sizes.max() + _MARGIN, 401)
@@ -279,16 +279,13 @@ def _read_runs(
     return _Runs(np.log(B[reached]), np.log(S[reached]), np.log(B[stopped]), np.log(stop[stopped]))
 
 
-def _too_little(runs: _Runs) -> str:
+def _too_little(runs: _Runs) -> Remark | None:
     sizes = np.unique(np.concatenate([runs.log_batch, runs.stopped_batch])).size
     if sizes < 3:
-        return f"A critical batch size needs runs at three or more batch sizes; there are {sizes}."
+        return Remark.of("too_few_batch_sizes", batch_sizes=sizes)
     if runs.log_steps.size < 3 or np.unique(runs.log_batch).size < 2:
-        return (
-            "A critical batch size needs three or more runs that reach the target, at two or more "
-            f"batch sizes; {runs.log_steps.size} did. Give the runs more time or lower the target."
-        )
-    return ""
+        return Remark.of("too_few_arrivals", runs=runs.log_steps.size)
+    return None
 
 
 def _ends(
@@ -318,32 +315,25 @@ def _describe(
     sigma: float,
     lack_of_fit: float,
 ) -> HyperbolaFit:
-    """Put the estimates into words: which of them the runs tell, and why not the others."""
+    """Which of the estimates the runs determine, and why not the others."""
     low, best, high = crit
     _, m, half = curve.region
-    note = "profile likelihood"
     lowest = None if high is None else float(np.exp((m - half).min()))
     highest = float(np.exp((m + half).max()))
-    s_min: Estimate | None = Estimate(curve.a, lowest, highest, curve.level, "steps", note)
-    reason = ""
+    s_min: Estimate | None = Estimate(
+        curve.a, lowest, highest, curve.level, "steps", "profile_likelihood"
+    )
+    reason, critical = None, None
     if best > edges[1] - 0.1:
         s_min = None
-        reason = (
-            "Steps to the target fall in proportion to the batch size, so the critical batch size "
-            f"lies beyond the largest one tried, {np.exp(sizes.max()):.0f}."
-        )
+        reason = Remark.of("critical_beyond_sizes", batch_size=round(np.exp(sizes.max())))
     elif best < edges[0] + 0.1:
-        reason = (
-            "Steps to the target do not fall as the batch grows, so the critical batch size lies "
-            f"below the smallest one tried, {np.exp(sizes.min()):.0f}."
-        )
+        reason = Remark.of("critical_below_sizes", batch_size=round(np.exp(sizes.min())))
     elif low is None and high is None:
-        reason = (
-            f"The runs scatter too much ({100 * sigma:.0f}%) to tell the critical batch size; "
-            "add seeds or batch sizes further apart."
-        )
-    critical = None
-    if not reason:
+        reason = Remark.of("runs_scatter", share=sigma)
+    else:
         smallest, largest = (None if end is None else float(np.exp(end)) for end in (low, high))
-        critical = Estimate(float(np.exp(best)), smallest, largest, curve.level, "examples", note)
+        critical = Estimate(
+            float(np.exp(best)), smallest, largest, curve.level, "examples", "profile_likelihood"
+        )
     return HyperbolaFit(curve, s_min, critical, sigma, lack_of_fit, reason)

@@ -87,10 +87,10 @@ def fit_line(
 
 def _non_negative(value: float, centre: float, half: float, level: float, unit: str) -> Estimate:
     if np.isnan(half):
-        return Estimate(float(value), level=level, unit=unit, note="two points: no interval")
+        return Estimate(float(value), level=level, unit=unit, note="two_points")
     low = min(max(0.0, float(centre - half)), float(value))
     high = max(float(centre + half), float(value))
-    return Estimate(float(value), low, high, level, unit, "line through allocator steps")
+    return Estimate(float(value), low, high, level, unit, "line_through_allocator_steps")
 
 
 def largest_within(limit_bytes: float, fixed: float, slope: float) -> int | None:

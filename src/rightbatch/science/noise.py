@@ -115,5 +115,5 @@ def _ratio(
     constant = s**2 - t2 * covariance[1, 1]
     root = float(np.sqrt(max(linear**2 - quadratic * constant, 0.0)))
     low, high = (linear - root) / quadratic, (linear + root) / quadratic
-    note = f"Fieller, {df} degrees of freedom"
-    return Estimate(s / g, float(low) if low > 0 else None, float(high), level, "examples", note)
+    least = float(low) if low > 0 else None
+    return Estimate(s / g, least, float(high), level, "examples", "fieller")

@@ -162,7 +162,7 @@ def fit_step_time(
             max(float(c + h), float(v)),
             level,
             unit,
-            "line through medians",
+            "line_through_medians",
         )
         for v, c, h, unit in zip(value, free, half, ("s", "s/example"), strict=True)
     )
@@ -212,7 +212,7 @@ def knee(
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(_knee(B, drawn), tails)
     ends = min(float(low), float(value)), max(float(high), float(value))
-    return Estimate(float(value), *ends, level, "examples", "bootstrap of medians")
+    return Estimate(float(value), *ends, level, "examples", "bootstrap_of_medians")
 
 
 def _medians(

@@ -66,15 +66,15 @@ def median_interval(
     n = values.size
     value = float(np.median(values))
     if n < 3:
-        return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
+        return Estimate(value, level=level, unit=unit, note="too_few_samples")
     k, share = _order_statistics(n, level)
     if k:
         low, high = (
             float((1 - share) * row[k - 1] + share * row[k]) for row in (values, values[::-1])
         )
-        return Estimate(value, low, high, level, unit, "order statistics")
+        return Estimate(value, low, high, level, unit, "order_statistics")
     half = t_quantile(level, n - 1) * values.std(ddof=1) * np.sqrt(MEDIAN_VARIANCE / n)
-    return Estimate(value, float(value - half), float(value + half), level, unit, "normal samples")
+    return Estimate(value, float(value - half), float(value + half), level, unit, "normal_samples")
 
 
 @cache
@@ -139,9 +139,9 @@ def mean_interval(
     values = _clean(samples)
     value = float(values.mean())
     if values.size < 2:
-        return Estimate(value, level=level, unit=unit, note="too few samples for an interval")
+        return Estimate(value, level=level, unit=unit, note="too_few_samples")
     half = t_quantile(level, values.size - 1) * float(values.std(ddof=1)) / values.size**0.5
-    return Estimate(value, value - half, value + half, level, unit, "normal samples")
+    return Estimate(value, value - half, value + half, level, unit, "normal_samples")
 
 
 def geometric_mean_interval(
@@ -159,7 +159,7 @@ def geometric_mean_interval(
         raise ValueError("A geometric mean needs samples above 0.")
     logs = mean_interval(np.log(values), level)
     low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
-    return Estimate(float(np.exp(logs.value)), low, high, level, unit, "lognormal samples")
+    return Estimate(float(np.exp(logs.value)), low, high, level, unit, "lognormal_samples")
 
 
 def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float:

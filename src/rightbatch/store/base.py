@@ -52,7 +52,7 @@ class Store(ABC):
 
     @abstractmethod
     def update_study(self, study: Study) -> None:
-        """Store the settings, facts, hardware and `finished` of the study of that name.
+        """Store the settings, facts and `finished` of the study of that name.
 
         Raises:
             StudyNotFound: There is no study of that name.

@@ -6,31 +6,21 @@ know (a newer minor version wrote them) and takes the default of a field that is
 """
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
 from cattrs import BaseValidationError, Converter, transform_error
-from cattrs.gen import make_dict_unstructure_fn, override
-from cattrs.strategies import configure_tagged_union
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from rightbatch.errors import StoreError
 from rightbatch.records import (
-    DescribeProbe,
-    DescribeResult,
-    MemoryProbe,
-    MemoryResult,
-    NoiseProbe,
-    NoiseResult,
-    PredictProbe,
-    PredictResult,
+    KINDS,
     Probe,
     Remark,
     Result,
-    SpeedProbe,
-    SpeedResult,
+    Settings,
     Status,
-    TrainingProbe,
-    TrainingResult,
     Value,
     WorkloadReference,
 )
@@ -38,20 +28,8 @@ from rightbatch.records import (
 _Record = TypeVar("_Record")
 _Plain = TypeVar("_Plain", bool, str)
 
-_KINDS: dict[type, str] = {
-    DescribeProbe: "describe",
-    DescribeResult: "describe",
-    MemoryProbe: "memory",
-    MemoryResult: "memory",
-    SpeedProbe: "speed",
-    SpeedResult: "speed",
-    NoiseProbe: "noise",
-    NoiseResult: "noise",
-    TrainingProbe: "training",
-    TrainingResult: "training",
-    PredictProbe: "predict",
-    PredictResult: "predict",
-}
+_RENAMED: dict[type, dict[str, str]] = {Settings: {"learning_rate": "learning_rates"}}
+"""What fields were called by earlier versions."""
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -60,10 +38,7 @@ def dump(record: object) -> dict[str, Any]:
 
     A workload's pickled factory is left out.
     """
-    data: dict[str, Any] = _converter().unstructure(record)
-    if type(record) in _KINDS:
-        data["kind"] = _KINDS[type(record)]
-    return data
+    return _converter().unstructure(record)  # type: ignore[no-any-return]
 
 
 def load(record_type: type[_Record], data: object) -> _Record:
@@ -86,11 +61,6 @@ def load(record_type: type[_Record], data: object) -> _Record:
     raise StoreError(f"This is not a {name}: {reason}.")
 
 
-def kind_of(record: Probe | Result) -> str:
-    """The stable tag of a probe or a result, such as "training"."""
-    return _KINDS[type(record)]
-
-
 @cache
 def _converter() -> Converter:
     converter = Converter(unstruct_collection_overrides={tuple: list})
@@ -107,18 +77,50 @@ def _converter() -> Converter:
     )
     converter.register_unstructure_hook(Remark, _dump_remark)
     converter.register_structure_hook(Remark, _load_remark)
-    for union in (Probe, Result):
-        configure_tagged_union(union, converter, _KINDS.__getitem__, tag_name="kind")
-    optional_result = Result | None
-    converter.register_unstructure_hook(
-        optional_result,
-        lambda value: None if value is None else converter.unstructure(value, Result),
-    )
     converter.register_structure_hook(
-        optional_result,
-        lambda value, _: None if value is None else converter.structure(value, Result),  # type: ignore[arg-type]
+        Remark | None,
+        lambda data, _: None if data in (None, "") else _load_remark(data, Remark),
     )
+    converter.register_unstructure_hook_factory(
+        lambda record: isinstance(record, type) and issubclass(record, Probe | Result),
+        lambda record: _dump_tagged(converter, record),
+    )
+    converter.register_structure_hook_func(
+        lambda record: record in (Probe, Result),
+        lambda data, base: converter.structure(data, _tagged(data, base)),
+    )
+    for record, names in _RENAMED.items():
+        converter.register_structure_hook(record, _with_new_names(converter, record, names))
     return converter
+
+
+def _dump_tagged(converter: Converter, record: type) -> Callable[[Any], dict[str, Any]]:
+    """A function that dumps a probe or a result with the tag of its kind."""
+    if record in (Probe, Result):
+        return lambda value: converter.unstructure(value, type(value))
+    plain: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(record, converter)
+    return lambda value: {**plain(value), "kind": _kind_of(record)}
+
+
+def _kind_of(record: type) -> str:
+    """The stable tag of a class of probes or results, such as "training"."""
+    return next(tag for tag, kind in KINDS.items() if record in (kind, kind.result))
+
+
+def _tagged(data: object, base: type[Probe | Result]) -> type[Probe | Result]:
+    """The class that the tag of some data names."""
+    if not isinstance(data, dict):
+        raise TypeError(f"{data!r:.40} is not a JSON object")
+    kind = KINDS[data["kind"]]
+    return kind if base is Probe else kind.result
+
+
+def _with_new_names(
+    converter: Converter, record: type[_Record], names: dict[str, str]
+) -> Callable[[dict[str, Any], object], _Record]:
+    """A function that reads a record whose fields may have the names of earlier versions."""
+    read = make_dict_structure_fn(record, converter)
+    return lambda data, _: read({names.get(name, name): data[name] for name in data}, record)
 
 
 def _dump_remark(remark: Remark) -> dict[str, Any]:
@@ -127,12 +129,16 @@ def _dump_remark(remark: Remark) -> dict[str, Any]:
 
 
 def _plain(value: Value) -> object:
+    if isinstance(value, Remark):
+        return _dump_remark(value)
     if isinstance(value, float):
         return _dump_float(value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def _load_remark(data: object, _: object) -> Remark:
+    if isinstance(data, str):  # the sentence itself, as earlier versions stored it
+        return Remark.of("text", text=data)
     if not isinstance(data, dict):
         raise TypeError(f"{data!r:.40} is not a remark")
     values = {name: _value(value) for name, value in dict(data.get("values", {})).items()}
@@ -140,6 +146,8 @@ def _load_remark(data: object, _: object) -> Remark:
 
 
 def _value(value: object) -> Value:
+    if isinstance(value, dict):
+        return _load_remark(value, Remark)
     if isinstance(value, list):
         return tuple(v if isinstance(v, int) else str(v) for v in value)
     if isinstance(value, str):

@@ -49,6 +49,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
         ),
     ),
+    Migration(
+        "hardware of trials",
+        (
+            "ALTER TABLE rightbatch_trials ADD COLUMN hardware TEXT",
+            """UPDATE rightbatch_trials SET hardware = (
+                SELECT hardware FROM rightbatch_studies
+                WHERE rightbatch_studies.id = rightbatch_trials.study_id
+            )""",
+        ),
+    ),
 )
 NEWEST = len(MIGRATIONS)
 

@@ -34,7 +34,7 @@ studies = Table(
     Column("workload", Text, nullable=False),
     Column("settings", Text, nullable=False),
     Column("facts", Text),
-    Column("hardware", Text),
+    Column("hardware", Text),  # of version 1; now each trial has its own
 )
 
 trials = Table(
@@ -49,4 +49,5 @@ trials = Table(
     Column("probe", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("result", Text),
+    Column("hardware", Text),
 )

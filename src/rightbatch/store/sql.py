@@ -21,10 +21,13 @@ from rightbatch.errors import MissingDependency, StoreError, StoreLocked
 from rightbatch.records import Recording, Study, Trial
 from rightbatch.store import migrations, schema, sqlite
 from rightbatch.store.base import Store
-from rightbatch.store.codec import dump, kind_of, load
+from rightbatch.store.codec import dump, load
 from rightbatch.store.naming import study_not_found, unique_name
 
 _Record = TypeVar("_Record")
+_STUDY_BODIES = ("workload", "settings", "facts")
+_TRIAL_BODIES = ("probe", "outcome", "result", "hardware")
+"""Columns whose text is JSON."""
 _LOCK_SPACE = 0x72_62  # sets our advisory locks apart from other programs' in the same database
 
 
@@ -109,7 +112,7 @@ class SqlStore(Store):
     def update_study(self, study: Study) -> None:
         """See `Store.update_study`."""
         row = _study_row(study)
-        changed = {name: row[name] for name in ("settings", "facts", "hardware", "finished")}
+        changed = {name: row[name] for name in ("settings", "facts", "finished")}
         with self._write() as connection:
             study_id = self._study_id(connection, study.name)
             connection.execute(
@@ -282,7 +285,7 @@ def _text(data: object) -> str | None:
 
 def _study_row(study: Study) -> dict[str, Any]:
     data = dump(study)
-    bodies = {name: _text(data.pop(name)) for name in ("workload", "settings", "facts", "hardware")}
+    bodies = {name: _text(data.pop(name)) for name in _STUDY_BODIES}
     return data | bodies
 
 
@@ -298,19 +301,17 @@ def _insert_trial(connection: Connection, study_id: int, study_name: str, trial:
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
     data = dump(trial)
-    bodies = {name: _text(data.pop(name)) for name in ("probe", "outcome", "result")}
-    kind, status = kind_of(trial.probe), trial.outcome.status.value
+    bodies = {name: _text(data.pop(name)) for name in _TRIAL_BODIES}
+    kind, status = trial.probe.kind, trial.outcome.status.value
     return data | bodies | {"kind": kind, "status": status}
 
 
 def _study_of(row: Row[Any]) -> Study:
-    bodies = ("workload", "settings", "facts", "hardware")
-    return _load(Study, row, bodies, f"The study {row.name}")
+    return _load(Study, row, _STUDY_BODIES, f"The study {row.name}")
 
 
 def _trial_of(row: Row[Any], study_name: str) -> Trial:
-    bodies = ("probe", "outcome", "result")
-    return _load(Trial, row, bodies, f"Trial {row.number} of {study_name}")
+    return _load(Trial, row, _TRIAL_BODIES, f"Trial {row.number} of {study_name}")
 
 
 def _load(record_type: type[_Record], row: Row[Any], bodies: tuple[str, ...], what: str) -> _Record:

@@ -34,10 +34,8 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
             ((_, sd),) = one.model.predict([pair])
             errors += [(sd**2, one.model.surface.freedom), one.seconds.log_error(pair[0])]
     ratio, half = now.seconds.value / row.seconds.value, half_width(errors)
-    note = "response surface and step times, what both settings share left out"
-    return Estimate(
-        ratio, ratio * math.exp(-half), ratio * math.exp(half), 0.95, "times as fast", note
-    )
+    low, high = ratio * math.exp(-half), ratio * math.exp(half)
+    return Estimate(ratio, low, high, 0.95, "times as fast", "surface_without_what_is_shared")
 
 
 def _alike(one: BatchPrediction, other: BatchPrediction) -> bool:

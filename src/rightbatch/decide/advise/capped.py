@@ -1,22 +1,6 @@
-"""What ended the search for the largest micro-batch, in words."""
+"""Whether any micro-batch that was tried fits."""
 
-from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.records import MemoryFit
-
-_WORDS = {
-    "memory": "more does not fit",
-    "data_set_size": "the whole training set",
-    "max_batch_size": "the largest you allow",
-    "default_cap": f"without --max-batch-size the search ends at {DEFAULT_CAP:,} examples or "
-    f"{DEFAULT_TIMES} times your batch size, so that it ends at all",
-    "broken": "a trial of a larger one hung or was killed, which ended the search",
-    "time": "larger ones were too slow to try in the time allowed",
-}
-
-
-def why_no_larger(fit: MemoryFit) -> str:
-    """Why nothing larger was found, as part of a sentence."""
-    return _WORDS[fit.capped_by]
+from rightbatch.records import MemoryFit, Remark
 
 
 def no_size_fits(fit: MemoryFit | None) -> bool:
@@ -24,10 +8,8 @@ def no_size_fits(fit: MemoryFit | None) -> bool:
     return fit is not None and fit.largest_batch_size is None and bool(fit.failed)
 
 
-def why_none(fit: MemoryFit) -> str:
-    """Why there is no largest or no safe micro-batch, in a sentence."""
+def why_none(fit: MemoryFit) -> Remark:
+    """Why there is no largest or no safe micro-batch."""
     if fit.largest_batch_size is not None:
-        return "No micro-batch that was tried keeps the margin free."
-    if fit.failed:
-        return "No micro-batch that was tried fits the memory limit."
-    return "No memory trial ran to its end, so it is not known what fits."
+        return Remark.of("no_micro_batch_keeps_margin")
+    return Remark.of("no_micro_batch_fits" if fit.failed else "no_memory_trial_finished")

@@ -1,32 +1,38 @@
-"""What is minimised: whether it can be told, and what is to be said of it."""
+"""What is minimised: whether it was measured, and what is to be said of it."""
 
 from collections.abc import Sequence
 
 from rightbatch.decide.stages.speed.fit import measured_power
 from rightbatch.errors import UsageError
-from rightbatch.records import BatchPrediction, Fits, Objective, SpeedFit
+from rightbatch.records import BatchPrediction, Fits, Objective, Remark, SpeedFit
 
-NO_PRICE = (
-    "The objective cost needs what an hour costs; add --price-per-hour, such as "
-    "--price-per-hour 2.50."
-)
+
+def check_price(objective: str, price_per_hour: float | None) -> None:
+    """Refuse cost without a price.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if objective == "cost" and price_per_hour is None:
+        raise UsageError(
+            "The objective cost needs the price of an hour; add --price-per-hour, such as "
+            "--price-per-hour 2.50."
+        )
 
 
 def check_objective(
     objective: Objective, price_per_hour: float | None, fits: Fits, study: str
 ) -> None:
-    """Refuse an objective that nothing tells the cost of a step for.
+    """Refuse an objective for which the cost of a step is unknown.
 
     Raises:
         UsageError: Cost without a price, or energy where no power was measured.
     """
-    if objective == "cost" and price_per_hour is None:
-        raise UsageError(NO_PRICE)
+    check_price(objective, price_per_hour)
     if objective == "energy" and not any(map(measured_power, fits.speeds)):
         raise UsageError(
-            f"Study {study} holds no measurement of power, so that energy cannot be told; choose "
-            "another objective, or a device of which `rightbatch doctor` says that power is "
-            "measured."
+            f"Study {study} holds no measurement of power, so energy is unknown; choose another "
+            "objective, or a device whose power `rightbatch doctor` reports as measured."
         )
 
 
@@ -36,61 +42,48 @@ def objective_reasons(
     speed: SpeedFit | None,
     rows: Sequence[BatchPrediction],
     chosen: BatchPrediction | None,
-) -> tuple[str, ...]:
-    """The numbers behind a choice by energy or by cost, one sentence each; none for the others.
+) -> tuple[Remark, ...]:
+    """The numbers behind a choice by energy or by cost; none for other objectives.
 
     Args:
         objective: What is minimised.
-        price_per_hour: What an hour costs, in the user's currency; None where it is not known.
+        price_per_hour: Price of an hour, in the user's currency; None where it is not known.
         speed: Step times of the recommended optimizer.
         rows: What is known of its batch sizes.
         chosen: The best guess among them.
     """
     if objective == "cost":
-        return (
-            f"At {price_per_hour:,g} an hour cost goes as time: the order of batch sizes is the "
-            "same.",
-        )
-    if objective != "energy" or speed is None:
-        return ()
-    watts = measured_power(speed)
+        return (Remark.of("cost_follows_time", price_per_hour=price_per_hour),)
+    watts = {} if objective != "energy" or speed is None else measured_power(speed)
     if not watts:
         return ()
-    told = [_power(watts)]
-    if chosen is not None and (sentence := _fastest(rows, chosen)):
-        told.append(sentence)
-    return tuple(told)
+    first, last = min(watts), max(watts)
+    power = Remark.of(
+        "power", first=first, first_watts=watts[first], last=last, last_watts=watts[last]
+    )
+    fastest = None if chosen is None else _fastest(rows, chosen)
+    return (power,) if fastest is None else (power, fastest)
 
 
-def without_power(objective: Objective, speeds: Sequence[SpeedFit]) -> tuple[str, ...]:
-    """What could not be compared by energy, in a sentence; none for other objectives."""
-    names = [speed.optimizer for speed in speeds if not measured_power(speed)]
+def without_power(objective: Objective, speeds: Sequence[SpeedFit]) -> tuple[Remark, ...]:
+    """What could not be compared by energy; none for other objectives."""
+    names = tuple(speed.optimizer for speed in speeds if not measured_power(speed))
     if objective != "energy" or not names:
         return ()
     if len(names) == len(speeds):
-        return ("No power was measured, so that energy cannot be told; choose another objective.",)
-    return (f"Power was not measured with {' and '.join(names)}, which is not compared.",)
+        return (Remark.of("energy_without_power"),)
+    return (Remark.of("optimizers_without_power", optimizers=names),)
 
 
-def _power(watts: dict[int, float]) -> str:
-    first, last = min(watts), max(watts)
-    if first == last:
-        return f"The device draws {watts[first]:.3g} W at batch size {first:,}."
-    return (
-        f"The device draws {watts[first]:.3g} W at batch size {first:,} and {watts[last]:.3g} W at "
-        f"{last:,}, measured over training steps."
-    )
-
-
-def _fastest(rows: Sequence[BatchPrediction], chosen: BatchPrediction) -> str:
-    """What the fastest batch size takes next to the one of the least energy; empty if the same."""
+def _fastest(rows: Sequence[BatchPrediction], chosen: BatchPrediction) -> Remark | None:
+    """What the fastest batch size takes next to the one of the least energy; None if the same."""
     arrived = [row for row in rows if row.runs_reached]
     fastest = min(arrived, key=lambda row: row.seconds.value, default=chosen)
     if fastest.batch_size == chosen.batch_size or chosen.joules is None or fastest.joules is None:
-        return ""
-    sooner = 1 - fastest.seconds.value / chosen.seconds.value
-    more = fastest.joules.value / chosen.joules.value - 1
-    return (
-        f"Batch size {fastest.batch_size:,} is predicted to reach the goal in {sooner:.0%} less "
-        f"time, for {more:.0%} more energy."
+        return None
+    return Remark.of(
+        "fastest_takes_more_energy",
+        batch_size=fastest.batch_size,
+        less_time=1 - fastest.seconds.value / chosen.seconds.value,
+        more_energy=fastest.joules.value / chosen.joules.value - 1,
     )

@@ -1,123 +1,147 @@
-"""The sentences behind an advice; every number comes from a fit."""
+"""What is to be said for and against an advice; every number comes from a fit."""
 
 import math
 from collections.abc import Sequence
 
-from rightbatch.decide.advise.capped import why_no_larger, why_none
+from rightbatch.decide.advise.capped import why_none
 from rightbatch.decide.advise.compiling import compiling
 from rightbatch.decide.stages.memory.accumulation import layers_caveat
 from rightbatch.decide.study.evidence import Run, ran_out, runs
+from rightbatch.decide.study.situation import Situation
 from rightbatch.records import (
+    BindingConstraint,
+    Choice,
     Estimate,
     Fits,
     LearningFit,
-    Settings,
+    MemoryFit,
+    Remark,
     Status,
     TrainingProbe,
     Trial,
-    WorkloadFacts,
-    memory_size,
+    Value,
 )
 
+_FIRST: dict[BindingConstraint, str] = {
+    "memory": "largest_micro_batch",
+    "throughput": "throughput_knee",
+    "critical_batch_size": "critical_batch_size",
+}
+"""What limits the batch size comes first."""
+_FAILED = (Status.DIVERGED, Status.HUNG, Status.KILLED, Status.SLOWED)
 
-def reasons(fits: Fits, learning: LearningFit | None, trials: Sequence[Trial]) -> tuple[str, ...]:
-    """The three or four numbers behind the recommendation."""
-    told = []
-    several = len(fits.memories) > 1 or len(fits.noises) > 1
-    if fits.speed is not None:
-        best, at = fits.speed.best_examples_per_second.value, fits.speed.knee_batch_size.value
-        told.append(
-            f"Throughput reaches 90% of its highest ({_count(best)} examples/s) at batch size "
-            f"{at:,.0f}."
-        )
-    if learning is not None and learning.critical_batch_size is not None:
-        told.append(
-            "Steps to the goal stop falling in proportion around the critical batch size of "
-            f"{_interval(learning.critical_batch_size)} examples, measured on training runs."
-        )
-    if fits.noise is not None and fits.noise.noise_scale is not None:
-        told.append(
-            f"The gradient noise scale at your settings{_with(fits.noise.optimizer, several)} is "
-            f"{_interval(fits.noise.noise_scale)} "
-            "examples, a first guide to the critical batch size."
-        )
-    if fits.memory is not None and fits.memory.largest_batch_size is not None:
-        told.append(
-            f"The largest micro-batch that ran{_with(fits.memory.optimizer, several)} is "
-            f"{fits.memory.largest_batch_size:,} ({why_no_larger(fits.memory)}), under a limit "
-            f"of {memory_size(fits.memory.limit_bytes)}."
-        )
-        if fits.memory.predicted:
-            told.append(fits.memory.predicted)
-    if learning is not None:
-        arrived = [run for run in learning.runs if run.steps is not None]
-        sizes = {run.batch_size for run in arrived}
-        told.append(
-            f"{_many(len(learning.runs), 'training run')}, {len(arrived)} of them to "
-            f"{learning.target:.6g}, at {_many(len(sizes), 'batch size')}."
-        )
-    if sentence := compiling(trials):
-        told.append(sentence)
+
+def reasons(
+    fits: Fits,
+    learning: LearningFit | None,
+    binding: BindingConstraint,
+    trials: Sequence[Trial],
+) -> tuple[Remark, ...]:
+    """The numbers behind the recommendation, what limits the batch size first."""
+    found = [*_of_learning(learning), *_of_stages(fits), *_of_runs(learning)]
+    if compiled := compiling(trials):
+        found.append(compiled)
     if (at_once := _at_once(trials)) > 1:
-        told.append(
-            f"Up to {at_once} runs trained at the same time, each with its part of the memory; "
-            "what a step takes was timed before, alone."
+        found.append(Remark.of("runs_side_by_side", at_once=at_once))
+    return tuple(sorted(found, key=lambda remark: remark.code != _FIRST.get(binding)))
+
+
+def _of_learning(learning: LearningFit | None) -> list[Remark]:
+    if learning is None or learning.critical_batch_size is None:
+        return []
+    return [Remark.of("critical_batch_size", **_interval(learning.critical_batch_size))]
+
+
+def _of_stages(fits: Fits) -> list[Remark]:
+    """What the memory, speed and noise stages found; of one optimizer of several it is named."""
+    several = len(fits.memories) > 1 or len(fits.noises) > 1
+    found = []
+    if fits.speed is not None:
+        best, knee = fits.speed.best_examples_per_second, fits.speed.knee_batch_size
+        values = {"examples_per_second": best.value, "batch_size": round(knee.value)}
+        found.append(Remark.of("throughput_knee", **values))
+    if fits.noise is not None and fits.noise.noise_scale is not None:
+        scale = _interval(fits.noise.noise_scale)
+        name = fits.noise.optimizer if several else None
+        found.append(Remark.of("noise_scale", optimizer=name, **scale))
+    if fits.memory is not None and fits.memory.largest_batch_size is not None:
+        found.append(
+            Remark.of(
+                "largest_micro_batch",
+                optimizer=fits.memory.optimizer if several else None,
+                batch_size=fits.memory.largest_batch_size,
+                capped_by=fits.memory.capped_by,
+                limit_bytes=fits.memory.limit_bytes,
+            )
         )
-    return tuple(told)
+        if fits.memory.predicted is not None:
+            found.append(fits.memory.predicted)
+    return found
 
 
-def warnings(
-    fits: Fits, facts: WorkloadFacts, settings: Settings, trials: Sequence[Trial], accumulates: bool
-) -> tuple[str, ...]:
+def _of_runs(learning: LearningFit | None) -> list[Remark]:
+    if learning is None:
+        return []
+    arrived = [run for run in learning.runs if run.steps is not None]
+    return [
+        Remark.of(
+            "runs_reached",
+            runs=len(learning.runs),
+            reached=len(arrived),
+            target=learning.target,
+            batch_sizes=len({run.batch_size for run in arrived}),
+        )
+    ]
+
+
+def warnings(fits: Fits, now: Situation, recommended: Choice | None) -> tuple[Remark, ...]:
     """What makes the advice less sure."""
-    told = list(facts.notes)
-    if fits.speed is not None and fits.speed.noisy:
-        told.append(f"The machine was noisy: {fits.speed.noise_reason}")
+    facts, trials, workers = now.facts, now.trials, now.settings.workers
+    found = [Remark.of("text", text=note) for note in facts.notes]
+    if fits.speed is not None and fits.speed.noise_reason is not None:
+        found.append(fits.speed.noise_reason)
     if fits.speed is not None and fits.speed.load_share > 0.5:
-        told.append(
-            f"Loading data takes {fits.speed.load_share:.0%} of a step: more loader workers may "
-            "help more than another batch size."
-        )
-    for fit in fits.memories:
-        if fit.largest_batch_size is None:
-            whose = f"With {fit.optimizer}: " if len(fits.memories) > 1 else ""
-            told.append(f"{whose}{why_none(fit)} What is told here may not run within it.")
-        elif fit.safe_batch_size is None:
-            told.append(
-                f"No micro-batch that was tried keeps {fit.margin:.0%} of the memory limit free: "
-                f"the largest that ran, {fit.largest_batch_size:,}, counts without a margin."
-            )
+        found.append(Remark.of("loading_dominates", share=fits.speed.load_share))
+    unsafe = (fit for fit in fits.memories if fit.safe_batch_size is None)
+    found += [_unsafe(fit, len(fits.memories) > 1) for fit in unsafe]
+    accumulates = recommended is not None and recommended.accumulation_steps > 1
     if accumulates and facts.batch_dependent_layers:
-        told.append(layers_caveat(facts))
-    if 0 < _at_once(trials) < settings.workers:
-        told.append(
-            f"At most {_at_once(trials)} runs trained at the same time, not {settings.workers}: a "
-            "smaller part of the memory limit would not hold one."
-        )
-    ended = {status: [t for t in trials if t.outcome.status is status] for status in Status}
-    for hit, what in (
-        (ran_out(trials), "ran out of memory where they should fit"),
-        (ended[Status.DIVERGED], "diverged"),
-        (ended[Status.HUNG], "hung"),
-        (ended[Status.KILLED], "were killed"),
-        (ended[Status.SLOWED], "were slowed by lack of memory"),
-    ):
-        if hit:
-            told.append(
-                f"{len(hit)} of {len(trials)} trials {what}; the last: {hit[-1].outcome.advice}"
-            )
+        found.append(layers_caveat(facts))
+    at_once = _at_once(trials)
+    if 0 < at_once < workers:
+        found.append(Remark.of("fewer_side_by_side", at_once=at_once, workers=workers))
+    found += _failures(trials)
     trained = [run for fit in fits.learning for run in runs(trials, fit.optimizer)]
-    if blind := [run for run in trained if _without_a_metric(run)]:
-        told.append(
-            f"{len(blind)} of {_many(len(trained), 'training run')} could reach no goal, as the "
-            "workload's metric was not a number at any evaluation; look at what it gives."
-        )
+    if blind := sum(map(_without_a_metric, trained)):
+        found.append(Remark.of("metric_never_a_number", blind=blind, runs=len(trained)))
     if facts.goal.target is None:
-        told.append(
-            "The goal asks for the best metric within a limit, so batch sizes are compared by how "
-            "soon they reach the best level that any run reached."
+        found.append(Remark.of("goal_without_target"))
+    return tuple(found)
+
+
+def _unsafe(fit: MemoryFit, several: bool) -> Remark:
+    """An optimizer with which no micro-batch is safe."""
+    if fit.largest_batch_size is None:
+        name = fit.optimizer if several else None
+        return Remark.of("may_not_fit", why=why_none(fit), optimizer=name)
+    return Remark.of("no_margin", margin=fit.margin, batch_size=fit.largest_batch_size)
+
+
+def _failures(trials: Sequence[Trial]) -> list[Remark]:
+    """Trials that failed, by how they did, each kind with what the last of them says."""
+    hits = {Status.OUT_OF_MEMORY: ran_out(trials)}
+    hits |= {status: [t for t in trials if t.outcome.status is status] for status in _FAILED}
+    return [
+        Remark.of(
+            "trials_failed",
+            status=status.value,
+            failed=len(hit),
+            trials=len(trials),
+            last=hit[-1].outcome.remark,
         )
-    return tuple(told)
+        for status, hit in hits.items()
+        if hit
+    ]
 
 
 def _without_a_metric(run: Run) -> bool:
@@ -127,26 +151,11 @@ def _without_a_metric(run: Run) -> bool:
     return given_up and len(metrics) > 1 and all(map(math.isnan, metrics))
 
 
-def _with(optimizer: str, several: bool) -> str:
-    """Which optimizer a figure is of, where there is more than one."""
-    return f" with {optimizer}" if several else ""
-
-
 def _at_once(trials: Sequence[Trial]) -> int:
     """Most training runs that could be under way at the same time; 0 where nothing trained."""
     probes = (trial.probe for trial in trials)
     return max((probe.at_once for probe in probes if isinstance(probe, TrainingProbe)), default=0)
 
 
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _interval(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"about {_count(estimate.value)}"
-    return f"{_count(estimate.value)} ({_count(estimate.low)} to {_count(estimate.high)})"
-
-
-def _count(value: float) -> str:
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 10 else f"{value:.2g}"
+def _interval(found: Estimate) -> dict[str, Value]:
+    return {"value": found.value, "low": found.low, "high": found.high}

@@ -26,7 +26,10 @@ from rightbatch.records import (
     MemoryFit,
     Objective,
     Recording,
+    Remark,
+    Remarks,
     TimeSpent,
+    Value,
     WorkloadFacts,
 )
 
@@ -38,12 +41,12 @@ def situation(recording: Recording) -> Situation:
         UsageError: The study ended before the workload could be described.
     """
     study = recording.study
-    if study.facts is None or study.hardware is None:
+    if study.facts is None or recording.hardware is None:
         raise UsageError(
             f"Study {study.name} ended before its workload was described; run it again."
         )
     return Situation(
-        study.facts, study.hardware, study.settings, evidence.distinct(recording.trials)
+        study.facts, recording.hardware, study.settings, evidence.distinct(recording.trials)
     )
 
 
@@ -85,30 +88,28 @@ def advise(
         learning=tuple(fit for fit in learned.values() if fit is not None),
     )
     optimal, binding = _verdict(best, now, fits)
-    present = _present(arms, now.facts)
+    present = _present(arms, now)
     ratio = None
     if present and best and best.chosen is not None:
         ratio = times_as_fast((best, best.chosen), present)
-    accumulates = recommended is not None and recommended.accumulation_steps > 1
     return Advice(
         study=recording.study.name,
         goal=str(now.facts.goal),
         objective=aim,
         recommended=recommended,
-        reference=_reference(present, now.facts, measured),
+        reference=_reference(present, now, measured),
         times_as_fast=ratio,
         near_optimal=optimal,
         binding_constraint=binding,
-        headline=_headline(recommended, best is not None, now.facts, fits.memory),
-        reasons=(*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, now.trials)),
-        warnings=(
-            *without_power(aim, fits.speeds),
-            *warnings(fits, now.facts, now.settings, now.trials, accumulates),
+        remarks=Remarks(
+            _headline(recommended, best is not None, now.facts, fits.memory),
+            (*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, binding, now.trials)),
+            (*without_power(aim, fits.speeds), *warnings(fits, now, recommended)),
+            missing(fits, best_fit, recommended, now.settings, price),
         ),
-        missing=missing(fits, best_fit, recommended, now.settings, price),
         fits=fits,
         by_optimizer=tuple(
-            _choice(arm, arm.chosen, now.facts) for arm in ranked if arm.chosen is not None
+            _choice(arm, arm.chosen, now) for arm in ranked if arm.chosen is not None
         ),
         regimes=_regimes(arms, best, now),
         time_spent=_time_spent(now),
@@ -118,7 +119,7 @@ def advise(
 
 def _reasons_of(
     aim: Objective, price: float | None, fits: Fits, best: Arm | None
-) -> tuple[str, ...]:
+) -> tuple[Remark, ...]:
     if best is None:
         return ()
     return objective_reasons(aim, price, fits.speed, best.rows, best.chosen)
@@ -138,11 +139,11 @@ def _cost_of_choice(arm: Arm) -> float:
     return cost(arm.model, arm.chosen) if arm.chosen is not None else math.inf
 
 
-def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts) -> Choice:
+def _choice(arm: Arm, row: BatchPrediction, now: Situation) -> Choice:
     """A prediction as settings to train with."""
-    epochs = 1 / facts.steps_per_epoch(row.batch_size)
+    epochs = 1 / now.facts.steps_per_epoch(row.batch_size)
     return replace(
-        _settings(arm, row.batch_size, row.learning_rate, facts),
+        _settings(arm, row.batch_size, row.learning_rate, now),
         epochs_to_goal=_scaled(row.steps, epochs, "epochs"),
         seconds_to_goal=row.seconds,
         steps_to_goal=row.steps,
@@ -151,19 +152,19 @@ def _choice(arm: Arm, row: BatchPrediction, facts: WorkloadFacts) -> Choice:
     )
 
 
-def _settings(arm: Arm, size: int, rate: float, facts: WorkloadFacts) -> Choice:
+def _settings(arm: Arm, size: int, rate: float, now: Situation) -> Choice:
     """A batch size as settings to train with, its cost unknown."""
-    return _in_memory(arm.optimizer.name, size, rate, facts, arm.memory)
+    return _in_memory(arm.optimizer.name, size, rate, now, arm.memory)
 
 
 def _in_memory(
-    optimizer: str, size: int, rate: float, facts: WorkloadFacts, memory: MemoryFit | None
+    optimizer: str, size: int, rate: float, now: Situation, memory: MemoryFit | None
 ) -> Choice:
     """The same for any optimizer.
 
     The micro-batch is the even share of the fewest accumulation steps that fit in memory with it.
     """
-    micro = micro_batch_limit(memory, facts)
+    micro = micro_batch_limit(memory, now.facts)
     accumulation = math.ceil(size / micro)
     return Choice(
         optimizer=optimizer,
@@ -171,7 +172,8 @@ def _in_memory(
         learning_rate=float(f"{rate:.3g}"),
         micro_batch_size=math.ceil(size / accumulation),
         accumulation_steps=accumulation,
-        steps_per_epoch=facts.steps_per_epoch(size),
+        steps_per_epoch=now.facts.steps_per_epoch(size),
+        placement=now.placement,
     )
 
 
@@ -191,40 +193,40 @@ def _recommended(best: Arm | None, arms: list[Arm], now: Situation) -> Choice | 
     The guess is what came nearest to the goal, or before any run the cheapest by the prior.
     """
     if best is not None and best.chosen is not None:
-        return _choice(best, best.chosen, now.facts)
+        return _choice(best, best.chosen, now)
     if not arms:
         return None
     arm = arms[0]
     row = choose(arm.model, arm.rows)
     size = min(now.sizes, key=arm.model.prior) if row is None else row.batch_size
     rate = arm.model.rule(size) if row is None else row.learning_rate
-    return _settings(arm, size, rate, now.facts)
+    return _settings(arm, size, rate, now)
 
 
-def _present(arms: list[Arm], facts: WorkloadFacts) -> Predicted | None:
+def _present(arms: list[Arm], now: Situation) -> Predicted | None:
     """What the user's present settings are predicted to cost; None where that is not known."""
-    own = facts.optimizers[0]
-    if facts.recorded:
+    own = now.facts.optimizers[0]
+    if now.facts.recorded:
         return None
     for arm in arms:
         if arm.optimizer.name == own.name and arm.chosen is not None:
-            row = predict_pair(arm.model, facts.batch_size, own.learning_rate, arm.costs)
+            row = predict_pair(arm.model, now.facts.batch_size, own.learning_rate, arm.costs)
             return None if row is None else (arm, row)
     return None
 
 
-def _reference(present: Predicted | None, facts: WorkloadFacts, fits: Fits) -> Choice | None:
+def _reference(present: Predicted | None, now: Situation, fits: Fits) -> Choice | None:
     """The user's present settings, with what they are predicted to cost where that is known.
 
     None for a study recorded elsewhere, which does not tell anybody's.
     """
-    if facts.recorded:
+    if now.facts.recorded:
         return None
     if present is not None:
-        return _choice(*present, facts)
-    own = facts.optimizers[0]
+        return _choice(*present, now)
+    own = now.facts.optimizers[0]
     memory = fits.memory_of(own.name)
-    return _in_memory(own.name, facts.batch_size, own.learning_rate, facts, memory)
+    return _in_memory(own.name, now.facts.batch_size, own.learning_rate, now, memory)
 
 
 def _verdict(
@@ -259,9 +261,9 @@ def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[s
     return tuple(
         (
             names.get(size, "mini-batch"),
-            _choice(*known[size], now.facts)
+            _choice(*known[size], now)
             if size in known
-            else _settings(best, size, best.model.rule(size), now.facts),
+            else _settings(best, size, best.model.rule(size), now),
         )
         for size in now.sizes
     )
@@ -269,17 +271,18 @@ def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[s
 
 def _headline(
     recommended: Choice | None, arrived: bool, facts: WorkloadFacts, memory: MemoryFit | None
-) -> str:
+) -> Remark:
     if recommended is None:
-        return "Not enough data for a recommendation."
-    settings = f"batch size {recommended.batch_size:,} with {recommended.optimizer}"
-    if not math.isnan(recommended.learning_rate):
-        settings += f" at learning rate {recommended.learning_rate:.3g}"
+        return Remark.of("no_recommendation")
+    rate = recommended.learning_rate
+    settings: dict[str, Value] = {
+        "batch_size": recommended.batch_size,
+        "optimizer": recommended.optimizer,
+        "learning_rate": None if math.isnan(rate) else rate,
+    }
     if not arrived:
-        return f"Not enough data: no run reached {facts.goal}. First guess: {settings}."
-    if no_size_fits(memory):
-        return f"Nothing that was tried fits the memory limit. Where more fits: {settings}."
-    return f"Train with {settings}."
+        return Remark.of("first_guess", goal=str(facts.goal), **settings)
+    return Remark.of("train_where_more_fits" if no_size_fits(memory) else "train_with", **settings)
 
 
 def _time_spent(now: Situation) -> TimeSpent:

@@ -8,7 +8,7 @@ from rightbatch.decide.learning.model import LearningModel
 from rightbatch.decide.learning.verdicts import with_verdicts
 from rightbatch.decide.stages.speed.costs import StepCosts
 from rightbatch.decide.study.sizes import RATE_OCTAVES
-from rightbatch.records import BatchPrediction, Estimate, LearningFit
+from rightbatch.records import BatchPrediction, Estimate, LearningFit, Note, Remark
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
 from rightbatch.science.stats import sum_of_variances, t_quantile
 
@@ -21,12 +21,9 @@ _UNEVENNESS = 0.09
 """Log steps by which batch sizes miss the hyperbola beyond what their runs show: half of how uneven
 the response surface takes them to be, as a curve follows the rest."""
 
-_SURFACE = "response surface, the mean over seeds"
-_TIMED = "response surface, the mean over seeds; step time as it was timed"
 _POWER_SD = 0.1
 """Standard deviation of log power, which is the mean of one window of half a second by sensors that
 are right to some 5%."""
-_POWERED = f"{_TIMED}, power taken as known to {_POWER_SD:.0%}"
 
 
 def predictions(
@@ -85,7 +82,7 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
         ),
         steps_min=None,
         critical_batch_size=None,
-        critical_reason="No training run reached the goal.",
+        critical_reason=Remark.of("no_run_reached_goal"),
         lack_of_fit=None,
     )
 
@@ -120,15 +117,19 @@ def predict_pair(
     joules = price = None
     if costs.joules is not None:
         powered = half_width([learned, stepped, (_POWER_SD**2, math.inf)])
-        joules = _estimate(log_steps + math.log(costs.joules(size)), powered, "J", _POWERED)
+        joules = _estimate(
+            log_steps + math.log(costs.joules(size)), powered, "J", "surface_step_time_and_power"
+        )
     if costs.per_second is not None:
-        price = _estimate(log_seconds + math.log(costs.per_second), timed, "currency", _TIMED)
+        price = _estimate(
+            log_seconds + math.log(costs.per_second), timed, "currency", "surface_and_step_time"
+        )
     return BatchPrediction(
         batch_size=size,
         learning_rate=rate,
-        steps=_estimate(log_steps, half, "steps", _SURFACE),
-        examples=_estimate(log_examples, half, "examples", _SURFACE),
-        seconds=_estimate(log_seconds, timed, "s", _TIMED),
+        steps=_estimate(log_steps, half, "steps", "response_surface"),
+        examples=_estimate(log_examples, half, "examples", "response_surface"),
+        seconds=_estimate(log_seconds, timed, "s", "surface_and_step_time"),
         runs_reached=sum(s.steps is not None for s in runs),
         runs_censored=sum(s.steps is None for s in runs),
         joules=joules,
@@ -161,7 +162,7 @@ def half_width(parts: Sequence[tuple[float, float]]) -> float:
     return t_quantile(0.95, freedom) * math.sqrt(variance)
 
 
-def _estimate(log_value: float, half: float, unit: str, note: str) -> Estimate:
+def _estimate(log_value: float, half: float, unit: str, note: Note) -> Estimate:
     low, high = math.exp(log_value - half), math.exp(log_value + half)
     return Estimate(math.exp(log_value), low, high, 0.95, unit, note)
 

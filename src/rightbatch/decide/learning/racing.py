@@ -62,7 +62,7 @@ def next_training_probe(
         )
     if not race.batch_sizes:
         return _ended("exhausted", arm, race, left)
-    searched = now.settings.learning_rate != "rule"
+    searched = now.settings.learning_rates != "rule"
     tuning = _searched(now, arm, race, left) if searched else Tuning()
     move = _move(now, arm, race, tuning)
     if isinstance(move, Choose):
@@ -107,7 +107,7 @@ def _ended(kind: EndingKind, arm: Arm, race: Race, left: TimeLeft) -> Ending:
 def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
     """What the race asks for, or the user; where rates are searched, for the time that is given."""
     mode: Mode = "one-off" if now.settings.one_off else "recurring"
-    if now.settings.learning_rate == "rule":
+    if now.settings.learning_rates == "rule":
         return next_move(race, mode, tuning)
     asked = asked_for(now, arm, race)
     if asked is not None:

@@ -28,7 +28,7 @@ def race_of(now: Situation, arm: Arm, left: TimeLeft) -> tuple[Race, list[Traini
     learning rate is looked for, the batch size is no candidate.
     """
     model, rate = arm.model, arm.optimizer.learning_rate
-    searched = now.settings.learning_rate == "search" and not math.isnan(rate)
+    searched = now.settings.learning_rates == "search" and not math.isnan(rate)
     goal = _goal(arm)
     failed = _failed(now.trials, arm.optimizer.name, searched)
     arrived = {run.probe.batch_size for run in model.runs if _arrival(run, goal) is not None}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rightbatch.decide.planners.recommend import why_nothing
+from rightbatch.decide.planners.asking import why_nothing
 from rightbatch.decide.study import evidence
 from rightbatch.records import Ending, Recording
 

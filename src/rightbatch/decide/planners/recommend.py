@@ -1,245 +1,39 @@
-"""The whole study as an ask/tell state machine: trials in, the next probe out."""
+"""The planner of `tune` and of the single stages: it measures, then recommends."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rightbatch.decide.learning.arms import Arm, make_arms
-from rightbatch.decide.learning.limits import TimeLeft
-from rightbatch.decide.learning.racing import next_training_probe
-from rightbatch.decide.stages.fits import stage_fits
-from rightbatch.decide.stages.memory.fit import micro_batch_limit
-from rightbatch.decide.stages.memory.search import next_memory_probe
-from rightbatch.decide.stages.memory.side_by_side import promised_seconds, side_by_side
-from rightbatch.decide.stages.noise.search import next_noise_probe
-from rightbatch.decide.stages.speed.search import next_speed_probe
-from rightbatch.decide.study import evidence
-from rightbatch.decide.study.situation import Situation
-from rightbatch.records import (
-    DescribeProbe,
-    Ending,
-    MemoryProbe,
-    NoiseProbe,
-    PredictProbe,
-    Probe,
-    Settings,
-    SpeedProbe,
-    Stage,
-    TrainingProbe,
-    Trial,
-)
-
-_SHARES: dict[Stage, float] = {"memory": 0.08, "speed": 0.12, "noise": 0.08}
-"""Share of the budget that each stage before learning may take."""
-_ONE_OFF = 0.25
-"""Part of that where one model is wanted: no later training gains from what is measured."""
-_KINDS: dict[Stage, tuple[type[Probe], ...]] = {
-    "memory": (MemoryProbe, PredictProbe),
-    "speed": (SpeedProbe,),
-    "noise": (NoiseProbe,),
-    "learning": (TrainingProbe,),
-}
-_LEAST_SECONDS = 1.0
-_GRACE = 1.06
-"""Trials end by themselves when the budget is over; what hangs is killed 6% later."""
-_PATIENCE = 0.5
-_FIRST_LOOKS = 1.5
-"""Before learning what hangs is killed when half of the time left is gone, so that the study can go
-on; but not before 1.5 times what the first look took, which loads the workload as every trial."""
-_RUN_PATIENCE = 2.0
-"""A training run likewise, but not before twice the time it was asked to take."""
+from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.planners import asking
+from rightbatch.decide.planners.base import Ask
+from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.records import Advice, Capacity, Probe, Recording, Settings, Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """The next probe and how far its stage is.
+class Recommend:
+    """A `Planner` whose conclusion is an advice.
 
     Attributes:
-        stage: The stage it belongs to; None for the first look at the workload.
-        probe: What to measure.
-        done: Share of the stage that is done, 0 to 1.
-        then: Share that will be done after this probe, at most.
-        seconds_left: Most time the stage may still take, in seconds.
-    """
-
-    stage: Stage | None
-    probe: Probe
-    done: float = 0.0
-    then: float = 1.0
-    seconds_left: float = 0.0
-
-
-def ask(
-    settings: Settings,
-    trials: tuple[Trial, ...],
-    spent_seconds: float,
-    under_way: Sequence[Probe] = (),
-) -> Ask | None:
-    """The next probe of a study; None when it is finished, or waits for what is under way.
-
-    A pure function of what was measured: a study resumes by asking again. Training runs alone may
-    be under way beside each other; all else times the machine, or fills it.
-
-    Args:
         settings: What the user asked.
-        trials: Every trial so far, in order.
-        spent_seconds: Wall-clock time of the study so far.
-        under_way: Probes that were asked for and are not among the trials yet.
     """
-    runs = tuple(probe for probe in under_way if isinstance(probe, TrainingProbe))
-    if len(runs) < len(under_way) or len(runs) >= settings.workers:
-        return None
-    described = evidence.description(trials)
-    if described is None:
-        deadline = max(_LEAST_SECONDS, _GRACE * settings.budget_seconds - spent_seconds)
-        return Ask(None, DescribeProbe(seconds_limit=deadline))
-    now = Situation(described.facts, described.hardware, settings, trials, runs)
-    for stage in settings.stages:
-        probe = _next_of(stage, now, spent_seconds)
-        if probe is not None:
-            return _asked(stage, probe, now, spent_seconds)
-    return None
 
+    settings: Settings
 
-def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
-    budget = now.settings.budget_seconds
-    left = budget - spent
-    if left <= 0 or (stage != "learning" and _later_begun(stage, now)):
-        return None
-    deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
-    if stage == "learning":
-        told = _learning(now, left, deadline)
-        return None if isinstance(told, Ending) else told
-    if "learning" in now.settings.stages:
-        deadline = _patience(left, _FIRST_LOOKS * now.trials[0].wall_seconds, deadline)
-    share = _share(stage, now.settings)
-    seconds = max(min(share * budget - _used(stage, now), left), 0.0)
-    if stage == "memory":
-        return next_memory_probe(now, seconds, deadline)
-    fits, seconds = stage_fits(now), max(seconds, _LEAST_SECONDS)
-    if stage == "speed":
-        return next_speed_probe(now, fits, seconds, deadline)
-    return next_noise_probe(now, fits, seconds, deadline)
+    def ask(
+        self,
+        trials: tuple[Trial, ...],
+        spent_seconds: float,
+        under_way: Sequence[Probe] = (),
+        capacity: Capacity | None = None,
+    ) -> Ask | None:
+        """See `Planner.ask`."""
+        return asking.ask(self.settings, trials, spent_seconds, under_way, capacity)
 
+    def is_over(self, trials: tuple[Trial, ...]) -> bool:
+        """See `Planner.is_over`."""
+        return asking.is_over(self.settings, trials)
 
-def _share(stage: Stage, settings: Settings) -> float:
-    """Share of the budget that a stage before learning may take."""
-    if len(settings.stages) == 1:
-        return 0.9
-    return _SHARES[stage] * (_ONE_OFF if settings.one_off else 1.0)
-
-
-def _later_begun(stage: Stage, now: Situation) -> bool:
-    """Whether a later stage has begun: then this one was over, and stays so when resumed."""
-    order = list(_KINDS)
-    later = tuple(kind for name in order[order.index(stage) + 1 :] for kind in _KINDS[name])
-    probes = (*(trial.probe for trial in now.trials), *now.under_way)
-    return any(isinstance(probe, later) for probe in probes)
-
-
-def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
-    """Whether one model was wanted and is there: runs under way are then of no use any more."""
-    described = evidence.description(trials)
-    if described is None or not settings.one_off:
-        return False
-    return evidence.seconds_to_model(trials, described.facts.goal) is not None
-
-
-def why_nothing(
-    settings: Settings, trials: tuple[Trial, ...], spent_seconds: float
-) -> Ending | None:
-    """Why `ask` gives no probe with nothing under way; None where it gives one.
-
-    Args:
-        settings: What the user asked.
-        trials: Every trial so far, in order, the first look among them.
-        spent_seconds: Wall-clock time of the study so far.
-    """
-    described = evidence.description(trials)
-    if described is None or ask(settings, trials, spent_seconds) is not None:
-        return None
-    left = settings.budget_seconds - spent_seconds
-    if is_over(settings, trials):
-        return Ending("arrived")
-    if left <= 0:
-        return Ending("time")
-    if "learning" not in settings.stages:
-        return Ending("stages")
-    now = Situation(described.facts, described.hardware, settings, trials)
-    told = _learning(now, left, left)
-    return told if isinstance(told, Ending) else None
-
-
-def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:
-    """The next run of the optimizer that has had the least time, or of the next that wants one.
-
-    Why there is none, by the optimizer that had the most; None where one model is wanted and a run
-    has reached the goal, or where as many runs are under way as may be.
-    """
-    fits = stage_fits(now)
-    at_once, memories = side_by_side(now, fits.memories)
-    free = at_once - len(now.under_way)
-    if free < 1 or is_over(now.settings, now.trials):
-        return None
-    arms = make_arms(now, fits, now.settings.objective, price_per_hour=now.settings.price_per_hour)
-    of_each = replace(fits, memories=memories)
-    share = 1 / max(1, len(arms))
-    ending = Ending("untimed")
-    for arm in sorted(arms, key=_trained):
-        time_left = _time_left(now, arm, left, share, free)
-        micro = micro_batch_limit(of_each.memory_of(arm.optimizer.name), now.facts)
-        probe = next_training_probe(now, arm, micro, time_left, deadline)
-        if isinstance(probe, Ending):
-            ending = probe
-        else:
-            asked = probe.max_seconds + time_left.overhead
-            patience = _patience(left, _RUN_PATIENCE * asked, deadline)
-            return replace(probe, at_once=at_once, seconds_limit=patience)
-    return ending
-
-
-def _patience(left: float, least: float, deadline: float) -> float:
-    """Seconds after which a trial that hangs is killed."""
-    return min(deadline, max(_PATIENCE * left, least, _LEAST_SECONDS))
-
-
-def _trained(arm: Arm) -> float:
-    """Training seconds that an optimizer has had, or was promised."""
-    trained = sum(run.train_seconds for run in arm.model.summaries)
-    return trained + promised_seconds(arm.model.under_way)
-
-
-def _time_left(now: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
-    """What one more run may spend, where so many may still be put beside those under way."""
-    runs = [t for t, _ in evidence.of_kind(now.trials, TrainingProbe) if t.result is not None]
-    trained = evidence.training_seconds(now.trials)
-    wall = sum(trial.wall_seconds for trial in runs)
-    overhead = (wall - trained) / len(runs) if runs else 0.5
-    allowed = now.settings.training_budget_seconds
-    training = math.inf
-    if allowed is not None:
-        unpromised = allowed - trained - promised_seconds(now.under_way)
-        training = min(unpromised / free, share * allowed - _trained(arm))
-    return TimeLeft(left, training, overhead)
-
-
-def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
-    """The probe with how far its stage is, by the time used of what may be used."""
-    used = _used(stage, now)
-    budget = now.settings.budget_seconds
-    if stage != "learning" and len(now.settings.stages) > 1:
-        whole = max(_share(stage, now.settings) * budget, used)
-    else:
-        whole = used + budget - spent
-    next_seconds = {
-        "memory": whole / 4,
-        "learning": getattr(probe, "max_seconds", 0.0),
-    }.get(stage, whole)
-    done = min(1.0, used / whole)
-    return Ask(stage, probe, done, min(1.0, done + next_seconds / whole), max(0.0, whole - used))
-
-
-def _used(stage: Stage, now: Situation) -> float:
-    """Wall-clock time of a stage so far, in seconds."""
-    kinds = _KINDS[stage]
-    return evidence.wall_seconds(trial for trial in now.trials if isinstance(trial.probe, kinds))
+    def conclude(self, recording: Recording) -> Advice:
+        """The advice, with why the study ended."""
+        return replace(advise(recording), ended=how_it_ended(recording))

@@ -10,12 +10,9 @@ from rightbatch.records import (
     DescribeResult,
     Goal,
     MemoryProbe,
-    NoiseProbe,
     Outcome,
-    PredictProbe,
     Probe,
     Settings,
-    SpeedProbe,
     Status,
     TrainingProbe,
     TrainingResult,
@@ -67,7 +64,7 @@ def of_kind(trials: Iterable[Trial], kind: type[P]) -> Iterator[tuple[Trial, P]]
 
 def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
     """Trials that measured with one optimizer, in order."""
-    return tuple(t for t in trials if getattr(t.probe, "optimizer", None) == optimizer)
+    return tuple(t for t in trials if t.probe.optimizer == optimizer)
 
 
 def description(trials: Iterable[Trial]) -> DescribeResult | None:
@@ -134,7 +131,7 @@ def wall_seconds(trials: Iterable[Trial]) -> float:
     total, until = 0.0, -math.inf
     for trial in sorted(trials, key=lambda trial: trial.started):
         counted = trial.wall_seconds
-        if isinstance(trial.probe, TrainingProbe) and trial.probe.at_once > 1:
+        if trial.probe.at_once > 1:
             end = trial.started + trial.wall_seconds
             counted = max(0.0, end - max(trial.started, until))
             until = max(until, end)
@@ -144,8 +141,7 @@ def wall_seconds(trials: Iterable[Trial]) -> float:
 
 def measuring_seconds(trials: Iterable[Trial]) -> float:
     """Wall-clock time of memory, speed and noise trials, in seconds."""
-    kinds = MemoryProbe | PredictProbe | SpeedProbe | NoiseProbe
-    return sum(trial.wall_seconds for trial in trials if isinstance(trial.probe, kinds))
+    return sum(t.wall_seconds for t in trials if t.probe.stage not in (None, "learning"))
 
 
 def sizes_asked(settings: Settings, train_examples: int) -> tuple[int, ...]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from rightbatch.decide.study import evidence
 from rightbatch.decide.study.sizes import batch_sizes
 from rightbatch.records import (
+    Capacity,
     Hardware,
     OptimizerFacts,
+    Placement,
     Settings,
     TrainingProbe,
     Trial,
@@ -24,6 +26,7 @@ class Situation:
         settings: What the user asked.
         trials: Every trial so far.
         under_way: Probes of the training runs that are under way.
+        asked_capacity: What the runner can have under way; None for that of `hardware`.
     """
 
     facts: WorkloadFacts
@@ -31,6 +34,18 @@ class Situation:
     settings: Settings
     trials: tuple[Trial, ...]
     under_way: tuple[TrainingProbe, ...] = ()
+    asked_capacity: Capacity | None = None
+
+    @property
+    def capacity(self) -> Capacity:
+        """How many runs may be under way, and with what memory each."""
+        shared = Capacity.shared(self.hardware.memory_limit_bytes, self.settings.workers)
+        return self.asked_capacity or shared
+
+    @property
+    def placement(self) -> Placement:
+        """Where steps are taken: on one device."""
+        return Placement(self.hardware.device.partition(":")[0])
 
     @property
     def optimizers(self) -> tuple[OptimizerFacts, ...]:

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from rightbatch.measure.ports import Subject
-from rightbatch.records import DescribeResult, Outcome, Status
+from rightbatch.measure.ports import Progress, Subject
+from rightbatch.records import DescribeProbe, DescribeResult, Outcome, Status
 
 
-def describe(subject: Subject, limit_bytes: int | None) -> tuple[Outcome, DescribeResult]:
+def describe(
+    subject: Subject, probe: DescribeProbe, progress: Progress
+) -> tuple[Outcome, DescribeResult]:
     """The plain facts of the workload and of the machine."""
-    hardware = subject.device.hardware(subject.threads, limit_bytes)
+    hardware = subject.device.hardware(subject.threads, probe.memory_limit_bytes)
     hardware = replace(hardware, versions=hardware.versions + subject.versions())
     return Outcome(Status.OK), DescribeResult(subject.facts(), hardware)

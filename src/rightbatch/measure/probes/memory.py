@@ -4,7 +4,7 @@ import time
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Batch, Infers, Pressure, Progress, Subject
-from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Status, memory_size
+from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Remark, Status
 
 _VALIDATED_AFTER = 1
 """Number of the step before the validation pass, from 0: the optimizer's state is there by then."""
@@ -79,18 +79,12 @@ def out_of_memory(batch_size: int, inference: bool = False) -> Outcome:
         inference: Whether there was no backward pass.
     """
     if batch_size == 0:
-        return Outcome(
-            Status.OUT_OF_MEMORY,
-            "Building the workload does not fit the memory limit; load less data into memory, or "
-            "raise the memory limit.",
-        )
-    return Outcome(
-        Status.OUT_OF_MEMORY,
-        f"A batch of {batch_size} does not fit the memory limit; use a smaller batch."
-        if inference
-        else f"A micro-batch of {batch_size} does not fit the memory limit; use a smaller "
-        "micro-batch and accumulate gradients.",
-    )
+        reason = Remark.of("workload_too_large")
+    elif inference:
+        reason = Remark.of("batch_too_large", batch_size=batch_size)
+    else:
+        reason = Remark.of("micro_batch_too_large", micro_batch_size=batch_size)
+    return Outcome(Status.OUT_OF_MEMORY, reason)
 
 
 def _with_retries(before: Pressure, now: Pressure) -> Pressure:
@@ -99,24 +93,12 @@ def _with_retries(before: Pressure, now: Pressure) -> Pressure:
 
 def _slowed(batch_size: int, result: MemoryResult) -> Outcome | None:
     """The outcome of a trial that ran, but only because memory came from elsewhere."""
-    size = f"A micro-batch of {batch_size}"
-    if result.swap_bytes >= _NOTABLE_BYTES:
-        return Outcome(
-            Status.SLOWED,
-            f"{size} ran with {memory_size(result.swap_bytes)} of it in swap, which slows every "
-            "step; use a smaller micro-batch, or end what else fills the memory.",
-        )
-    if result.spilled_bytes >= _NOTABLE_BYTES:
-        return Outcome(
-            Status.SLOWED,
-            f"{size} ran with {memory_size(result.spilled_bytes)} more than the device had free: "
-            "its driver spilled into system memory, which slows every step; use a smaller "
-            "micro-batch, or turn the driver's fallback to system memory off.",
-        )
-    if result.allocator_retries >= _THRASH:
-        return Outcome(
-            Status.SLOWED,
-            f"{size} ran, but the allocator had to empty its cache {result.allocator_retries} "
-            "times to find memory, which slows every step; use a smaller micro-batch.",
-        )
-    return None
+    if (swapped := result.swap_bytes) >= _NOTABLE_BYTES:
+        reason = Remark.of("in_swap", micro_batch_size=batch_size, swap_bytes=swapped)
+    elif (spilled := result.spilled_bytes) >= _NOTABLE_BYTES:
+        reason = Remark.of("spilled", micro_batch_size=batch_size, spilled_bytes=spilled)
+    elif (retries := result.allocator_retries) >= _THRASH:
+        reason = Remark.of("allocator_thrashing", micro_batch_size=batch_size, retries=retries)
+    else:
+        return None
+    return Outcome(Status.SLOWED, reason)

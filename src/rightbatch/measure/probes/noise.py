@@ -6,7 +6,7 @@ from typing import SupportsFloat
 
 from rightbatch.measure.ports import Progress, Subject
 from rightbatch.measure.probes.training import exploded
-from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Status
+from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Remark, Status
 
 _MIN_GROUPS = 4
 """Groups taken at a checkpoint even when the time is up: fewer give no interval worth having."""
@@ -80,8 +80,10 @@ def _exploded(means: list[float], first: float) -> bool:
 
 
 def _diverged(probe: NoiseProbe, step: int) -> Outcome:
-    return Outcome(
-        Status.DIVERGED,
-        f"Training at your own settings, batch size {probe.batch_size} and learning rate "
-        f"{probe.learning_rate:.3g}, diverged within {step} steps; use a smaller learning rate.",
+    reason = Remark.of(
+        "diverged_at_present_settings",
+        batch_size=probe.batch_size,
+        learning_rate=probe.learning_rate,
+        step=step,
     )
+    return Outcome(Status.DIVERGED, reason)

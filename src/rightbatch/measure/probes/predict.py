@@ -13,6 +13,7 @@ from rightbatch.records import (
     PredictedPeak,
     PredictProbe,
     PredictResult,
+    Remark,
     Status,
     WorkloadFacts,
 )
@@ -118,7 +119,7 @@ class _Search:
             self._follow(max(1, min(2 * plan.micro_batch_size, _REAL_AT_MOST, cap)))
             self._follow(max(1, plan.micro_batch_size // 2))
 
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Remark, ...]:
         """Warnings of all sizes, each once."""
         found = [warning for one in self.followed.values() for warning in one.warnings]
         return tuple(dict.fromkeys(found))
@@ -279,11 +280,12 @@ class _WhatIf:
             near = self._near
             points = [(size, self._bytes(_sized(plan, size))[0]) for size in (near // 2, near)]
         except UsageError as error:
-            return MemoryAlternative(kind, name, None, None, str(error))
+            return MemoryAlternative(kind, name, None, None, Remark.of("text", text=str(error)))
         except Exception as error:
             if self._subject.is_out_of_memory(error):
                 raise
-            return MemoryAlternative(kind, name, None, None, f"It cannot be followed: {error}")
+            reason = Remark.of("cannot_be_followed", error=str(error))
+            return MemoryAlternative(kind, name, None, None, reason)
         largest = self.largest(self._target, self._search.overhead, *line_through(*points))
         return MemoryAlternative(kind, name, held, largest)
 
@@ -301,7 +303,7 @@ def _what_if(
     """Other optimizers, precisions, gradient checkpointing, and accumulation."""
     asked: list[tuple[Change, str, StepPlan]] = [
         ("precision", "fp32", replace(plan, precision="fp32")),
-        ("precision", "bf16 autocast", replace(plan, precision="bf16")),
+        ("precision", "bf16", replace(plan, precision="bf16")),
     ]
     if not plan.inference:
         asked = [*_optimizers(facts, plan), *asked, *_ways_to_step(plan)]
@@ -318,12 +320,11 @@ def _optimizers(facts: WorkloadFacts, plan: StepPlan) -> Iterator[tuple[Change, 
 
 
 def _ways_to_step(plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
-    yield "checkpointing", "of repeated blocks", replace(plan, checkpointing=True)
+    yield "checkpointing", "repeated_blocks", replace(plan, checkpointing=True)
     for steps in (2, 4):
         micro = -(-plan.batch_size // steps)
         if plan.batch_size >= 2 * steps:
-            words = f"{plan.batch_size} as {steps} × {micro}"
-            yield "accumulation", words, replace(plan, micro_batch_size=micro)
+            yield "accumulation", f"{steps}x{micro}", replace(plan, micro_batch_size=micro)
 
 
 def _devices(

@@ -2,9 +2,18 @@
 
 import math
 import time
+from dataclasses import replace
 
-from rightbatch.measure.ports import Progress, Subject
-from rightbatch.records import Outcome, Status, TrainingPoint, TrainingProbe, TrainingResult
+from rightbatch.measure.ports import InParts, Measured, Progress, Subject
+from rightbatch.records import (
+    Outcome,
+    Remark,
+    Status,
+    TrainingPoint,
+    TrainingProbe,
+    TrainingResult,
+    Value,
+)
 from rightbatch.science.evaluations import evaluation_examples
 
 EXPLOSION = 20.0
@@ -50,7 +59,8 @@ class TrainingRun:
             outcome = _ending(self._subject, probe, self._points, milestones, earlier)
             late = time.perf_counter() - begin > _SOFT_SHARE * probe.seconds_limit
             if outcome is None and late:
-                outcome = _given_up(probe, self._points[-1], "the time for it was up")
+                reason = Remark.of("given_up_late", **_settings(probe, self._points[-1]))
+                outcome = Outcome(Status.GOAL_NOT_REACHED, reason)
             share = (self._seconds - earlier) / probe.max_seconds
             progress(min(1.0, max(self._step / probe.max_steps, share)))
         other = time.perf_counter() - begin - (self._seconds - earlier)
@@ -89,11 +99,27 @@ class TrainingRun:
         self._points.append(TrainingPoint(self._step, self._examples, self._seconds, metric, loss))
 
 
-def train(
-    subject: Subject, probe: TrainingProbe, progress: Progress
-) -> tuple[Outcome, TrainingResult]:
-    """Train until the goal, divergence, a missed milestone or a limit."""
-    return TrainingRun(subject, probe).go_on(probe, progress)
+def train(subject: Subject, probe: TrainingProbe, progress: Progress) -> Measured | InParts:
+    """Train until the goal, divergence, a missed milestone or a limit.
+
+    Returns:
+        The outcome and the run; of one that may pause, a generator that yields them at each pause
+        and is sent the job to go on with.
+    """
+    run = TrainingRun(subject, probe)
+    return _in_parts(run, subject, probe, progress) if probe.pause else run.go_on(probe, progress)
+
+
+def _in_parts(
+    run: TrainingRun, subject: Subject, probe: TrainingProbe, progress: Progress
+) -> InParts:
+    while True:
+        outcome, result = run.go_on(probe, progress)
+        if outcome.status is not Status.GOAL_NOT_REACHED:
+            return outcome, result
+        job = yield outcome, replace(result, held_bytes=subject.device.held_bytes())
+        if isinstance(job.probe, TrainingProbe):
+            probe = job.probe
 
 
 def exploded(loss: float, first: float, times: float = EXPLOSION) -> bool:
@@ -115,11 +141,7 @@ def _ending(
     """How the run ends at its latest evaluation; None where it goes on."""
     last, goal = points[-1], subject.goal
     if exploded(last.loss, points[0].loss):
-        return Outcome(
-            Status.DIVERGED,
-            f"Training diverged at batch size {probe.batch_size} and learning rate "
-            f"{probe.learning_rate:.3g} after {last.step} steps; use a smaller learning rate.",
-        )
+        return Outcome(Status.DIVERGED, Remark.of("diverged", **_settings(probe, last)))
     if goal.reached_by(last.metric):
         return Outcome(Status.OK)
     best = points[0].metric
@@ -128,19 +150,20 @@ def _ending(
     while milestones and milestones[0][0] <= last.step:
         step, level = milestones.pop(0)
         if goal.better(level, best):
-            return _given_up(
-                probe,
-                last,
-                f"it was behind the best run at step {step} ({best:.4g}, not {level:.4g})",
-            )
+            behind = {"milestone_step": step, "metric": float(best), "milestone": float(level)}
+            reason = Remark.of("given_up_behind", **_settings(probe, last), **behind)
+            return Outcome(Status.GOAL_NOT_REACHED, reason)
     if last.step >= probe.max_steps or last.seconds - earlier >= probe.max_seconds:
-        return _given_up(probe, last, "its limit was reached")
+        limit = "steps" if last.step >= probe.max_steps else "seconds"
+        reason = Remark.of("given_up_limit", **_settings(probe, last), limit=limit)
+        return Outcome(Status.GOAL_NOT_REACHED, reason)
     return None
 
 
-def _given_up(probe: TrainingProbe, last: TrainingPoint, why: str) -> Outcome:
-    return Outcome(
-        Status.GOAL_NOT_REACHED,
-        f"Batch size {probe.batch_size} at learning rate {probe.learning_rate:.3g} was given up "
-        f"after {last.step} steps: {why}.",
-    )
+def _settings(probe: TrainingProbe, last: TrainingPoint) -> dict[str, Value]:
+    """What a sentence on a run needs of it."""
+    return {
+        "batch_size": probe.batch_size,
+        "learning_rate": probe.learning_rate,
+        "step": last.step,
+    }

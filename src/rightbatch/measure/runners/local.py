@@ -1,28 +1,31 @@
 """The Runner on this machine: every probe in a child process of its own."""
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 
-from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Job, Progress
+from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Ended, Job, Measured, Progress
 from rightbatch.measure.runners.call import Call, first_to_end
 from rightbatch.measure.runners.ending import Ending, EndingKind
-from rightbatch.measure.runners.outcome import at_once, told
+from rightbatch.measure.runners.outcome import told
 from rightbatch.measure.runners.process import TrialServer
 from rightbatch.measure.runners.waiting import MemoryUse, Waiting
 from rightbatch.records import (
+    Capacity,
     DescribeProbe,
     DescribeResult,
     Hardware,
     MemoryProbe,
-    Outcome,
     Probe,
     Result,
     Status,
     TrainingResult,
 )
+
+_log = logging.getLogger(__name__)
 
 INSIDE_A_TRIAL = "RIGHTBATCH_TRIAL"
 """Set in the environment of trials, so that a study started from inside one can be refused."""
@@ -78,6 +81,7 @@ class LocalRunner:
         hardware: Hardware | None = None,
         preload_threadless: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        at_most: int = 1,
     ) -> None:
         """Describe the runner; its processes start with the first probe.
 
@@ -89,7 +93,9 @@ class LocalRunner:
             hardware: The device of the trials; None to learn it from the first look.
             preload_threadless: Modules imported once if that starts no thread.
             environment: Variables that the workload asks for.
+            at_most: Training runs to have under way at the same time.
         """
+        self._at_most = at_most
         self._job = job_template
         self._hardware = hardware
         self._entry = entry
@@ -102,11 +108,17 @@ class LocalRunner:
         self._may_wait = True
         self._under_way: list[_UnderWay] = []
 
-    def run(self, probe: Probe, progress: Progress) -> tuple[Outcome, Result | None]:
+    def capacity(self) -> Capacity | None:
+        """Runs that share this machine's memory; None before it is known."""
+        if self._hardware is None:
+            return None
+        return Capacity.shared(self._hardware.memory_limit_bytes, self._at_most)
+
+    def run(self, probe: Probe, progress: Progress) -> Measured:
         """Carry out one probe, alone; errors as of `start` and `next_ended`."""
         self.start(probe, progress)
-        _, outcome, result = self.next_ended()
-        return outcome, result
+        ended = self.next_ended()
+        return ended.outcome, ended.result
 
     def start(self, probe: Probe, progress: Progress) -> None:
         """Begin to carry out a probe, or have a run that waits go on, beside those under way.
@@ -123,7 +135,7 @@ class LocalRunner:
         self, probe: Probe, progress: Progress, seconds: float, again: EndingKind | None = None
     ) -> None:
         begun = time.monotonic()
-        whole, parts = self._limit_bytes(probe), at_once(probe)
+        whole, parts = self._limit_bytes(probe), probe.at_once
         limit = None if whole is None else whole // parts
         job = replace(
             self._job,
@@ -143,7 +155,7 @@ class LocalRunner:
         else:
             call.go_on(job, seconds, progress)
 
-    def next_ended(self) -> tuple[Probe, Outcome, Result | None]:
+    def next_ended(self) -> Ended:
         """Wait until one of the probes under way has ended.
 
         One that failed on an accelerator of which paused runs held some is carried out once more
@@ -157,6 +169,8 @@ class LocalRunner:
         first = first_to_end([one.call for one in self._under_way])
         ended = next(one for one in self._under_way if one.call is first)
         ending = first.follow()
+        if ending.output_tail:
+            _log.debug("output of the %s trial:\n%s", ended.probe.kind, ending.output_tail)
         self._under_way.remove(ended)
         if (left := _seconds_for_another_try(ended, ending)) is not None:
             self._waiting.end_all()
@@ -176,7 +190,7 @@ class LocalRunner:
             one.crowded |= self._on_accelerator and first.paused
         if any(one.again is not None for one in self._under_way):
             self._waiting.end_all()  # a second try is without them
-        return ended.probe, outcome, result
+        return Ended(ended.probe, outcome, result, self._hardware)
 
     def close(self) -> None:
         """End every process that is left."""

@@ -12,14 +12,16 @@ from rightbatch.records import (
     DescribeProbe,
     MemoryProbe,
     MemoryResult,
+    NoiseProbe,
     Outcome,
     PredictProbe,
     Probe,
+    Remark,
     Result,
     SpeedProbe,
     Status,
     TrainingProbe,
-    memory_size,
+    Value,
 )
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
@@ -46,11 +48,6 @@ def told(ending: Ending, probe: Probe, limit_bytes: int | None) -> tuple[Outcome
     if ending.kind == "raised":
         raise _error(ending)
     return _outcome(ending, probe, limit_bytes), None
-
-
-def at_once(probe: Probe) -> int:
-    """Trials that may be under way at the same time as one of a probe, that one included."""
-    return probe.at_once if isinstance(probe, TrainingProbe) else 1
 
 
 def _returned(value: object) -> tuple[Outcome, Result | None]:
@@ -88,66 +85,43 @@ def _error(ending: Ending) -> RightbatchError:
 
 
 def _outcome(ending: Ending, probe: Probe, limit_bytes: int | None) -> Outcome:
-    """An expected failure, with one sentence of advice."""
-    where = _place(ending.traceback)
+    """An expected failure: of what, and where."""
+    work = _work(probe)
     if ending.kind == "out_of_memory":
-        limit = (
-            f"its limit of {memory_size(limit_bytes)}" if limit_bytes else "the machine's memory"
-        )
-        return Outcome(
-            Status.OUT_OF_MEMORY, f"{_work(probe)} needs more than {limit}; {_smaller(probe)}."
-        )
+        limited = {"limit_bytes": limit_bytes, "at_once": probe.at_once}
+        return Outcome(Status.OUT_OF_MEMORY, Remark.of("memory_limit_passed", **work, **limited))
+    work |= _place(ending.traceback)
     if ending.kind == "hung":
-        return Outcome(
-            Status.HUNG,
-            f"{_work(probe)} was not done after {probe.seconds_limit:.0f} s and was stopped"
-            f"{where}; allow it more time, or look there for a wait without end.",
-        )
+        return Outcome(Status.HUNG, Remark.of("hung", **work, seconds=probe.seconds_limit))
     name = signal.Signals(ending.signal_number or signal.SIGKILL).name
-    blame = (
-        "see who ends processes on this machine"
-        if name in {"SIGKILL", "SIGTERM"}
-        else "look for a crash in a compiled library"
-    )
-    return Outcome(Status.KILLED, f"{_work(probe)} was ended by {name}{where}; {blame}.")
+    return Outcome(Status.KILLED, Remark.of("killed_by_signal", **work, signal=name))
 
 
-def _work(probe: Probe) -> str:
-    """What a probe does, with its sizes, as the subject of a sentence."""
+def _work(probe: Probe) -> dict[str, Value]:
+    """What a probe does, and with what sizes."""
     match probe:
         case DescribeProbe():
-            return "Building the workload"
+            return {"work": "building"}
         case PredictProbe():
-            return "Predicting memory"
+            return {"work": "predicting"}
         case MemoryProbe():
-            return _step_of(probe)
+            size, steps = probe.batch_size, probe.accumulation_steps
+            if probe.inference:
+                return {"work": "inference", "batch_size": size}
+            work = "stepping" if steps == 1 else "accumulating"
+            return {"work": work, "micro_batch_size": size, "accumulation_steps": steps}
         case SpeedProbe():
-            size = max(probe.batch_sizes, default=probe.micro_batch_size)
-            micro = min(size, probe.micro_batch_size)
-            return f"Timing batch sizes up to {size} (micro-batch {micro})"
-    micro = min(probe.batch_size, probe.micro_batch_size)
-    return f"Training at batch size {probe.batch_size} (micro-batch {micro})"
+            work, size = "timing", max(probe.batch_sizes, default=probe.micro_batch_size)
+        case NoiseProbe():
+            work, size = "gradients", probe.batch_size
+        case TrainingProbe():
+            work, size = "training", probe.batch_size
+        case _:
+            return {"work": probe.kind}
+    return {"work": work, "batch_size": size, "micro_batch_size": probe.examples_at_once}
 
 
-def _step_of(probe: MemoryProbe) -> str:
-    """What a memory trial does, as the subject of a sentence."""
-    if probe.inference:
-        return f"Inference with a batch of {probe.batch_size}"
-    if probe.accumulation_steps > 1:
-        return f"Accumulating {probe.accumulation_steps} micro-batches of {probe.batch_size}"
-    return f"Training with a micro-batch of {probe.batch_size}"
-
-
-def _smaller(probe: Probe) -> str:
-    if isinstance(probe, DescribeProbe | PredictProbe):
-        return "load less data into memory, or raise the memory limit"
-    if isinstance(probe, MemoryProbe) and probe.inference:
-        return "use a smaller batch"
-    fewer = ", or fewer workers" if at_once(probe) > 1 else ""
-    return f"use a smaller micro-batch and accumulate gradients{fewer}"
-
-
-def _place(stack: str) -> str:
+def _place(stack: str) -> dict[str, Value]:
     """Where a stack shown by faulthandler stood: the innermost line outside installed code."""
     block = stack.rpartition("(most recent call first):")[2]  # the main thread comes last
     frames = list(_FRAME.finditer(block))
@@ -155,6 +129,6 @@ def _place(stack: str) -> str:
     installed = (*(paths[name] for name in ("stdlib", "purelib", "platlib")), "<frozen")
     own = [frame for frame in frames if not frame["file"].startswith(installed)]
     if not frames:
-        return ""
+        return {}
     frame = (own or frames)[0]
-    return f" in {frame['file']}, line {frame['line']} ({frame['function']})"
+    return {"file": frame["file"], "line": int(frame["line"]), "function": frame["function"]}

@@ -79,7 +79,7 @@ class Waiting:
         if not isinstance(probe, TrainingProbe):
             return
         if use.peak_bytes:
-            kind = (probe.optimizer, _micro_batch_size(probe))
+            kind = (probe.optimizer, probe.examples_at_once)
             self._peaks[kind] = max(self._peaks.get(kind, 0), use.peak_bytes)
         if call.paused:
             self._calls[probe.run] = call, use
@@ -103,7 +103,7 @@ class Waiting:
         """
         if not isinstance(probe, TrainingProbe):
             return limit_bytes
-        size = _micro_batch_size(probe)
+        size = probe.examples_at_once
         took = (
             math.ceil(max(1.0, size / known) * peak)
             for (name, known), peak in self._peaks.items()
@@ -117,7 +117,3 @@ class Waiting:
     def _end_oldest(self) -> None:
         call, _ = self._calls.pop(next(iter(self._calls)))
         call.end()
-
-
-def _micro_batch_size(probe: TrainingProbe) -> int:
-    return min(probe.batch_size, probe.micro_batch_size)

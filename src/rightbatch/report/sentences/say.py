@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 
-from rightbatch.records import Remark
-from rightbatch.report.sentences import advice, outcomes
+from rightbatch.records import Outcome, Remark
+from rightbatch.report.sentences import advice, outcomes, prediction
 from rightbatch.report.sentences.sentence import Sentence
 
-SENTENCES: dict[str, Sentence] = {**outcomes.SENTENCES, **advice.SENTENCES}
+SENTENCES: dict[str, Sentence] = {
+    **outcomes.SENTENCES,
+    **prediction.SENTENCES,
+    **advice.SENTENCES,
+}
 """Every code and its sentence."""
 
 
@@ -16,10 +20,19 @@ def say(remark: Remark) -> str:
     Raises:
         KeyError: There is no sentence for its code.
     """
-    sentence, values = SENTENCES[remark.code], dict(remark.values)
+    sentence = SENTENCES[remark.code]
+    values = {name: say(v) if isinstance(v, Remark) else v for name, v in remark.values}
     return sentence.format(**values) if isinstance(sentence, str) else sentence(**values)
 
 
 def say_all(remarks: Iterable[Remark]) -> tuple[str, ...]:
     """The sentences of several remarks."""
     return tuple(say(remark) for remark in remarks)
+
+
+def outcome_sentence(outcome: Outcome) -> str:
+    """What happened in a trial and what to do; empty where all went well.
+
+    Of a trial that an earlier version stored, it is the sentence stored with it.
+    """
+    return say(outcome.remark) if outcome.remark else ""

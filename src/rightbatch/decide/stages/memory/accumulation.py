@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from rightbatch.records import Accumulation, Settings, WorkloadFacts
+from rightbatch.records import Accumulation, Remark, Settings, WorkloadFacts
 
 _EVEN_SHARE = 1.25
 """A few more micro-batches are taken where they then all have the same size."""
@@ -77,43 +77,26 @@ def next_micro_batch(safe: int, ran: Sequence[tuple[int, int | None]], allowed_b
 
 def accumulation_caveats(
     batch_size: int, micro_batch_size: int, facts: WorkloadFacts
-) -> tuple[str, ...]:
-    """What must not be averaged naively, one sentence each."""
-    told = []
-    last = batch_size % micro_batch_size
+) -> tuple[Remark, ...]:
+    """What must not be averaged naively."""
+    found = []
+    last, rest = batch_size % micro_batch_size, facts.train_examples % batch_size
     if last:
-        told.append(
-            f"The last micro-batch of each update has {last:,} example{'s' * (last > 1)}, "
-            f"not {micro_batch_size:,}: "
-            "weight the mean loss of every micro-batch by its share of the batch instead of "
-            "dividing by their number."
-        )
-    elif facts.train_examples % batch_size:
-        told.append(
-            "The last batch of an epoch is short: weight the mean loss of every micro-batch by its "
-            "share of the batch instead of dividing by their number."
-        )
-    if facts.batch_dependent_layers:
-        told.append(layers_caveat(facts))
-        rest = facts.train_examples % batch_size
+        sizes = {"last": last, "micro_batch_size": micro_batch_size}
+        found.append(Remark.of("uneven_micro_batches", **sizes))
+    elif rest:
+        found.append(Remark.of("short_last_batch"))
+    layers = facts.batch_dependent_layers
+    if layers:
+        found.append(layers_caveat(facts))
         if micro_batch_size == 1:
-            told.append(f"Micro-batches hold a single example, on which {_layers(facts)} may fail.")
+            found.append(Remark.of("micro_batches_of_one", layers=layers))
         elif last == 1 or (rest > 1 and rest % micro_batch_size == 1):
-            told.append(
-                f"Micro-batches of {micro_batch_size:,} leave one of a single example, on which "
-                f"{_layers(facts)} may fail: divide every batch evenly instead, as "
-                "torch.tensor_split does."
-            )
-    return tuple(told)
+            size = micro_batch_size
+            found.append(Remark.of("micro_batch_of_one", layers=layers, micro_batch_size=size))
+    return tuple(found)
 
 
-def layers_caveat(facts: WorkloadFacts) -> str:
+def layers_caveat(facts: WorkloadFacts) -> Remark:
     """What accumulation does to layers that normalise over the batch."""
-    return (
-        f"{_layers(facts)} normalises over the micro-batch, not over "
-        "the batch: accumulation changes the model."
-    )
-
-
-def _layers(facts: WorkloadFacts) -> str:
-    return ", ".join(facts.batch_dependent_layers)
+    return Remark.of("layers_see_micro_batch", layers=facts.batch_dependent_layers)

@@ -7,7 +7,14 @@ from rightbatch.decide.stages.memory.tried import Tried
 from rightbatch.decide.study.evidence import of_kind
 from rightbatch.decide.study.situation import Situation
 from rightbatch.decide.study.sizes import largest_tried
-from rightbatch.records import Estimate, MemoryTarget, PredictProbe, PredictResult, Trial
+from rightbatch.records import (
+    Estimate,
+    MemoryTarget,
+    PredictProbe,
+    PredictResult,
+    Remark,
+    Trial,
+)
 from rightbatch.science.memory import RESIDENT_FILLED, MemoryLine, largest_between, peak_between
 
 Points = Sequence[tuple[int, int]]
@@ -33,14 +40,13 @@ def prediction(trials: Sequence[Trial]) -> PredictResult | None:
     return next((result for result in results if isinstance(result, PredictResult)), None)
 
 
-def how_predicted(trials: Sequence[Trial]) -> str:
-    """One sentence on what a prediction was good for; empty where none was asked for."""
+def how_predicted(trials: Sequence[Trial]) -> Remark | None:
+    """What was predicted, or why that failed; None where no prediction was made."""
     found = prediction(trials)
     if found is None:
-        return next((trial.outcome.advice for trial, _ in of_kind(trials, PredictProbe)), "")
-    most = f"up to {found.largest_batch_size:,}" if found.largest_batch_size else "of none"
-    told = f"Memory was predicted before it was measured, for a micro-batch {most}"
-    return f"{told}, by small real steps. {found.reason}" if found.reason else f"{told}."
+        made = (trial for trial, _ in of_kind(trials, PredictProbe))
+        return next((trial.outcome.remark for trial in made), None)
+    return Remark.of("memory_predicted", batch_size=found.largest_batch_size, reason=found.reason)
 
 
 def predicted_line(result: PredictResult) -> MemoryLine:
@@ -50,10 +56,9 @@ def predicted_line(result: PredictResult) -> MemoryLine:
     it; sizes far below the limit may lie off the line, where a validation pass decides their peak.
     """
     fixed, slope = result.bytes_fixed, result.bytes_per_example
-    note = "predicted without the device"
     return MemoryLine(
-        fixed=Estimate(fixed, unit="bytes", note=note),
-        slope=Estimate(slope, unit="bytes/example", note=note),
+        fixed=Estimate(fixed, unit="bytes", note="predicted_without_device"),
+        slope=Estimate(slope, unit="bytes/example", note="predicted_without_device"),
         lack_of_fit=max(
             abs(fixed + slope * peak.batch_size - peak.total_bytes) / peak.total_bytes
             for peak in result.peaks

@@ -12,16 +12,16 @@ def side_by_side(
 ) -> tuple[int, tuple[MemoryFit, ...]]:
     """How many runs may be under way at once, and what is known of the memory that each has.
 
-    They are as many as the user asked for, or fewer: each has an equal part of the memory limit,
-    and one example must fit in that with each optimizer and the margin kept free.
+    They are as many as the runner can have, or fewer: one example must fit in what each then has,
+    with each optimizer and the margin kept free.
 
     Args:
         now: The study so far.
         memories: What is known of the whole limit, for each optimizer.
     """
-    for parts in range(now.settings.workers, 1, -1):
-        limit = now.hardware.memory_limit_bytes // parts
-        of_a_part = memory_fits(now, limit)
+    limits = now.capacity.memory_bytes
+    for parts in range(len(limits), 1, -1):
+        of_a_part = memory_fits(now, limits[parts - 1])
         if all(fit.safe_batch_size for fit in of_a_part):
             return parts, of_a_part
     return 1, memories

@@ -4,7 +4,15 @@ import math
 from collections.abc import Sequence
 
 from rightbatch.decide.study.evidence import of_kind
-from rightbatch.records import NoiseEstimate, NoiseFit, NoisePoint, NoiseProbe, NoiseResult, Trial
+from rightbatch.records import (
+    NoiseEstimate,
+    NoiseFit,
+    NoisePoint,
+    NoiseProbe,
+    NoiseResult,
+    Remark,
+    Trial,
+)
 from rightbatch.science.noise import noise_scale, pooled_noise_scale
 
 
@@ -20,7 +28,8 @@ def fit_noises(trials: Sequence[Trial]) -> tuple[NoiseFit, ...]:
 def _fit(trial: Trial, optimizer: str) -> NoiseFit:
     result = trial.result
     if not isinstance(result, NoiseResult) or not result.points:
-        return NoiseFit((), None, trial.outcome.advice or "Nothing was measured.", optimizer)
+        why = trial.outcome.remark or Remark.of("nothing_measured")
+        return NoiseFit((), None, why, optimizer)
     points = tuple(
         NoiseEstimate(
             p.step,
@@ -33,15 +42,12 @@ def _fit(trial: Trial, optimizer: str) -> NoiseFit:
     )
     later = result.points[len(result.points) // 2 :]
     pooled = pooled_noise_scale(later)
-    return NoiseFit(points, pooled, "" if pooled else _why(later), optimizer)
+    return NoiseFit(points, pooled, None if pooled else _why(later), optimizer)
 
 
-def _why(points: Sequence[NoisePoint]) -> str:
+def _why(points: Sequence[NoisePoint]) -> Remark:
     """Why no noise scale came out of some checkpoints."""
     norms = [norm for p in points for norm in (*p.small_sqr_norms, *p.large_sqr_norms)]
     if not all(map(math.isfinite, norms)):
-        return (
-            "Gradients overflowed: scale the loss by less where it is scaled for float16, or use a "
-            "smaller learning rate."
-        )
-    return "Not enough data: the mean gradient cannot be told from zero against its noise."
+        return Remark.of("gradients_overflowed")
+    return Remark.of("gradient_lost_in_noise")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from rightbatch.decide.study.evidence import of_kind
 from rightbatch.records import (
     Estimate,
+    Remark,
     SpeedFit,
     SpeedPoint,
     SpeedProbe,
@@ -57,7 +58,10 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     for sample in result.samples:
         by_size.setdefault(sample.batch_size, []).append(sample)
     power = dict(result.power_watts)
-    points = [_point(size, samples, power.get(size)) for size, samples in sorted(by_size.items())]
+    points = [
+        replace(_point(size, samples), power_watts=power.get(size), placement=probe.placement)
+        for size, samples in sorted(by_size.items())
+    ]
     micro = probe.micro_batch_size
     if points[0].batch_size > micro:  # every size accumulates: their steps are taken whole
         micro = points[-1].batch_size
@@ -67,7 +71,7 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
     throughputs = [[p.batch_size / s for s in p.samples] for p in points]
     at_knee = knee(sizes, throughputs)
     knee_point = next(point for point in points if point.batch_size >= at_knee.value)
-    noisy, why = _noisiness(points, result.other_load)
+    noise = _noise(points, result.other_load)
     return SpeedFit(
         points=tuple(points),
         alpha=model.alpha,
@@ -81,14 +85,14 @@ def _fit(result: SpeedResult, probe: SpeedProbe) -> SpeedFit:
         load_share=knee_point.load_seconds / knee_point.step_seconds.value,
         utilisation=_utilisation(result, knee_point),
         micro_batch_size=micro,
-        noisy=noisy,
-        noise_reason=why,
+        noisy=noise is not None,
+        noise_reason=noise,
         optimizer=probe.optimizer,
         left_out=tuple(sorted(result.left_out)),
     )
 
 
-def _point(size: int, samples: Sequence[SpeedSample], power_watts: float | None) -> SpeedPoint:
+def _point(size: int, samples: Sequence[SpeedSample]) -> SpeedPoint:
     seconds = [sample.step_seconds for sample in samples]
     loading = sorted(sample.load_seconds for sample in samples)
     step = median_interval(seconds, unit="s")
@@ -106,22 +110,18 @@ def _point(size: int, samples: Sequence[SpeedSample], power_watts: float | None)
             "examples/s",
         ),
         samples=tuple(seconds),
-        power_watts=power_watts,
     )
 
 
-def _noisiness(points: Sequence[SpeedPoint], other_load: float | None) -> tuple[bool, str]:
-    """Whether repeats scatter, or others keep the machine busy, and the sentence that says so."""
+def _noise(points: Sequence[SpeedPoint], other_load: float | None) -> Remark | None:
+    """What makes step times unsure: other processes, or repeats that scatter; None if quiet."""
     if other_load is not None and other_load > _NOISY_LOAD:
-        return True, f"Other processes kept {other_load:.0%} of the machine's cores busy meanwhile."
+        return Remark.of("other_processes", share=other_load)
     spreads = [(relative_spread(p.samples), p.batch_size) for p in points if len(p.samples) >= 4]
     worst, size = max(spreads, default=(0.0, 0))
     if worst > _NOISY_SPREAD:
-        return True, (
-            f"Step times at batch size {size} spread by {worst:.0%} between repeats "
-            "(interquartile range over median): other work on the machine, or too short a budget."
-        )
-    return False, ""
+        return Remark.of("step_times_scatter", batch_size=size, share=worst)
+    return None
 
 
 def _utilisation(result: SpeedResult, point: SpeedPoint) -> float | None:

@@ -62,7 +62,10 @@ def recommended(advice: Advice, args: Any) -> Any:
     """
     best = advice.recommended
     if best is None:
-        raise UsageError(f"Study {advice.study} recommends nothing yet: {advice.headline}")
+        raise UsageError(
+            f"Study {advice.study} has no recommendation yet; give it a larger budget or an "
+            "easier goal."
+        )
     if best.optimizer != optimizer_name(args):
         raise UsageError(
             f"The advice is to train with {best.optimizer}, but the TrainingArguments ask for "

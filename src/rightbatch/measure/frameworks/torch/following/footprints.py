@@ -22,6 +22,7 @@ from rightbatch.measure.frameworks.torch.following.worst import WorstExamples, t
 from rightbatch.measure.frameworks.torch.out_of_memory import is_out_of_memory
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Footprint, StepPlan
+from rightbatch.records import Remark
 
 Phase = Literal["first", "validation", "second"]
 
@@ -70,7 +71,7 @@ class Footprints:
         self._worst: dict[int, WorstExamples] = {}
         self._inside: dict[tuple[StepPlan, int], dict[Phase, tuple[inside.Operation, ...]]] = {}
         self._known: dict[StepPlan, Footprint] = {}
-        self._needs_data: dict[StepPlan, str] = {}
+        self._needs_data: dict[StepPlan, Remark] = {}
         self._validation: dict[StepPlan, int] = {}
 
     def follow(self, subject: Followed, plan: StepPlan) -> Footprint:
@@ -292,15 +293,14 @@ def _largest(batches: list[Any]) -> Any:
     return max(batches, key=tensor_bytes)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Remark:
     first = str(error).strip().partition("\n")[0]
-    return f"The step needs tensors with data ({type(error).__name__}: {first})."
+    return Remark.of("needs_data", error=type(error).__name__, message=first)
 
 
-def _warnings(plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]) -> tuple[str, ...]:
+def _warnings(
+    plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]
+) -> tuple[Remark, ...]:
     if expected and not (tracker.as_expected and all(expected.values())):
-        return (
-            "What CPU operations need inside is not counted: steps at different sizes do not do "
-            "the same operations.",
-        )
+        return (Remark.of("operations_differ"),)
     return ()

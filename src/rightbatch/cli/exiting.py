@@ -1,0 +1,64 @@
+"""How a command ends: its exit code, and Ctrl-C and SIGTERM in the same orderly way."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from rightbatch.decide.advise.capped import no_size_fits
+from rightbatch.errors import ExitCode, RightbatchError
+from rightbatch.records import Advice, Recording
+
+
+class Stopped(RightbatchError):
+    """The user stopped a study; the message says what is kept and how to go on."""
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised as an exception so that it is handled like Ctrl-C."""
+
+
+@contextmanager
+def sigterm_like_ctrl_c() -> Iterator[None]:
+    """Within the block SIGTERM raises `Terminated`."""
+
+    def raise_it(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, raise_it)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def finish(recording: Recording, advice: Advice) -> None:
+    """End the command with the exit code of what was found.
+
+    Raises:
+        typer.Exit: Where that is not 0.
+    """
+    code = exit_code(recording, advice)
+    if code is not ExitCode.ADVICE:
+        raise typer.Exit(code)
+
+
+def exit_code(recording: Recording, advice: Advice) -> ExitCode:
+    """What a command exits with that printed an advice, or what a stage found."""
+    fits, stages = advice.fits, recording.study.settings.stages
+    if no_size_fits(fits.memory):
+        return ExitCode.NOTHING_FITS
+    found = {
+        "memory": fits.memory is not None and fits.memory.largest_batch_size is not None,
+        "speed": fits.speed is not None,
+        "noise": fits.noise is not None,
+        "learning": advice.recommended is not None
+        and advice.recommended.seconds_to_goal is not None,
+    }
+    return ExitCode.ADVICE if found[stages[-1]] else ExitCode.NO_ADVICE
