@@ -122,6 +122,18 @@ def test_the_house_is_as_drawn():
     assert {file for file in SOURCE.glob("*.py") if file.name != "__init__.py"} <= drawn
 
 
+def test_the_newcomers_guides_are_short_and_name_what_there_is():
+    text = (ROOT / "docs/architecture.md").read_text()
+    section = re.search(r"^## Adding a room$(.*?)(?=^## )", text, re.M | re.S)[1]
+    guides = re.split(r"^\*\*(.+)\*\*$", section, flags=re.M)[1:]
+    assert guides[::2] == ["A kind of probe", "A planner", "A runner", "A framework"]
+    for guide in guides[1::2]:
+        assert len(guide.strip().splitlines()) <= 10
+        for path in re.findall(r"`([\w/]+/[\w./]+)`", guide):
+            near = SOURCE / path, SOURCE / "decide" / path, ROOT / path
+            assert "NAME" in path or any(place.exists() for place in near), path
+
+
 def test_every_contract_between_rooms_is_told():
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
     told = {named(row[0]) for row in rows("docs/architecture.md", "Promises")}

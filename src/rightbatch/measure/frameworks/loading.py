@@ -31,8 +31,7 @@ def load_subject(job: Job, host: Device) -> Subject:
     except (ImportError, ValueError) as error:
         tell_backend(error)
         raise
-    framework = getattr(workload, "framework", None)
-    make = {"torch": _torch_subject, "keras": _keras_subject}.get(str(framework))
+    make = SUBJECTS.get(str(getattr(workload, "framework", None)))
     if make is None:
         raise WorkloadNotFound(
             f"{title} gives a {type(workload).__name__}, which is no workload; give a "
@@ -61,6 +60,13 @@ def _keras_subject(workload: Any, title: str, job: Job, host: Device) -> Subject
             "'rightbatch[keras-tensorflow]' or 'rightbatch[keras-jax]'."
         ) from error
     return KerasSubject(workload, title, job.device, job.threads, job.goal, host)
+
+
+SUBJECTS: dict[str, Callable[[Any, str, Job, Device], Subject]] = {
+    "torch": _torch_subject,
+    "keras": _keras_subject,
+}
+"""By the name of a framework: (workload, title, job, host) -> the workload come alive."""
 
 
 def load_factory(reference: WorkloadReference) -> Callable[[], Any]:
