@@ -203,7 +203,7 @@ def test_a_study_stopped_with_two_runs_under_way_keeps_the_others_and_leaves_no_
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_runs_that_wait_and_tells_how_to_go_on(tmp_path):
+def test_ctrl_c_ends_runs_that_wait_and_shows_the_advice_so_far_and_how_to_go_on(tmp_path):
     store = tmp_path / "stopped.db"
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -214,7 +214,8 @@ def test_ctrl_c_ends_runs_that_wait_and_tells_how_to_go_on(tmp_path):
     process = popen(store, command)
     wait_until(lambda: runs_wait(store), process)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    verdict, errors = process.communicate(timeout=20)
     assert process.returncode == 130
+    assert "no run reached accuracy" in " ".join(verdict.split())
     assert "--resume continues it" in " ".join(errors.split())
     assert no_process_left(store, 0.5)
