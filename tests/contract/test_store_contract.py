@@ -1,7 +1,4 @@
-"""What `rightbatch.store.Store` promises, asked of every store there is here.
-
-RIGHTBATCH_TEST_STORE_URL adds another one, such as postgresql://user@host/empty_database.
-"""
+"""What `rightbatch.store.Store` promises, in SQLite and in PostgreSQL."""
 
 import math
 import os
@@ -35,9 +32,6 @@ from rightbatch.records import (
 from rightbatch.store import open_store
 from rightbatch.store.schema import metadata
 from rightbatch.store.sqlite import on_network_disk
-
-OTHER = os.environ.get("RIGHTBATCH_TEST_STORE_URL")
-STORES = ["path", "url", *(["other"] if OTHER else [])]
 
 
 def make_study(name="", title="digits", pickled=None):
@@ -74,12 +68,13 @@ def empty(url):
     engine.dispose()
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["path", "url", "postgresql"])
 def where(request, tmp_path):
-    if request.param == "other":
-        empty(OTHER)
-        yield OTHER
-        empty(OTHER)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        empty(url)
+        yield url
+        empty(url)
         return
     path = tmp_path / "studies.db"
     yield str(path) if request.param == "path" else f"sqlite+pysqlite:///{path}"
