@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt
 
-.PHONY: demo test check zoo-data bench-live bench-zoo bench-frameworks bench-memory bench-replay clean
+.PHONY: demo test test-all test-data check zoo-data bench-live bench-zoo bench-frameworks bench-memory bench-replay clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -23,8 +23,17 @@ demo: $(DEMO_READY)
 	$(BIN)/rightbatch tune digits --budget 75s --threads 1 --report rightbatch-demo.html
 
 # Two files at a time: most tests wait for child processes of one thread.
-test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY) test-data
+	$(PYTEST)
+
+# With those that are too long for every day; what came of it is in the results.
+test-all: $(READY) test-data
+	timeout --signal=INT 3h $(PYTEST) -m '' --summary benchmarks/results/tests/last.txt
+
+# Tests skip without the data that cannot be brought here; `fetch` has said which and why.
+test-data: $(READY)
+	@$(BIN)/rightbatch fetch || { test $$? -eq 2 && echo "The tests that need them will skip." >&2; }
 
 # Data of the built-in workloads, in RIGHTBATCH_DATA or the user's cache; what is there stays.
 zoo-data: $(READY)

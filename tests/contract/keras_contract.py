@@ -3,10 +3,9 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
+import needs
 
 HERE = Path(__file__).parent
 CONTRACT = [
@@ -23,9 +22,7 @@ CONTRACT = [
 
 def keeps_the_contract(backend, cache):
     """Run all of it in a process of the backend; `cache` is a folder for what JAX compiles."""
-    for name in ("keras", backend):
-        if find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
+    needs.libraries("keras", backend)
     variables = {
         "RIGHTBATCH_TEST_FRAMEWORKS": f"keras-{backend}",
         "KERAS_BACKEND": backend,

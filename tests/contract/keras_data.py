@@ -10,6 +10,7 @@ import pytest
 from keras_behaviour import IMAGES, LABELS, TRAIN, subject
 from subject_frameworks import EXAMPLES
 
+import needs
 from rightbatch.errors import UsageError
 
 
@@ -28,7 +29,7 @@ def test_data_that_cannot_be_counted_are_refused(data, told):
 
 
 def pipeline():
-    return pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices(TRAIN)
+    return needs.library("tensorflow").data.Dataset.from_tensor_slices(TRAIN)
 
 
 def epoch(one, batch_size, seed):
@@ -81,7 +82,7 @@ def test_pipelines_that_cannot_be_used_are_refused_with_the_remedy():
 
 
 def test_what_was_batched_on_the_way_to_single_examples_is_taken():
-    tf = pytest.importorskip("tensorflow")
+    tf = needs.library("tensorflow")
     counted = tf.data.experimental.assert_cardinality(EXAMPLES)
     for data in (
         pipeline().batch(32).unbatch().apply(counted),
@@ -96,7 +97,7 @@ def test_what_was_batched_on_the_way_to_single_examples_is_taken():
 
 
 def test_a_pipeline_without_end_is_refused_whatever_it_asserts():
-    tf = pytest.importorskip("tensorflow")
+    tf = needs.library("tensorflow")
     counted = tf.data.experimental.assert_cardinality(EXAMPLES)
     for data in (
         pipeline().repeat(),
@@ -109,7 +110,7 @@ def test_a_pipeline_without_end_is_refused_whatever_it_asserts():
 
 
 def test_rows_of_a_ragged_tensor_are_padded_and_ragged_rows_refused():
-    tf = pytest.importorskip("tensorflow")
+    tf = needs.library("tensorflow")
     words = tf.ragged.constant([[1] * n for n in (1, 2, 3, 9)])
     rows = tf.data.Dataset.from_tensor_slices((words, [0] * 4))
     one = subject(train_data=rows)
@@ -133,7 +134,7 @@ def test_a_function_must_keep_to_the_batch_size_it_is_given(batches, told):
 
 
 def test_the_longest_of_a_few_padded_batches_comes_first():
-    tf = pytest.importorskip("tensorflow")
+    tf = needs.library("tensorflow")
     lengths = [1, 2, 3, 9, 1, 2, 1, 1]
     words = tf.ragged.constant([[1] * n for n in lengths])
     data = tf.data.Dataset.from_tensor_slices((words, [0] * 8)).map(

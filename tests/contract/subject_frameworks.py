@@ -4,9 +4,9 @@ import os
 from importlib import import_module
 
 import numpy as np
-import pytest
 from sklearn.datasets import load_digits
 
+import needs
 from rightbatch.measure.devices.cpu import CpuDevice
 
 EXAMPLES = 50
@@ -114,7 +114,7 @@ class TorchFramework:
 
 def framework(name):
     if name in BRIDGES:
-        pytest.importorskip(name)
+        needs.libraries(name)
         return getattr(import_module(f"subject_{name}"), f"{name.capitalize()}Framework")()
     if name.startswith("keras-"):
         from subject_keras import KerasFramework

@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import needs
 from rightbatch.science.noise import noise_scale
 
 SCRIPT = Path(__file__).with_name("keras_noise.py")
@@ -40,9 +40,7 @@ def scales(framework, backend, cache):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_noise_scales_agree_within_their_intervals(tmp_path):
-    for name in ("keras", "tensorflow", "jax"):
-        if find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
+    needs.libraries("keras", "tensorflow", "jax")
     told = {
         "PyTorch": scales("torch", "torch", tmp_path),
         "TensorFlow": scales("keras", "tensorflow", tmp_path),

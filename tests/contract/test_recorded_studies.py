@@ -8,13 +8,13 @@ memory), and what was asked for after every trial, advised and exported. Text is
 import gzip
 import json
 import math
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+import needs
 from rightbatch.api.replay import replay_studies
 from rightbatch.api.verbs import advised
 from rightbatch.decide.planners.asking import ask
@@ -84,8 +84,5 @@ def test_the_same_is_exported(recordings, name):
 
 
 def test_replays_give_the_same_figures():
-    where = os.environ.get("RIGHTBATCH_TRACES")
-    if not where:
-        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies.")
-    rows = [asdict(row) for row in replay_studies([where], OURS, 1)]
+    rows = [asdict(row) for row in replay_studies(needs.published_studies(), OURS, 1)]
     assert not differences(KNOWN["replay"], rows)

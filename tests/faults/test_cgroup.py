@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import needs
 from rightbatch.measure.control_groups import free_bytes, limit_bytes, memory_tree
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.runners.cgroup import Cgroup, enter
@@ -192,7 +193,7 @@ def group():
 
 def test_a_group_counts_what_the_kernel_ended_in_it(group):
     if group is None:
-        pytest.skip("no control group may be made here; trials are then held without one")
+        pytest.skip(needs.NO_CONTROL_GROUP)
     take = f"open('{group.path}/cgroup.procs', 'w').write('0'); held = b'x' * 2**30"
     ended = subprocess.run([sys.executable, "-c", take], check=False)
     assert ended.returncode == -signal.SIGKILL

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+import needs
 from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.process import TrialServer
 
@@ -21,7 +22,7 @@ def server(request):
         if request.param == "without one":
             patch.setattr(Cgroup, "make", lambda limit_bytes: None)
         elif (group := Cgroup.make(300 * MIB)) is None:
-            pytest.skip("no control group may be made here; trials are then held without one")
+            pytest.skip(needs.NO_CONTROL_GROUP)
         else:
             group.remove()
         yield from running()

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import pytest
 
+import needs
 from rightbatch.errors import RunnerError
 from rightbatch.measure.runners.process import TrialServer
 
@@ -415,9 +415,7 @@ def test_torch_runs_in_forked_children_of_a_server_that_only_imported_it():
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_keras_runs_in_forked_children_of_a_server_that_only_imported_it(backend):
-    for name in ("keras", backend):
-        if find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
+    needs.libraries("keras", backend)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     environment = {"KERAS_BACKEND": backend, **dict.fromkeys(names, "1")}
     modules = ["rightbatch.measure.frameworks.keras.subject"]

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+
+import needs
 
 CHROMIUM, CHROMEDRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 DESKTOP, PHONE = (1200, 900), (360, 740)
@@ -114,9 +114,9 @@ def open_report(
 ) -> Iterator[OpenReport]:
     """Open a report file in a headless browser of its own.
 
-    Skips the test where there is no Chromium, and fails it there when CI is set.
+    Skips the test where there is no Chromium.
     """
-    require_browser()
+    needs.programs(CHROMIUM, CHROMEDRIVER)
     with tempfile.TemporaryDirectory(prefix="rightbatch-browser-") as profile:
         options = Options()
         options.binary_location = str(CHROMIUM)
@@ -130,17 +130,6 @@ def open_report(
             yield OpenReport(driver)
         finally:
             driver.quit()
-
-
-def require_browser() -> None:
-    """Skip where Chromium or its driver is missing; fail there when CI is set."""
-    missing = [str(program) for program in (CHROMIUM, CHROMEDRIVER) if not program.exists()]
-    if not missing:
-        return
-    reason = f"{' and '.join(missing)} missing: run scripts/install-system-packages"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def check_report(report: OpenReport) -> None:

@@ -3,11 +3,11 @@
 import resource
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 from command_line import in_process, rightbatch
 
+import needs
 from rightbatch.records import Status
 from rightbatch.store import open_store
 
@@ -123,7 +123,6 @@ def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
 
 @pytest.mark.slow
 def test_a_loss_that_is_called_wrongly_is_told_without_frames_of_ours(tmp_path):
-    pytest.importorskip("torch")
     (tmp_path / "mine.py").write_text(WRONG_LOSS)
     done = rightbatch("tune", "mine.py:workload", "--budget", "20s", folder=tmp_path)
     assert done.code == 1
@@ -179,7 +178,7 @@ def workload():
 
 @pytest.mark.slow
 def test_a_module_that_cannot_be_measured_is_refused_in_a_sentence(tmp_path):
-    pytest.importorskip("lightning")
+    needs.libraries("lightning")
     (tmp_path / "mine.py").write_text(MANUAL)
     done = rightbatch("tune", "mine.py:workload", "--budget", "60s", folder=tmp_path)
     assert done.code == 2
@@ -235,8 +234,7 @@ def test_help_answers_at_once():
 
 @pytest.mark.parametrize("backend", ["nothing", "openvino"])
 def test_a_backend_of_keras_that_cannot_train(backend, tmp_path, monkeypatch):
-    if find_spec("keras") is None:
-        pytest.skip("Keras is not installed")
+    needs.libraries("keras")
     (tmp_path / "mine.py").write_text("import keras\n\n\ndef workload():\n    pass\n")
     monkeypatch.setenv("KERAS_BACKEND", backend)
     done = rightbatch("noise", "mine.py", "--store", "studies.db", folder=tmp_path)

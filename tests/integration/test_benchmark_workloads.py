@@ -1,10 +1,10 @@
 """Workloads of the benchmarks that stand for the same model in several frameworks are the same."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import needs
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
 from rightbatch.measure.ports import Job
@@ -35,19 +35,14 @@ def described(workload):
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_the_digits_network_is_the_same_in_every_framework(backend, monkeypatch):
-    for name in ("keras", backend):
-        if find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
+    needs.libraries("keras", backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
     assert described(IN_KERAS) == pytest.approx(described(IN_TORCH))
 
 
 def test_the_diamonds_in_keras_are_those_of_the_zoo(monkeypatch):
-    for name in ("keras", "jax"):
-        if find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
-    if DIAMONDS.find() is None:
-        pytest.skip("The diamonds are not here: run make zoo-data.")
+    needs.libraries("keras", "jax")
+    needs.data(DIAMONDS)
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     in_keras = described(f"{BENCHMARKS / 'live' / 'keras_diamonds.py'}:workload")
     assert in_keras == pytest.approx(described("diamonds"))

@@ -1,13 +1,12 @@
 """The examples run unchanged, on real data."""
 
-import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from command_line import rightbatch
 
+import needs
 from rightbatch.zoo.data.sets import FASHION_MNIST
 
 pytestmark = pytest.mark.slow
@@ -46,7 +45,7 @@ def test_a_users_own_script_changes_at_most_five_lines(library):
 
 @pytest.mark.parametrize("library", BRIDGES)
 def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
-    pytest.importorskip(library)
+    needs.libraries(library)
     done = rightbatch(
         "tune", f"{EXAMPLES / BRIDGES[library]}:workload", "--budget", BUDGETS[library],
         "--threads", "1", "--json", folder=tmp_path,
@@ -58,9 +57,7 @@ def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp_path, monkeypatch):
-    for name in ("keras", backend):
-        if find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
+    needs.libraries("keras", backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
     done = rightbatch(
         "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", "--budget", "45s", "--threads", "1",
@@ -72,11 +69,7 @@ def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp
 
 
 def test_a_budget_too_short_for_fashion_mnist_is_kept_and_said(tmp_path):
-    if FASHION_MNIST.find() is None:
-        message = "Fashion-MNIST is not here: run make zoo-data."
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    needs.data(FASHION_MNIST)
     done = rightbatch(
         "tune", f"{EXAMPLES / 'fashion_mnist.py'}:workload", "--goal", "accuracy >= 0.93",
         "--budget", "20s", "--threads", "1", "--json", folder=tmp_path,

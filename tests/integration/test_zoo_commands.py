@@ -1,10 +1,9 @@
 """Built-in workloads on the command line: listed, fetched, missing data told, tuned end to end."""
 
-import os
-
 import pytest
 from command_line import in_process, rightbatch
 
+import needs
 from rightbatch.zoo import ZOO
 from rightbatch.zoo.data.sets import DIAMONDS
 
@@ -33,11 +32,7 @@ def test_a_data_set_of_another_name_is_refused_with_the_names_there_are(tmp_path
 
 @pytest.mark.slow
 def test_diamonds_are_tuned_end_to_end(tmp_path):
-    if DIAMONDS.find() is None:
-        message = "The diamonds are not here: run make zoo-data."
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    needs.data(DIAMONDS)
     done = rightbatch(
         "tune", "diamonds", "--budget", "40s", "--threads", "1", "--json", folder=tmp_path
     )

@@ -5,12 +5,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+import needs
 import rightbatch.accelerate
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 
-accelerate = pytest.importorskip("accelerate")
+accelerate = needs.library("accelerate")
 
 N = 30
 X = torch.linspace(-1, 1, N * 4).reshape(N, 4)

@@ -1,16 +1,15 @@
 """Advice from recordings of simulated worlds and from published studies."""
 
 import math
-import os
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_world import MIB, SimulatedOptimizer, World, carry_out, run_study, study_of
 
+import needs
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.stages.noise.fit import fit_noises
 from rightbatch.errors import UsageError
@@ -411,22 +410,18 @@ def test_too_few_runs_bind_by_the_budget():
 # ---- published studies ----
 
 
-def traces() -> list[Path]:
-    where = os.environ.get("RIGHTBATCH_TRACES")
-    if where is None:
-        return []
-    return sorted(path.parent for path in Path(where).glob("*/study.json"))
+@pytest.fixture(
+    params=needs.named_studies() or [None], ids=lambda path: getattr(path, "name", "none")
+)
+def directory(request):
+    """The folder of one published study."""
+    return request.param or needs.published_studies()
 
 
 def test_the_published_studies_are_there():
-    if not os.environ.get("RIGHTBATCH_TRACES"):
-        if os.environ.get("CI"):
-            pytest.fail("RIGHTBATCH_TRACES must name the folder of published studies")
-        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies")
-    assert len(traces()) >= 20
+    assert len(needs.published_studies()) >= 20
 
 
-@pytest.mark.parametrize("directory", traces(), ids=lambda path: path.name)
 def test_published_studies_give_advice(directory):
     recording = import_study(directory)
     advice = advise(recording)
@@ -439,7 +434,6 @@ def test_published_studies_give_advice(directory):
     assert true[choice.batch_size] <= 1.5 * min(true.values())
 
 
-@pytest.mark.parametrize("directory", traces(), ids=lambda path: path.name)
 def test_published_power_tells_the_batch_size_of_the_least_energy(directory):
     recording = import_study(directory)
     power = dict(recording.trials[0].result.power_watts)

@@ -3,14 +3,13 @@
 import csv
 import json
 import math
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from recorded_fixture import study as recorded
 from recorded_fixture import write_files
 
+import needs
 from rightbatch.api.replay import find_policies, replay_studies
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.replay.question import questions
@@ -507,14 +506,7 @@ def test_a_newer_export_is_refused(exported):
 @pytest.fixture(scope="module")
 def published():
     """Folders of the published studies that RIGHTBATCH_TRACES names."""
-    where = os.environ.get("RIGHTBATCH_TRACES")
-    if not where:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("RIGHTBATCH_TRACES is not set; it must name the published studies in CI.")
-        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies.")
-    folders = sorted(path.parent for path in Path(where).glob("*/study.json"))
-    assert folders
-    return folders
+    return needs.published_studies()
 
 
 def first_step(levels, target, better):

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset, WeightedRandomSampler
 
+import needs
 import rightbatch.lightning
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 
-lightning = pytest.importorskip("lightning")
-torchmetrics = pytest.importorskip("torchmetrics")
+lightning = needs.library("lightning")
+torchmetrics = needs.library("torchmetrics")
 
 N = 30
 X = torch.linspace(-1, 1, N * 4).reshape(N, 4)

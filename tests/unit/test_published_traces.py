@@ -1,12 +1,11 @@
 """What is known of the published studies comes out of ours too (RIGHTBATCH_TRACES names them)."""
 
-import os
-from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
 import pytest
 
+import needs
 from rightbatch.decide.replay.figures import replay
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
@@ -16,14 +15,7 @@ from rightbatch.science.speed import fit_step_time
 
 @pytest.fixture(scope="module")
 def studies():
-    where = os.environ.get("RIGHTBATCH_TRACES")
-    if not where:
-        reason = "RIGHTBATCH_TRACES does not name a folder of published studies."
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    folders = sorted(path.parent for path in Path(where).glob("*/study.json"))
-    return {folder.name: read_recorded(folder) for folder in folders}
+    return {folder.name: read_recorded(folder) for folder in needs.published_studies()}
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,15 @@
 """The planner of a race: what it asks next, what it believes, and how well it does."""
 
 import math
-import os
 from dataclasses import replace
 from itertools import islice, pairwise
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 from recorded_fixture import question, study
 
+import needs
 from rightbatch.decide.learning.belief import Belief
 from rightbatch.decide.learning.race import next_move
 from rightbatch.decide.learning.state import (
@@ -458,15 +457,8 @@ def test_nothing_arriving_and_single_candidates_are_coped_with(policy):
 
 @pytest.mark.slow
 def test_figures_on_published_studies():
-    where = os.environ.get("RIGHTBATCH_TRACES")
-    if not where:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("RIGHTBATCH_TRACES must name the folder of published studies")
-        pytest.skip("RIGHTBATCH_TRACES does not name a folder of published studies")
     asked = [
-        each
-        for folder in sorted(path.parent for path in Path(where).glob("*/study.json"))
-        for each in questions(read_recorded(folder))
+        each for folder in needs.published_studies() for each in questions(read_recorded(folder))
     ]
     rows = replay(asked, (*OURS, *RIVALS), 5)
     by_policy = {policy.name: [] for policy in (*OURS, *RIVALS)}

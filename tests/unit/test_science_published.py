@@ -1,12 +1,11 @@
 """Published figures that the fits must reproduce (data files are given by RIGHTBATCH_PUBLISHED)."""
 
 import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import needs
 from rightbatch.science.convergence import fit_hyperbola, zhang_critical_batch_size
 
 CBS = {"85M": 745.3, "151M": 955.2, "302M": 1393.7, "604M": 1888.5, "1.2B": 2533.4}
@@ -14,13 +13,7 @@ MILLIONS = [85, 151, 302, 604, 1200]
 
 
 def rows(name):
-    folder = os.environ.get("RIGHTBATCH_PUBLISHED")
-    if not folder:
-        reason = "RIGHTBATCH_PUBLISHED does not name the folder of published data."
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with (Path(folder) / name).open(newline="") as file:
+    with (needs.published_figures() / name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import IterableDataset
 
+import needs
 import rightbatch.transformers
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices.cpu import CpuDevice
@@ -18,7 +19,7 @@ from rightbatch.measure.frameworks.torch.subject import TorchSubject
 from rightbatch.measure.frameworks.transformers.arguments import precision
 from rightbatch.records import Advice, Choice, Fits
 
-transformers = pytest.importorskip("transformers")
+transformers = needs.library("transformers")
 
 SENTENCES = [
     "no such file or directory", "permission denied", "the file exists", "out of memory",

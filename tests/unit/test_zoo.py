@@ -8,9 +8,11 @@ import torch
 from torch import nn
 from zoo_subject import module, subject
 
+import needs
 from rightbatch.zoo import ZOO
 from rightbatch.zoo.data.photographs import tissue
 from rightbatch.zoo.data.scenes import scenes
+from rightbatch.zoo.data.sets import FASHION_MNIST
 from rightbatch.zoo.metrics import mean_average_precision
 
 each_workload = pytest.mark.parametrize("name", ZOO)
@@ -199,6 +201,7 @@ def test_a_network_that_answers_the_true_heat_map_finds_every_box():
 
 
 def test_scenes_are_the_same_again_and_their_boxes_hold_their_masks():
+    needs.data(FASHION_MNIST)
     train, valid = scenes(train=40, valid=10)
     again, _ = scenes(train=40, valid=10)
     assert torch.equal(train.images, again.images)
@@ -229,8 +232,8 @@ def test_mean_iou_of_half_right_pixels_by_hand():
 
 def test_style_loss_is_zero_for_the_style_itself_and_content_loss_for_the_content():
     style = module("style-transfer")
-    net = style.StyleTransfer()
     images = subject("style-transfer").workload.valid_data[0][:2]
+    net = style.StyleTransfer()
     features = net.judge(images.float() / 255)
     assert [f.shape[1] for f in features] == [64, 128, 256]
     assert style.relative_error(features[1], features[1]).tolist() == [0.0, 0.0]

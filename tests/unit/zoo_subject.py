@@ -2,11 +2,8 @@
 
 import functools
 import importlib
-import os
 
-import pytest
-
-from rightbatch.errors import MissingData
+import needs
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 from rightbatch.zoo import ZOO
@@ -18,11 +15,8 @@ def module(name):
 
 @functools.cache
 def subject(name):
-    """Skips where the data are not here; in CI, where `make zoo-data` brings them, it fails."""
-    try:
+    """Skips where its data are not here."""
+    with needs.data_of_workloads():
         workload = module(name).workload()
-    except MissingData as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        workload.model()  # some open data not before this
     return TorchSubject(workload, name, "cpu", 1, "", CpuDevice())
