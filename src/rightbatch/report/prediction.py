@@ -33,10 +33,10 @@ _CHANGES: dict[Change, str] = {
     "accumulation": "Accumulation",
     "device": "Device",
 }
-_SURE = {
-    "cuda": "`rightbatch memory` on the device itself makes sure.",
-    "cpu": "resident memory has holes that no tensor fills, for which the safe size leaves 15% "
-    "more; `rightbatch memory` without --predict makes sure.",
+_CONFIRM = {
+    "cuda": "confirm with `rightbatch memory` on the device itself.",
+    "cpu": "the safe size leaves another 15% free for fragmentation of resident memory; confirm "
+    "with `rightbatch memory` without --predict.",
 }
 _NOTHING = "Not even one example fits."
 
@@ -96,8 +96,8 @@ def print_prediction(title: str, result: PredictResult, console: Console) -> Non
     console.print(f"{title}, predicted for {limit} with {how}", style="dim")
     console.print(_headline(result), style="bold")
     console.print(
-        f"Memory is about {memory_size(max(0.0, result.bytes_fixed))} "
-        f"+ {memory_size(result.bytes_per_example)} × batch size."
+        f"Peak memory ≈ {memory_size(max(0.0, result.bytes_fixed))} + "
+        f"{memory_size(result.bytes_per_example)} per example."
     )
     console.print()
     console.print(_parts_table(result))
@@ -106,8 +106,8 @@ def print_prediction(title: str, result: PredictResult, console: Console) -> Non
         console.print(_what_if_table(result))
     for warning in (result.reason, *result.warnings):
         if warning:
-            console.print(f"Beware: {warning}", style="yellow")
-    console.print(f"\nPredicted, not measured: {_SURE[result.target.kind]}", style="dim")
+            console.print(f"Warning: {warning}", style="yellow")
+    console.print(f"\nPredicted, not measured: {_CONFIRM[result.target.kind]}", style="dim")
 
 
 def _headline(result: PredictResult) -> str:
@@ -140,7 +140,7 @@ def _parts_table(result: PredictResult) -> Table:
         "not tensors",
         *(memory_size(max(0, peak.total_bytes - peak.tensor_bytes)) for peak in shown),
     )
-    table.add_row("in all", *(memory_size(peak.total_bytes) for peak in shown), style="bold")
+    table.add_row("total", *(memory_size(peak.total_bytes) for peak in shown), style="bold")
     return table
 
 

@@ -176,7 +176,7 @@ def _stopped(run: Run, verdict: Decision | None, scale: float, metric: str) -> t
         return math.nan, "stopped"
     ratio = (1 + verdict.difference) * scale
     times = _times(ratio)
-    return ratio, f"{times} at {metric} {verdict.level:.4g}" if times else "stopped"
+    return ratio, f"{times} up to {metric} {verdict.level:.4g}" if times else "stopped"
 
 
 def _amount(run: Run, advice: Advice) -> float:
