@@ -87,7 +87,7 @@ def advise(
         measured if recommended is None else _seen_from(measured, recommended.optimizer),
         learning=tuple(fit for fit in learned.values() if fit is not None),
     )
-    optimal, binding = _verdict(best, now, fits)
+    optimal, binding = _optimal(best, now, fits)
     present = _present(arms, now)
     ratio = None
     if present and best and best.chosen is not None:
@@ -229,7 +229,7 @@ def _reference(present: Predicted | None, now: Situation, fits: Fits) -> Choice 
     return _in_memory(own.name, now.facts.batch_size, own.learning_rate, now, memory)
 
 
-def _verdict(
+def _optimal(
     best: Arm | None, now: Situation, fits: Fits
 ) -> tuple[tuple[int, ...], BindingConstraint]:
     """The near-optimal set and what binds."""

@@ -8,7 +8,7 @@ from rightbatch.decide.learning.progress import deepest
 from rightbatch.records import Decision, DecisionKind, Run
 
 
-def with_verdicts(model: LearningModel) -> tuple[Run, ...]:
+def compared(model: LearningModel) -> tuple[Run, ...]:
     """The runs of a model, each compared with the best one."""
     return tuple(replace(run, compared=_compared(model, run)) for run in model.runs)
 
