@@ -141,8 +141,8 @@ def why_nothing(
     if "learning" not in settings.stages:
         return Ending("stages")
     situation = Situation(described.facts, described.hardware, settings, trials)
-    probe = _learning(situation, left, left)
-    return probe if isinstance(probe, Ending) else None
+    ending = _learning(situation, left, left)
+    return ending if isinstance(ending, Ending) else None
 
 
 def _learning(situation: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:

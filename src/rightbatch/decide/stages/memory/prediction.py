@@ -80,7 +80,7 @@ def next_prediction(
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    predicted = any(of_kind(situation.trials, PredictProbe))
+    made = any(of_kind(situation.trials, PredictProbe))
     if (
         predicted
         or situation.facts.framework not in _FOLLOWED
