@@ -81,12 +81,7 @@ def next_prediction(
         deadline: Wall-clock limit of the trial, in seconds.
     """
     made = any(of_kind(situation.trials, PredictProbe))
-    if (
-        predicted
-        or situation.facts.framework not in _FOLLOWED
-        or len(seen.points) != 1
-        or seen.failed
-    ):
+    if made or situation.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
         return None
     limit, (cap, _) = (
         situation.hardware.memory_limit_bytes,
