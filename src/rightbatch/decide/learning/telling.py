@@ -24,7 +24,8 @@ def race_of(now: Situation, arm: Arm, left: TimeLeft) -> Race:
     searched = now.settings.learning_rates == "search" and not math.isnan(rate)
     goal = _goal(arm)
     failed = _failed(now.trials, arm.optimizer.name, searched)
-    arrived = {run.batch_size for run in model.runs if run.curve.arrival(goal) is not None}
+    lost = [run for run in model.runs if run.batch_size in failed]
+    arrived = {run.batch_size for run in lost if run.curve.arrival(goal) is not None}
     sizes = tuple(size for size in now.sizes if size in arrived or size not in failed)
     going = {probe.run: begun(probe) for probe in model.under_way}
     known = {run.name: run for run in model.runs}
