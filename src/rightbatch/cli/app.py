@@ -123,7 +123,7 @@ def memory(
     verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
-    """Find the largest micro-batch that fits, by running it; or predict it for another device.
+    """Find the largest micro-batch that fits, or predict it for another device.
 
     Example: rightbatch memory train.py:workload --memory-limit 4GiB
 
@@ -169,7 +169,7 @@ def speed(
     verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
-    """Time training steps at many batch sizes and find the knee of throughput.
+    """Time training steps at many batch sizes and find the throughput knee.
 
     Example: rightbatch speed digits --threads 1
     """
@@ -195,7 +195,7 @@ def noise(
     verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
-    """Measure the gradient noise scale along a short run at your settings.
+    """Measure the gradient noise scale during a short run at your settings.
 
     Example: rightbatch noise train.py:workload --budget 30s
     """
@@ -230,7 +230,7 @@ def learn(
     verbose: opt.Verbose = False,
     json: opt.Json = False,
 ) -> None:
-    """Train towards the goal at many batch sizes (after a short look at speed).
+    """Train to the goal at many batch sizes, after timing them briefly.
 
     Example: rightbatch learn digits --batch-sizes 1,32,full
     """
@@ -256,7 +256,7 @@ def report(
     store: opt.StoreOption = None,
     json: opt.Json = False,
 ) -> None:
-    """Recommend and report again from what is stored, measuring nothing.
+    """Recommend and report again from a stored study, without measuring.
 
     Example: rightbatch report digits-1 --objective examples
     """
@@ -282,7 +282,7 @@ def list_(
 
 @app.command()
 def fetch(data: opt.DataSets = None, json: opt.Json = False) -> None:
-    """Bring the data of the built-in workloads: those named, else all that are not here yet.
+    """Download the data of the built-in workloads that are not here yet.
 
     Example: rightbatch fetch novels
     """
@@ -313,7 +313,7 @@ def import_(
     store: opt.StoreOption = None,
     json: opt.Json = False,
 ) -> None:
-    """Bring an exported study into the store; no code of it is run.
+    """Import an exported study into the store, without running code of it.
 
     Example: rightbatch import digits-study
     """
@@ -330,7 +330,7 @@ def replay(
     explain: opt.Explain = False,
     json: opt.Json = False,
 ) -> None:
-    """Measure how well a batch size is chosen, on recorded studies: the planner and its rivals.
+    """Replay recorded studies: how well the planner and its rivals choose a batch size.
 
     Example: rightbatch replay digits-study --policy exhaustive
     """
@@ -344,7 +344,7 @@ def replay(
 
 @app.command()
 def doctor(json: opt.Json = False) -> None:
-    """Say what this machine can measure: devices, memory and its limits, threads, other load.
+    """Show what this machine can measure: devices, memory and its limits, threads, other load.
 
     Example: rightbatch doctor
     """

@@ -25,16 +25,18 @@ Workload = Annotated[
 StudyName = Annotated[str, typer.Argument(help="Name of a stored study, such as digits-1.")]
 Directory = Annotated[Path, typer.Argument(help="Directory of the plain files.")]
 Directories = Annotated[
-    list[Path], typer.Argument(help="Folders of recorded studies, or folders that hold such.")
+    list[Path], typer.Argument(help="Folders of recorded studies, or folders that contain them.")
 ]
 Policies = Annotated[
-    list[str] | None, typer.Option(help="A policy to play; may be given again. Else all.")
+    list[str] | None, typer.Option(help="Policy to replay (repeatable; default: all).")
 ]
-Repeats = Annotated[int, typer.Option(help="Orders of the seeds to play each target in.")]
+Repeats = Annotated[
+    int, typer.Option(help="Replays of each target, each with its seeds in another order.")
+]
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Tell the planner's decisions, one sentence each.")
+    bool, typer.Option("--explain", help="Explain the planner's decisions, one sentence each.")
 ]
-DataSets = Annotated[list[str] | None, typer.Argument(help="Names of data sets. Else all.")]
+DataSets = Annotated[list[str] | None, typer.Argument(help="Names of data sets (default: all).")]
 What = Annotated[Literal["studies", "workloads"], typer.Argument(help="studies or workloads.")]
 Budget = Annotated[str, typer.Option(help="Wall-clock time to spend, such as 90s, 3m or 1h30m.")]
 TimeLimit = Annotated[
@@ -42,54 +44,61 @@ TimeLimit = Annotated[
     typer.Option("--time-limit", "--budget", help="Wall-clock time to spend, such as 90s or 5m."),
 ]
 TrainingBudget = Annotated[
-    str | None, typer.Option(help="Time to spend in training steps of the learning stage.")
+    str | None, typer.Option(help="Limit on training time in the learning stage, such as 30s.")
 ]
 ObjectiveOption = Annotated[
     Literal["time", "examples", "steps", "energy", "cost"],
-    typer.Option(help="What to minimise on the way to the goal."),
+    typer.Option(help="What to minimise until the goal is reached."),
 ]
 ObjectiveAgain = Annotated[
     Literal["time", "examples", "steps", "energy", "cost"] | None,
-    typer.Option(help="Minimise this instead of the study's objective."),
+    typer.Option(help="Minimise this instead of the objective of the study."),
 ]
 PricePerHour = Annotated[
     float | None,
-    typer.Option(help="What an hour of training costs, such as 2.50, in your currency."),
+    typer.Option(help="Price of an hour of training, such as 2.50, in your currency."),
 ]
 Goal = Annotated[
-    str, typer.Option(help='Goal instead of the workload\'s, such as "accuracy >= 0.96".')
+    str, typer.Option(help='Goal that replaces the workload\'s, such as "accuracy >= 0.96".')
 ]
 Optimizers = Annotated[str, typer.Option(help="Optimizers to compare, such as sgd,adam,rmsprop.")]
 BatchSizes = Annotated[
     str, typer.Option(help="Only these batch sizes, such as 1,32,full (full: the training set).")
 ]
 MemoryLimit = Annotated[
-    str | None, typer.Option(help="Memory a trial may use, such as 4GiB; else what is safely free.")
+    str | None,
+    typer.Option(help="Memory limit of a trial, such as 4GiB (default: what is safely free)."),
 ]
-Margin = Annotated[float, typer.Option(help="Share of the memory limit to keep free.")]
-MaxBatchSize = Annotated[int | None, typer.Option(help="Largest batch size to consider.")]
-MultipleOf = Annotated[int, typer.Option(help="Try only multiples of this, such as 8.")]
+Margin = Annotated[
+    float, typer.Option(help="Safety margin: share of the memory limit to keep free.")
+]
+MaxBatchSize = Annotated[
+    int | None, typer.Option(help="Largest batch size to consider (default: the training set).")
+]
+MultipleOf = Annotated[int, typer.Option(help="Consider only multiples of this, such as 8.")]
 BatchSize = Annotated[
     int | None,
-    typer.Option(help="Batch size to keep by accumulating micro-batches; else the workload's."),
+    typer.Option(help="Batch size to keep by gradient accumulation (default: the workload's)."),
 ]
 Threads = Annotated[int | None, typer.Option(help="Compute threads per trial.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda ...; else the best there is.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda ... (default: the best available).")]
 Devices = Annotated[
     str | None,
-    typer.Option(help="cpu, cuda ..., or several such as cuda:0,cuda:1; else the best there is."),
+    typer.Option(
+        help="cpu, cuda ..., or several, such as cuda:0,cuda:1 (default: the best available)."
+    ),
 ]
 OneOff = Annotated[
     bool,
     typer.Option(
-        "--one-off", help="One trained model is wanted: stop when a run reaches the goal."
+        "--one-off", help="Stop at the first run that reaches the goal: you want one trained model."
     ),
 ]
 LearningRates = Annotated[
     Literal["search", "rule"],
     typer.Option(
-        help="search: the best for each batch size; rule: scaled from the workload's own, so that "
-        "only batch sizes are searched."
+        help="search: find the best for each batch size; rule: scale the workload's own with the "
+        "batch size and search batch sizes alone."
     ),
 ]
 
@@ -104,17 +113,17 @@ OldLearningRate = Annotated[
     Literal["search", "rule"] | None,
     typer.Option("--learning-rate", hidden=True, callback=_renamed),
 ]
-Workers = Annotated[int, typer.Option(help="Training runs at the same time, memory permitting.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Workers = Annotated[int, typer.Option(help="Training runs in parallel, as far as memory allows.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 StoreOption = Annotated[
     str | None,
     typer.Option(
-        help="File or database URL of the studies; else $RIGHTBATCH_STORE or rightbatch.db."
+        help="File or database URL of the studies (default: $RIGHTBATCH_STORE, else rightbatch.db)."
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command stopped.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue where the same command stopped.")]
 ReportPath = Annotated[
-    Path | None, typer.Option(help="Where to write the HTML report; else rightbatch-STUDY.html.")
+    Path | None, typer.Option(help="File for the HTML report (default: rightbatch-STUDY.html).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -136,15 +145,11 @@ Verbose = Annotated[
         help="Show on stderr what each trial does and prints.",
     ),
 ]
-Predict = Annotated[
-    bool, typer.Option("--predict", help="Predict it, without a trial on the device.")
-]
-Inference = Annotated[
-    bool, typer.Option("--inference", help="For forward passes alone, as when a model serves.")
-]
+Predict = Annotated[bool, typer.Option("--predict", help="Predict, without a trial on the device.")]
+Inference = Annotated[bool, typer.Option("--inference", help="Forward passes only, as in serving.")]
 On = Annotated[
     str | None, typer.Option(help="With --predict: a GPU by name, such as rtx4090 or a100-80g.")
 ]
 DeviceMemory = Annotated[
-    str | None, typer.Option(help="With --predict: memory of the device, such as 24GiB.")
+    str | None, typer.Option(help="With --predict: memory of the GPU, such as 24GiB.")
 ]

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rightbatch.decide.learning.compared import compared
 from rightbatch.decide.learning.model import LearningModel
-from rightbatch.decide.learning.verdicts import with_verdicts
 from rightbatch.decide.stages.speed.costs import StepCosts
 from rightbatch.decide.study.sizes import RATE_OCTAVES
 from rightbatch.records import BatchPrediction, Estimate, LearningFit, Note, Remark
@@ -49,7 +49,7 @@ def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> Learn
         optimizer=model.optimizer.name,
         rule=model.optimizer.rule,
         target=model.level,
-        runs=with_verdicts(model),
+        runs=compared(model),
         predictions=tuple(rows),
         steps_min=hyperbola.s_min,
         critical_batch_size=hyperbola.critical_batch_size,
@@ -66,7 +66,7 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
         optimizer=model.optimizer.name,
         rule=model.optimizer.rule,
         target=target,
-        runs=tuple(replace(run, steps=None) for run in with_verdicts(model)),
+        runs=tuple(replace(run, steps=None) for run in compared(model)),
         predictions=tuple(
             replace(
                 row,

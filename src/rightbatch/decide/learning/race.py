@@ -18,7 +18,7 @@ from typing import Literal
 
 from rightbatch.decide.learning.belief import Belief
 from rightbatch.decide.learning.looks import leading_octaves, next_look
-from rightbatch.decide.learning.race_verdicts import verdicts
+from rightbatch.decide.learning.race_compared import became
 from rightbatch.decide.learning.state import (
     FIRST_STEPS,
     Candidate,
@@ -60,7 +60,7 @@ def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
     if belief.reference is None:
         return _first(race, belief, tuning)
     if mode == "one-off":
-        return _choose("choose_first", belief.best.batch_size, verdicts(race, belief))
+        return _choose("choose_first", belief.best.batch_size, became(race, belief))
     return _race_on(race, belief, belief.reference, tuning)
 
 
@@ -189,7 +189,7 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     others = [each for each in worth if each not in going and worth[each] >= tuning.worth]
     chosen = max(others or worth, key=worth.__getitem__, default=best)
     if worth.get(chosen, 0.0) < tuning.worth:
-        return replace(_choose("choose", best.batch_size, verdicts(race, belief)), late=late)
+        return replace(_choose("choose", best.batch_size, became(race, belief)), late=late)
     run = _open(race, chosen)
     chunk = math.ceil(tuning.chunk * reference.seconds / belief.step_seconds[chosen.batch_size])
     limit = max(FIRST_STEPS, chunk + (0 if run is None else run.steps))
@@ -242,8 +242,8 @@ def _train(
     )
 
 
-def _choose(kind: DecisionKind, size: int, told: tuple[Decision, ...] = ()) -> Choose:
-    return Choose(size, (*told, Decision(kind, size)))
+def _choose(kind: DecisionKind, size: int, comparisons: tuple[Decision, ...] = ()) -> Choose:
+    return Choose(size, (*comparisons, Decision(kind, size)))
 
 
 def _open(race: Race, candidate: Candidate) -> RaceRun | None:

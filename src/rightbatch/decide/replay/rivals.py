@@ -115,8 +115,8 @@ def _pollux(oracle: Oracle, repeat: int) -> int:
     """
     sizes = oracle.batch_sizes
     run = oracle.train(sizes[0])
-    told = (each.noise_scale for each in run.curve.evaluations)
-    scales = [scale for scale in told if scale is not None]
+    recorded = (each.noise_scale for each in run.curve.evaluations)
+    scales = [scale for scale in recorded if scale is not None]
 
     def seconds(size: int) -> float:
         work = fmean((scale + size) / (scale + sizes[0]) for scale in scales) if scales else 1.0

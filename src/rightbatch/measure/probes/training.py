@@ -23,8 +23,8 @@ _SOFT_SHARE = 0.9
 """Share of the deadline after which a run ends by itself, so that what it measured is kept."""
 
 
-class TrainingRun:
-    """One training run, which may go on after it has stopped at a limit.
+class Training:
+    """A training run under way, which may go on after it has stopped at a limit.
 
     Args:
         subject: The workload.
@@ -106,13 +106,11 @@ def train(subject: Subject, probe: TrainingProbe, progress: Progress) -> Measure
         The outcome and the run; of one that may pause, a generator that yields them at each pause
         and is sent the job to go on with.
     """
-    run = TrainingRun(subject, probe)
+    run = Training(subject, probe)
     return _in_parts(run, subject, probe, progress) if probe.pause else run.go_on(probe, progress)
 
 
-def _in_parts(
-    run: TrainingRun, subject: Subject, probe: TrainingProbe, progress: Progress
-) -> InParts:
+def _in_parts(run: Training, subject: Subject, probe: TrainingProbe, progress: Progress) -> InParts:
     while True:
         outcome, result = run.go_on(probe, progress)
         if outcome.status is not Status.GOAL_NOT_REACHED:

@@ -7,7 +7,7 @@ from rightbatch.decide.learning.state import FIRST_STEPS, Race, RaceRun
 from rightbatch.records import Decision, DecisionKind
 
 
-def verdicts(race: Race, belief: Belief) -> tuple[Decision, ...]:
+def became(race: Race, belief: Belief) -> tuple[Decision, ...]:
     """One for each run but the fastest; none where none arrived.
 
     Runs that only timed a step are left out: those that went no further, and neither arrived nor
@@ -17,13 +17,13 @@ def verdicts(race: Race, belief: Belief) -> tuple[Decision, ...]:
     if reference is None:
         return ()
     return tuple(
-        _verdict(run, reference, belief)
+        _compared(run, reference, belief)
         for run in race.runs
         if run.number != reference.number and (run.steps > FIRST_STEPS or run.arrived or run.ended)
     )
 
 
-def _verdict(run: RaceRun, reference: RaceRun, belief: Belief) -> Decision:
+def _compared(run: RaceRun, reference: RaceRun, belief: Belief) -> Decision:
     size, against = run.batch_size, reference.batch_size
     if run.arrived:
         return Decision("slower", size, against, run.seconds / reference.seconds - 1)
