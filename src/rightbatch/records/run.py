@@ -54,11 +54,11 @@ class Curve:
     def improvements(self, goal: Goal) -> Improvements:
         """The best metric so far, wherever it improved; NaN is no level."""
         path: list[tuple[float, int]] = []
+        best = math.nan
         for each in self.evaluations:
-            if math.isnan(each.metric):
-                continue
-            if not path or goal.better(each.metric, path[-1][0]):
-                path.append((each.metric, each.step))
+            if goal.better(each.metric, best) or (not path and not math.isnan(each.metric)):
+                best = each.metric
+                path.append((best, each.step))
         return path
 
     def until(self, step: int) -> "Curve":

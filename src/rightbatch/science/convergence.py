@@ -1,5 +1,6 @@
 """Steps to a target against batch size, S(B) = S_min·(1 + B_crit/B) (McCandlish et al. 2018)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,9 +39,9 @@ def steps_to_target(
         raise ValueError("Every evaluation needs one step and one metric value.")
     sign = 1.0 if direction == "max" else -1.0
     for i, value in enumerate(values):
-        if not (np.isfinite(value) and sign * (value - target) >= 0):
+        if not (math.isfinite(value) and sign * (value - target) >= 0):
             continue
-        if i == 0 or not np.isfinite(values[i - 1]):
+        if i == 0 or not math.isfinite(values[i - 1]):
             return float(steps[i])
         share = (target - values[i - 1]) / (value - values[i - 1])
         return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))

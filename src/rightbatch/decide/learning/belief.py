@@ -24,8 +24,8 @@ from rightbatch.science.response import (
     truncated_normal,
 )
 
-_APART = 0.2
-"""Levels are compared that lie so far apart in the log of the way."""
+_APART = math.exp(0.2)
+"""Levels are compared that lie so many times apart on the way."""
 _ALMOST_THERE = 0.999
 _DIVERGED = 0.7
 """A run that diverges counts as one twice as long as the fastest, give or take a factor two."""
@@ -46,6 +46,28 @@ class Comparison:
     log_steps: float
 
 
+class _Way:
+    """How a run got on: its improvements, as pairs of the best metric so far and the step."""
+
+    def __init__(self, path: Sequence[tuple[float, int]], goal: Goal) -> None:
+        self._sign = 1.0 if goal.direction == "max" else -1.0
+        self._levels = self._sign * np.array([level for level, _ in path])
+        self._steps = np.array([step for _, step in path])
+
+    def steps_to(self, levels: Sequence[float]) -> list[float]:
+        """Steps after which it met each level, interpolated as `step_at` does for one of them.
+
+        Args:
+            levels: Each better than the one before; those that it never met are left out.
+        """
+        if self._steps.size == 0:
+            return []
+        wanted = self._sign * np.array(levels)
+        met = wanted[: np.searchsorted(wanted, self._levels[-1], side="right")]
+        steps: list[float] = np.interp(met, self._levels, self._steps).tolist()
+        return steps
+
+
 class Belief:
     """Log time to the target at each candidate, as far as it is known.
 
@@ -61,6 +83,8 @@ class Belief:
         self._paths = {run.number: run.curve.improvements(race.goal) for run in race.runs}
         self._compared: dict[int, list[Comparison]] = {}
         self.reference = min(self._arrived, key=lambda run: run.seconds, default=None)
+        path = self._paths[self.reference.number] if self.reference else []
+        self._way = _Way(path, race.goal)
         self.step_seconds = _step_seconds(race)
         self.candidates = race.candidates
         self._index = {candidate: i for i, candidate in enumerate(self.candidates)}
@@ -162,12 +186,12 @@ class Belief:
 
     def _compare(self, run: RaceRun, reference: RaceRun) -> list[Comparison]:
         path = self._paths[run.number]
-        met = _steps_at(self._paths[reference.number], path, self._race.goal)
+        met = self._way.steps_to([level for level, _ in path])
         if not met:
             return []
         apart = [0]
         for place, at in enumerate(met):
-            if math.log(at / met[apart[-1]]) > _APART:
+            if at > _APART * met[apart[-1]]:
                 apart.append(place)
         return [
             Comparison(path[i][0], met[i] / reference.steps, math.log(path[i][1] / met[i]))
@@ -252,23 +276,6 @@ class Belief:
                 way = at / self.reference.steps
                 return Comparison(level, way, math.log(steps / at)) if steps > 0 else None
         return None
-
-
-def _steps_at(
-    path: Sequence[tuple[float, int]], other: Sequence[tuple[float, int]], goal: Goal
-) -> list[float]:
-    """Steps after which a path of improvements met each level of another, up to its own best.
-
-    They are interpolated as `step_at` does for one level.
-    """
-    if not path or not other:
-        return []
-    sign = 1.0 if goal.direction == "max" else -1.0
-    known, steps = sign * np.array(path).T
-    wanted = sign * np.array([level for level, _ in other])
-    within = wanted[: np.searchsorted(wanted, known[-1], side="right")]
-    found: list[float] = np.interp(within, known, sign * steps).tolist()
-    return found
 
 
 def _step_seconds(race: Race) -> dict[int, float]:

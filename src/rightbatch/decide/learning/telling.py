@@ -24,7 +24,8 @@ def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
     searched = situation.settings.learning_rates == "search" and not math.isnan(rate)
     goal = _goal(arm)
     failed = _failed(situation.trials, arm.optimizer.name, searched)
-    arrived = {run.batch_size for run in model.runs if run.curve.arrival(goal) is not None}
+    lost = [run for run in model.runs if run.batch_size in failed]
+    arrived = {run.batch_size for run in lost if run.curve.arrival(goal) is not None}
     sizes = tuple(size for size in situation.sizes if size in arrived or size not in failed)
     going = {probe.run: begun(probe) for probe in model.under_way}
     known = {run.name: run for run in model.runs}
