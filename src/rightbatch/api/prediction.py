@@ -48,7 +48,7 @@ def predict_memory(
         threads: Compute threads.
         what_if: Whether to answer for other optimizers, precisions and the like as well.
         inference: Whether forward passes alone are meant, as when a model serves.
-        progress: Told the share that is done.
+        progress: Called with the share done, 0 to 1.
 
     Raises:
         UsageError: The workload, the device or the optimizer cannot be used.

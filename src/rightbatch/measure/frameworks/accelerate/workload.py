@@ -23,7 +23,7 @@ def make_workload(
     goal: str,
     fields: dict[str, Any],
 ) -> Workload:
-    """The workload of a prepared loop; `rightbatch.accelerate.workload` tells the arguments."""
+    """The workload of a prepared loop; for the arguments see `rightbatch.accelerate.workload`."""
     accelerator, _, optimizer, train_loader, valid_loader = _pieces(prepared)
     train = read_loader(train_loader, "training")
     valid = read_loader(valid_loader, "validation")

@@ -186,7 +186,7 @@ class KerasSubject:
         return self._metric(self._engine.test(self._valid_batches))
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         self._engine.synchronize()
 
     def flops(self, batch: Any) -> float | None:
@@ -206,7 +206,7 @@ class KerasSubject:
         return 2 * n**3 / best
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is the backend's way to say that memory ran out."""
+        """Whether an exception is the backend's out-of-memory error."""
         return self._engine.is_out_of_memory(error)
 
     def _built(self) -> Any:

@@ -24,7 +24,7 @@ def make_workload(
     goal: str,
     fields: dict[str, Any],
 ) -> Workload:
-    """The workload of a LightningModule; `rightbatch.lightning.workload` tells the arguments."""
+    """The workload of a LightningModule; for the arguments see `rightbatch.lightning.workload`."""
     if isinstance(model, torch.nn.Module):
         raise UsageError(
             f"A {type(model).__name__} was given; give the function that makes it, such as its "

@@ -73,7 +73,7 @@ class CudaDevice:
         return free < little or self.peak_bytes() > _NEARLY_ALL * self._limit
 
     def energy_joules(self) -> float | None:
-        """Energy of the device since its driver was loaded (NVML); None where it is not told."""
+        """Energy of the device since its driver was loaded (NVML); None where it is not reported."""
         return energy_joules(self._device)
 
     def other_core_seconds(self) -> float:
@@ -112,7 +112,7 @@ class CudaDevice:
         )
 
     def utilisation(self) -> float | None:
-        """Share of the last sample period in which a kernel ran (NVML); None where it is not told.
+        """Share of the last sample period in which a kernel ran (NVML); None where it is not reported.
 
         NVML's errors are classes of a library that may be missing, so every exception counts.
         """

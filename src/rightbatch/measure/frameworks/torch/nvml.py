@@ -6,7 +6,7 @@ import torch
 
 
 def energy_joules(device: torch.device) -> float | None:
-    """Energy that a GPU has used since its driver was loaded; None where it is not told.
+    """Energy that a GPU has used since its driver was loaded; None where it is not reported.
 
     GPUs before Volta count none. NVML's errors are classes of a library that may be missing, so
     every exception counts.

@@ -38,7 +38,7 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is PyTorch's way to say that memory ran out.
+    """Whether an exception is PyTorch's out-of-memory error.
 
     By type, then by text. Text counts only where it comes from compiled code or from an installed
     library: a `raise` in the user's own code is the user's, unless it passes on such an error, as

@@ -252,7 +252,7 @@ class TorchSubject:
         return self._footprints.follow(twin, plan)
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self._place.type == "cuda":
             torch.cuda.synchronize(self._place)
 
@@ -276,7 +276,7 @@ class TorchSubject:
         return 2 * n**3 / best
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is PyTorch's way to say that memory ran out."""
+        """Whether an exception is PyTorch's out-of-memory error."""
         if isinstance(self.device, CudaDevice) and gives_no_reason(error):
             return self.device.is_short()
         return is_out_of_memory(error)

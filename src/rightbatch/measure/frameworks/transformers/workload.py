@@ -17,7 +17,7 @@ from rightbatch.measure.frameworks.transformers import arguments
 
 
 def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
-    """The workload of a Trainer; `rightbatch.transformers.workload` tells the arguments."""
+    """The workload of a Trainer; for the arguments see `rightbatch.transformers.workload`."""
     _check(trainer)
     args = trainer.args
     train = read_loader(trainer.get_train_dataloader(), "training")

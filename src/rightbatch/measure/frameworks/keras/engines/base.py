@@ -26,7 +26,7 @@ class Engine(Protocol):
         """Seed Python, NumPy and the backend."""
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on; its variables and its optimizer's are built."""
+        """Use this model from here on; its variables and its optimizer's are built."""
 
     def place(self, batch: Any) -> Any:
         """The batch as the backend's tensors on the device."""
@@ -54,10 +54,10 @@ class Engine(Protocol):
         """Squared Euclidean norm of all gradients together."""
 
     def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over some batches; None for one that is several numbers."""
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
@@ -69,16 +69,16 @@ class Engine(Protocol):
         """Have the model's own variables hold what was trained."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
 
     def wait_for(self, value: Any) -> None:
         """Wait until a tensor is computed."""
 
     def flops(self, batch: Any) -> float | None:
-        """Floating-point operations of the gradients of a batch; None if not counted."""
+        """FLOPs of the gradients of a batch; None if they cannot be counted."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is this backend's way to say that memory ran out."""
+        """Whether an exception is this backend's out-of-memory error."""
 
 
 def gpu_number(asked: str, backend: str, kinds: Sequence[str], count: int) -> int | None:

@@ -45,7 +45,7 @@ class JaxEngine:
         seed_generators(seed)
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on."""
+        """Use this model from here on."""
         self._model = model
         model.reset_metrics()
         self._fresh_metrics = self.place([v.value for v in model.metrics_variables])
@@ -100,14 +100,14 @@ class JaxEngine:
         return float(self._sqr_norm(gradients))
 
     def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
         optimizer = self._model.optimizer
         live = zip(optimizer.variables, self._state[2], strict=True)
         with keras.StatelessScope(state_mapping=list(live)):
             return loss_scale(self._model)
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over some batches; None for one that is several numbers."""
         trainable, others, _ = self._state
         metrics = self._fresh_metrics
         logs: dict[str, Any] = {}
@@ -136,7 +136,7 @@ class JaxEngine:
                 variable.assign(value)
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         jax.block_until_ready(self._state)
 
     def wait_for(self, value: Any) -> None:
@@ -149,7 +149,7 @@ class JaxEngine:
         return float(told.get("flops", 0.0)) or None
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is JAX's way to say that memory ran out."""
+        """Whether an exception is JAX's out-of-memory error."""
         if isinstance(error, MemoryError):
             return True
         told = isinstance(error, jax.errors.JaxRuntimeError)

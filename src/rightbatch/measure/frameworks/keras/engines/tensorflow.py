@@ -44,7 +44,7 @@ class TensorFlowEngine:
         keras.utils.set_random_seed(seed)
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on."""
+        """Use this model from here on."""
         self._model = model
         self._train = self._function(self._train_on, model.jit_compile)
         self._gradient = self._function(self._gradient_of, model.jit_compile)
@@ -84,11 +84,11 @@ class TensorFlowEngine:
         return float(self._sqr_norm(gradients))
 
     def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
         return loss_scale(self._model)
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over some batches; None for one that is several numbers."""
         self._model.reset_metrics()
         logs: dict[str, Any] = {}
         for batch in batches:
@@ -108,7 +108,7 @@ class TensorFlowEngine:
         """Nothing: the model's own variables are trained."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self._on_gpu:
             tf.test.experimental.sync_devices()
 
@@ -124,7 +124,7 @@ class TensorFlowEngine:
         return float(told.total_float_ops) or None
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is TensorFlow's way to say that memory ran out."""
+        """Whether an exception is TensorFlow's out-of-memory error."""
         if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
             return True
         told = isinstance(error, tf.errors.OpError)

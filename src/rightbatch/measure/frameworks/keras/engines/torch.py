@@ -39,7 +39,7 @@ class TorchEngine:
         torch.manual_seed(seed)
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on."""
+        """Use this model from here on."""
         self._model = model
         compiled = bool(model.jit_compile) and not model.run_eagerly
         self._train = torch.compile(model.train_step) if compiled else model.train_step
@@ -87,11 +87,11 @@ class TorchEngine:
         return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
 
     def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
         return loss_scale(self._model)
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over some batches; None for one that is several numbers."""
         self._model.reset_metrics()
         self._model.eval()
         logs: dict[str, Any] = {}
@@ -117,7 +117,7 @@ class TorchEngine:
         """Nothing: the model's own variables are trained."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self._place.type == "cuda":
             torch.cuda.synchronize(self._place)
 
@@ -132,7 +132,7 @@ class TorchEngine:
         return float(counter.get_total_flops()) or None
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is PyTorch's way to say that memory ran out."""
+        """Whether an exception is PyTorch's out-of-memory error."""
         return is_out_of_memory(error)
 
     def _variables(self) -> list[Any]:
