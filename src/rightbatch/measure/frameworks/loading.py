@@ -34,8 +34,8 @@ def load_subject(job: Job, host: Device) -> Subject:
     make = SUBJECTS.get(str(getattr(workload, "framework", None)))
     if make is None:
         raise WorkloadNotFound(
-            f"{title} returns a {type(workload).__name__}, not a workload; return a "
-            "rightbatch.torch.Workload or a rightbatch.keras.Workload (see docs/workloads.md)."
+            f"{title} must return a rightbatch.torch.Workload or a rightbatch.keras.Workload, not "
+            f"{type(workload).__name__} (see docs/workloads.md)."
         )
     return make(workload, title, job, host)
 
@@ -88,8 +88,8 @@ def load_factory(reference: WorkloadReference) -> Callable[[], Any]:
             )
     if not callable(factory):
         raise WorkloadNotFound(
-            f"{reference.title} is a {type(factory).__name__}; name a function that returns a "
-            "workload."
+            f"{reference.title} must be a function that returns a workload, not "
+            f"{type(factory).__name__}."
         )
     if needed := _needed(factory):
         raise WorkloadNotFound(

@@ -53,8 +53,8 @@ def outcome_of(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Measur
         case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
             return outcome, result
     raise RunnerError(
-        f"A trial returned a {type(ending.value).__name__} instead of an outcome and a result, as "
-        "if its process ran another version of rightbatch; restart Python and try again."
+        f"A trial returned {type(ending.value).__name__} instead of an outcome and a result, as if "
+        "its process ran another version of rightbatch; restart Python and try again."
     )
 
 

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
-from types import TracebackType
 from typing import IO, Self
 
 from rightbatch.errors import RunnerError
@@ -111,12 +110,7 @@ class TrialServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _running(self) -> "_ServerProcess":

@@ -80,8 +80,8 @@ def _pieces(prepared: Callable[[], Any]) -> tuple[Any, Any, Any, Any, Any]:
     """
     if not callable(prepared):
         raise UsageError(
-            f"The pieces are a {type(prepared).__name__}; give a function that makes and prepares "
-            "them, so that every run starts from a fresh model."
+            "prepared must be a function that makes and prepares the pieces, so that every run "
+            f"starts from a fresh model, not {type(prepared).__name__}."
         )
     pieces = prepared()
     if (

@@ -134,15 +134,16 @@ def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
         single = data(1)
         if not hasattr(single, "element_spec"):
             raise UsageError(
-                f"{name} is a function that returns a {type(single).__name__}; it must take a "
-                "batch size and return a tf.data.Dataset of one epoch in batches."
+                f"The function {name} must take a batch size and return a tf.data.Dataset of one "
+                f"epoch in batches, not {type(single).__name__}."
             )
         count = _cardinality(single, f"{name}(1) has")
         return Pipeline(lambda batch_size, seed: data(batch_size), count, threads, tensors)
     if not isinstance(data, tuple) or not 1 <= len(data) <= 3:
         raise UsageError(
-            f"{name} is a {type(data).__name__}; give a tuple of arrays (x, y), a tf.data.Dataset "
-            "of single examples, or a function of the batch size that returns one in batches."
+            f"{name} must be a tuple of arrays (x, y), a tf.data.Dataset of single examples, or a "
+            "function of the batch size that returns one in batches, not "
+            f"{type(data).__name__}."
         )
     arrays = Arrays(data, name)
     if arrays.count == 0:
@@ -190,8 +191,8 @@ def _array(leaf: Any) -> np.ndarray[Any, Any]:
     array = np.asarray(leaf)
     if array.ndim == 0 or array.dtype == object:
         raise UsageError(
-            f"The data contain a {type(leaf).__name__}, which is not an array with one row per "
-            "example; pad ragged data, or give a tf.data pipeline."
+            "Data must be arrays with one row per example, not "
+            f"{type(leaf).__name__}; pad ragged data, or give a tf.data pipeline."
         )
     return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
 

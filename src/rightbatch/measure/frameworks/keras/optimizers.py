@@ -158,9 +158,8 @@ def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
         made = factory(rate)
         if not isinstance(made, keras.optimizers.Optimizer):
             raise UsageError(
-                f"The optimizer {name!r} of the workload is a function that returns a "
-                f"{type(made).__name__}; it must take a learning rate and return a "
-                "keras.optimizers.Optimizer."
+                f"The optimizer {name!r} of the workload must take a learning rate and return a "
+                f"keras.optimizers.Optimizer, not {type(made).__name__}."
             )
         _refuse_accumulating(inner(made))
         described.append(OptimizerFacts(name, _rule(made), rate, tuned))

@@ -208,13 +208,13 @@ class KerasSubject:
         """A fresh model with all its variables, built on the first training examples."""
         if isinstance(self._workload.model, keras.Model):
             raise UsageError(
-                f"Workload.model is a {type(self._workload.model).__name__}; give a function that "
-                "makes and compiles one, so that every run starts from a fresh model."
+                "Workload.model must be a function that makes and compiles the model, so that each "
+                f"run starts from a fresh one, not {type(self._workload.model).__name__}."
             )
         model = self._workload.model()
         if not isinstance(model, keras.Model):
             raise UsageError(
-                f"Workload.model returns a {type(model).__name__}; it must return a keras.Model."
+                f"Workload.model must return a keras.Model, not {type(model).__name__}."
             )
         if not model.compiled or model.optimizer is None:
             lacking = "not compiled" if not model.compiled else "compiled without an optimizer"

@@ -39,7 +39,7 @@ def checked(module: Any) -> Any:
     """
     name = type(module).__name__
     if _base(module) is None or not hasattr(module, "configure_optimizers"):
-        raise UsageError(f"The model is a {name}; give a LightningModule.")
+        raise UsageError(f"model must make a LightningModule, not {name}.")
     if not module.automatic_optimization:
         raise UsageError(
             f"{name} optimizes manually, which rightbatch cannot do at other batch sizes; let "

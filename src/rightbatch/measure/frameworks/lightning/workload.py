@@ -27,8 +27,8 @@ def make_workload(
     """The workload of a LightningModule; for the arguments see `rightbatch.lightning.workload`."""
     if isinstance(model, torch.nn.Module):
         raise UsageError(
-            f"The model is a {type(model).__name__}; give a function that makes one, such as the "
-            "class, so that every run starts from a fresh model."
+            "model must be a function that makes the LightningModule, such as its class, so that "
+            f"every run starts from a fresh one, not {type(model).__name__}."
         )
     if isinstance(datamodule, type):
         raise UsageError(

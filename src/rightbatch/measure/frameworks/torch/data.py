@@ -120,8 +120,8 @@ def size(batch: Any) -> int:
     if isinstance(batch, tuple | list) and batch:
         return size(batch[0]) if isinstance(batch[0], _HOLDERS) else len(batch)
     raise UsageError(
-        f"A batch is a {type(batch).__name__}; make it a tensor, or a tuple, list or dict of "
-        "tensors with one row per example."
+        "A batch must be a tensor, or a tuple, list or dict of tensors, with one row per example, "
+        f"not {type(batch).__name__}."
     )
 
 

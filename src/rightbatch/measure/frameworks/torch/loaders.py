@@ -45,19 +45,19 @@ def read_loader(loader: Any, what: str) -> Loader:
     """
     if not isinstance(loader, DataLoader):
         raise UsageError(
-            f"The {what} loader is a {type(loader).__name__}; give a single torch DataLoader, so "
-            "that its data set can be batched in other sizes."
+            f"The {what} loader must be a single torch DataLoader, so that its data set can be "
+            f"batched in other sizes, not {type(loader).__name__}."
         )
     if isinstance(loader.dataset, IterableDataset) or not hasattr(loader.dataset, "__len__"):
         raise UsageError(
-            f"The {what} data set is a {type(loader.dataset).__name__}, which has no length and "
-            "cannot be shuffled; give a map-style Dataset."
+            f"The {what} data set must be a map-style Dataset, which has a length and can be "
+            f"shuffled, not {type(loader.dataset).__name__}."
         )
     batches = loader.batch_sampler
     size = loader.batch_size or getattr(batches, "batch_size", None)
     if not isinstance(size, int):
         raise UsageError(
-            f"The {what} loader takes its batches from a {type(batches).__name__}, which has no "
+            f"The {what} loader takes its batches from {type(batches).__name__}, without a "
             "batch_size to change; give a DataLoader with a batch_size."
         )
     return Loader(

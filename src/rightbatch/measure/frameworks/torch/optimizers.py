@@ -97,9 +97,8 @@ def facts(workload: Workload, model: torch.nn.Module) -> tuple[OptimizerFacts, .
         probe = make(factory, model, learning_rate)
         if not isinstance(probe, torch.optim.Optimizer):
             raise UsageError(
-                f"The optimizer {name!r} of the workload is a function that returns a "
-                f"{type(probe).__name__}; it must take (parameters, learning_rate) and return a "
-                "torch.optim.Optimizer."
+                f"The optimizer {name!r} of the workload must take (parameters, learning_rate) and "
+                f"return a torch.optim.Optimizer, not {type(probe).__name__}."
             )
         rule: ScalingRule = "linear" if isinstance(probe, torch.optim.SGD) else "square_root"
         described.append(OptimizerFacts(name, rule, learning_rate, tuned))

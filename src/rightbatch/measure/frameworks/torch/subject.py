@@ -83,8 +83,7 @@ class TorchSubject:
         model = self._workload.model()
         if not isinstance(model, torch.nn.Module):
             raise UsageError(
-                f"Workload.model returns a {type(model).__name__}; it must return a "
-                "torch.nn.Module."
+                f"Workload.model must return a torch.nn.Module, not {type(model).__name__}."
             )
         if any(torch.nn.parameter.is_lazy(p) for p in model.parameters()):
             raise UsageError(

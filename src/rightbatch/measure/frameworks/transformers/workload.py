@@ -128,7 +128,7 @@ def _check(trainer: Any) -> None:
         UsageError: It is no Trainer, or one that cannot start afresh or evaluate in batches.
     """
     if not isinstance(trainer, Trainer):
-        raise UsageError(f"The trainer is a {type(trainer).__name__}; give a transformers.Trainer.")
+        raise UsageError(f"trainer must be a transformers.Trainer, not {type(trainer).__name__}.")
     name, args = type(trainer).__name__, trainer.args
     if trainer.model_init is None:
         raise UsageError(
