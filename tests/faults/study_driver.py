@@ -1,6 +1,6 @@
 """Runs a small real study and notes what it asks for and what it stored, line by line.
 
-python study_driver.py STORE NOTES [SETTINGS]
+python study_driver.py STORE NOTES SETTINGS
 
 SETTINGS are keywords of `rightbatch.tune` in JSON.
 """
@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 import rightbatch
-
-SMALL = {"budget": "20s", "batch_sizes": [2, 64, 1437]}
 
 
 class Notes:
@@ -40,11 +38,10 @@ class Notes:
 
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-    store, notes, *settings = sys.argv[1:]
-    asked = json.loads(settings[0]) if settings else SMALL
+    store, notes, settings = sys.argv[1:]
     observer = Notes(notes)
     advice = rightbatch.tune(
-        "digits", threads=1, store=store, resume=True, observer=observer, **asked
+        "digits", threads=1, store=store, resume=True, observer=observer, **json.loads(settings)
     )
     print(advice.batch_size, *advice.near_optimal)
 

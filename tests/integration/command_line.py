@@ -52,14 +52,14 @@ def in_process(*arguments, folder):
     return Finished(code, out.getvalue(), err.getvalue())
 
 
-def recommended(*arguments, budgets, folder):
-    """What `tune` recommends in the first of some budgets, in seconds, that is enough; and that.
+def measured(*arguments, budgets, folder):
+    """What a command tells in the first of some budgets, in seconds, that is enough; and that one.
 
     On a quiet machine the first one is; the last is what a busy one is given.
     """
     for seconds in budgets:
         budget = ("--budget", f"{seconds}s", "--threads", "1", "--json")
-        done = rightbatch("tune", *arguments, *budget, folder=folder)
+        done = rightbatch(*arguments, *budget, folder=folder)
         if done.code == 0:
             break
     assert done.code == 0, done.err

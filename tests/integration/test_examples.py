@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import recommended, rightbatch
+from command_line import measured, rightbatch
 
 import needs
 from rightbatch.zoo.data.sets import FASHION_MNIST
@@ -15,7 +15,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_the_first_example_reaches_a_recommendation(tmp_path):
-    done, _ = recommended(f"{EXAMPLES / 'train.py'}:workload", budgets=(20, 40), folder=tmp_path)
+    done, _ = measured(
+        "tune", f"{EXAMPLES / 'train.py'}:workload", budgets=(20, 40), folder=tmp_path
+    )
     assert done.json["batch_size"] in done.json["near_optimal"]
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
 
@@ -42,8 +44,8 @@ def test_a_users_own_script_changes_at_most_five_lines(library):
 @pytest.mark.parametrize("library", BRIDGES)
 def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
     needs.libraries(library)
-    done, _ = recommended(
-        f"{EXAMPLES / BRIDGES[library]}:workload", budgets=BUDGETS[library], folder=tmp_path
+    done, _ = measured(
+        "tune", f"{EXAMPLES / BRIDGES[library]}:workload", budgets=BUDGETS[library], folder=tmp_path
     )
     assert done.json["batch_size"] in done.json["near_optimal"]
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
@@ -53,8 +55,8 @@ def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
 def test_the_keras_example_reaches_a_recommendation_on_each_backend(backend, tmp_path, monkeypatch):
     needs.libraries("keras", backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    done, _ = recommended(
-        f"{EXAMPLES / 'keras_digits.py'}:workload", budgets=(45, 120), folder=tmp_path
+    done, _ = measured(
+        "tune", f"{EXAMPLES / 'keras_digits.py'}:workload", budgets=(45, 120), folder=tmp_path
     )
     assert done.json["batch_size"] in done.json["near_optimal"]
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
@@ -66,7 +68,7 @@ def test_a_budget_too_short_for_fashion_mnist_is_kept_and_said(tmp_path):
         "tune", f"{EXAMPLES / 'fashion_mnist.py'}:workload", "--goal", "accuracy >= 0.93",
         "--budget", "20s", "--threads", "1", "--json", folder=tmp_path,
     )  # fmt: skip
-    assert done.code == 0, done.err
+    assert done.code == 4, done.err
     told = done.json
     assert told["binding_constraint"] == "budget"
     assert told["predicted_seconds_to_goal"] is None

@@ -74,7 +74,7 @@ def test_tune_gives_advice(source, piped, study, tmp_path):
     assert study in name
     assert batch_size in (32, 128)
     assert learning_rate > 0
-    assert f"<td>{batch_size}</td>" in shown
+    assert f"<td>batch_size={batch_size}, learning_rate=" in shown
     assert (tmp_path / "studies.db").exists()
 
 

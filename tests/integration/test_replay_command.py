@@ -83,7 +83,7 @@ def test_the_planner_explains_its_decisions(tmp_path):
     assert asked == {(t, p) for t in (0.5, 1.0) for p in ("rightbatch", "rightbatch-one-off")}
     words = in_process("replay", folder, "--explain", folder=tmp_path)
     for row in rows:
-        assert row["sentences"][-1].startswith("chose ")
+        assert row["sentences"][-1].startswith("Chose ")
         assert all(told in words.out for told in row["sentences"])
 
 

@@ -6,7 +6,7 @@ import pytest
 from browser import DESKTOP, PHONE, check_report, open_report
 from report_fixture import digits, memory_only, too_little, two_optimizers
 
-from rightbatch.records import Choice, OptimizerFacts
+from rightbatch.records import Choice, OptimizerFacts, Remark, Remarks
 from rightbatch.report.html import write_report
 
 HOSTILE = '<script>alert(1)</script><img src="http://example.invalid/x.png"></script>{{ 7*7 }}'
@@ -44,14 +44,14 @@ def test_a_stage_that_gave_nothing_says_why_instead_of_an_empty_figure(tmp_path)
     with open_report(write_report(*memory_only(), tmp_path / "report.html")) as report:
         check_report(report)
         assert list(report.figures()) == ["memory"]
-        assert "The noise stage was not asked for" in report.text()
+        assert "The noise stage was not selected" in report.text()
 
 
 def test_a_study_without_an_answer_still_shows_what_it_knows(tmp_path):
     with open_report(write_report(*too_little(), tmp_path / "report.html")) as report:
         check_report(report)
         assert "larger budget" in report.text()
-        assert "The gradient cannot be told from its noise." in report.text()
+        assert "the mean gradient is indistinguishable from zero." in report.text()
 
 
 def test_hostile_strings_stay_text(tmp_path):
@@ -64,13 +64,12 @@ def test_hostile_strings_stay_text(tmp_path):
     )
     fit = replace(advice.fits.learning[0], optimizer=HOSTILE)
     best: Choice = replace(advice.recommended, optimizer=HOSTILE)
+    said = Remark.of("text", text=HOSTILE)
     advice = replace(
         advice,
         study=HOSTILE,
         goal=HOSTILE,
-        headline=HOSTILE,
-        reasons=(HOSTILE,),
-        warnings=(HOSTILE,),
+        remarks=Remarks(said, (said,), (said,)),
         recommended=best,
         fits=replace(advice.fits, learning=(fit,)),
     )

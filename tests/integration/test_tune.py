@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import check_report, open_report
-from command_line import in_process, recommended, rightbatch
+from command_line import in_process, measured, rightbatch
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module", params=[(35, 75), pytest.param((75,), marks=pytest.mark.long)])
 def study(folder, request):
     """The demo, which `make demo` gives 75 seconds, and the budget that was enough."""
-    done, seconds = recommended("digits", budgets=request.param, folder=folder)
+    done, seconds = measured("tune", "digits", budgets=request.param, folder=folder)
     assert done.err == ""
     return done.json, seconds
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from command_line import in_process, recommended
+from command_line import in_process, measured
 
 from rightbatch.records import TrainingProbe
 from rightbatch.store import open_store
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(tmp_path):
-    done, seconds = recommended("digits", "--workers", "2", budgets=(25, 40), folder=tmp_path)
+    done, seconds = measured("tune", "digits", "--workers", "2", budgets=(25, 40), folder=tmp_path)
     assert 32 <= done.json["batch_size"] <= 1437
     assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
     spent = done.json["time_spent"]
@@ -33,8 +33,15 @@ def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(t
 
 
 def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
-    done, _ = recommended(
-        "digits", "--workers", "2", "--learning-rate", "rule", budgets=(25, 40), folder=tmp_path
+    done, _ = measured(
+        "tune",
+        "digits",
+        "--workers",
+        "2",
+        "--learning-rate",
+        "rule",
+        budgets=(25, 40),
+        folder=tmp_path,
     )
     assert done.json["predicted_seconds_to_goal"]["value"] > 0
     assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
@@ -50,8 +57,8 @@ def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
 
 
 def test_batch_sizes_race_where_learning_rates_follow_the_rule(tmp_path):
-    done, seconds = recommended(
-        "digits", "--learning-rate", "rule", budgets=(25, 90), folder=tmp_path
+    done, seconds = measured(
+        "tune", "digits", "--learning-rate", "rule", budgets=(25, 90), folder=tmp_path
     )
     told = done.json
     assert 32 <= told["batch_size"] <= 1437

@@ -1,7 +1,7 @@
 """Built-in workloads on the command line: listed, fetched, missing data told, tuned end to end."""
 
 import pytest
-from command_line import in_process, recommended
+from command_line import in_process, measured
 
 import needs
 from rightbatch.zoo import ZOO
@@ -33,7 +33,7 @@ def test_a_data_set_of_another_name_is_refused_with_the_names_there_are(tmp_path
 @pytest.mark.slow
 def test_diamonds_are_tuned_end_to_end(tmp_path):
     needs.data(DIAMONDS)
-    done, _ = recommended("diamonds", budgets=(40, 75), folder=tmp_path)
+    done, _ = measured("tune", "diamonds", budgets=(40, 75), folder=tmp_path)
     told = done.json
     assert told["batch_size"] in told["near_optimal"]
     assert told["reference"]["batch_size"] == 64

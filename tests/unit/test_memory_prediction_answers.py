@@ -112,7 +112,7 @@ def test_what_if_rows_agree_with_the_answer():
     rows = {row.name: row.largest_batch_size for row in result.alternatives}
     for same in ("adam", "fp32", "The same GPU"):
         assert rows[same] == pytest.approx(result.largest_batch_size, rel=0.05)
-    assert rows["bf16 autocast"] > result.largest_batch_size
+    assert rows["bf16"] > result.largest_batch_size
 
 
 def test_nothing_fits_where_the_context_alone_is_larger():

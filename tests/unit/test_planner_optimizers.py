@@ -13,7 +13,7 @@ from simulated_world import (
     spent,
 )
 
-from rightbatch.decide.advise.recommend import advise, situation
+from rightbatch.decide.advise.recommend import advise, situation_of
 from rightbatch.decide.learning.arms import make_arms
 from rightbatch.decide.stages.fits import stage_fits
 from rightbatch.decide.study import evidence
@@ -148,7 +148,7 @@ def test_each_optimizer_has_a_noise_run_at_its_own_settings(recording):
 
 
 def test_each_optimizer_is_guided_by_its_own_noise_scale(recording):
-    now = situation(recording)
+    now = situation_of(recording)
     arms = make_arms(now, stage_fits(now), "time")
     guess = {arm.optimizer.name: arm.model.critical_guess for arm in arms}
     assert guess["adam"] == pytest.approx(2 * 50, rel=0.3)
@@ -157,7 +157,7 @@ def test_each_optimizer_is_guided_by_its_own_noise_scale(recording):
 
 def test_a_noise_scale_that_is_not_known_is_not_taken_from_another_optimizer():
     world = replace(WORLD, noise_scale=None)  # adam's own is 50
-    now = situation(run_study(world, replace(SETTINGS, budget_seconds=60.0)))
+    now = situation_of(run_study(world, replace(SETTINGS, budget_seconds=60.0)))
     guess = {
         a.optimizer.name: a.model.critical_guess for a in make_arms(now, stage_fits(now), "time")
     }

@@ -130,7 +130,7 @@ def test_every_run_is_told_with_why_it_was_made_and_how_it_compares():
         "the cheapest given its speed and a typical critical batch size; "
         "could beat the runs so far",
         "not reached",
-        f"{times:.1f}× at accuracy 0.9",
+        f"{times:.1f}× up to accuracy 0.9",
     )
 
 

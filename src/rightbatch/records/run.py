@@ -53,7 +53,7 @@ class Curve:
         That is where a run stops and what it was charged, so that studies, races, replays, exports
         and advice all count it so. Where the curve crossed the level between two evaluations is
         not asked: evaluations come at the same examples at every batch size, 7% apart, so that all
-        are late alike, by some 3%, and no size gains by frequent looks.
+        are late alike, by some 2%, and no size gains by frequent looks.
         """
         return next((each for each in self.evaluations if goal.reached_by(each.metric)), None)
 

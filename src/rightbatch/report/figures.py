@@ -74,7 +74,7 @@ def _time(view: View) -> go.Figure:
             [_low(row.seconds) for row in rows],
             [_high(row.seconds) for row in rows],
             "var(--blue-band)",
-            "its interval",
+            "95% interval",
         )
         hover = [
             f"batch size {words.count(row.batch_size)}<br>{words.estimate(row.seconds)}"
@@ -338,7 +338,7 @@ def _choices(canvas: Canvas, view: View) -> None:
         canvas.mark(yours.batch_size, label, "var(--orange)")
         if yours.seconds_to_goal is not None:
             value = yours.seconds_to_goal.value
-            canvas.emblem(yours.batch_size, value, "what you do today", "var(--orange)", "diamond")
+            canvas.emblem(yours.batch_size, value, "your settings", "var(--orange)", "diamond")
     if best is not None:
         label = f"recommended {words.count(best.batch_size)}"
         canvas.mark(best.batch_size, label, "var(--green)")

@@ -7,7 +7,16 @@ estimated, is null with the reason beside it under `<name>_reason`.
 from collections.abc import Mapping
 
 from rightbatch.decide.advise.capped import why_none
-from rightbatch.records import Advice, Choice, Fits, LearningFit, MemoryFit, NoiseFit, SpeedFit
+from rightbatch.records import (
+    Advice,
+    Choice,
+    Fits,
+    LearningFit,
+    MemoryFit,
+    NoiseFit,
+    SpeedFit,
+    TimeSpent,
+)
 from rightbatch.report.ending import ending_told
 from rightbatch.report.findings import pick_fit
 from rightbatch.report.json_values import (
@@ -46,7 +55,6 @@ def advice_json(advice: Advice) -> Json:
     unpriced = {name: told for name, told in missing.items() if name in _PRICED} | NO_RATE
     why["reference"] = _NO_REFERENCE
     why["times_as_fast"] = _NO_REFERENCE if advice.reference is None else _NOT_COMPARED
-    spent = advice.time_spent
     told = {
         "schema": "rightbatch/advice/1",
         "study": advice.study,
@@ -76,24 +84,29 @@ def advice_json(advice: Advice) -> Json:
             {"regime": regime, **with_reasons(_choice(choice), unpriced)}
             for regime, choice in advice.regimes
         ],
-        "time_spent": with_reasons(
-            {
-                "training_seconds": spent.training,
-                "measuring_seconds": spent.measuring,
-                "overhead_seconds": spent.overhead,
-                "around_seconds": spent.overhead,
-                "overlapped_seconds": spent.overlapped,
-                "budget_seconds": spent.budget,
-                "time_to_model_seconds": spent.to_model,
-            },
-            {
-                "budget_seconds": "No budget was set.",
-                "time_to_model_seconds": "No run reached the goal.",
-            },
-        ),
+        "time_spent": _time_spent(advice.time_spent),
     }
     why["ended"] = "The study was recorded elsewhere, or planned by another version."
     return with_reasons(told, why | missing)
+
+
+def _time_spent(spent: TimeSpent) -> Json:
+    """Where the time went, each figure that was renamed under its old name as well."""
+    return with_reasons(
+        {
+            "training_seconds": spent.training,
+            "measuring_seconds": spent.measuring,
+            "overhead_seconds": spent.overhead,
+            "around_seconds": spent.overhead,
+            "overlapped_seconds": spent.overlapped,
+            "budget_seconds": spent.budget,
+            "time_to_model_seconds": spent.to_model,
+        },
+        {
+            "budget_seconds": "No budget was set.",
+            "time_to_model_seconds": "No run reached the goal.",
+        },
+    )
 
 
 def _figures(

@@ -154,7 +154,7 @@ def _parts_table(result: PredictResult) -> Table:
         "not tensors",
         *(memory_size(max(0, peak.total_bytes - peak.tensor_bytes)) for peak in shown),
     )
-    table.add_row("in all", *(memory_size(peak.total_bytes) for peak in shown), style="bold")
+    table.add_row("total", *(memory_size(peak.total_bytes) for peak in shown), style="bold")
     return table
 
 

@@ -12,8 +12,9 @@ from rightbatch.report import table as view_table
 from rightbatch.report.view import View
 
 _MOST_ROWS = 6
-_MOST_POINTS = 3
-"""Reasons are left to the report where warnings and why the study ended take their place."""
+_MOST_REASONS = 3
+_ROOM = 10
+"""Lines of a screen for rows of the table, reasons, why the study ended and warnings."""
 _IN_REPORT = ("Steps per epoch", "Epochs to goal")
 """Columns that would make every row of a table several lines."""
 _ASCII = str.maketrans(
@@ -48,7 +49,9 @@ def print_verdict(view: View, console: Console) -> None:
     if more > 0:
         console.print(Padding(text(f"… {more} more in the report", "dim"), (0, 0, 0, 2)))
     ended = [view.ended] if view.in_time else []
-    most = max(1, _MOST_POINTS - len(ended) - len(view.warnings))
+    rows = min(len(view.tried.rows), _MOST_ROWS + 1) if view.tried else 0
+    room = _ROOM - rows - 2 * len(ended) - len(view.warnings)
+    most = min(_MOST_REASONS, max(0, room))
     console.print()
     for reason in (*view.reasons[:most], *ended):
         console.print(_item(text("-"), text(reason)))

@@ -183,7 +183,7 @@ def _stopped(run: Run, scale: float, metric: str) -> tuple[float, str]:
         return math.nan, "stopped"
     ratio = (1 + found.difference) * scale
     times = _times(ratio)
-    return ratio, f"{times} at {metric} {found.level:.4g}" if times else "stopped"
+    return ratio, f"{times} up to {metric} {found.level:.4g}" if times else "stopped"
 
 
 def _amount(run: DrawnRun, advice: Advice) -> float:

@@ -248,7 +248,7 @@ def _sizes(advice: Advice) -> Table | None:
         "Examples to goal",
         "Time to goal",
         *(("Energy to goal",) if powered else ()),
-        "Runs that reached it",
+        "Runs at the goal",
     )
     head_row = (*first, *head, "")
     return Table(head_row, tuple(rows), tuple(strong)) if rows else None

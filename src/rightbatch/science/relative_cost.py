@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from rightbatch.science.prior import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LENGTH
 
@@ -151,5 +150,5 @@ def _critical_batch_sizes(
     if noise_scale is not None:
         z = (grid - np.log2(noise_scale)) / prior.noise_scale_sd
         fit -= 0.5 * (z * np.log(2)) ** 2
-    log_weights = np.log1p(-prior.flat) + fit - special.logsumexp(fit)
+    log_weights = np.log1p(-prior.flat) + fit - np.logaddexp.reduce(fit)
     return np.append(grid, _ENDLESS), np.append(log_weights, np.log(prior.flat))

@@ -20,25 +20,25 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
         The ratio of their seconds to the goal; None where both are the same settings.
     """
     arm, row = best
-    own, now = present
-    same_arm = arm.optimizer.name == own.optimizer.name
-    if same_arm and row.batch_size == now.batch_size and _alike(row, now):
+    own_arm, reference = present
+    same_arm = arm.optimizer.name == own_arm.optimizer.name
+    if same_arm and row.batch_size == reference.batch_size and _alike(row, reference):
         return None
-    pairs = [(row.batch_size, row.learning_rate), (now.batch_size, now.learning_rate)]
+    pairs = [(row.batch_size, row.learning_rate), (reference.batch_size, reference.learning_rate)]
     if same_arm:
         surface = (arm.model.difference_sd(*pairs) ** 2, arm.model.surface.freedom)
-        errors = [surface, arm.seconds.log_error(row.batch_size, now.batch_size)]
+        errors = [surface, arm.seconds.log_error(row.batch_size, reference.batch_size)]
     else:
         errors = []
-        for one, pair in zip((arm, own), pairs, strict=True):
+        for one, pair in zip((arm, own_arm), pairs, strict=True):
             ((_, sd),) = one.model.predict([pair])
             errors += [(sd**2, one.model.surface.freedom), one.seconds.log_error(pair[0])]
-    ratio, half = now.seconds.value / row.seconds.value, half_width(errors)
+    ratio, half = reference.seconds.value / row.seconds.value, half_width(errors)
     low, high = ratio * math.exp(-half), ratio * math.exp(half)
     return Estimate(ratio, low, high, 0.95, "times as fast", "surface_without_what_is_shared")
 
 
 def _alike(one: BatchPrediction, other: BatchPrediction) -> bool:
-    """Whether two learning rates are the same as they are told, or both unknown."""
+    """Whether two learning rates are the same as they are shown, or both unknown."""
     rates = one.learning_rate, other.learning_rate
     return all(map(math.isnan, rates)) or math.isclose(*rates, rel_tol=1e-3)

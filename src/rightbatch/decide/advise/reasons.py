@@ -95,9 +95,9 @@ def _of_runs(learning: LearningFit | None) -> list[Remark]:
     ]
 
 
-def warnings(fits: Fits, now: Situation, recommended: Choice | None) -> tuple[Remark, ...]:
+def warnings(fits: Fits, situation: Situation, recommended: Choice | None) -> tuple[Remark, ...]:
     """What makes the advice less sure."""
-    facts, trials, workers = now.facts, now.trials, now.settings.workers
+    facts, trials, workers = situation.facts, situation.trials, situation.settings.workers
     found = [Remark.of("text", text=note) for note in facts.notes]
     if fits.speed is not None and fits.speed.noise_reason is not None:
         found.append(fits.speed.noise_reason)

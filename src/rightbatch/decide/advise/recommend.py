@@ -34,7 +34,7 @@ from rightbatch.records import (
 )
 
 
-def situation(recording: Recording) -> Situation:
+def situation_of(recording: Recording) -> Situation:
     """The study's facts, hardware, settings and trials, in order and each once.
 
     Raises:
@@ -59,10 +59,10 @@ def advise(
     """Recommend from what is stored; measures nothing.
 
     Args:
-        recording: The study and its trials, in any order; one told twice counts once.
+        recording: The study and its trials, in any order; a repeated one counts once.
         objective: What to minimise instead of the study's own objective.
         memory_limit_bytes: Memory limit instead of the study's own.
-        price_per_hour: What an hour costs instead of what the study was told.
+        price_per_hour: What an hour costs instead of the price in the study.
 
     Returns:
         The advice, with `recommended` None where there is not enough data for any.
@@ -71,48 +71,51 @@ def advise(
         UsageError: The study ended before the workload could be described, or does not tell what
             the objective asks for.
     """
-    now = situation(recording)
-    aim: Objective = objective or now.settings.objective
-    price = now.settings.price_per_hour if price_per_hour is None else price_per_hour
-    measured = stage_fits(now, memory_limit_bytes)
+    situation = situation_of(recording)
+    aim: Objective = objective or situation.settings.objective
+    price = situation.settings.price_per_hour if price_per_hour is None else price_per_hour
+    measured = stage_fits(situation, memory_limit_bytes)
     if objective is not None:
         check_objective(aim, price, measured, recording.study.name)
-    arms = make_arms(now, measured, aim, memory_limit_bytes is not None, price)
+    arms = make_arms(situation, measured, aim, memory_limit_bytes is not None, price)
     learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
     ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
     best = ranked[0] if ranked else None
     best_fit = learned[best.optimizer.name] if best else None
-    recommended = _recommended(best, arms, now)
+    recommended = _recommended(best, arms, situation)
     fits = replace(
         measured if recommended is None else _seen_from(measured, recommended.optimizer),
         learning=tuple(fit for fit in learned.values() if fit is not None),
     )
-    optimal, binding = _optimal(best, now, fits)
-    present = _present(arms, now)
+    optimal, binding = _optimal(best, situation, fits)
+    present = _present(arms, situation)
     ratio = None
     if present and best and best.chosen is not None:
         ratio = times_as_fast((best, best.chosen), present)
     return Advice(
         study=recording.study.name,
-        goal=str(now.facts.goal),
+        goal=str(situation.facts.goal),
         objective=aim,
         recommended=recommended,
-        reference=_reference(present, now, measured),
+        reference=_reference(present, situation, measured),
         times_as_fast=ratio,
         near_optimal=optimal,
         binding_constraint=binding,
         remarks=Remarks(
-            _headline(recommended, best is not None, now.facts, fits.memory),
-            (*_reasons_of(aim, price, fits, best), *reasons(fits, best_fit, binding, now.trials)),
-            (*without_power(aim, fits.speeds), *warnings(fits, now, recommended)),
-            missing(fits, best_fit, recommended, now.settings, price),
+            _headline(recommended, best is not None, situation.facts, fits.memory),
+            (
+                *_reasons_of(aim, price, fits, best),
+                *reasons(fits, best_fit, binding, situation.trials),
+            ),
+            (*without_power(aim, fits.speeds), *warnings(fits, situation, recommended)),
+            missing(fits, best_fit, recommended, situation.settings, price),
         ),
         fits=fits,
         by_optimizer=tuple(
-            _choice(arm, arm.chosen, now) for arm in ranked if arm.chosen is not None
+            _choice(arm, arm.chosen, situation) for arm in ranked if arm.chosen is not None
         ),
-        regimes=_regimes(arms, best, now),
-        time_spent=_time_spent(now),
+        regimes=_regimes(arms, best, situation),
+        time_spent=_time_spent(situation),
         price_per_hour=price,
     )
 
@@ -139,11 +142,11 @@ def _cost_of_choice(arm: Arm) -> float:
     return cost(arm.model, arm.chosen) if arm.chosen is not None else math.inf
 
 
-def _choice(arm: Arm, row: BatchPrediction, now: Situation) -> Choice:
+def _choice(arm: Arm, row: BatchPrediction, situation: Situation) -> Choice:
     """A prediction as settings to train with."""
-    epochs = 1 / now.facts.steps_per_epoch(row.batch_size)
+    epochs = 1 / situation.facts.steps_per_epoch(row.batch_size)
     return replace(
-        _settings(arm, row.batch_size, row.learning_rate, now),
+        _settings(arm, row.batch_size, row.learning_rate, situation),
         epochs_to_goal=_scaled(row.steps, epochs, "epochs"),
         seconds_to_goal=row.seconds,
         steps_to_goal=row.steps,
@@ -152,19 +155,19 @@ def _choice(arm: Arm, row: BatchPrediction, now: Situation) -> Choice:
     )
 
 
-def _settings(arm: Arm, size: int, rate: float, now: Situation) -> Choice:
+def _settings(arm: Arm, size: int, rate: float, situation: Situation) -> Choice:
     """A batch size as settings to train with, its cost unknown."""
-    return _in_memory(arm.optimizer.name, size, rate, now, arm.memory)
+    return _in_memory(arm.optimizer.name, size, rate, situation, arm.memory)
 
 
 def _in_memory(
-    optimizer: str, size: int, rate: float, now: Situation, memory: MemoryFit | None
+    optimizer: str, size: int, rate: float, situation: Situation, memory: MemoryFit | None
 ) -> Choice:
     """The same for any optimizer.
 
     The micro-batch is the even share of the fewest accumulation steps that fit in memory with it.
     """
-    micro = micro_batch_limit(memory, now.facts)
+    micro = micro_batch_limit(memory, situation.facts)
     accumulation = math.ceil(size / micro)
     return Choice(
         optimizer=optimizer,
@@ -172,8 +175,8 @@ def _in_memory(
         learning_rate=float(f"{rate:.3g}"),
         micro_batch_size=math.ceil(size / accumulation),
         accumulation_steps=accumulation,
-        steps_per_epoch=now.facts.steps_per_epoch(size),
-        placement=now.placement,
+        steps_per_epoch=situation.facts.steps_per_epoch(size),
+        placement=situation.placement,
     )
 
 
@@ -187,73 +190,75 @@ def _scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
     )
 
 
-def _recommended(best: Arm | None, arms: list[Arm], now: Situation) -> Choice | None:
+def _recommended(best: Arm | None, arms: list[Arm], situation: Situation) -> Choice | None:
     """The best arm's choice; while no run has arrived, a first guess, its cost unknown.
 
     The guess is what came nearest to the goal, or before any run the cheapest by the prior.
     """
     if best is not None and best.chosen is not None:
-        return _choice(best, best.chosen, now)
+        return _choice(best, best.chosen, situation)
     if not arms:
         return None
     arm = arms[0]
     row = choose(arm.model, arm.rows)
-    size = min(now.sizes, key=arm.model.prior) if row is None else row.batch_size
+    size = min(situation.sizes, key=arm.model.prior) if row is None else row.batch_size
     rate = arm.model.rule(size) if row is None else row.learning_rate
-    return _settings(arm, size, rate, now)
+    return _settings(arm, size, rate, situation)
 
 
-def _present(arms: list[Arm], now: Situation) -> Predicted | None:
+def _present(arms: list[Arm], situation: Situation) -> Predicted | None:
     """What the user's present settings are predicted to cost; None where that is not known."""
-    own = now.facts.optimizers[0]
-    if now.facts.recorded:
+    own = situation.facts.optimizers[0]
+    if situation.facts.recorded:
         return None
     for arm in arms:
         if arm.optimizer.name == own.name and arm.chosen is not None:
-            row = predict_pair(arm.model, now.facts.batch_size, own.learning_rate, arm.costs)
+            row = predict_pair(arm.model, situation.facts.batch_size, own.learning_rate, arm.costs)
             return None if row is None else (arm, row)
     return None
 
 
-def _reference(present: Predicted | None, now: Situation, fits: Fits) -> Choice | None:
+def _reference(present: Predicted | None, situation: Situation, fits: Fits) -> Choice | None:
     """The user's present settings, with what they are predicted to cost where that is known.
 
     None for a study recorded elsewhere, which does not tell anybody's.
     """
-    if now.facts.recorded:
+    if situation.facts.recorded:
         return None
     if present is not None:
-        return _choice(*present, now)
-    own = now.facts.optimizers[0]
+        return _choice(*present, situation)
+    own = situation.facts.optimizers[0]
     memory = fits.memory_of(own.name)
-    return _in_memory(own.name, now.facts.batch_size, own.learning_rate, now, memory)
+    return _in_memory(own.name, situation.facts.batch_size, own.learning_rate, situation, memory)
 
 
 def _optimal(
-    best: Arm | None, now: Situation, fits: Fits
+    best: Arm | None, situation: Situation, fits: Fits
 ) -> tuple[tuple[int, ...], BindingConstraint]:
     """The near-optimal set and what binds."""
     nothing_fits = no_size_fits(fits.memory)
     if best is None or best.chosen is None:
-        return (), "memory" if nothing_fits or evidence.ran_out(now.trials) else "budget"
+        return (), "memory" if nothing_fits or evidence.ran_out(situation.trials) else "budget"
     if nothing_fits:
         return (best.chosen.batch_size,), "memory"
     rows = best.rows
     size = best.chosen.batch_size
     optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
-    if not enough_data(rows, now.sizes):
+    if not enough_data(rows, situation.sizes):
         return optimal, "budget"
-    return optimal, binding_constraint(size, optimal, rows, fits, now.facts, now.sizes)
+    return optimal, binding_constraint(size, optimal, rows, fits, situation.facts, situation.sizes)
 
 
-def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[str, Choice], ...]:
+def _regimes(
+    arms: list[Arm], best: Arm | None, situation: Situation
+) -> tuple[tuple[str, Choice], ...]:
     """Stochastic, mini-batch and full-batch gradient descent side by side, where asked for.
 
     Each with the optimizer it is cheapest with; with the best one where no run arrived at the size.
     """
-    if best is None or not now.settings.batch_sizes:
+    if best is None or not situation.settings.batch_sizes:
         return ()
-    names = {1: "stochastic", now.facts.train_examples: "full batch"}
+    names = {1: "stochastic", situation.facts.train_examples: "full batch"}
     known = {row.batch_size: (best, row) for row in best.rows}
     arrived = [(arm, row) for arm in arms for row in arm.rows if row.runs_reached]
     for arm, row in sorted(arrived, key=lambda each: -cost(each[0].model, each[1])):
@@ -261,11 +266,11 @@ def _regimes(arms: list[Arm], best: Arm | None, now: Situation) -> tuple[tuple[s
     return tuple(
         (
             names.get(size, "mini-batch"),
-            _choice(*known[size], now)
+            _choice(*known[size], situation)
             if size in known
-            else _settings(best, size, best.model.rule(size), now),
+            else _settings(best, size, best.model.rule(size), situation),
         )
-        for size in now.sizes
+        for size in situation.sizes
     )
 
 
@@ -285,15 +290,15 @@ def _headline(
     return Remark.of("train_where_more_fits" if no_size_fits(memory) else "train_with", **settings)
 
 
-def _time_spent(now: Situation) -> TimeSpent:
-    training = evidence.training_seconds(now.trials)
-    measuring = evidence.measuring_seconds(now.trials)
-    of_each = sum(trial.wall_seconds for trial in now.trials)
+def _time_spent(situation: Situation) -> TimeSpent:
+    training = evidence.training_seconds(situation.trials)
+    measuring = evidence.measuring_seconds(situation.trials)
+    of_each = sum(trial.wall_seconds for trial in situation.trials)
     return TimeSpent(
         training,
         measuring,
         max(0.0, of_each - training - measuring),
-        None if now.facts.recorded else now.settings.budget_seconds,
-        evidence.seconds_to_model(now.trials, now.facts.goal),
-        max(0.0, of_each - evidence.wall_seconds(now.trials)),
+        None if situation.facts.recorded else situation.settings.budget_seconds,
+        evidence.seconds_to_model(situation.trials, situation.facts.goal),
+        max(0.0, of_each - evidence.wall_seconds(situation.trials)),
     )

@@ -56,7 +56,7 @@ class Arm:
 
 
 def make_arms(
-    now: Situation,
+    situation: Situation,
     fits: Fits,
     objective: Objective,
     other_limit: bool = False,
@@ -65,28 +65,30 @@ def make_arms(
     """One arm per optimizer; none where nothing tells what a step costs.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         fits: Of the stages before learning.
         objective: What is minimised.
         other_limit: Whether they are for another memory limit than the one that was timed under.
-        price_per_hour: What an hour costs; None if not told.
+        price_per_hour: What an hour costs; None if not given.
     """
     arms = []
-    for optimizer in now.optimizers:
-        runs = evidence.runs(now.trials, optimizer.name)
+    for optimizer in situation.optimizers:
+        runs = evidence.runs(situation.trials, optimizer.name)
         memory = fits.memory_of(optimizer.name)
-        micro = micro_batch_limit(memory, now.facts) if other_limit else None
-        costs = step_costs(fits.speed_of(optimizer.name), runs, now.facts, micro, price_per_hour)
+        micro = micro_batch_limit(memory, situation.facts) if other_limit else None
+        costs = step_costs(
+            fits.speed_of(optimizer.name), runs, situation.facts, micro, price_per_hour
+        )
         cost = None if costs is None else costs.of(objective)
         if costs is None or cost is None:
             continue
-        model = learning_model(now, fits, optimizer, runs, cache(cost))
-        arms.append(Arm(optimizer, memory, model, costs, now.sizes))
+        model = learning_model(situation, fits, optimizer, runs, cache(cost))
+        arms.append(Arm(optimizer, memory, model, costs, situation.sizes))
     return arms
 
 
 def learning_model(
-    now: Situation,
+    situation: Situation,
     fits: Fits,
     optimizer: OptimizerFacts,
     runs: Sequence[Run],
@@ -96,11 +98,11 @@ def learning_model(
     noise = fits.noise_of(optimizer.name)
     scale = noise.noise_scale if noise is not None else None
     return LearningModel(
-        now.facts.goal,
+        situation.facts.goal,
         optimizer,
-        now.facts.batch_size,
+        situation.facts.batch_size,
         runs,
         cost,
         scale.value if scale is not None else None,
-        [probe for probe in now.under_way if probe.optimizer == optimizer.name],
+        [probe for probe in situation.under_way if probe.optimizer == optimizer.name],
     )

@@ -24,8 +24,8 @@ from rightbatch.science.response import (
     truncated_normal,
 )
 
-_APART = 0.2
-"""Levels are compared that lie so far apart in the log of the way."""
+_APART = math.exp(0.2)
+"""Levels are compared that lie so many times apart on the way."""
 _ALMOST_THERE = 0.999
 _DIVERGED = 0.7
 """A run that diverges counts as one twice as long as the fastest, give or take a factor two."""
@@ -46,6 +46,28 @@ class Comparison:
     log_steps: float
 
 
+class _Way:
+    """How a run got on: its improvements, as pairs of the best metric so far and the step."""
+
+    def __init__(self, path: Sequence[tuple[float, int]], goal: Goal) -> None:
+        self._sign = 1.0 if goal.direction == "max" else -1.0
+        self._levels = self._sign * np.array([level for level, _ in path])
+        self._steps = np.array([step for _, step in path])
+
+    def steps_to(self, levels: Sequence[float]) -> list[float]:
+        """Steps after which it met each level, interpolated as `step_at` does for one of them.
+
+        Args:
+            levels: Each better than the one before; those that it never met are left out.
+        """
+        if self._steps.size == 0:
+            return []
+        wanted = self._sign * np.array(levels)
+        met = wanted[: np.searchsorted(wanted, self._levels[-1], side="right")]
+        steps: list[float] = np.interp(met, self._levels, self._steps).tolist()
+        return steps
+
+
 class Belief:
     """Log time to the target at each candidate, as far as it is known.
 
@@ -61,10 +83,12 @@ class Belief:
         self._paths = {run.number: run.curve.improvements(race.goal) for run in race.runs}
         self._compared: dict[int, list[Comparison]] = {}
         self.reference = min(self._arrived, key=lambda run: run.seconds, default=None)
+        path = self._paths[self.reference.number] if self.reference else []
+        self._way = _Way(path, race.goal)
         self.step_seconds = _step_seconds(race)
         self.candidates = race.candidates
         self._index = {candidate: i for i, candidate in enumerate(self.candidates)}
-        seen = [told for run in race.runs if (told := self._seen(run)) is not None]
+        seen = [cost for run in race.runs if (cost := self._seen(run)) is not None]
         posterior = self._posterior(seen)
         self._log_seconds = {
             candidate: float(posterior.mean[i])
@@ -118,9 +142,9 @@ class Belief:
 
     def overdue(self, run: RaceRun) -> bool:
         """Whether a run should have shown a level beyond its deepest by now."""
-        told = self.comparisons(run)
+        comparisons = self.comparisons(run)
         late = self._late(run)
-        return bool(told) and late is not None and late.log_steps > told[-1].log_steps
+        return bool(comparisons) and late is not None and late.log_steps > comparisons[-1].log_steps
 
     def log_seconds(self, candidate: Candidate) -> float:
         """Expected log time to the target, up to a constant before any run arrived."""
@@ -162,12 +186,12 @@ class Belief:
 
     def _compare(self, run: RaceRun, reference: RaceRun) -> list[Comparison]:
         path = self._paths[run.number]
-        met = _steps_at(self._paths[reference.number], path, self._race.goal)
+        met = self._way.steps_to([level for level, _ in path])
         if not met:
             return []
         apart = [0]
         for place, at in enumerate(met):
-            if math.log(at / met[apart[-1]]) > _APART:
+            if at > _APART * met[apart[-1]]:
                 apart.append(place)
         return [
             Comparison(path[i][0], met[i] / reference.steps, math.log(path[i][1] / met[i]))
@@ -183,8 +207,8 @@ class Belief:
             if self.reference is None or run.candidate == self.reference.candidate:
                 continue
             octaves = run.candidate.apart(self.reference.candidate)
-            told = self.comparisons(run)
-            for before, after in pairwise(told):
+            comparisons = self.comparisons(run)
+            for before, after in pairwise(comparisons):
                 if after.way > before.way:
                     moved = (after.log_steps - before.log_steps) / octaves
                     total += moved**2 / math.log(after.way / before.way)
@@ -199,12 +223,16 @@ class Belief:
         if run.diverged and self.reference is not None:
             examples = self.reference.seconds / run.step_seconds * run.batch_size
             return CostSeen(index, math.log(examples) + _DIVERGED, _DIVERGED)
-        told = self.comparisons(run)
-        if self.reference is None or not told:
+        comparisons = self.comparisons(run)
+        if self.reference is None or not comparisons:
             return None
         octaves = run.candidate.apart(self.reference.candidate)
         drift_sd = self._drift_sd * octaves
-        log_steps, way, variance = told[-1].log_steps, min(told[-1].way, _ALMOST_THERE), 0.0
+        log_steps, way, variance = (
+            comparisons[-1].log_steps,
+            min(comparisons[-1].way, _ALMOST_THERE),
+            0.0,
+        )
         late = self._late(run)
         if late is not None and late.way > way:
             walk = max(drift_sd, self._tuning.prior.seed_sd)
@@ -254,34 +282,19 @@ class Belief:
         return None
 
 
-def _steps_at(
-    path: Sequence[tuple[float, int]], other: Sequence[tuple[float, int]], goal: Goal
-) -> list[float]:
-    """Steps after which a path of improvements met each level of another, up to its own best.
-
-    They are interpolated as `step_at` does for one level.
-    """
-    if not path or not other:
-        return []
-    sign = 1.0 if goal.direction == "max" else -1.0
-    known, steps = sign * np.array(path).T
-    wanted = sign * np.array([level for level, _ in other])
-    within = wanted[: np.searchsorted(wanted, known[-1], side="right")]
-    found: list[float] = np.interp(within, known, sign * steps).tolist()
-    return found
-
-
 def _step_seconds(race: Race) -> dict[int, float]:
     """Step time of every candidate: known, on a line between two known, or at equal throughput."""
     timed = sorted(race.step_seconds)
-    told: dict[int, float] = {}
+    seconds: dict[int, float] = {}
     for size in race.batch_sizes:
         below = max((t for t in timed if t <= size), default=timed[0])
         above = min((t for t in timed if t >= size), default=timed[-1])
         if below < size < above:
             share = (size - below) / (above - below)
-            told[size] = (1 - share) * race.step_seconds[below] + share * race.step_seconds[above]
+            seconds[size] = (1 - share) * race.step_seconds[below] + share * race.step_seconds[
+                above
+            ]
         else:
             near = above if size <= above else below
-            told[size] = race.step_seconds[near] * size / near
-    return told
+            seconds[size] = race.step_seconds[near] * size / near
+    return seconds

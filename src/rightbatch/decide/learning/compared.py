@@ -14,23 +14,23 @@ def compared(model: LearningModel) -> tuple[Run, ...]:
 
 
 def _compared(model: LearningModel, run: Run) -> Decision:
-    told, best = Decision("unrivalled", run.batch_size, learning_rate=_rate(run)), model.best
+    decision, best = Decision("unrivalled", run.batch_size, learning_rate=_rate(run)), model.best
     if run.diverged:
-        return replace(told, kind="diverged")
+        return replace(decision, kind="diverged")
     if best is None or best.steps is None or (run.steps is not None and not model.arrived):
-        return told
+        return decision
     if run.trial == best.trial:
-        return replace(told, kind="best")
-    told = replace(told, against=best.batch_size, against_rate=_rate(best))
+        return replace(decision, kind="best")
+    decision = replace(decision, against=best.batch_size, against_rate=_rate(best))
     price = model.cost_per_step(run.batch_size) / model.cost_per_step(best.batch_size)
     if run.steps is not None:
-        return replace(told, kind="slower", difference=price * run.steps / best.steps - 1)
+        return replace(decision, kind="slower", difference=price * run.steps / best.steps - 1)
     both = deepest(run, best, model.goal)
     if both is None:
-        return replace(told, kind="silent")
+        return replace(decision, kind="silent")
     level, own_met, met = both
     kind: DecisionKind = "ahead" if own_met * price < met else "behind"
-    return replace(told, kind=kind, difference=price * own_met / met - 1, level=level)
+    return replace(decision, kind=kind, difference=price * own_met / met - 1, level=level)
 
 
 def _rate(run: Run) -> float | None:

@@ -32,7 +32,7 @@ SEEDS = 8
 _CLOSE = math.log(1.2)
 """Log cost within which of the least expected a setting may be the best."""
 _MORE_SEEDS, _CLOSER = 24, math.log(1.1)
-"""Runs of one that these have not told from the best: eight leave a mean open by some 7%."""
+"""Runs of a setting that eight have not set apart from the best: those leave a mean open by 7%."""
 
 
 def runs_left(race: Race, reference: RaceRun) -> float:
@@ -41,27 +41,27 @@ def runs_left(race: Race, reference: RaceRun) -> float:
     return left / reference.steps
 
 
-def asked_for(now: Situation, arm: Arm, race: Race) -> Train | None:
+def asked_for(situation: Situation, arm: Arm, race: Race) -> Train | None:
     """The next run for the picture; None where nothing is left to show or time is short."""
     reference = fastest(race)
     if reference is None and sum(not run.diverged for run in race.runs) < LOOKS:
         return None
     tried = {run.batch_size for run in race.runs}
     untried = [size for size in race.batch_sizes if size not in tried]
-    if now.settings.batch_sizes:
+    if situation.settings.batch_sizes:
         return _named(arm, race, untried, reference) if untried else _named_again(race, reference)
     if reference is None:
         return None
     left = runs_left(race, reference)
     if left > AMPLE:
-        present = _present(now, race, reference, _PATIENCE_FOR_THE_PICTURE)
+        present = _present(situation, race, reference, _PATIENCE_FOR_THE_PICTURE)
         return present or _nearby(arm, race, untried, reference)
     least = min(arm.model.prior(size) for size in tried)
-    dear = arm.model.prior(now.facts.batch_size) - least > _PRESENT_AT_MOST
+    dear = arm.model.prior(situation.facts.batch_size) - least > _PRESENT_AT_MOST
     if dear or _AT_THE_END < left < _PRESENT_AFFORDED:
         return None
     times = 1.0 if left >= _PRESENT_AFFORDED else _IN_PART
-    return _present(now, race, reference, min(times, left))
+    return _present(situation, race, reference, min(times, left))
 
 
 def fastest(race: Race) -> RaceRun | None:
@@ -96,9 +96,9 @@ def _named_again(race: Race, reference: RaceRun | None) -> Train | None:
     return None
 
 
-def _present(now: Situation, race: Race, reference: RaceRun, times: float) -> Train | None:
+def _present(situation: Situation, race: Race, reference: RaceRun, times: float) -> Train | None:
     """The user's present settings for so many times the fastest run, unless tried or ruled out."""
-    present = Candidate(now.facts.batch_size)
+    present = Candidate(situation.facts.batch_size)
     tried = {run.candidate for run in race.runs}
     known = present.batch_size in race.batch_sizes
     if present in tried or not known or not race.may_begin(present):
@@ -114,8 +114,8 @@ def _nearby(arm: Arm, race: Race, untried: list[int], reference: RaceRun) -> Tra
         return None
     size = min(near, key=arm.model.prior)
     limit = _steps(reference, _PATIENCE_FOR_THE_PICTURE, race, size)
-    told = Decision("race", size, best.batch_size)
-    return Train(size, None, math.ceil(limit), told, reference.octaves, reference.octaves)
+    decision = Decision("race", size, best.batch_size)
+    return Train(size, None, math.ceil(limit), decision, reference.octaves, reference.octaves)
 
 
 def another_seed(arm: Arm, race: Race) -> Train | None:
@@ -130,8 +130,8 @@ def another_seed(arm: Arm, race: Race) -> Train | None:
     seeds = Counter(run.candidate for run in race.runs)
     arrived = sorted({run.candidate for run in race.runs if run.arrived})
     rates = [arm.model.rule(each.batch_size) * 2**each.octaves for each in arrived]
-    told = arm.model.predict([(e.batch_size, r) for e, r in zip(arrived, rates, strict=True)])
-    costs = {each: mean for each, (mean, _) in zip(arrived, told, strict=True)}
+    predicted = arm.model.predict([(e.batch_size, r) for e, r in zip(arrived, rates, strict=True)])
+    costs = {each: mean for each, (mean, _) in zip(arrived, predicted, strict=True)}
     best = min(arrived, key=costs.__getitem__)
     close = [each for each in arrived if seeds[each] < _seeds(costs[each] - costs[best])]
     if not close:

@@ -55,9 +55,9 @@ def milestones(model: LearningModel, size: int) -> tuple[tuple[int, float], ...]
         return ()
     path = best.curve.improvements(model.goal)
     times = model.cost_per_step(best.batch_size) / model.cost_per_step(size)
-    told = []
+    levels_due = []
     for way, slack in _MILESTONES:
         level = level_at(path, way * best.steps)
         if level is not None:
-            told.append((math.ceil(slack * times * way * best.steps), level))
-    return tuple(told)
+            levels_due.append((math.ceil(slack * times * way * best.steps), level))
+    return tuple(levels_due)

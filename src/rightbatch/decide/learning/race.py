@@ -242,8 +242,8 @@ def _train(
     )
 
 
-def _choose(kind: DecisionKind, size: int, told: tuple[Decision, ...] = ()) -> Choose:
-    return Choose(size, (*told, Decision(kind, size)))
+def _choose(kind: DecisionKind, size: int, comparisons: tuple[Decision, ...] = ()) -> Choose:
+    return Choose(size, (*comparisons, Decision(kind, size)))
 
 
 def _open(race: Race, candidate: Candidate) -> RaceRun | None:

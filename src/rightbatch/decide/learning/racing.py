@@ -52,25 +52,25 @@ _PIECE = 0.2
 
 
 def next_training_probe(
-    now: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
+    situation: Situation, arm: Arm, micro_batch_size: int, left: TimeLeft, deadline: float
 ) -> TrainingProbe | Ending:
     """What the race asks for; why it ends once it has chosen, or where the time is too short."""
-    race = race_of(now, arm, left)
+    race = race_of(situation, arm, left)
     if left.for_one_run <= 0:
         return _ended(
             "time" if left.wall - left.overhead <= 0 else "training_time", arm, race, left
         )
     if not race.batch_sizes:
         return _ended("exhausted", arm, race, left)
-    searched = now.settings.learning_rates != "rule"
-    tuning = _searched(now, arm, race, left) if searched else Tuning()
-    move = _move(now, arm, race, tuning)
+    searched = situation.settings.learning_rates != "rule"
+    tuning = _searched(situation, arm, race, left) if searched else Tuning()
+    move = _move(situation, arm, race, tuning)
     if isinstance(move, Choose):
         return _why_chosen(move, arm, race, left, tuning)
     size = move.batch_size
     rate = arm.model.rule(size) * 2**move.octaves
     if move.run is None:
-        seed = _unused_seed(now, arm, size, rate)
+        seed = _unused_seed(situation, arm, size, rate)
     else:
         run = race.runs[move.run].run
         rate, seed = run.learning_rate, run.seed
@@ -80,19 +80,19 @@ def next_training_probe(
         micro_batch_size=min(size, micro_batch_size),
         learning_rate=rate,
         seed=seed,
-        max_steps=evaluated_step(move.limit, size, now.facts.train_examples),
+        max_steps=evaluated_step(move.limit, size, situation.facts.train_examples),
         max_seconds=left.for_one_run,
         seconds_limit=deadline,
         pause=arm.model.goal.target is not None,
         decision=_with_rates(move, arm, rate, len(race.octaves) > 1),
     )
-    return _limited(probe, arm, now.facts)
+    return _limited(probe, arm, situation.facts)
 
 
-def _why_chosen(told: Choose, arm: Arm, race: Race, left: TimeLeft, tuning: Tuning) -> Ending:
+def _why_chosen(choice: Choose, arm: Arm, race: Race, left: TimeLeft, tuning: Tuning) -> Ending:
     """Why a race asks for no more."""
-    kind: EndingKind = "late" if told.late else "worth"
-    if told.decisions[-1].kind == "choose_untrained":
+    kind: EndingKind = "late" if choice.late else "worth"
+    if choice.decisions[-1].kind == "choose_untrained":
         kind = "exhausted"
     ending = _ended(kind, arm, race, left)
     return replace(ending, worth=tuning.worth if kind == "worth" else None)
@@ -105,14 +105,14 @@ def _ended(kind: EndingKind, arm: Arm, race: Race, left: TimeLeft) -> Ending:
     return Ending(kind, None, seconds, left.overhead if race.runs else None)
 
 
-def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
+def _move(situation: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
     """What the race asks for, or the user; where rates are searched, for the time that is given."""
-    mode: Mode = "one-off" if now.settings.one_off else "recurring"
-    if now.settings.learning_rates == "rule":
+    mode: Mode = "one-off" if situation.settings.one_off else "recurring"
+    if situation.settings.learning_rates == "rule":
         return next_move(race, mode, tuning)
-    asked = asked_for(now, arm, race)
-    if asked is not None:
-        return asked
+    extra = asked_for(situation, arm, race)
+    if extra is not None:
+        return extra
     best = fastest(race)
     longest = math.inf if best is None else tuning.patience * best.seconds
     runs = tuple(replace(run, ended=run.ended or run.seconds > longest) for run in race.runs)
@@ -122,11 +122,11 @@ def _move(now: Situation, arm: Arm, race: Race, tuning: Tuning) -> Move:
     return move
 
 
-def _searched(now: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
+def _searched(situation: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tuning:
     """Where learning rates are searched: what a run is worth, and in what pieces it goes on."""
     reference = fastest(race)
     if reference is None:
-        size = now.facts.batch_size
+        size = situation.facts.batch_size
         least = left.overhead * arm.model.cost_per_step(size) / arm.seconds(size)
         return Tuning(least_seconds=least, patience=PATIENCE, prior=_PRIOR)
     runs = runs_left(race, reference)
@@ -154,12 +154,12 @@ def _with_ample_time(tuning: Tuning, seed_sd: float) -> Tuning:
 
 def _with_rates(move: Train, arm: Arm, rate: float, searched: bool) -> Decision:
     """The decision with learning rates, where the race looks for them."""
-    told = move.decision
-    against = told.against
+    decision = move.decision
+    against = decision.against
     if math.isnan(rate) or not searched:
-        return told
+        return decision
     return replace(
-        told,
+        decision,
         learning_rate=rate,
         against_rate=None if against is None else arm.model.rule(against) * 2**move.against_octaves,
     )
@@ -181,13 +181,13 @@ def _limited(probe: TrainingProbe, arm: Arm, facts: WorkloadFacts) -> TrainingPr
     )
 
 
-def _unused_seed(now: Situation, arm: Arm, size: int, rate: float) -> int:
+def _unused_seed(situation: Situation, arm: Arm, size: int, rate: float) -> int:
     """The first seed that a setting was not trained with, and is not under way with."""
-    probes = [probe for _, probe in of_kind(now.trials, TrainingProbe)]
+    probes = [probe for _, probe in of_kind(situation.trials, TrainingProbe)]
     used = {
         probe.seed
         for probe in (*probes, *arm.model.under_way)
         if (probe.optimizer, probe.batch_size, probe.learning_rate)
         == (arm.optimizer.name, size, rate)
     }
-    return next(seed for seed in count(now.settings.seed) if seed not in used)
+    return next(seed for seed in count(situation.settings.seed) if seed not in used)

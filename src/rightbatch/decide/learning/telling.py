@@ -1,4 +1,4 @@
-"""A study told as a race: its training runs, what they may still take and what failed."""
+"""A study as a race: its training runs, the time that is left and what failed."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from rightbatch.decide.study.sizes import RATE_OCTAVES
 from rightbatch.records import Goal, Run, Status, TrainingProbe, TrainingResult, Trial
 
 
-def race_of(now: Situation, arm: Arm, left: TimeLeft) -> Race:
+def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
     """The race so far.
 
     A batch size at which a run was lost (out of memory, killed) is asked for no more, nor is a
@@ -21,15 +21,16 @@ def race_of(now: Situation, arm: Arm, left: TimeLeft) -> Race:
     learning rate is looked for, the batch size is no candidate.
     """
     model, rate = arm.model, arm.optimizer.learning_rate
-    searched = now.settings.learning_rates == "search" and not math.isnan(rate)
+    searched = situation.settings.learning_rates == "search" and not math.isnan(rate)
     goal = _goal(arm)
-    failed = _failed(now.trials, arm.optimizer.name, searched)
-    arrived = {run.batch_size for run in model.runs if run.curve.arrival(goal) is not None}
-    sizes = tuple(size for size in now.sizes if size in arrived or size not in failed)
+    failed = _failed(situation.trials, arm.optimizer.name, searched)
+    lost = [run for run in model.runs if run.batch_size in failed]
+    arrived = {run.batch_size for run in lost if run.curve.arrival(goal) is not None}
+    sizes = tuple(size for size in situation.sizes if size in arrived or size not in failed)
     going = {probe.run: begun(probe) for probe in model.under_way}
     known = {run.name: run for run in model.runs}
     every = known | {name: run for name, run in going.items() if name not in known}
-    told = (_told(run, arm, goal, searched) for run in every.values() if run.batch_size in sizes)
+    raced = (_raced(run, arm, goal, searched) for run in every.values() if run.batch_size in sizes)
     runs = tuple(
         replace(
             run,
@@ -37,19 +38,19 @@ def race_of(now: Situation, arm: Arm, left: TimeLeft) -> Race:
             going=run.run.name in going,
             ended=run.ended or run.batch_size in failed,
         )
-        for number, run in enumerate(told)
+        for number, run in enumerate(raced)
     )
     return Race(
         goal=goal,
         batch_sizes=sizes,
-        examples_per_epoch=now.facts.train_examples,
+        examples_per_epoch=situation.facts.train_examples,
         step_seconds={size: model.cost_per_step(size) for size in sizes},
         runs=runs,
         exhausted=frozenset(failed & set(sizes)),
         noise_scale=model.critical if searched else model.critical_guess,
         octaves=RATE_OCTAVES if searched else (0.0,),
         ceilings=_ceilings(runs),
-        present=now.facts.batch_size,
+        present=situation.facts.batch_size,
         steps_left={size: left.for_one_run / arm.seconds(size) for size in sizes},
     )
 
@@ -60,7 +61,7 @@ def _goal(arm: Arm) -> Goal:
     return goal if goal.target is not None else replace(goal, target=arm.model.level)
 
 
-def _told(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
+def _raced(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
     """A training run as the race sees it: its steps cost what the study's objective says."""
     there = run.curve.arrival(goal)
     octaves = arm.model.rate_octaves(run.batch_size, run.learning_rate) if searched else 0.0

@@ -65,33 +65,35 @@ def ask(
         limit = settings.memory_limit_bytes
         return Ask(None, DescribeProbe(seconds_limit=deadline, memory_limit_bytes=limit))
     check(settings, described)
-    now = Situation(described.facts, described.hardware, settings, trials, runs, capacity)
+    situation = Situation(described.facts, described.hardware, settings, trials, runs, capacity)
     for stage in settings.stages:
-        probe = _next_of(stage, now, spent_seconds)
+        probe = _next_of(stage, situation, spent_seconds)
         if probe is not None:
-            return _asked(stage, replace(probe, placement=now.placement), now, spent_seconds)
+            return _asked(
+                stage, replace(probe, placement=situation.placement), situation, spent_seconds
+            )
     return None
 
 
-def _next_of(stage: Stage, now: Situation, spent: float) -> Probe | None:
-    budget = now.settings.budget_seconds
+def _next_of(stage: Stage, situation: Situation, spent: float) -> Probe | None:
+    budget = situation.settings.budget_seconds
     left = budget - spent
-    if left <= 0 or (stage != "learning" and _later_begun(stage, now)):
+    if left <= 0 or (stage != "learning" and _later_begun(stage, situation)):
         return None
     deadline = max(_LEAST_SECONDS, _GRACE * budget - spent)
     if stage == "learning":
-        told = _learning(now, left, deadline)
-        return None if isinstance(told, Ending) else told
-    if "learning" in now.settings.stages:
-        deadline = _patience(left, _FIRST_LOOKS * now.trials[0].wall_seconds, deadline)
-    share = _share(stage, now.settings)
-    seconds = max(min(share * budget - _used(stage, now), left), 0.0)
+        probe = _learning(situation, left, deadline)
+        return None if isinstance(probe, Ending) else probe
+    if "learning" in situation.settings.stages:
+        deadline = _patience(left, _FIRST_LOOKS * situation.trials[0].wall_seconds, deadline)
+    share = _share(stage, situation.settings)
+    seconds = max(min(share * budget - _used(stage, situation), left), 0.0)
     if stage == "memory":
-        return next_memory_probe(now, seconds, deadline)
-    fits, seconds = stage_fits(now), max(seconds, _LEAST_SECONDS)
+        return next_memory_probe(situation, seconds, deadline)
+    fits, seconds = stage_fits(situation), max(seconds, _LEAST_SECONDS)
     if stage == "speed":
-        return next_speed_probe(now, fits, seconds, deadline)
-    return next_noise_probe(now, fits, seconds, deadline)
+        return next_speed_probe(situation, fits, seconds, deadline)
+    return next_noise_probe(situation, fits, seconds, deadline)
 
 
 def _share(stage: Stage, settings: Settings) -> float:
@@ -101,10 +103,13 @@ def _share(stage: Stage, settings: Settings) -> float:
     return _SHARES[stage] * (_ONE_OFF if settings.one_off else 1.0)
 
 
-def _later_begun(stage: Stage, now: Situation) -> bool:
+def _later_begun(stage: Stage, situation: Situation) -> bool:
     """Whether a later stage has begun: then this one was over, and stays so when resumed."""
     later = STAGES[STAGES.index(stage) + 1 :]
-    return any(probe.stage in later for probe in (*(t.probe for t in now.trials), *now.under_way))
+    return any(
+        probe.stage in later
+        for probe in (*(t.probe for t in situation.trials), *situation.under_way)
+    )
 
 
 def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
@@ -121,7 +126,7 @@ def why_nothing(
     """Why `ask` gives no probe with nothing under way; None where it gives one.
 
     Args:
-        settings: What the user asked.
+        settings: The user's settings.
         trials: Every trial so far, in order, the first look among them.
         spent_seconds: Wall-clock time of the study so far.
     """
@@ -135,35 +140,40 @@ def why_nothing(
         return Ending("time")
     if "learning" not in settings.stages:
         return Ending("stages")
-    now = Situation(described.facts, described.hardware, settings, trials)
-    told = _learning(now, left, left)
-    return told if isinstance(told, Ending) else None
+    situation = Situation(described.facts, described.hardware, settings, trials)
+    ending = _learning(situation, left, left)
+    return ending if isinstance(ending, Ending) else None
 
 
-def _learning(now: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:
+def _learning(situation: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:
     """The next run of the optimizer that has had the least time, or of the next that wants one.
 
     Why there is none, by the optimizer that had the most; None where one model is wanted and a run
     has reached the goal, or where as many runs are under way as may be.
     """
-    fits = stage_fits(now)
-    at_once, memories = side_by_side(now, fits.memories)
-    free = at_once - len(now.under_way)
-    if free < 1 or is_over(now.settings, now.trials):
+    fits = stage_fits(situation)
+    at_once, memories = side_by_side(situation, fits.memories)
+    free = at_once - len(situation.under_way)
+    if free < 1 or is_over(situation.settings, situation.trials):
         return None
-    arms = make_arms(now, fits, now.settings.objective, price_per_hour=now.settings.price_per_hour)
+    arms = make_arms(
+        situation,
+        fits,
+        situation.settings.objective,
+        price_per_hour=situation.settings.price_per_hour,
+    )
     of_each = replace(fits, memories=memories)
     share = 1 / max(1, len(arms))
     ending = Ending("untimed")
     for arm in sorted(arms, key=_trained):
-        time_left = _time_left(now, arm, left, share, free)
-        micro = micro_batch_limit(of_each.memory_of(arm.optimizer.name), now.facts)
-        probe = next_training_probe(now, arm, micro, time_left, deadline)
+        time_left = _time_left(situation, arm, left, share, free)
+        micro = micro_batch_limit(of_each.memory_of(arm.optimizer.name), situation.facts)
+        probe = next_training_probe(situation, arm, micro, time_left, deadline)
         if isinstance(probe, Ending):
             ending = probe
         else:
-            asked = probe.max_seconds + time_left.overhead
-            patience = _patience(left, _RUN_PATIENCE * asked, deadline)
+            seconds = probe.max_seconds + time_left.overhead
+            patience = _patience(left, _RUN_PATIENCE * seconds, deadline)
             return replace(probe, at_once=at_once, seconds_limit=patience)
     return ending
 
@@ -179,26 +189,26 @@ def _trained(arm: Arm) -> float:
     return trained + promised_seconds(arm.model.under_way)
 
 
-def _time_left(now: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
+def _time_left(situation: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
     """What one more run may spend, where so many may still be put beside those under way."""
-    runs = [t for t, _ in evidence.of_kind(now.trials, TrainingProbe) if t.result is not None]
-    trained = evidence.training_seconds(now.trials)
+    runs = [t for t, _ in evidence.of_kind(situation.trials, TrainingProbe) if t.result is not None]
+    trained = evidence.training_seconds(situation.trials)
     wall = sum(trial.wall_seconds for trial in runs)
     overhead = (wall - trained) / len(runs) if runs else 0.5
-    allowed = now.settings.training_budget_seconds
+    allowed = situation.settings.training_budget_seconds
     training = math.inf
     if allowed is not None:
-        unpromised = allowed - trained - promised_seconds(now.under_way)
+        unpromised = allowed - trained - promised_seconds(situation.under_way)
         training = min(unpromised / free, share * allowed - _trained(arm))
     return TimeLeft(left, training, overhead)
 
 
-def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
+def _asked(stage: Stage, probe: Probe, situation: Situation, spent: float) -> Ask:
     """The probe with how far its stage is, by the time used of what may be used."""
-    used = _used(stage, now)
-    budget = now.settings.budget_seconds
-    if stage != "learning" and len(now.settings.stages) > 1:
-        whole = max(_share(stage, now.settings) * budget, used)
+    used = _used(stage, situation)
+    budget = situation.settings.budget_seconds
+    if stage != "learning" and len(situation.settings.stages) > 1:
+        whole = max(_share(stage, situation.settings) * budget, used)
     else:
         whole = used + budget - spent
     next_seconds = {
@@ -209,6 +219,6 @@ def _asked(stage: Stage, probe: Probe, now: Situation, spent: float) -> Ask:
     return Ask(stage, probe, done, min(1.0, done + next_seconds / whole), max(0.0, whole - used))
 
 
-def _used(stage: Stage, now: Situation) -> float:
+def _used(stage: Stage, situation: Situation) -> float:
     """Wall-clock time of a stage so far, in seconds."""
-    return evidence.wall_seconds(trial for trial in now.trials if trial.probe.stage == stage)
+    return evidence.wall_seconds(trial for trial in situation.trials if trial.probe.stage == stage)

@@ -15,7 +15,7 @@ class Recommend:
     """A `Planner` whose conclusion is an advice.
 
     Attributes:
-        settings: What the user asked.
+        settings: The user's settings.
     """
 
     settings: Settings

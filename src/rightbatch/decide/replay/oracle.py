@@ -106,17 +106,17 @@ class Oracle:
         steps = max(before.steps, min(end, longest if limit is None else max(1, limit)))
         paid = max(SPEED_STEPS, before.steps) if before.steps else 0
         self._charged += (max(SPEED_STEPS, steps) - paid) * before.step_seconds
-        now = replace(
+        run = replace(
             before,
             run=replace(record, curve=record.curve.until(steps)),
             steps=steps,
             arrived=reached is not None and steps >= reached.step,
             ended=steps >= end,
         )
-        self._seen[number] = now
-        if now.arrived and self._charged_at_first_arrival is None:
+        self._seen[number] = run
+        if run.arrived and self._charged_at_first_arrival is None:
             self._charged_at_first_arrival = self._charged
-        return now
+        return run
 
 
 def _shuffled(runs: tuple[Run, ...], seed: str) -> list[Run]:

@@ -91,7 +91,7 @@ def _zeus(oracle: Oracle, repeat: int) -> int:
 def _zeus_run(oracle: Oracle, size: int, times: dict[int, list[float]]) -> float | None:
     """Train up to twice the best time so far; the time to the target, None if it did not arrive.
 
-    Where the record has no other run, what the last one told, uncharged.
+    Where the record has no other run, what the last one took, uncharged.
     """
     best = min((min(seconds) for seconds in times.values()), default=math.inf)
     try:
@@ -115,8 +115,8 @@ def _pollux(oracle: Oracle, repeat: int) -> int:
     """
     sizes = oracle.batch_sizes
     run = oracle.train(sizes[0])
-    told = (each.noise_scale for each in run.curve.evaluations)
-    scales = [scale for scale in told if scale is not None]
+    recorded = (each.noise_scale for each in run.curve.evaluations)
+    scales = [scale for scale in recorded if scale is not None]
 
     def seconds(size: int) -> float:
         work = fmean((scale + size) / (scale + sizes[0]) for scale in scales) if scales else 1.0

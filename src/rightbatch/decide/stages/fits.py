@@ -7,10 +7,10 @@ from rightbatch.decide.study.situation import Situation
 from rightbatch.records import Fits
 
 
-def stage_fits(now: Situation, memory_limit_bytes: int | None = None) -> Fits:
+def stage_fits(situation: Situation, memory_limit_bytes: int | None = None) -> Fits:
     """The fits of the memory, speed and noise stages."""
-    memories = memory_fits(now, memory_limit_bytes or now.hardware.memory_limit_bytes)
-    speeds, noises = fit_speeds(now.trials), fit_noises(now.trials)
+    memories = memory_fits(situation, memory_limit_bytes or situation.hardware.memory_limit_bytes)
+    speeds, noises = fit_speeds(situation.trials), fit_noises(situation.trials)
     return Fits(
         memory=memories[0] if memories else None,
         speed=speeds[0] if speeds else None,

@@ -1,8 +1,9 @@
 """Trials of a study sorted by what they measured."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar
 
 from rightbatch.records import (
@@ -11,21 +12,22 @@ from rightbatch.records import (
     Evaluation,
     Goal,
     MemoryProbe,
-    Outcome,
     Probe,
     Run,
     Settings,
     Status,
+    TrainingPoint,
     TrainingProbe,
     TrainingResult,
     Trial,
 )
 
 P = TypeVar("P", bound=Probe)
+_Measured = tuple[Trial, TrainingProbe, TrainingResult]
 
 
 def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """The trials by number, each measurement once: told twice, it is no more evidence."""
+    """The trials by number, each measurement once: a repeated record is no more evidence."""
     kept: list[Trial] = []
     alike: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
@@ -51,7 +53,7 @@ def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
 
 
 def description(trials: Iterable[Trial]) -> DescribeResult | None:
-    """What the first look told; None before it."""
+    """What the first look found; None before it."""
     for trial in trials:
         if isinstance(trial.result, DescribeResult):
             return trial.result
@@ -61,21 +63,16 @@ def description(trials: Iterable[Trial]) -> DescribeResult | None:
 def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
     """Training runs of one optimizer that measured something, in order.
 
-    One that paused and went on is told by its longest trial.
+    The longest trial stands for a run that paused and went on.
     """
-    longest: dict[object, Run] = {}
+    measured: dict[object, list[_Measured]] = {}
     for trial, probe in of_kind(trials, TrainingProbe):
         result = trial.result
         if probe.optimizer != optimizer or not isinstance(result, TrainingResult):
             continue
-        if not result.points:
-            continue
-        told = _told(trial.number, probe, trial.outcome, result)
-        known = longest.get(probe.run, told)
-        decisions = tuple(dict.fromkeys((*known.decisions, *told.decisions)))
-        longer = told if told.curve.steps >= known.curve.steps else known
-        longest[probe.run] = replace(longer, decisions=decisions)
-    return list(longest.values())
+        if result.points:
+            measured.setdefault(probe.run, []).append((trial, probe, result))
+    return [_run_of(parts) for parts in measured.values()]
 
 
 def begun(probe: TrainingProbe) -> Run:
@@ -89,19 +86,25 @@ def begun(probe: TrainingProbe) -> Run:
     )
 
 
-def _told(number: int, probe: TrainingProbe, outcome: Outcome, result: TrainingResult) -> Run:
-    """A run as one of its trials tells it."""
-    evaluations = (Evaluation(each.step, each.examples, each.metric) for each in result.points)
+def _run_of(parts: Sequence[_Measured]) -> Run:
+    """A run as the longest of its trials tells it, the last of them where several are."""
+    trial, probe, result = max(reversed(parts), key=lambda part: part[2].points[-1].step)
+    decisions = dict.fromkeys(part[1].decision for part in parts)
     return replace(
         begun(probe),
-        curve=Curve(tuple(evaluations)),
-        status=outcome.status,
-        trial=number,
+        curve=_curve(result.points),
+        status=trial.outcome.status,
+        trial=trial.number,
         train_seconds=result.train_seconds,
-        may_go_on=probe.pause and outcome.status is not Status.DIVERGED,
+        may_go_on=probe.pause and trial.outcome.status is not Status.DIVERGED,
         reason=probe.reason,
-        decisions=() if probe.decision is None else (probe.decision,),
+        decisions=tuple(decision for decision in decisions if decision is not None),
     )
+
+
+@lru_cache(maxsize=1024)
+def _curve(points: tuple[TrainingPoint, ...]) -> Curve:
+    return Curve(tuple(Evaluation(each.step, each.examples, each.metric) for each in points))
 
 
 def ran_out(trials: Iterable[Trial]) -> list[Trial]:
@@ -153,5 +156,5 @@ def measuring_seconds(trials: Iterable[Trial]) -> float:
 
 def sizes_asked(settings: Settings, train_examples: int) -> tuple[int, ...]:
     """Batch sizes the user restricted the study to, 0 read as the full training set, ascending."""
-    asked = {min(size or train_examples, train_examples) for size in settings.batch_sizes}
-    return tuple(sorted(asked))
+    sizes = {min(size or train_examples, train_examples) for size in settings.batch_sizes}
+    return tuple(sorted(sizes))

@@ -67,7 +67,7 @@ def predicted_line(result: PredictResult) -> MemoryLine:
 
 
 def next_prediction(
-    now: Situation, seen: Tried, seconds_left: float, deadline: float
+    situation: Situation, seen: Tried, seconds_left: float, deadline: float
 ) -> PredictProbe | None:
     """A prediction after the first trial; None where small sizes tell as much for less.
 
@@ -75,58 +75,63 @@ def next_prediction(
     where the time is short, and with Keras, whose tensors always have data.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         seen: Its memory trials.
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    asked = any(of_kind(now.trials, PredictProbe))
-    if asked or now.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
+    made = any(of_kind(situation.trials, PredictProbe))
+    if made or situation.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
         return None
-    limit, (cap, _) = now.hardware.memory_limit_bytes, largest_tried(now.facts, now.settings)
+    limit, (cap, _) = (
+        situation.hardware.memory_limit_bytes,
+        largest_tried(situation.facts, situation.settings),
+    )
     size, peak = seen.points[0]
     if peak + steepest(seen) * (cap - size) <= limit:
         return None
     if seconds_left < max(_LEAST_SECONDS, _TIMES_A_TRIAL * seen.seconds):
         return None
     return PredictProbe(
-        optimizer=now.optimizers[0].name,
-        target=MemoryTarget(now.hardware.device_name, _kind(now), limit),
-        margin=now.settings.margin,
+        optimizer=situation.optimizers[0].name,
+        target=MemoryTarget(situation.hardware.device_name, _kind(situation), limit),
+        margin=situation.settings.margin,
         max_batch_size=cap,
         what_if=False,
         verify=False,
-        inference=now.settings.inference,
+        inference=situation.settings.inference,
         seconds_limit=min(deadline, seconds_left),
     )
 
 
-def predicted_size(now: Situation, seen: Tried, ran: int, cap: int) -> int | None:
+def predicted_size(situation: Situation, seen: Tried, ran: int, cap: int) -> int | None:
     """Where a prediction says to try next; None without one, or where what ran is not far from it.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         seen: Its memory trials.
         ran: The largest size that ran.
         cap: The largest size to try.
     """
-    found = prediction(now.trials)
+    found = prediction(situation.trials)
     if found is None:
         return None
-    aim, most = _AIM[_kind(now)], found.largest_batch_size or 0
+    aim, most = _AIM[_kind(situation)], found.largest_batch_size or 0
     roomy = predicted_line(found).at(cap) <= aim * found.limit_bytes
     size = cap if roomy else int(aim * most)
     size = _below_failures(size, seen, ran)
     return size if size > _FAR * ran else None
 
 
-def size_by_another(now: Situation, seen: Tried, another: Points, ran: int, cap: int) -> int | None:
+def size_by_another(
+    situation: Situation, seen: Tried, another: Points, ran: int, cap: int
+) -> int | None:
     """Where another optimizer's sizes say to try next; None where this one's own tell more.
 
     Its peaks count as moved by what one size takes more or less with this optimizer.
 
     Args:
-        now: The study of this optimizer.
+        situation: The study of this optimizer.
         seen: Its memory trials.
         another: What was measured with the other, at two sizes at least; none without another.
         ran: The largest size that ran.
@@ -138,7 +143,7 @@ def size_by_another(now: Situation, seen: Tried, another: Points, ran: int, cap:
     size, peak = seen.points[0]
     more = round(peak - peak_between(another, size))
     moved = [(size, peak + more) for size, peak in another]
-    most = largest_between(moved, now.hardware.memory_limit_bytes)
+    most = largest_between(moved, situation.hardware.memory_limit_bytes)
     return _below_failures(cap if most is None else int(_AIM_BY_ANOTHER * most), seen, ran)
 
 
@@ -153,5 +158,5 @@ def steepest(seen: Tried) -> float:
     return max(peak - seen.baseline_bytes, 1) / size
 
 
-def _kind(now: Situation) -> Literal["cpu", "cuda"]:
-    return "cpu" if now.hardware.device == "cpu" else "cuda"
+def _kind(situation: Situation) -> Literal["cpu", "cuda"]:
+    return "cpu" if situation.hardware.device == "cpu" else "cuda"

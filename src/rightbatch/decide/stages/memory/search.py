@@ -63,7 +63,7 @@ _MORE_STEPS = 3
 
 
 def next_memory_probe(
-    now: Situation, seconds_left: float, deadline: float
+    situation: Situation, seconds_left: float, deadline: float
 ) -> MemoryProbe | PredictProbe | None:
     """The next micro-batch size to try, or a prediction first; None when the search is over.
 
@@ -71,15 +71,15 @@ def next_memory_probe(
     one whose successor has begun is done with.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    turns = [now.alone(optimizer) for optimizer in now.by_memory]
+    turns = [situation.alone(optimizer) for optimizer in situation.by_memory]
     before: list[Tried] = []
     for number, own in enumerate(turns):
         later = turns[number + 1 :]
-        seen = tried(own.trials, now.hardware.memory_limit_bytes, now.hardware.device)
+        seen = tried(own.trials, situation.hardware.memory_limit_bytes, situation.hardware.device)
         if not any(other.trials for other in later):
             seconds = seconds_left + wall_seconds(own.trials)
             kept_for_others = seconds * len(later) / (1 + len(later))
@@ -91,12 +91,12 @@ def next_memory_probe(
 
 
 def _next_of_one(
-    now: Situation, seen: Tried, before: list[Tried], seconds_left: float, deadline: float
+    situation: Situation, seen: Tried, before: list[Tried], seconds_left: float, deadline: float
 ) -> MemoryProbe | PredictProbe | None:
     """The same for a study of one optimizer.
 
     Args:
-        now: The study of the one.
+        situation: The study of the one.
         seen: Its memory trials.
         before: Those of the optimizers that had their turns.
         seconds_left: Time left for this one, in seconds.
@@ -106,38 +106,38 @@ def _next_of_one(
     if broken or seen.trials >= _MAX_TRIALS or (seen.step_seconds and seconds_left <= 0):
         return None
     another = next((other.points for other in before if line(other.points) is not None), ())
-    ahead = None if another else next_prediction(now, seen, seconds_left, deadline)
+    ahead = None if another else next_prediction(situation, seen, seconds_left, deadline)
     if ahead is not None:
         return ahead
-    alone = now.settings.stages == ("memory",)
+    alone = situation.settings.stages == ("memory",)
     steps = _STEPS_ALONE if alone else _STEPS_AMONG_OTHERS
     size = (
         None
         if seen.accumulated
-        else _affordable(_next_size(now, seen, another), seen, seconds_left, steps)
+        else _affordable(_next_size(situation, seen, another), seen, seconds_left, steps)
     )
     if size is not None:
-        return _probe(now, size, steps, deadline)
-    size = _to_settle(now, seen, seconds_left) if alone else None
+        return _probe(situation, size, steps, deadline)
+    size = _to_settle(situation, seen, seconds_left) if alone else None
     if size is not None:
-        return _probe(now, size, LONG_STEPS, deadline)
-    size = None if now.settings.inference else _accumulating(now, seen)
+        return _probe(situation, size, LONG_STEPS, deadline)
+    size = None if situation.settings.inference else _accumulating(situation, seen)
     if size is not None and _seconds(seen, size, 2 * steps) > seconds_left:
         return None
-    return None if size is None else _probe(now, size, steps, deadline, accumulation_steps=2)
+    return None if size is None else _probe(situation, size, steps, deadline, accumulation_steps=2)
 
 
 def _probe(
-    now: Situation, size: int, steps: int, deadline: float, accumulation_steps: int = 1
+    situation: Situation, size: int, steps: int, deadline: float, accumulation_steps: int = 1
 ) -> MemoryProbe:
     return MemoryProbe(
-        optimizer=now.optimizers[0].name,
+        optimizer=situation.optimizers[0].name,
         batch_size=size,
-        limit_bytes=now.hardware.memory_limit_bytes,
+        limit_bytes=situation.hardware.memory_limit_bytes,
         steps=steps,
         seconds_limit=deadline,
         accumulation_steps=accumulation_steps,
-        inference=now.settings.inference,
+        inference=situation.settings.inference,
     )
 
 
@@ -158,30 +158,30 @@ def _seconds(seen: Tried, size: int, steps: int) -> float:
     return (steps + _MORE_STEPS) * seen.step_seconds[slowest] / slowest * size
 
 
-def _next_size(now: Situation, seen: Tried, another: Points) -> int | None:
+def _next_size(situation: Situation, seen: Tried, another: Points) -> int | None:
     """Where memory alone says to look next, on the grid of sizes asked for."""
-    unit = now.settings.multiple_of
-    cap, _ = largest_tried(now.facts, now.settings)
+    unit = situation.settings.multiple_of
+    cap, _ = largest_tried(situation.facts, situation.settings)
     ran = max(seen.fitting, default=0)
     fails = min((size for size in seen.failed if size > ran), default=cap + unit)
     if fails <= unit:
         return None
     if not ran:
-        first = min(now.facts.batch_size, cap) if not seen.failed else fails // 4
+        first = min(situation.facts.batch_size, cap) if not seen.failed else fails // 4
         return max(unit, first // unit * unit)
-    limit = now.hardware.memory_limit_bytes
+    limit = situation.hardware.memory_limit_bytes
     bracketed = fails <= max(ran + unit, CLOSE * ran)
     close = close_to_limit(seen.points, ran, limit)
-    if bracketed and not close and now.hardware.device == "cpu":
+    if bracketed and not close and situation.hardware.device == "cpu":
         doubtful = min(_in_doubt(seen, ran, fails, limit), cap) // unit * unit
         if doubtful > ran:
             return doubtful
     if ran >= cap or close or bracketed:
-        return _below(now, seen, ran, unit)
+        return _below(situation, seen, ran, unit)
     guess = (
-        predicted_size(now, seen, ran, cap)
-        or size_by_another(now, seen, another, ran, cap)
-        or _guess(now, seen, ran, cap)
+        predicted_size(situation, seen, ran, cap)
+        or size_by_another(situation, seen, another, ran, cap)
+        or _guess(situation, seen, ran, cap)
     )
     if guess >= fails:
         guess = _below_failure(seen, ran, fails) if fails <= cap else cap
@@ -206,19 +206,22 @@ def _in_doubt(seen: Tried, ran: int, fails: int, limit: int) -> int:
     return int(_AIM * most) if alone else 0
 
 
-def _below(now: Situation, seen: Tried, ran: int, unit: int) -> int | None:
+def _below(situation: Situation, seen: Tried, ran: int, unit: int) -> int | None:
     """Somewhat below the largest, where nothing tells yet what keeps the margin."""
-    if ran <= unit or safe_size(seen, now.hardware.memory_limit_bytes, now.settings) is not None:
+    if (
+        ran <= unit
+        or safe_size(seen, situation.hardware.memory_limit_bytes, situation.settings) is not None
+    ):
         return None
     size = max(unit, int(_SURE_SHARE * min(seen.fitting)) // unit * unit)
     return size if size not in seen.fitting else None
 
 
-def _guess(now: Situation, seen: Tried, ran: int, cap: int) -> int:
+def _guess(situation: Situation, seen: Tried, ran: int, cap: int) -> int:
     """The predicted limit, or on the way to it where the sizes so far tell little of it."""
-    limit = now.hardware.memory_limit_bytes
+    limit = situation.hardware.memory_limit_bytes
     if len(seen.points) == 1:
-        return _from_one_point(now, seen)
+        return _from_one_point(situation, seen)
     low, high = seen.points[0][1], max(peak for _, peak in seen.points)
     within_reach = high + _REACH * (high - low)
     most = largest_between(seen.points, min(limit, within_reach))
@@ -228,9 +231,9 @@ def _guess(now: Situation, seen: Tried, ran: int, cap: int) -> int:
     return max(int(share * most), math.ceil(CLOSE * ran))
 
 
-def _from_one_point(now: Situation, seen: Tried) -> int:
+def _from_one_point(situation: Situation, seen: Tried) -> int:
     """A large step where only one size is known, by the steepest growth that it allows."""
-    (size, peak), limit = seen.points[0], now.hardware.memory_limit_bytes
+    (size, peak), limit = seen.points[0], situation.hardware.memory_limit_bytes
     room = max(limit - peak, 0) / steepest(seen)
     if any(failed > size for failed in seen.failed):
         return int(size + _SURE_SHARE * room)
@@ -249,10 +252,10 @@ def _below_failure(seen: Tried, ran: int, fails: int) -> int:
     return max(half_way, int(fails * (1 - _STEP_DOWN * 2 ** (misses - 1))))
 
 
-def _to_settle(now: Situation, seen: Tried, seconds_left: float) -> int | None:
+def _to_settle(situation: Situation, seen: Tried, seconds_left: float) -> int | None:
     """The safe size, until one at least as large ran for many steps; None where there is room."""
-    limit = now.hardware.memory_limit_bytes
-    safe = safe_size(seen, limit, now.settings)
+    limit = situation.hardware.memory_limit_bytes
+    safe = safe_size(seen, limit, situation.settings)
     if safe is None or seen.settled >= safe or seen.accumulated:
         return None
     if not any(size >= safe and peak > _FULL * limit for size, peak in seen.points):
@@ -260,17 +263,17 @@ def _to_settle(now: Situation, seen: Tried, seconds_left: float) -> int | None:
     return safe if _seconds(seen, safe, LONG_STEPS) <= seconds_left else None
 
 
-def _accumulating(now: Situation, seen: Tried) -> int | None:
+def _accumulating(situation: Situation, seen: Tried) -> int | None:
     """The micro-batch that is to keep the batch size asked for, until it ran inside the margin."""
-    limit = now.hardware.memory_limit_bytes
-    allowed = (1 - now.settings.margin) * limit
-    safe = safe_size(seen, limit, now.settings)
-    keep = batch_size_to_keep(now.settings, now.facts)
+    limit = situation.hardware.memory_limit_bytes
+    allowed = (1 - situation.settings.margin) * limit
+    safe = safe_size(seen, limit, situation.settings)
+    keep = batch_size_to_keep(situation.settings, situation.facts)
     if safe is None or keep <= safe or len(seen.accumulated) >= _MAX_ACCUMULATED:
         return None
     if any(peak is not None and peak <= allowed for _, peak in seen.accumulated):
         return None
     most = next_micro_batch(safe, seen.accumulated, allowed)
-    unit = now.settings.multiple_of
+    unit = situation.settings.multiple_of
     micro, _ = micro_batches(keep, max(unit, most // unit * unit), unit)
-    return micro if 2 * micro <= now.facts.train_examples else None
+    return micro if 2 * micro <= situation.facts.train_examples else None

@@ -8,7 +8,7 @@ from rightbatch.records import MemoryFit, TrainingProbe
 
 
 def side_by_side(
-    now: Situation, memories: tuple[MemoryFit, ...]
+    situation: Situation, memories: tuple[MemoryFit, ...]
 ) -> tuple[int, tuple[MemoryFit, ...]]:
     """How many runs may be under way at once, and what is known of the memory that each has.
 
@@ -16,12 +16,12 @@ def side_by_side(
     with each optimizer and the margin kept free.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         memories: What is known of the whole limit, for each optimizer.
     """
-    limits = now.capacity.memory_bytes
+    limits = situation.capacity.memory_bytes
     for parts in range(len(limits), 1, -1):
-        of_a_part = memory_fits(now, limits[parts - 1])
+        of_a_part = memory_fits(situation, limits[parts - 1])
         if all(fit.safe_batch_size for fit in of_a_part):
             return parts, of_a_part
     return 1, memories

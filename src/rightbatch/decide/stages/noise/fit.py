@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rightbatch.decide.study.evidence import of_kind
 from rightbatch.records import (
@@ -25,6 +26,7 @@ def fit_noises(trials: Sequence[Trial]) -> tuple[NoiseFit, ...]:
     return tuple(found.values())
 
 
+@lru_cache(maxsize=8)
 def _fit(trial: Trial, optimizer: str) -> NoiseFit:
     result = trial.result
     if not isinstance(result, NoiseResult) or not result.points:

@@ -12,19 +12,19 @@ _GROUPS = 12
 
 
 def next_noise_probe(
-    now: Situation, fits: Fits, seconds: float, deadline: float
+    situation: Situation, fits: Fits, seconds: float, deadline: float
 ) -> NoiseProbe | None:
     """Measure along the run the user makes today; None when each optimizer has had its turn.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         fits: Of the stages before, which tell the largest micro-batch of each optimizer.
         seconds: Time to spend measuring, in seconds; shared by optimizers without such a run.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    facts = now.facts
-    tried = {probe.optimizer for _, probe in of_kind(now.trials, NoiseProbe)}
-    due = [optimizer for optimizer in now.optimizers if optimizer.name not in tried]
+    facts = situation.facts
+    tried = {probe.optimizer for _, probe in of_kind(situation.trials, NoiseProbe)}
+    due = [optimizer for optimizer in situation.optimizers if optimizer.name not in tried]
     if facts.train_examples < 4 or not due:
         return None
     optimizer = due[0]
@@ -41,7 +41,7 @@ def next_noise_probe(
         micro_batches=micro_batches,
         groups=_GROUPS,
         checkpoints=tuple(step for step in _CHECKPOINTS if step <= most),
-        seed=now.settings.seed,
+        seed=situation.settings.seed,
         seconds=seconds / len(due),
         seconds_limit=deadline,
     )

@@ -7,27 +7,29 @@ from rightbatch.records import Fits, SpeedProbe, Status, Trial
 
 
 def next_speed_probe(
-    now: Situation, fits: Fits, seconds: float, deadline: float
+    situation: Situation, fits: Fits, seconds: float, deadline: float
 ) -> SpeedProbe | None:
     """Time every size that needs no accumulation; None when each optimizer has had its turn.
 
     Args:
-        now: The study so far.
+        situation: The study so far.
         fits: Of the stages before, which tell the largest micro-batch of each optimizer.
         seconds: Time to spend measuring, in seconds; shared by optimizers that were not timed yet.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    before: dict[str, list[tuple[Trial, SpeedProbe]]] = {o.name: [] for o in now.optimizers}
-    for trial, probe in of_kind(now.trials, SpeedProbe):
+    before: dict[str, list[tuple[Trial, SpeedProbe]]] = {o.name: [] for o in situation.optimizers}
+    for trial, probe in of_kind(situation.trials, SpeedProbe):
         before.setdefault(probe.optimizer, []).append((trial, probe))
-    due = [o.name for o in now.optimizers if not _over(before[o.name])]
+    due = [o.name for o in situation.optimizers if not _over(before[o.name])]
     if not due:
         return None
     name = due[0]
-    micro = micro_batch_limit(fits.memory_of(name), now.facts)
+    micro = micro_batch_limit(fits.memory_of(name), situation.facts)
     largest = max(1, _last_size(before[name]) // 4) if before[name] else micro
     micro = min(micro, largest)
-    sizes = tuple(size for size in now.sizes if size <= largest) or (min(largest, now.sizes[0]),)
+    sizes = tuple(size for size in situation.sizes if size <= largest) or (
+        min(largest, situation.sizes[0]),
+    )
     return SpeedProbe(name, sizes, micro, seconds / len(due), seconds_limit=deadline)
 
 

@@ -120,9 +120,9 @@ class StepSeconds:
 
     def _weights(self, size: int) -> _Array:
         """∂ log T(size)/∂ log t_i, shape (timed sizes,)."""
-        now = self._mean(self.model, size)
+        seconds = self._mean(self.model, size)
         changed = np.array([self._mean(model, size) for model in self._perturbed])
-        weights: _Array = (changed - now) / (_SMALL * now)
+        weights: _Array = (changed - seconds) / (_SMALL * seconds)
         return weights
 
     @cached_property
