@@ -3,6 +3,7 @@
 tests/assets/recorded holds a store of version 1 with eight studies of `tune` (digits and diamonds;
 one optimizer, three, one-off, by rule, side by side, the best within a limit, regimes in little
 memory), and what was asked for after every trial, advised and exported. Text is left out of it.
+What is counted otherwise since was written anew: benchmarks/results/arrival.md has old and new.
 """
 
 import gzip
