@@ -6,11 +6,11 @@ import pytest
 from recorded_fixture import study, write_files
 from simulated_world import SimulatedOptimizer, World, next_ask, run_study
 
-from rightbatch.api.verbs import advised
 from rightbatch.decide.learning.race import next_move
 from rightbatch.decide.learning.state import Choose, Race, RaceRun, Tuning
 from rightbatch.decide.planners.asking import ask
 from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.exchange import import_study
 from rightbatch.records import Curve, Evaluation, Goal, Run, Settings
 from rightbatch.report.ending import ending_told
@@ -97,13 +97,13 @@ def test_a_study_of_another_version_that_would_go_on_is_not_said_to_have_run_out
 def test_a_published_study_was_not_planned_so_that_nothing_ended_it(tmp_path):
     recording = import_study(write_files(tmp_path / "told", study({8: 0.1}, {8: [100]})))
     assert how_it_ended(recording) is None
-    told = advice_json(advised(recording))
+    told = advice_json(Recommend(recording.study.settings).conclude(recording))
     assert told["ended"] is None
     assert "recorded elsewhere" in told["ended_reason"]
 
 
 def test_verdict_report_and_json_tell_it(raced):
-    advice = advised(raced)
+    advice = Recommend(raced.study.settings).conclude(raced)
     told = ending_told(advice.ended)
     assert make_view(raced, advice).ended == told
     assert advice_json(advice)["ended"] == told

@@ -27,7 +27,7 @@ from rightbatch.decide.replay.ours import moves as play
 from rightbatch.decide.replay.question import questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.exchange import read_recorded
-from rightbatch.records import Curve, Decision, DecisionKind, Evaluation, Goal, Run, Status, step_at
+from rightbatch.records import Curve, Decision, DecisionKind, Evaluation, Goal, Run, Status
 from rightbatch.report.decisions import sentence, story
 from rightbatch.science.relative_cost import CostPosterior, CostPrior, CostSeen
 
@@ -367,16 +367,6 @@ def test_a_raced_run_of_which_nothing_tells_what_became_of_it_is_told_as_raced()
 
 
 # ---- what is believed ----
-
-
-def test_the_level_a_run_reached_is_compared_between_the_evaluations_of_the_other():
-    path = [(0.2, 10), (0.6, 50), (1.0, 100)]
-    assert step_at(path, 0.1, GOAL) == 10
-    assert step_at(path, 0.4, GOAL) == pytest.approx(30)
-    assert step_at(path, 0.6, GOAL) == pytest.approx(50)
-    assert step_at(path, 1.1, GOAL) is None
-    lower = Goal("loss", "min", target=0.1)
-    assert step_at([(0.9, 10), (0.5, 50)], 0.7, lower) == pytest.approx(30)
 
 
 def test_a_run_at_the_same_pace_is_believed_to_take_as_long():

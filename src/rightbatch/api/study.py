@@ -14,7 +14,6 @@ from rightbatch.api.one_thread import one_thread
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
 from rightbatch.decide.planners.base import Ask, Planner
-from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.decide.study.evidence import description, wall_seconds
 from rightbatch.errors import RunnerError, UsageError, WorkloadFailed
 from rightbatch.measure.ports import Ended, Job, Runner
@@ -86,10 +85,9 @@ class Silent:
 
 def run(
     workload: str | Callable[[], Any],
-    settings: Settings,
+    planner: Planner[object],
     store: Store,
     *,
-    planner: Planner[object] | None = None,
     resume: bool = False,
     observer: Observer | None = None,
 ) -> Recording:
@@ -97,9 +95,8 @@ def run(
 
     Args:
         workload: A built-in name, "file.py:factory", "module:factory", or the factory.
-        settings: What to measure.
+        planner: What decides on every probe, with the user's settings.
         store: Where the study is kept.
-        planner: What decides on every probe; None for `Recommend`.
         resume: Go on with the newest study of the same workload and settings, or return it as it
             is where it is finished; where there is none, begin one.
         observer: Follows what happens.
@@ -118,7 +115,7 @@ def run(
             "A study was started while a trial loads the workload's file; put the call under "
             "`if __name__ == '__main__':`."
         )
-    where = reference(workload)
+    where, settings = reference(workload), planner.settings
     if resume and where.pickled is not None:
         raise UsageError(
             f"Only a function at the top of a file can be found again to resume; {where.title} is "
@@ -140,7 +137,7 @@ def run(
     )
     runner = local_runner(job, store.recording(study.name).hardware, settings.workers)
     try:
-        return carry_on(store, study, planner or Recommend(settings), runner, observer)
+        return carry_on(store, study, planner, runner, observer)
     except KeyboardInterrupt as stop:
         raise Interrupted(study.name) from stop
     finally:

@@ -20,7 +20,7 @@ class DrawnRun:
 
     run: Run
     tuned: bool
-    steps: float
+    steps: int
     examples: float
     seconds: float | None
 
@@ -49,7 +49,7 @@ def _drawn(
     run: Run, best_rate: float | None, timed: PerStep | None, facts: WorkloadFacts
 ) -> DrawnRun:
     done = run.curve.steps
-    steps = float(done) if run.steps is None else run.steps
+    steps = done if run.steps is None else run.steps
     if timed is not None:
         step: float | None = timed(run.batch_size)
     else:

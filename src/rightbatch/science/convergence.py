@@ -1,6 +1,5 @@
 """Steps to a target against batch size, S(B) = S_min·(1 + B_crit/B) (McCandlish et al. 2018)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,62 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from rightbatch.records import Direction, Estimate, Remark
+from rightbatch.records import Estimate, Remark
 from rightbatch.science.stats import residual_variance, t_quantile
 
 _Array = npt.NDArray[np.float64]
 
 _MARGIN = np.log(1e4)
 """How far beyond the sizes tried B_crit is looked for, as a log ratio; further is "unbounded"."""
-
-
-def steps_to_target(
-    steps: Sequence[float], values: Sequence[float], target: float, direction: Direction
-) -> float | None:
-    """Steps at which a metric first meets a level, on the line between two evaluations.
-
-    The first evaluation that meets the target is found, then the crossing on the straight line
-    from the evaluation before it: a run is not charged a whole evaluation interval. A run that
-    meets the target at its first evaluation counts with that evaluation's step.
-
-    Args:
-        steps: Updates before each evaluation, ascending, shape (n,).
-        values: The metric at each, shape (n,); one that is not finite never meets a target.
-        target: Level to reach.
-        direction: "max" where larger is better, "min" where smaller is.
-
-    Returns:
-        Steps, or None where no evaluation meets the target.
-    """
-    if len(steps) != len(values):
-        raise ValueError("Every evaluation needs one step and one metric value.")
-    sign = 1.0 if direction == "max" else -1.0
-    for i, value in enumerate(values):
-        if not (math.isfinite(value) and sign * (value - target) >= 0):
-            continue
-        if i == 0 or not math.isfinite(values[i - 1]):
-            return float(steps[i])
-        share = (target - values[i - 1]) / (value - values[i - 1])
-        return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
-    return None
-
-
-def deepest_common_level(runs: Sequence[Sequence[float]], direction: Direction) -> float | None:
-    """The best level that every run reaches: the worst of the runs' best metric values.
-
-    Args:
-        runs: Metric values of each run.
-        direction: "max" where larger is better, "min" where smaller is.
-
-    Returns:
-        The level, to be used as a target; None where a run has no finite value, or there is none.
-    """
-    finite = [[value for value in run if np.isfinite(value)] for run in runs]
-    if not finite or not all(finite):
-        return None
-    if direction == "max":
-        return min(max(run) for run in finite)
-    return max(min(run) for run in finite)
 
 
 def examples_to_target(steps: float, batch_size: float) -> float:

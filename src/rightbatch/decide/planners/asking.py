@@ -126,7 +126,7 @@ def why_nothing(
     """Why `ask` gives no probe with nothing under way; None where it gives one.
 
     Args:
-        settings: What the user asked.
+        settings: The user's settings.
         trials: Every trial so far, in order, the first look among them.
         spent_seconds: Wall-clock time of the study so far.
     """
@@ -141,8 +141,8 @@ def why_nothing(
     if "learning" not in settings.stages:
         return Ending("stages")
     situation = Situation(described.facts, described.hardware, settings, trials)
-    probe = _learning(situation, left, left)
-    return probe if isinstance(probe, Ending) else None
+    ending = _learning(situation, left, left)
+    return ending if isinstance(ending, Ending) else None
 
 
 def _learning(situation: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:

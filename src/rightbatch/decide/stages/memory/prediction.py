@@ -80,13 +80,8 @@ def next_prediction(
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    predicted = any(of_kind(situation.trials, PredictProbe))
-    if (
-        predicted
-        or situation.facts.framework not in _FOLLOWED
-        or len(seen.points) != 1
-        or seen.failed
-    ):
+    made = any(of_kind(situation.trials, PredictProbe))
+    if made or situation.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
         return None
     limit, (cap, _) = (
         situation.hardware.memory_limit_bytes,
