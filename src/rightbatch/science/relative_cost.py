@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,35 +110,84 @@ class CostPosterior:
         at = np.array([s.index for s in seen], dtype=np.intp)
         misses = np.array([s.log_examples for s in seen]) - means[:, at]
         noise = np.diag([prior.seed_sd**2 + s.extra_sd**2 for s in seen])
-        trend = _LEVEL_SD**2 + (basis * np.array(prior.rate_sds) ** 2) @ basis.T
-        near = np.exp(-0.5 * _square_distances(octaves, shifts, prior))
-        log_weights, posteriors, within = [], [], []
+        self._points = _Points(octaves, shifts, basis, prior)
+        trend, near = self._points.related_to(at)
+        log_weights, posteriors = [], []
+        self._learned: list[tuple[float, npt.NDArray[np.floating[Any]], _Array]] = []
+        """Variance of the wiggle, gain and covariance with what was seen, for each size of it."""
         for wiggle_sd in prior.wiggle_sds:
-            kernel = trend + wiggle_sd**2 * near
-            cross = kernel[:, at]
-            observed = kernel[np.ix_(at, at)] + noise
+            cross = trend + wiggle_sd**2 * near
+            observed = cross[at] + noise
             gain = np.linalg.solve(observed, cross.T).T
             fit = np.einsum("ki,ik->k", misses, np.linalg.solve(observed, misses.T))
             log_weights.append(prior_weights - 0.5 * (fit + np.linalg.slogdet(observed)[1]))
             posteriors.append(means + misses @ gain.T)
-            within.append(kernel - gain @ cross.T)
+            self._learned.append((wiggle_sd**2, gain, cross))
         joint = np.exp(np.array(log_weights) - np.max(log_weights))
         joint /= joint.sum()
         centres = np.array(posteriors)
         self.mean: _Array = np.einsum("wk,wkn->n", joint, centres)
         """Posterior mean, shape (candidates,)."""
-        spread = (centres - self.mean).reshape(-1, len(octaves))
-        self.covariance: _Array = np.einsum("w,wij->ij", joint.sum(axis=1), np.array(within))
-        """Posterior covariance, seed noise left out, shape (candidates, candidates)."""
-        self.covariance += (joint.reshape(-1, 1) * spread).T @ spread
+        self._wiggle_weights: _Array = joint.sum(axis=1)
+        self._joint: _Array = joint.ravel()
+        self._spread: _Array = (centres - self.mean).reshape(-1, len(octaves))
+
+    def variances(self) -> _Array:
+        """Posterior variance, seed noise left out, shape (candidates,)."""
+        before = self._points.trend_variances()
+        within = [
+            before + wiggle - np.einsum("ns,ns->n", gain, cross)
+            for wiggle, gain, cross in self._learned
+        ]
+        variances: _Array = self._wiggle_weights @ np.array(within)
+        return variances + self._joint @ self._spread**2
+
+    def covariances(self, index: int) -> _Array:
+        """Posterior covariance with one of the candidates, seed noise left out, shape likewise."""
+        trend, near = self._points.related_to(np.array([index]))
+        within = [
+            trend[:, 0] + wiggle * near[:, 0] - gain @ cross[index]
+            for wiggle, gain, cross in self._learned
+        ]
+        covariances: _Array = self._wiggle_weights @ np.array(within)
+        return covariances + (self._joint * self._spread[:, index]) @ self._spread
 
 
-def _square_distances(octaves: _Array, shifts: _Array, prior: CostPrior) -> _Array:
-    """Between candidates, shape (n, n), in the lengths over which deviations vary."""
-    sizes = (octaves[:, None] - octaves) / prior.wiggle_octaves
-    rates = (shifts[:, None] - shifts) / prior.rate_wiggle_octaves
-    distances: _Array = sizes**2 + rates**2
-    return distances
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """The candidates, and how log examples at two of them go together before any run.
+
+    Attributes:
+        octaves: log2 of their batch sizes.
+        shifts: Octaves of their learning rates from the scaling rule's.
+        basis: What the quadratic in those is made of, shape (candidates, terms).
+        prior: What is believed before.
+    """
+
+    octaves: _Array
+    shifts: _Array
+    basis: _Array
+    prior: CostPrior
+
+    def related_to(self, at: npt.NDArray[np.intp]) -> tuple[_Array, _Array]:
+        """Covariance of the curve, and correlation of deviations from it, with some of them.
+
+        Returns:
+            Two arrays of shape (candidates, len(at)).
+        """
+        trend = _LEVEL_SD**2 + self.basis * self._variances @ self.basis[at].T
+        sizes = (self.octaves[:, None] - self.octaves[at]) / self.prior.wiggle_octaves
+        rates = (self.shifts[:, None] - self.shifts[at]) / self.prior.rate_wiggle_octaves
+        return trend, np.exp(-0.5 * (sizes**2 + rates**2))
+
+    def trend_variances(self) -> _Array:
+        """Variance of the curve, shape (candidates,)."""
+        variances: _Array = _LEVEL_SD**2 + self.basis**2 @ self._variances
+        return variances
+
+    @property
+    def _variances(self) -> _Array:
+        return np.array(self.prior.rate_sds) ** 2
 
 
 def _critical_batch_sizes(

@@ -99,7 +99,7 @@ class Belief:
         if going:
             seen += [CostSeen(i, float(posterior.mean[i])) for i in going]
             posterior = self._posterior(seen)
-        self._covariance = posterior.covariance
+        self._believed = posterior
         """Runs under way are believed to arrive as predicted: what they will tell is not looked for
         again (the kriging believer; Ginsbourger, Le Riche and Carraro 2010)."""
 
@@ -158,12 +158,24 @@ class Belief:
         other = self._second if candidate == self.best else candidate
         if other is None:
             return 0.0
-        i, j, b = (self._index[each] for each in (candidate, other, self.best))
-        cov = self._covariance
-        sd = abs(cov[i, j] - cov[i, b]) / math.sqrt(cov[i, i] + self._tuning.prior.seed_sd**2)
+        variance = self._variances[self._index[candidate]]
+        shared = self._shared_with_best[self._index[other]]
+        sd = abs(variance - shared) / math.sqrt(variance + self._tuning.prior.seed_sd**2)
         gap = self.log_seconds(self.best) - self.log_seconds(other)
-        gain = expected_improvement(gap, float(sd))
+        gain = expected_improvement(gap, sd)
         return max(gain, self._confirmation(other)) if candidate == self.best else gain
+
+    @cached_property
+    def _variances(self) -> list[float]:
+        """Variance of the log time at each candidate."""
+        variances: list[float] = self._believed.variances().tolist()
+        return variances
+
+    @cached_property
+    def _shared_with_best(self) -> list[float]:
+        """Its covariance with that at the best candidate."""
+        shared: list[float] = self._believed.covariances(self._index[self.best]).tolist()
+        return shared
 
     def _confirmation(self, other: Candidate) -> float:
         """What another seed of the best is worth where one lucky run put it ahead."""
