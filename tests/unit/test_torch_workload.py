@@ -417,12 +417,12 @@ def test_a_workload_that_cannot_be(changes, said):
 
 def test_the_old_name_of_num_workers_is_taken_with_a_warning():
     said = r"workers is called num_workers now.*use that name"
-    with pytest.warns(DeprecationWarning, match=said) as told:
+    with pytest.warns(FutureWarning, match=said) as told:
         made = workload(workers=2)
     assert made.num_workers == 2
-    with pytest.warns(DeprecationWarning, match=said):
+    with pytest.warns(FutureWarning, match=said):
         assert replace(made, workers=1).num_workers == 1
-    with pytest.raises(UsageError, match="num_workers is -1"), pytest.warns(DeprecationWarning):
+    with pytest.raises(UsageError, match="num_workers is -1"), pytest.warns(FutureWarning):
         workload(workers=-1)
     assert len(told) == 1
 

@@ -35,7 +35,7 @@ def _takes_old_name(cls: type[_T]) -> type[_T]:
             warnings.warn(
                 "Workload.workers is called num_workers now, as DataLoader has it; use that name, "
                 "since the next version does not take the old one.",
-                DeprecationWarning,
+                FutureWarning,
                 stacklevel=2,
             )
             given["num_workers"] = given.pop("workers")
