@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
+from published_formulas import deepest_common_level, zhang_critical_batch_size
 
 from rightbatch.records import Remark
-from rightbatch.science.convergence import (
-    deepest_common_level,
-    examples_to_target,
-    fit_hyperbola,
-    steps_to_target,
-    zhang_critical_batch_size,
-)
+from rightbatch.science.convergence import fit_hyperbola, steps_to_target
 
 SIZES = [16, 32, 64, 128, 256, 512, 1024]
 S_MIN, B_CRIT = 1000.0, 130.0
@@ -55,8 +50,7 @@ def test_deepest_common_level_is_the_worst_of_the_bests():
     assert deepest_common_level([], "max") is None
 
 
-def test_examples_and_zhangs_critical_batch_size():
-    assert examples_to_target(100, 32) == 3200
+def test_critical_batch_size_of_zhang():
     # S(CBS) is 20% above perfect scaling from 256
     a, b = 2000.0, 4e6
     size = zhang_critical_batch_size(a, b)
