@@ -1,4 +1,4 @@
-"""What an advice says: its headline; its reasons, warnings and gaps are in files of their own."""
+"""The headlines of an advice; its reasons, warnings and gaps have files of their own."""
 
 from rightbatch.report import words
 from rightbatch.report.sentences import fits, missing, reasons, warnings

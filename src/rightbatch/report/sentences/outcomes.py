@@ -1,4 +1,4 @@
-"""How trials ended, and what to do."""
+"""How trials ended, and what to do about it."""
 
 from rightbatch.records import Value, memory_size
 from rightbatch.report.sentences.sentence import Sentence
@@ -15,13 +15,13 @@ _WORK = {
     "(micro-batch {micro_batch_size:,})",
     "training": "Training at batch size {batch_size:,} (micro-batch {micro_batch_size:,})",
 }
-"""What a trial did, as the subject of a sentence."""
+"""What a trial was doing, as the subject of a sentence."""
 
 _LESS_DATA = "load less data into memory, or raise the memory limit"
 _ACCUMULATE = "use a smaller micro-batch with gradient accumulation"
 _SMALLER = {"building": _LESS_DATA, "predicting": _LESS_DATA, "inference": "use a smaller batch"}
 _KILLS = ("SIGKILL", "SIGTERM")
-"""Signals that another process sends; any other is a crash."""
+"""Signals sent by another process; any other is a crash."""
 
 _SETTINGS = "batch size {batch_size:,} and learning rate {learning_rate:.3g}"
 _STOPPED = "Stopped at step {step:,} (batch size {batch_size:,}, learning rate {learning_rate:.3g})"

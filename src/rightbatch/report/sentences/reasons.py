@@ -12,7 +12,7 @@ def _examples(value: float, low: float | None, high: float | None) -> str:
 
 
 def _critical_batch_size(value: float, low: float | None, high: float | None) -> str:
-    return f"Critical batch size: {_examples(value, low, high)}, measured on training runs."
+    return f"Critical batch size: {_examples(value, low, high)}, fitted to training runs."
 
 
 def _throughput_knee(examples_per_second: float, batch_size: int) -> str:
@@ -39,7 +39,7 @@ def _largest_micro_batch(
 
 def _memory_predicted(batch_size: int | None, reason: str | None) -> str:
     fits = f"micro-batches up to {words.count(batch_size)} fit" if batch_size else "nothing fits"
-    how = f" The prediction is from small real steps. {reason}" if reason else ""
+    how = f" The prediction is from real steps at small sizes. {reason}" if reason else ""
     return f"Predicted before measuring: {fits}.{how}"
 
 
@@ -67,7 +67,7 @@ def _power(first: int, first_watts: float, last: int, last_watts: float) -> str:
 def _fastest_takes_more_energy(batch_size: int, less_time: float, more_energy: float) -> str:
     return (
         f"Batch size {words.count(batch_size)} is predicted to reach the goal in "
-        f"{words.share(less_time)} less time with {words.share(more_energy)} more energy."
+        f"{words.share(less_time)} less time, using {words.share(more_energy)} more energy."
     )
 
 
@@ -79,8 +79,8 @@ SENTENCES: dict[str, Sentence] = {
     "memory_predicted": _memory_predicted,
     "runs_reached": _runs_reached,
     "compile_time": _compile_time,
-    "runs_side_by_side": "Up to {at_once} runs trained at the same time, each with its share of "
-    "the memory; step times were measured before, one run at a time.",
+    "runs_side_by_side": "Up to {at_once} runs trained at the same time, sharing the memory; step "
+    "times were measured beforehand, one run at a time.",
     "cost_follows_time": "At {price_per_hour:,g} an hour, cost is proportional to time: batch "
     "sizes rank the same.",
     "power": _power,
