@@ -41,7 +41,7 @@ def test_tables_tell_targets_data_sets_and_all(tmp_path):
     write_files(tmp_path / "studies" / "small", SMALL)
     done = in_process("replay", tmp_path / "studies", folder=tmp_path)
     assert done.code == 0, done.err
-    for title in ("Per target", "Per data set", "Over all"):
+    for title in ("Per target", "Per data set", "Overall"):
         assert title in done.out
     assert "exhaustive" in done.out
     assert "pollux" not in done.out  # there are no gradient statistics

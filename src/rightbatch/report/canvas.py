@@ -303,7 +303,6 @@ class Canvas:
 
 
 def _label(x: float, y: float, text: str, color: str, **place: object) -> dict[str, Any]:
-    """An annotation without an arrow."""
     font = {"color": color, "size": 13}
     base = {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
     return {**base, "xanchor": "left", "yanchor": "bottom", **place}

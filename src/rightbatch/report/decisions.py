@@ -111,5 +111,4 @@ def _sides(decision: Decision) -> tuple[str, str]:
 
 
 def _setting(batch_size: int, learning_rate: float | None) -> str:
-    """A batch size, with its learning rate if known."""
     return words.count(batch_size) + (f" (lr {learning_rate:.3g})" if learning_rate else "")

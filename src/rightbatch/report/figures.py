@@ -64,7 +64,6 @@ def make_figures(view: View) -> dict[str, go.Figure]:
 
 
 def _time(view: View) -> go.Figure:
-    """Time to goal against batch size."""
     canvas = Canvas("batch size (examples per update)", "time to goal")
     _runs(canvas, view, lambda run: run.seconds, words.duration)
     main = _main(view)
@@ -95,7 +94,6 @@ def _time(view: View) -> go.Figure:
 
 
 def _steps(view: View) -> go.Figure:
-    """Steps to goal against batch size."""
     canvas = Canvas("batch size (examples per update)", "steps to goal")
     canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
     _runs(canvas, view, lambda run: run.steps, words.count)
@@ -114,7 +112,6 @@ def _steps(view: View) -> go.Figure:
 
 
 def _examples(view: View) -> go.Figure:
-    """Examples to goal against batch size."""
     canvas = Canvas("batch size (examples per update)", "examples to goal")
     canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
     _runs(canvas, view, lambda run: run.examples, words.number)
@@ -127,7 +124,6 @@ def _examples(view: View) -> go.Figure:
 
 
 def _throughput(view: View) -> go.Figure:
-    """Throughput against batch size."""
     fit = view.fits.speed or _nothing("speed")
     canvas = Canvas("batch size (examples per step)", "examples per second")
     raw = [(p.batch_size, p.batch_size / sample) for p in fit.points for sample in p.samples]
@@ -168,7 +164,6 @@ def _speed_curve(fit: SpeedFit) -> tuple[list[float], list[float]]:
 
 
 def _memory(view: View) -> go.Figure:
-    """Peak memory against micro-batch size."""
     fit = view.fits.memory or _nothing("memory")
     every = with_others(fit, view.fits.memories)
     canvas = Canvas("micro-batch size (examples per pass)", "peak memory")
@@ -219,7 +214,6 @@ def _memory_limit(canvas: Canvas, fit: MemoryFit, every: Sequence[MemoryFit], hi
 
 
 def _noise(view: View) -> go.Figure:
-    """The gradient noise scale along a run."""
     fit = view.fits.noise or _nothing("noise")
     canvas = Canvas("steps before the measurement", "noise scale, examples")
     known = {
@@ -365,7 +359,6 @@ def _near_optimal(view: View) -> Iterable[tuple[float, float]]:
 
 
 def _main(view: View) -> LearningFit | None:
-    """The learning fit that the figures are about."""
     return pick_fit(view.fits, view.recommended)
 
 

@@ -106,7 +106,6 @@ def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
 
 
 def _accumulation(kept: Accumulation | None) -> Json | None:
-    """How to keep the batch size; null without accumulation."""
     if kept is None:
         return None
     return {
@@ -119,7 +118,6 @@ def _accumulation(kept: Accumulation | None) -> Json | None:
 
 
 def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
-    """A memory trial, a row of `results`."""
     result = trial.result if isinstance(trial.result, MemoryResult) else None
     return with_reasons(
         {

@@ -83,7 +83,6 @@ def _choice(row: MemoryAlternative) -> str:
 
 
 def _peak_json(peak: PredictedPeak) -> Json:
-    """The predicted peak at one batch size, a row of `results`."""
     found = dict(peak.parts)
     return {
         "batch_size": peak.batch_size,
@@ -94,7 +93,6 @@ def _peak_json(peak: PredictedPeak) -> Json:
 
 
 def _alternative_json(row: MemoryAlternative) -> Json:
-    """An alternative, a row of `what_if`."""
     why = {"device": "Only the limit changes.", "accumulation": "The micro-batch sets the limit."}
     values = {
         "change": row.kind,
@@ -123,7 +121,6 @@ def print_prediction(title: str, result: PredictResult, console: Console) -> Non
 
 
 def _headline(result: PredictResult) -> str:
-    """The largest micro-batch, without and with the safety margin."""
     if result.largest_batch_size is None:
         return _NOTHING
     largest = f"Largest micro-batch {count(result.largest_batch_size)}"
@@ -157,14 +154,12 @@ def _parts_table(result: PredictResult) -> Table:
 
 
 def _table(first: str) -> Table:
-    """An empty table with a title for its first column."""
     table = Table(box=None, pad_edge=False)
     table.add_column(first, header_style="dim")
     return table
 
 
 def _what_if_table(result: PredictResult) -> Table:
-    """Alternatives, one row each."""
     table = _table("What if")
     table.add_column("", header_style="dim", overflow="fold")
     reference = count(result.reference_batch_size)

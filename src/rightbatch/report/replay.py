@@ -85,7 +85,6 @@ def overall(rows: Sequence[ReplayRow]) -> Table:
 
 
 def _per_target(rows: Sequence[ReplayRow]) -> Table:
-    """Means of every policy for each study and target."""
     groups = _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy))
     cells = tuple(
         (*key, ", ".join(map(str, sorted({row.batch_size for row in group}))), *_means(group))
@@ -95,14 +94,12 @@ def _per_target(rows: Sequence[ReplayRow]) -> Table:
 
 
 def _per_dataset(rows: Sequence[ReplayRow]) -> Table:
-    """Means of every policy for each data set."""
     groups = _grouped(rows, lambda row: (row.dataset, row.policy))
     cells = tuple((*key, *_means(group)) for key, group in groups)
     return Table(("data set", "policy", *_FIGURES), cells)
 
 
 def _means(rows: Sequence[ReplayRow]) -> tuple[str, str, str]:
-    """Mean regret, search cost and time to model."""
     return (
         _figure(fmean(row.regret for row in rows), 3),
         _figure(fmean(row.search_cost for row in rows), 2),

@@ -60,7 +60,6 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
 
 
 def _memory(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
-    """The largest and the safe micro-batch, and how they were found."""
     if fit.largest_batch_size is None:
         return [f"{say(why_none(fit))} Memory limit: {memory_size(fit.limit_bytes)}."]
     lines = [
@@ -94,7 +93,6 @@ def peak_line(fixed: float, per_example: float) -> str:
 
 
 def _accumulation(kept: Accumulation) -> list[str]:
-    """How to keep the batch size, with caveats."""
     ran = "ran within the safety margin" if kept.ran else "not tried"
     return [
         f"Batch size {kept.batch_size:,}: accumulate {kept.accumulation_steps:,} micro-batches of "
@@ -104,7 +102,6 @@ def _accumulation(kept: Accumulation) -> list[str]:
 
 
 def _speed(fit: SpeedFit) -> list[str]:
-    """Step times, the throughput knee, and what a step spends its time on."""
     lines = [
         f"{point.batch_size:>8,}  {words.estimate(point.step_seconds)} per step, "
         f"{words.count(point.examples_per_second.value)} examples/s"
@@ -132,7 +129,6 @@ def _speed(fit: SpeedFit) -> list[str]:
 
 
 def _noise(fit: NoiseFit) -> list[str]:
-    """The gradient noise scale at each checkpoint, and over the later half."""
     lines = [
         f"step {point.step:>6,}  "
         + ("unknown" if point.noise_scale is None else words.estimate(point.noise_scale))
@@ -144,12 +140,10 @@ def _noise(fit: NoiseFit) -> list[str]:
 
 
 def _at(rate: float) -> str:
-    """A learning rate in a column; empty if unknown."""
     return "" if math.isnan(rate) else f"at {words.learning_rate(rate):<8} "
 
 
 def _learning(advice: Advice) -> list[str]:
-    """The headline, and steps and time to goal at each batch size."""
     lines = [say(advice.remarks.headline)]
     for fit in advice.fits.learning:
         lines += [

@@ -127,7 +127,6 @@ def recommended(advice: Advice) -> Setting | None:
 
 
 def _setting(source: Run | Choice) -> Setting:
-    """The settings of a run or a choice."""
     return source.optimizer, source.batch_size, words.learning_rate(source.learning_rate)
 
 
@@ -161,7 +160,6 @@ def _or_last(value: float) -> float:
 
 
 def _times(ratio: float) -> str:
-    """A ratio in words; empty if unknown."""
     return "" if math.isnan(ratio) else words.multiple(ratio)
 
 

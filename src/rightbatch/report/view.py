@@ -271,7 +271,6 @@ def _decisions(study: Study, advice: Advice, tried: Mapping[int, Tried]) -> Tabl
 
 
 def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:
-    """Where the time went, as (name, seconds, words) rows."""
     spent = advice.time_spent
     parts = {
         "training": spent.training,
@@ -282,7 +281,6 @@ def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:
 
 
 def _time_words(advice: Advice) -> str:
-    """Where the time went, in one sentence."""
     spent = advice.time_spent
     total = words.duration(spent.wall)
     budget = "" if spent.budget is None else f" of {words.duration(spent.budget)}"
@@ -297,7 +295,6 @@ def _time_words(advice: Advice) -> str:
 
 
 def _machine(hardware: Hardware | None) -> Pairs:
-    """The machine; empty if unknown."""
     if hardware is None:
         return ()
     versions = ", ".join(f"{name} {version}" for name, version in hardware.versions)

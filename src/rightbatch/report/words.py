@@ -128,6 +128,11 @@ def steps(number_of: int) -> str:
     return "1 step" if number_of == 1 else f"{count(number_of)} steps"
 
 
+def runs(number_of: int) -> str:
+    """Training runs with their noun, such as "1 training run" or "3 training runs"."""
+    return f"{count(number_of)} training run{'' if number_of == 1 else 's'}"
+
+
 def listed(items: Sequence[str]) -> str:
     """Items as a list, such as "48, 64 and 96"."""
     return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))

@@ -17,34 +17,24 @@ def _uneven_micro_batches(last: int, micro_batch_size: int) -> str:
     )
 
 
-def _layers_see_micro_batch(layers: tuple[str, ...]) -> str:
-    return (
-        f"{', '.join(layers)} normalises over the micro-batch, not the batch: gradient "
-        "accumulation changes the model."
-    )
-
-
-def _micro_batches_of_one(layers: tuple[str, ...]) -> str:
-    return f"Micro-batches have a single example, on which {', '.join(layers)} may fail."
-
-
-def _micro_batch_of_one(layers: tuple[str, ...], micro_batch_size: int) -> str:
-    return (
-        f"With micro-batches of {words.count(micro_batch_size)}, one has a single example, on "
-        f"which {', '.join(layers)} may fail: split batches evenly instead, as torch.tensor_split "
-        "does."
-    )
-
-
 SENTENCES: dict[str, Sentence] = {
     "no_micro_batch_keeps_margin": "No micro-batch tried leaves the safety margin free.",
     "no_micro_batch_fits": "No micro-batch tried fits the memory limit.",
     "no_memory_trial_finished": "No memory trial finished, so what fits is unknown.",
     "uneven_micro_batches": _uneven_micro_batches,
     "short_last_batch": f"The last batch of an epoch is short: {_WEIGHT}",
-    "layers_see_micro_batch": _layers_see_micro_batch,
-    "micro_batches_of_one": _micro_batches_of_one,
-    "micro_batch_of_one": _micro_batch_of_one,
+    "layers_see_micro_batch": lambda layers: (
+        f"{', '.join(layers)} normalises over the micro-batch, not the batch: gradient "
+        "accumulation changes the model."
+    ),
+    "micro_batches_of_one": lambda layers: (
+        f"Micro-batches have a single example, on which {', '.join(layers)} may fail."
+    ),
+    "micro_batch_of_one": lambda layers, micro_batch_size: (
+        f"With micro-batches of {words.count(micro_batch_size)}, one has a single example, on "
+        f"which {', '.join(layers)} may fail: split batches evenly instead, as torch.tensor_split "
+        "does."
+    ),
     "nothing_measured": "Nothing was measured.",
     "gradients_overflowed": "Gradients overflowed: use a smaller loss scale with float16, or a "
     "smaller learning rate.",

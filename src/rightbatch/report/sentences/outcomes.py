@@ -67,17 +67,6 @@ def _place(file: str, line: int, function: str) -> str:
     return f" in {file}, line {line} ({function})" if file else ""
 
 
-def _given_up_limit(limit: str, **run: Value) -> str:
-    return f"{_STOPPED.format(**run)}: {_LIMITS[limit]}."
-
-
-def _given_up_behind(milestone_step: int, metric: float, milestone: float, **run: Value) -> str:
-    return (
-        f"{_STOPPED.format(**run)}: behind the best run at step {milestone_step:,} "
-        f"(metric {metric:.4g}, needed {milestone:.4g})."
-    )
-
-
 SENTENCES: dict[str, Sentence] = {
     "text": "{text}",
     "workload_too_large": f"Building the workload exceeded the memory limit; {_LESS_DATA}.",
@@ -102,8 +91,9 @@ SENTENCES: dict[str, Sentence] = {
     "rate.",
     "diverged_at_present_settings": f"Training at your present settings, {_SETTINGS}, diverged by "
     "step {step:,}; use a smaller learning rate.",
-    "given_up_behind": _given_up_behind,
-    "given_up_limit": _given_up_limit,
+    "given_up_behind": f"{_STOPPED}: behind the best run at step {{milestone_step:,}} "
+    "(metric {metric:.4g}, needed {milestone:.4g}).",
+    "given_up_limit": lambda limit, **run: f"{_STOPPED.format(**run)}: {_LIMITS[limit]}.",
     "given_up_late": f"{_STOPPED}: out of time.",
     "recorded_run_given_up": "The recorded run ended after {epochs:g} epochs without reaching the "
     "goal.",
