@@ -322,7 +322,10 @@ def test_every_decision_is_one_sentence_about_its_batch_size(kind):
     [
         ("slower", "1.2× the time of 128"),
         ("behind", "stopped at accuracy 0.75, 1.2× the time of 128"),
-        ("ahead", "stopped at accuracy 0.75, 1.2× the time of 128, as more was not worth its time"),
+        (
+            "ahead",
+            "stopped at accuracy 0.75, 1.2× the time of 128; continuing was not worth its time",
+        ),
         ("overdue", "stalled after accuracy 0.75, 1.2× the time of 128"),
     ],
 )

@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
+from published_formulas import zhang_critical_batch_size
 
 from rightbatch.records import Remark
-from rightbatch.science.convergence import (
-    examples_to_target,
-    fit_hyperbola,
-    zhang_critical_batch_size,
-)
+from rightbatch.science.convergence import fit_hyperbola
 
 SIZES = [16, 32, 64, 128, 256, 512, 1024]
 S_MIN, B_CRIT = 1000.0, 130.0
@@ -23,8 +20,7 @@ def runs(rng, sizes, seeds, spread, critical=B_CRIT):
     return batch, S_MIN * (1 + critical / batch) * np.exp(spread * rng.standard_normal(batch.size))
 
 
-def test_examples_and_zhangs_critical_batch_size():
-    assert examples_to_target(100, 32) == 3200
+def test_critical_batch_size_of_zhang():
     # S(CBS) is 20% above perfect scaling from 256
     a, b = 2000.0, 4e6
     size = zhang_critical_batch_size(a, b)

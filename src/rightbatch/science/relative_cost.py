@@ -1,4 +1,4 @@
-"""What runs at some batch sizes and learning rates tell of the cost at all of them."""
+"""Cost at every candidate batch size and learning rate, inferred from runs at some of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,30 +12,31 @@ from rightbatch.science.prior import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LEN
 _Array = npt.NDArray[np.float64]
 
 _LEVEL_SD = 10.0
-"""The examples to the target are unknown over all magnitudes."""
+"""An uninformative prior on log examples to target."""
 _ENDLESS = 60.0
-"""log2 of a critical batch size beyond every batch size."""
+"""log2 of a critical batch size beyond any batch size."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostPrior:
-    """What is believed before any run.
+    """Prior distribution of the cost.
 
     Attributes:
-        flat: Probability that the examples to the target do not depend on the batch size.
+        flat: Probability that examples to target do not depend on the batch size.
         critical_share: Typical critical batch size, as a share of the examples in an epoch.
         critical_sd: Standard deviation of the log critical batch size about that.
-        noise_scale_sd: The same about a measured gradient noise scale.
-        small: Share of more examples that the smallest candidate needs; half as much at twice the
-            batch size, and so on: too small a batch costs examples more often than it saves any.
-        wiggle_sds: Possible standard deviations of log examples about the curve, alike likely.
-        wiggle_octaves: Octaves over which that varies.
+        noise_scale_sd: Standard deviation of the log critical batch size about a measured gradient
+            noise scale.
+        small: Share of extra examples that the smallest candidate needs; half as much at twice the
+            batch size, and so on: too small a batch costs examples more often than it saves them.
+        wiggle_sds: Possible standard deviations of log examples about the curve, equally likely.
+        wiggle_octaves: Length scale of these deviations, in octaves of batch size.
         seed_sd: Standard deviation of log examples between seeds.
-        rate_means: Log examples that an octave of learning rate from the scaling rule's adds, and
-            its square.
-        rate_sds: Standard deviations of these, and of what the octave adds for each octave of batch
-            size from the present one.
-        rate_wiggle_octaves: Octaves of learning rate over which deviations from the curve vary.
+        rate_means: Means of the linear and quadratic coefficients of log examples per octave of
+            learning rate away from the scaling rule.
+        rate_sds: Standard deviations of both, and of their interaction with octaves of batch size
+            from the reference.
+        rate_wiggle_octaves: Length scale of deviations, in octaves of learning rate.
     """
 
     flat: float = 0.3
@@ -53,12 +54,13 @@ class CostPrior:
 
 @dataclass(frozen=True, slots=True)
 class CostSeen:
-    """What one run lets one guess of the examples to the target at its batch size.
+    """Examples to target observed in, or extrapolated from, one run.
 
     Attributes:
-        index: Its place among the candidates.
-        log_examples: Natural logarithm of the examples to the target, or a guess of it.
-        extra_sd: Standard deviation of that guess beyond seed noise; 0 for a run that arrived.
+        index: Index of the run's candidate.
+        log_examples: Natural logarithm of examples to target, observed or extrapolated.
+        extra_sd: Standard deviation of the extrapolation beyond seed noise; 0 for a run that
+            reached the target.
     """
 
     index: int
@@ -67,22 +69,22 @@ class CostSeen:
 
 
 class CostPosterior:
-    """Posterior of log examples to the target for each candidate.
+    """Posterior of log examples to target for each candidate.
 
     log E(B, v) = c + log(1 + B/B_crit) + a·v + b·v² + d·u·v + f(log2 B, v): the curve of
-    McCandlish et al. (2018), whose critical batch size is unknown, or without end (E flat), a
-    quadratic in the octaves v of learning rate from the scaling rule's, at u octaves of batch size
-    from the present one, and a smooth Gaussian process f for what these miss. The level c is
-    unknown. A sum over values of B_crit and of the size of f, each a linear Gaussian model
+    McCandlish et al. (2018) with an unknown, possibly infinite B_crit (E flat), plus a quadratic in
+    v, the octaves of learning rate away from the scaling rule, at u octaves of batch size from the
+    reference, plus a smooth Gaussian process f for the remainder. The level c is unknown. The
+    posterior is a mixture over B_crit and the scale of f, each component a linear Gaussian model
     (Rasmussen and Williams 2006, eqs. 2.25, 2.26, 2.30 and 2.41).
 
     Args:
-        batch_sizes: Of the candidates, ascending.
-        seen: What the runs told.
+        batch_sizes: Batch sizes of the candidates, ascending.
+        seen: Observations from runs.
         examples_per_epoch: Training examples in an epoch.
-        noise_scale: Gradient noise scale in examples, a first guide to B_crit; None if unknown.
-        prior: What is believed before.
-        rates: Octaves of the candidates' learning rates from the scaling rule's; None for 0.
+        noise_scale: Gradient noise scale in examples, informative about B_crit; None if unknown.
+        prior: The prior distribution.
+        rates: Octaves of the candidates' learning rates from the scaling rule; None for 0.
         present: The batch size that the rule starts from; None for the smallest.
     """
 
@@ -193,7 +195,7 @@ class _Points:
 def _critical_batch_sizes(
     octaves: _Array, examples_per_epoch: int, noise_scale: float | None, prior: CostPrior
 ) -> tuple[_Array, _Array]:
-    """log2 of possible critical batch sizes, the last endless, and the logs of their weights."""
+    """log2 of possible critical batch sizes, the last one infinite, and their log weights."""
     grid = np.arange(octaves[0] - 3, octaves[-1] + 5.1, 0.5)
     z = (grid - np.log2(prior.critical_share * examples_per_epoch)) / prior.critical_sd
     fit = -0.5 * (z * np.log(2)) ** 2
