@@ -34,7 +34,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Public names are imported when first used, so that `import rightbatch` stays light."""
+    """Import public names on first use, so that `import rightbatch` stays light."""
     from importlib import import_module
 
     if name not in _HOMES:

@@ -1,4 +1,4 @@
-"""What a user of accelerate imports: `rightbatch.accelerate.workload`."""
+"""For users of accelerate: `rightbatch.accelerate.workload`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def workload(
     goal: str,
     **fields: Any,  # noqa: ANN401 - the fields of a Workload
 ) -> Workload:
-    """The workload of a training loop whose pieces an Accelerator prepares.
+    """Make a workload of a training loop whose pieces an Accelerator prepares.
 
     Args:
         prepared: () -> (accelerator, model, optimizer, training loader, validation loader), the
@@ -30,14 +30,14 @@ def workload(
         metric: (model, batches) -> float over the validation batches, or a dict of several by
             name, or a torchmetrics metric.
         goal: The goal in words, such as "accuracy >= 0.96".
-        **fields: Fields of `rightbatch.torch.Workload` to add or replace: clip_norm where the loop
-            clips gradients, schedule and epochs where it has a scheduler.
+        **fields: Fields of `rightbatch.torch.Workload` to add or replace: clip_norm if the loop
+            clips gradients, schedule and epochs if it has a scheduler.
 
     Returns:
         A PyTorch workload. Mixed precision is the accelerator's own.
 
     Raises:
-        UsageError: The pieces are others, or a batch size cannot be found for them.
+        UsageError: The function returns something else, or pieces that are not supported.
     """
     from rightbatch.measure.frameworks.accelerate.workload import make_workload
 

@@ -1,36 +1,36 @@
 """The exceptions rightbatch raises on purpose.
 
     RightbatchError
-    ├── UsageError             the user asked for something that cannot be done
+    ├── UsageError             something requested cannot be done
     │   ├── GoalError          a goal that cannot be parsed
     │   ├── WorkloadNotFound   a file, module or factory that is not there, or is no workload
     │   ├── MissingDependency  an optional library that is not installed
-    │   └── MissingData        data of a built-in workload that are not on this machine
-    ├── StoreError             the study file cannot be used as asked
+    │   └── MissingData        data of a built-in workload that is not on this machine
+    ├── StoreError             the store cannot be used as requested
     │   ├── StoreTooNew        written by a newer rightbatch
     │   ├── StoreLocked        another rightbatch is working on the same study
     │   └── StudyNotFound      no study of that name
-    ├── WorkloadFailed         the user's own code raised: carries its traceback
-    └── RunnerError            a trial's process could not be started or spoken to
+    ├── WorkloadFailed         the user's own code raised; carries its traceback
+    └── RunnerError            a trial's process could not be started or reached
 
 Expected failures of a trial (out of memory, divergence, a hung step ...) are not exceptions:
-they are `rightbatch.records.Outcome` values and the study goes on.
+they are `rightbatch.records.Outcome` values, and the study continues.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command exits with."""
+    """Exit codes of the commands."""
 
     ADVICE = 0
-    """It did what was asked."""
+    """The command succeeded."""
     FAILED = 1
-    """The user's own code or the process of a trial failed."""
+    """The user's own code, or the process of a trial, failed."""
     USAGE = 2
     """The request or the store cannot be used."""
     NOTHING_FITS = 3
-    """Not one batch size that was tried fits in memory."""
+    """No batch size that was tried fits in memory."""
     NO_ADVICE = 4
     """Nothing was learned about training: no run reached the goal, or nothing was measured."""
     INTERRUPTED = 130
@@ -40,13 +40,13 @@ class ExitCode(IntEnum):
 
 
 class RightbatchError(Exception):
-    """Base of every exception that rightbatch raises on purpose."""
+    """Base class of the exceptions that rightbatch raises on purpose."""
 
     exit_code = ExitCode.FAILED
 
 
 class UsageError(RightbatchError):
-    """The user asked for something that cannot be done; the message names the remedy."""
+    """Something requested cannot be done; the message names the remedy."""
 
     exit_code = ExitCode.USAGE
 
@@ -56,15 +56,15 @@ class GoalError(UsageError):
 
 
 class WorkloadNotFound(UsageError):
-    """The named file, module or factory is not there, or does not give a workload."""
+    """The named file, module or factory does not exist, or returns no workload."""
 
 
 class MissingDependency(UsageError):
-    """An optional library that is not installed; the message names the install line."""
+    """An optional library that is not installed; the message names the install command."""
 
     @classmethod
     def of_zoo(cls, what: str, error: ModuleNotFoundError) -> "MissingDependency":
-        """What of the built-in workloads needs a library that could not be imported."""
+        """The error for a library of the built-in workloads that could not be imported."""
         return cls(
             f"{what} needs {error.name}, which is not installed: pip install "
             "'rightbatch[torch,zoo]'."
@@ -72,11 +72,11 @@ class MissingDependency(UsageError):
 
 
 class MissingData(UsageError):
-    """Data of a built-in workload that are not here; the message names what brings them."""
+    """Data of a built-in workload that is not here; the message names the command to get it."""
 
 
 class StoreError(RightbatchError):
-    """The store cannot be used as asked."""
+    """The store cannot be used as requested."""
 
     exit_code = ExitCode.USAGE
 
@@ -90,7 +90,7 @@ class StoreLocked(StoreError):
 
 
 class StudyNotFound(StoreError):
-    """There is no study of that name in the store."""
+    """The store has no study of that name."""
 
 
 class WorkloadFailed(RightbatchError):
@@ -106,4 +106,4 @@ class WorkloadFailed(RightbatchError):
 
 
 class RunnerError(RightbatchError):
-    """A trial's process could not be started or spoken to."""
+    """A trial's process could not be started or reached."""

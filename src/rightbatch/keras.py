@@ -1,4 +1,4 @@
-"""What a Keras user imports: `from rightbatch.keras import Workload`."""
+"""For users of Keras: `from rightbatch.keras import Workload`."""
 
 from rightbatch.measure.frameworks.keras.workload import Workload
 

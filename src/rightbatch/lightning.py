@@ -1,4 +1,4 @@
-"""What a Lightning user imports: `rightbatch.lightning.workload`."""
+"""For users of Lightning: `rightbatch.lightning.workload`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def workload(
     val_dataloaders: DataLoader[Any] | None = None,
     **fields: Any,  # noqa: ANN401 - the fields of a Workload
 ) -> Workload:
-    """The workload of a LightningModule and its data.
+    """Make a workload of a LightningModule and its data.
 
     Example:
         >>> def workload():
@@ -33,11 +33,11 @@ def workload(
     Args:
         model: () -> LightningModule, such as its class: called afresh for every run. Its
             training_step, validation_step and configure_optimizers are used.
-        datamodule: Where the data sets, the collate function and the batch size come from.
+        datamodule: The source of the data sets, the collate function and the batch size.
         goal: The goal in words, about a metric that validation logs with `self.log`.
-        trainer: The Trainer that fits the module today, for what it tells: max_epochs,
-            gradient_clip_val, precision, accumulate_grad_batches, devices.
-        train_dataloaders: A DataLoader in place of the DataModule's or the module's own.
+        trainer: The Trainer in use, for its max_epochs, max_steps, gradient_clip_val, precision,
+            accumulate_grad_batches and devices.
+        train_dataloaders: A DataLoader that replaces the DataModule's or the module's own.
         val_dataloaders: Likewise.
         **fields: Fields of `rightbatch.torch.Workload` to add or replace, such as optimizers.
 
@@ -45,7 +45,7 @@ def workload(
         A PyTorch workload.
 
     Raises:
-        UsageError: The module or its data are such that a batch size cannot be found for them.
+        UsageError: The module, its data or its Trainer are not supported.
     """
     from rightbatch.measure.frameworks.lightning.workload import make_workload
 

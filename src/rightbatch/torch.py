@@ -1,4 +1,4 @@
-"""What a PyTorch user imports: `from rightbatch.torch import Workload`."""
+"""For users of PyTorch: `from rightbatch.torch import Workload`."""
 
 from rightbatch.measure.frameworks.torch.workload import Workload
 

@@ -1,4 +1,4 @@
-"""What a Transformers user imports: `rightbatch.transformers.workload`, `training_arguments`."""
+"""For users of Transformers: `rightbatch.transformers.workload` and `training_arguments`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def workload(
     goal: str,
     **fields: Any,  # noqa: ANN401 - the fields of a Workload
 ) -> Workload:
-    """The workload of a Trainer.
+    """Make a workload of a Trainer.
 
     Example:
         >>> def workload():
@@ -28,14 +28,14 @@ def workload(
     Args:
         trainer: A Trainer made with `model_init`, with its arguments, data sets, collator and
             compute_metrics. Its optimizer, schedule, loss and evaluation are used.
-        goal: The goal in words, about a metric as evaluation names it, such as "eval_loss <= 0.3".
+        goal: The goal in words, with a metric as evaluation names it, such as "eval_loss <= 0.3".
         **fields: Fields of `rightbatch.torch.Workload` to add or replace, such as optimizers.
 
     Returns:
         A PyTorch workload.
 
     Raises:
-        UsageError: The Trainer is such that a batch size cannot be found for it.
+        UsageError: The Trainer is not supported.
     """
     from rightbatch.measure.frameworks.transformers.workload import make_workload
 
@@ -43,14 +43,14 @@ def workload(
 
 
 def training_arguments(advice: Advice, args: TrainingArguments) -> TrainingArguments:
-    """A copy of TrainingArguments that trains as recommended.
+    """A copy of TrainingArguments with the recommended settings.
 
-    Per-device batch size, accumulation steps and learning rate are the recommended ones;
-    `max_steps` and `warmup_steps` change so that they are as many epochs as before.
+    Sets the per-device batch size, the accumulation steps and the learning rate, and changes
+    `max_steps` and `warmup_steps` so that they cover as many epochs as before.
 
     Args:
-        advice: What `rightbatch.tune` or `rightbatch.readvise` gave.
-        args: The arguments that the workload's Trainer was made with.
+        advice: The advice of `rightbatch.tune` or `rightbatch.readvise`.
+        args: The arguments of the workload's Trainer.
 
     Raises:
         UsageError: There is no recommendation, or it is for another optimizer.

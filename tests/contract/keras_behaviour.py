@@ -157,7 +157,7 @@ class Renamed(Halved):
     ("kind", "told"),
     [
         (Lonely, r"Lonely does not use self\.optimizer"),
-        (Renamed, "Renamed tells no 'loss'"),
+        (Renamed, "Renamed returns no 'loss'"),
     ],
 )
 def test_a_training_step_that_cannot_be_followed_is_told_at_the_first_look(kind, told):
@@ -248,7 +248,7 @@ def test_an_optimizer_of_another_kind_trains():
 
 
 def test_an_optimizer_called_like_the_models_own_is_refused():
-    with pytest.raises(UsageError, match="give the entry another name"):
+    with pytest.raises(UsageError, match="rename the entry"):
         subject(optimizers={"sgd": keras.optimizers.SGD}).facts()
 
 
@@ -264,7 +264,9 @@ def test_an_optimizer_that_accumulates_gradients_itself_is_refused():
 
 
 def test_what_is_no_optimizer_is_refused():
-    with pytest.raises(UsageError, match="'mine' of the workload gives a float"):
+    with pytest.raises(
+        UsageError, match="'mine' of the workload must .* return a keras.*, not float"
+    ):
         subject(optimizers={"mine": float}).facts()
 
 
@@ -272,7 +274,7 @@ def test_a_schedule_keeps_its_shape_over_the_same_examples_at_another_rate():
     def decaying():
         return keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0))
 
-    with pytest.raises(UsageError, match=r"schedule; give Workload\.learning_rate"):
+    with pytest.raises(UsageError, match=r"schedule; set Workload\.learning_rate"):
         subject(model=with_optimizer(decaying)).facts()
     one = subject(model=with_optimizer(decaying), learning_rate=0.1)
     one.start("sgd", 0.4, 0)
@@ -291,7 +293,7 @@ def test_the_goal_may_have_keras_own_prefix():
 
 
 def test_a_goal_about_a_metric_that_is_not_compiled_is_refused():
-    with pytest.raises(UsageError, match=r"speaks of 'f1'.* compiled with .*accuracy"):
+    with pytest.raises(UsageError, match=r"names 'f1'.* compiled with .*accuracy"):
         subject(goal="f1 >= 0.9").facts()
 
 
@@ -384,13 +386,13 @@ def without_optimizer():
 
 
 def test_a_model_must_be_compiled():
-    with pytest.raises(UsageError, match="not compiled"):
+    with pytest.raises(UsageError, match="that is not compiled"):
         subject(model=lambda: keras.Sequential([LAYERS.Dense(10)])).facts()
-    with pytest.raises(UsageError, match="compiled without an optimizer"):
+    with pytest.raises(UsageError, match="that is compiled without an optimizer"):
         subject(model=without_optimizer).facts()
-    with pytest.raises(UsageError, match="model is a Sequential; give the function that makes"):
+    with pytest.raises(UsageError, match="model must be a function that makes .*, not Sequential"):
         subject(model=model()).facts()
-    with pytest.raises(UsageError, match=r"must give a keras\.Model"):
+    with pytest.raises(UsageError, match=r"must return a keras\.Model"):
         subject(model=lambda: LAYERS.Dense(10)).facts()
 
 

@@ -17,7 +17,7 @@ from rightbatch.errors import UsageError
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ((IMAGES[:9], LABELS[:8]), "differ in length"),
+        ((IMAGES[:9], LABELS[:8]), "differ in length .*; give every array one row"),
         ((IMAGES[:0], LABELS[:0]), "train_data is empty"),
         (IMAGES, "train_data is a ndarray; give a tuple"),
         (([object()], [1]), "no array"),
@@ -73,11 +73,14 @@ def test_a_model_trains_and_validates_on_pipelines():
 
 
 def test_pipelines_that_cannot_be_used_are_refused_with_the_remedy():
-    with pytest.raises(UsageError, match="in batches already; leave out"):
+    with pytest.raises(UsageError, match="is already batched; remove"):
         subject(train_data=pipeline().batch(8).prefetch(1))
     with pytest.raises(UsageError, match="assert_cardinality"):
         subject(train_data=pipeline().filter(lambda x, y: y > 3))
-    with pytest.raises(UsageError, match=r"function that gives a int"):
+    with pytest.raises(
+        UsageError,
+        match=r"function .* must take a batch size and return a tf\.data\.Dataset .*, not int",
+    ):
         subject(train_data=lambda size: size)
 
 
@@ -104,7 +107,7 @@ def test_a_pipeline_without_end_is_refused_whatever_it_asserts():
         pipeline().repeat().apply(counted).prefetch(1),
         lambda size: pipeline().repeat().batch(size),
     ):
-        with pytest.raises(UsageError, match=r"no end; leave out its \.repeat"):
+        with pytest.raises(UsageError, match=r"no end; remove its \.repeat"):
             subject(train_data=data)
     assert subject(train_data=pipeline().repeat().take(70)).train_examples == 70
 
@@ -124,12 +127,12 @@ def test_rows_of_a_ragged_tensor_are_padded_and_ragged_rows_refused():
 @pytest.mark.parametrize(
     ("batches", "told"),
     [
-        (lambda size: pipeline().batch(32), r"train_data\(1\) gives a batch of 32"),
-        (lambda size: pipeline().batch(1), r"train_data\(8\) gives a batch of 1"),
+        (lambda size: pipeline().batch(32), r"train_data\(1\) has a batch of 32"),
+        (lambda size: pipeline().batch(1), r"train_data\(8\) has a batch of 1"),
     ],
 )
 def test_a_function_must_keep_to_the_batch_size_it_is_given(batches, told):
-    with pytest.raises(UsageError, match=f"does not keep to its batch size: {told}; have it"):
+    with pytest.raises(UsageError, match=f"ignores its batch size: {told}; use the argument"):
         subject(train_data=batches).facts()
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 from rich.console import Console
 
-from rightbatch.api.study import Silent, carry_on, run
+from rightbatch.api.study import Observer, carry_on, run
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.decide.planners.base import Ask
 from rightbatch.measure.carry_out import carry_out
@@ -89,7 +89,7 @@ def test_a_made_up_probe_goes_through_planner_runner_store_progress_and_report(t
     screen = Console(file=StringIO(), force_terminal=True, width=100)
     with open_store(tmp_path / "studies.db") as store, StudyProgress(screen) as progress:
         made = run("digits", CountTwice(), store, observer=progress)
-        progress.asked(Ask("speed", CountProbe(7)))
+        progress.started(Ask("speed", CountProbe(7)))
         kept = store.recording(made.study.name)
     assert kept == replace(made, trials=kept.trials)
     assert [trial.probe for trial in kept.trials[1:]] == [CountProbe(1), CountProbe(2)]
@@ -184,7 +184,7 @@ def test_a_made_up_runner_serves_the_loop(tmp_path, monkeypatch):
     monkeypatch.setitem(SUBJECTS, "plain", PlainSubject)
     with open_store(tmp_path / "studies.db") as store:
         study = store.create_study(Study("", PLAIN, Settings(), 0.0, "0"))
-        made = carry_on(store, study, CountTwice(), InThisProcess(PLAIN), Silent())
+        made = carry_on(store, study, CountTwice(), InThisProcess(PLAIN), Observer())
     assert CountTwice().conclude(made) == 3 * 4
     assert made.hardware.device == "cpu"
 

@@ -398,7 +398,7 @@ def test_a_user_error_is_no_outcome_whatever_it_says(make_runner):
 
 @pytest.mark.parametrize("entry", ["leave", "leave_at_once"])
 def test_leaving_without_a_result_is_a_failure_of_the_workload(make_runner, entry):
-    with pytest.raises(WorkloadFailed, match=r"ended its process \(.*3\).*take out sys.exit"):
+    with pytest.raises(WorkloadFailed, match=r"ended its process \(.*3\).*remove sys.exit"):
         run(make_runner(entry))
 
 
@@ -480,7 +480,7 @@ def test_a_kill_from_outside_is_an_outcome(make_runner):
 
 
 def test_a_child_that_gives_back_something_else_is_a_clear_error(make_runner):
-    with pytest.raises(RunnerError, match="gave back a int"):
+    with pytest.raises(RunnerError, match="A trial returned int"):
         run(make_runner("give_back_nonsense"))
 
 

@@ -139,7 +139,7 @@ def test_start_takes_the_reference_learning_rate_where_none_is_given(frame, subj
 
 
 def test_start_refuses_an_optimizer_that_is_not_there(subject):
-    with pytest.raises(UsageError, match=r"no optimizer 'lion'; it has .*sgd"):
+    with pytest.raises(UsageError, match=r"no optimizer 'lion'; use .*sgd"):
         subject.start("lion", None, 0)
 
 

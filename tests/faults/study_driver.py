@@ -22,7 +22,7 @@ class Notes:
     def begun(self, study, resumed):
         pass
 
-    def asked(self, asked):
+    def started(self, asked):
         self._write(f"asked {type(asked.probe).__name__}")
 
     def progress(self, asked, share):

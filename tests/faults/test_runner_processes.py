@@ -197,7 +197,7 @@ def test_a_keeper_killed_during_a_call_takes_its_child_along(server, tmp_path):
 def test_a_server_that_cannot_start_is_a_clear_error():
     with (
         TrialServer(environment={"PYTHONHOME": "/nowhere"}) as server,
-        pytest.raises(RunnerError, match=r"process that starts trials ended at once \(.+\); see"),
+        pytest.raises(RunnerError, match=r"process that starts trials ended at once \(.+\); check"),
     ):
         call(server, "add_one", 1)
 

@@ -15,18 +15,18 @@ from rightbatch.store import open_store
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tune", "nothing.py:workload"], "There is no file nothing.py."),
+        (["tune", "nothing.py:workload"], "There is no file nothing.py; check its path."),
         (["tune", "digit"], "there is digits"),
         (["tune", "digits", "--goal", "accuracy > 0.9"], "cannot be read"),
         (["tune", "digits", "--goal", "best accuracy within a while"], "limit"),
         (["tune", "digits", "--budget", "soon"], "not a duration"),
         (["tune", "digits", "--memory-limit", "lots"], "not a memory size"),
-        (["tune", "digits", "--batch-sizes", "32,many"], "is no batch size"),
+        (["tune", "digits", "--batch-sizes", "32,many"], "is not a batch size"),
         (["tune", "digits", "--margin", "2"], "margin"),
         (["tune", "digits", "--threads", "0"], "threads"),
         (["memory", "digits", "--inference", "--batch-size", "64"], "leave one of them out"),
         (["memory", "digits", "--predict", "--threads", "0"], "threads is 0"),
-        (["memory", "digits", "--predict", "--on", "rtx9999"], "There is no device 'rtx9999'"),
+        (["memory", "digits", "--predict", "--on", "rtx9999"], "Unknown GPU 'rtx9999'"),
         (["memory", "digits", "--predict", "--device-memory", "lots"], "not a memory size"),
         (["memory", "digits", "--predict", "--device", "cuda:0"], "--on"),
         (["memory", "digits", "--predict", "--multiple-of", "8"], "--multiple-of would do nothing"),
@@ -72,7 +72,7 @@ def test_a_wrong_value_of_an_option_is_told_plainly(option, value, said, tmp_pat
 def test_a_process_exits_with_the_code_of_what_it_refuses(tmp_path):
     done = rightbatch("tune", "nothing.py:workload", folder=tmp_path)
     assert (done.code, done.out) == (2, "")
-    assert done.err == "rightbatch: There is no file nothing.py.\n"
+    assert done.err == "rightbatch: There is no file nothing.py; check its path.\n"
 
 
 def test_an_unknown_command_exits_with_2(tmp_path):
@@ -106,10 +106,14 @@ def test_a_workload_that_takes_longer_to_load_than_the_budget(tmp_path):
         ("def workload():\n    return 1 / 0\n", 1, "ZeroDivisionError: division by zero"),
         ("import nothing_like_it\n", 1, "No module named 'nothing_like_it'"),
         ("def workload(:\n", 1, "SyntaxError"),
-        ("def other():\n    pass\n", 2, "has no 'workload'; it has other"),
+        ("def other():\n    pass\n", 2, "has no function 'workload'; it has other"),
         ("workload = 3\n", 2, "is a int, no function"),
-        ("def workload(size):\n    pass\n", 2, "mine.py:workload needs the argument size"),
-        ("def workload():\n    return {}\n", 2, "gives a dict, which is no workload"),
+        ("def workload(size):\n    pass\n", 2, "mine.py:workload requires the argument size"),
+        (
+            "def workload():\n    return {}\n",
+            2,
+            "must return a rightbatch.torch.Workload or a rightbatch.keras.Workload, not dict",
+        ),
     ],
 )
 def test_a_file_that_gives_no_workload(source, code, said, tmp_path):
@@ -228,7 +232,7 @@ def test_help_loads_no_framework_nor_numpy(tmp_path):
 def test_a_workload_that_is_not_there_is_told_before_anything_heavy_is_loaded(command, tmp_path):
     done = and_what_was_loaded(command, "nothing.py:workload", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "[]\n")
-    assert done.stderr == "rightbatch: There is no file nothing.py.\n"
+    assert done.stderr == "rightbatch: There is no file nothing.py; check its path.\n"
 
 
 def test_a_built_in_name_that_does_not_exist_is_told_as_early(tmp_path):

@@ -94,9 +94,7 @@ def test_a_target_that_no_run_reached_is_left_out_and_told(tmp_path):
         done = in_process(*arguments, *more, folder=tmp_path)
         assert done.code == 0, done.err
         assert {row["target"] for row in done.json["results"]} == {0.5}
-        assert done.err == (
-            f"{folder}: no run reached accuracy >= 2, so that this target is left out.\n"
-        )
+        assert done.err == (f"{folder}: no run reached accuracy >= 2; this target is left out.\n")
 
 
 def test_a_policy_that_can_play_none_of_the_studies_is_told_with_what_it_needs(tmp_path):
@@ -104,12 +102,12 @@ def test_a_policy_that_can_play_none_of_the_studies_is_told_with_what_it_needs(t
     for json_too in ((), ("--json",)):
         done = in_process("replay", folder, "--policy", "pollux", *json_too, folder=tmp_path)
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-        assert "pollux cannot play here: it needs gradient statistics" in done.err
+        assert "pollux cannot be replayed: none of the studies has gradient statistics" in done.err
     both = ("--policy", "pollux", "--policy", "nearest-to-32")
     done = in_process("replay", folder, *both, "--json", folder=tmp_path)
     assert done.code == 0
     assert {row["policy"] for row in done.json["results"]} == {"nearest-to-32"}
-    assert done.err.startswith("pollux cannot play here")
+    assert done.err.startswith("pollux cannot be replayed")
 
 
 def test_a_folder_that_is_named_twice_counts_once(tmp_path):
@@ -158,7 +156,7 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
     described.write_text(text.replace("[0.5, 1.0]", "[1.5]"))
     done = in_process("replay", folder, "--json", folder=tmp_path)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "no run reached accuracy >= 1.5, so that there is nothing to replay" in done.err
+    assert "there is nothing to replay, as no run reached accuracy >= 1.5" in done.err
     (tmp_path / "empty").mkdir()
     done = in_process("replay", tmp_path / "empty", folder=tmp_path)
-    assert (done.code, "holds no study.json" in done.err) == (2, True)
+    assert (done.code, "contains no study.json" in done.err) == (2, True)

@@ -148,4 +148,4 @@ def workload():
 def test_an_old_name_in_the_users_file_is_warned_of_once(tmp_path):
     (tmp_path / "old.py").write_text(OLD_NAME)
     done, _ = measured("memory", "old.py:workload", budgets=(15, 30), folder=tmp_path)
-    assert done.err.count("rightbatch: Workload.workers is called num_workers now") == 1
+    assert done.err.count("rightbatch: Workload.workers is now num_workers") == 1

@@ -27,7 +27,7 @@ def test_missing_data_are_told_in_one_sentence_with_what_brings_them(tmp_path, m
 def test_a_data_set_of_another_name_is_refused_with_the_names_there_are(tmp_path):
     done = in_process("fetch", "novel", folder=tmp_path)
     assert done.code == 2
-    assert done.err == "rightbatch: There are no data called 'novel'; there are novels.\n"
+    assert done.err == "rightbatch: There is no data set 'novel'; use novels.\n"
 
 
 @pytest.mark.slow

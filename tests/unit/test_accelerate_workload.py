@@ -66,7 +66,7 @@ def test_one_cycle_is_told_by_its_highest_rate():
     made = workload(prepared)
     assert made.learning_rate == 0.4
     assert made.notes == (
-        "OneCycleLR sets the learning rate itself; the rates told are its max_lr.",
+        "OneCycleLR sets the learning rate itself; learning rates here are its max_lr.",
     )
 
 
@@ -97,20 +97,22 @@ def test_mixed_precision_is_the_accelerators_own():
 
 @pytest.mark.parametrize("prepared", [lambda: pieces()[1:], lambda: 3, lambda: (*pieces()[:2],)])
 def test_other_pieces_are_refused_in_a_sentence(prepared):
-    with pytest.raises(UsageError, match=r"must give \(accelerator, model, optimizer, training"):
+    with pytest.raises(
+        UsageError, match=r"does not return \(accelerator, model, optimizer, training"
+    ):
         workload(prepared)
 
 
 def test_the_pieces_in_place_of_their_function_are_refused():
-    with pytest.raises(UsageError, match="A tuple was given; give the function that makes"):
+    with pytest.raises(UsageError, match="must be a function that makes .*, not tuple"):
         workload(pieces())
 
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("mixed_precision", "fp16", "mixed_precision 'fp16' is not measured; use 'no' or 'bf16'"),
-        ("distributed_type", accelerate.DistributedType.FSDP, "shares the model between devices"),
+        ("mixed_precision", "fp16", "mixed_precision 'fp16' is not supported; use 'no' or 'bf16'"),
+        ("distributed_type", accelerate.DistributedType.FSDP, "shards the model over devices"),
     ],
 )
 def test_an_accelerator_that_cannot_be_measured_is_refused(monkeypatch, name, value, said):

@@ -331,7 +331,7 @@ def test_a_study_that_never_began_has_nothing_to_export(tmp_path):
 def test_a_study_without_training_runs_has_nothing_to_replay(tmp_path, trials, goal):
     recording = Recording(replace(STUDY, facts=replace(FACTS, goal=goal)), trials)
     export_study(recording, tmp_path / "study")
-    with pytest.raises(StoreError, match=r"no training runs were recorded.* nothing to replay"):
+    with pytest.raises(StoreError, match=r"nothing to replay, as no training run was recorded"):
         replay_studies([tmp_path / "study"])
     assert same(import_study(tmp_path / "study"), recording)
 
@@ -434,7 +434,7 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
         (
             "speed.csv",
             lambda text: text.replace("20,", "twenty,"),
-            "line 3: 'twenty' is no batch size",
+            "line 3: 'twenty' is not a valid batch size",
         ),
     ],
 )

@@ -117,7 +117,7 @@ def test_the_greatest_of_all_batches():
 
 
 def test_a_goal_that_nothing_logs_names_what_is_logged():
-    with pytest.raises(UsageError, match=r"metric 'val_acc'.* at_the_end, error, example"):
+    with pytest.raises(UsageError, match=r"names 'val_acc'.* returns at_the_end, error, example"):
         subject(goal="val_acc >= 0.9").evaluate()
 
 
@@ -137,7 +137,7 @@ def test_what_is_logged_on_steps_and_epochs_has_lightnings_name_for_epochs_too()
     for goal in ("error", "error_epoch", "mean", "mean_epoch"):
         made = subject(f"{goal} <= 0.01", model=Both)
         assert made.evaluate() == pytest.approx(expected_error(made), rel=1e-5)
-    with pytest.raises(UsageError, match="gives alone, error, error_epoch, mean, mean_epoch"):
+    with pytest.raises(UsageError, match="returns alone, error, error_epoch, mean, mean_epoch"):
         subject("alone_epoch <= 1", model=Both).evaluate()
 
 
@@ -149,7 +149,7 @@ def test_a_module_that_logs_nothing_is_told_what_to_call():
         def on_validation_epoch_end(self):
             pass
 
-    with pytest.raises(UsageError, match=r"Silent logs nothing while it validates; .*self\.log\("):
+    with pytest.raises(UsageError, match=r"Silent logs nothing in validation; .*self\.log\("):
         subject(model=Silent).evaluate()
 
 
@@ -269,7 +269,7 @@ def test_one_cycle_sets_the_rate_so_that_its_highest_is_what_is_told():
     made = subject(model=scheduled(warmed, interval="step"), trainer=trainer(max_epochs=4))
     assert made.workload.learning_rate == 0.5
     (note,) = made.workload.notes
-    assert note == "OneCycleLR sets the learning rate itself; the rates told are its max_lr."
+    assert note == "OneCycleLR sets the learning rate itself; learning rates here are its max_lr."
     assert max(learning_rates(made, 12)) == pytest.approx(0.5)
     made.start("sgd", 0.2, 0)
     rates = learning_rates(made, 12)
@@ -288,7 +288,7 @@ def test_a_cyclic_schedule_is_told_by_its_lowest_rate():
     made = subject(model=scheduled(cyclic, interval="step"), trainer=trainer(max_epochs=4))
     assert made.workload.learning_rate == 0.02
     assert made.workload.notes == (
-        "CyclicLR sets the learning rate itself; the rates told are its base_lr.",
+        "CyclicLR sets the learning rate itself; learning rates here are its base_lr.",
     )
     assert learning_rates(made, 5) == pytest.approx([0.02, 0.04, 0.06, 0.04, 0.02])
 
@@ -310,13 +310,15 @@ def test_a_scheduler_that_watches_validation_is_left_out_and_said():
 
     made = workload(model=scheduled(plateau, monitor="error"), trainer=trainer(max_epochs=2))
     assert made.schedule is None
-    assert made.notes == ("ReduceLROnPlateau is left out: it depends on how validation goes.",)
+    assert made.notes == ("ReduceLROnPlateau is ignored: it depends on validation results.",)
 
 
 def test_a_scheduler_without_a_trainer_is_left_out_and_the_remedy_said():
     made = workload(model=scheduled(halving))
     assert made.schedule is None
-    assert "StepLR is left out: give the workload trainer=Trainer(max_epochs" in made.notes[0]
+    assert (
+        "StepLR is ignored: its length is unknown; pass trainer=Trainer(max_epochs" in made.notes[0]
+    )
 
 
 def test_what_the_trainer_would_do_and_rightbatch_does_not_is_said():
@@ -338,9 +340,9 @@ def test_what_the_trainer_would_do_and_rightbatch_does_not_is_said():
     made.step(next(made.batches(10, 0)), 10)
     notes = " ".join(made.facts().notes)
     for said in (
-        "clips them by value", "callbacks are left out: StochasticWeightAveraging",
-        "WeightedRandomSampler is left out", "drop_last is left out",
-        "Hooked's on_train_batch_end, optimizer_step are left out",
+        "clips them by value", "callbacks are ignored: StochasticWeightAveraging",
+        "WeightedRandomSampler is ignored", "drop_last is ignored",
+        "Hooked's on_train_batch_end, optimizer_step are ignored",
     ):  # fmt: skip
         assert said in notes
 
@@ -430,20 +432,23 @@ def two(module):
     ("options", "said"),
     [
         ({"model": Manual}, "Manual optimizes manually.*let training_step return the loss"),
-        ({"model": given(two)}, "configure_optimizers gives 2 optimizers"),
-        ({"model": given(lambda module: None)}, "configure_optimizers gives no optimizer"),
+        ({"model": given(two)}, "configure_optimizers returns 2 optimizers"),
+        ({"model": given(lambda module: None)}, "configure_optimizers returns no optimizer"),
         (
             {"model": given(lambda module: torch.optim.SGD(module.parameters(), lr=0.0))},
             "Every learning rate of the SGD is 0",
         ),
         ({"model": Mute}, "Mute has no validation_step"),
-        ({"model": Linear()}, "A Linear was given; give the function that makes it"),
-        ({"model": lambda: nn.Linear(4, 1)}, "The model is a Linear; it must be a LightningModule"),
-        ({"model": scheduled(one_cycle)}, "asks its Trainer for 'estimated_stepping_batches'"),
+        ({"model": Linear()}, "must be a function that makes .*, not Linear"),
+        ({"model": lambda: nn.Linear(4, 1)}, "model must make a LightningModule, not Linear"),
+        ({"model": scheduled(one_cycle)}, "uses 'estimated_stepping_batches' of its Trainer"),
         ({"loader": DataLoader(Endless(), batch_size=5)}, "training data set is a Endless"),
         ({"loader": [DataLoader(TRAIN), DataLoader(TRAIN)]}, "training loader is a list"),
-        ({"loader": DataLoader(TRAIN, batch_sampler=[[0, 1], [2, 3]])}, "without a batch_size"),
-        ({"trainer": trainer(precision="64-true")}, "precision '64-true' is not measured"),
+        (
+            {"loader": DataLoader(TRAIN, batch_sampler=[[0, 1], [2, 3]])},
+            "from list, without a batch_size",
+        ),
+        ({"trainer": trainer(precision="64-true")}, "precision '64-true' is not supported"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(options, said):
@@ -453,12 +458,14 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(options, said):
 
 def test_a_training_step_without_a_loss_is_told():
     made = subject(model=Lossless)
-    with pytest.raises(UsageError, match=r"Lossless.training_step gives no loss"):
+    with pytest.raises(UsageError, match=r"Lossless.training_step returns no loss"):
         made.step(next(made.batches(10, 0)), 10)
 
 
 def test_a_class_of_data_is_refused():
-    with pytest.raises(UsageError, match=r"the class LightningDataModule; give one .*Module\(\)"):
+    with pytest.raises(
+        UsageError, match=r"the class LightningDataModule; give an instance: .*Module\(\)"
+    ):
         rightbatch.lightning.workload(Linear, lightning.LightningDataModule, goal="error <= 1")
 
 

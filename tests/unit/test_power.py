@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from simulated_world import World, carry_out
 
-from rightbatch.api.study import Silent, carry_on
+from rightbatch.api.study import Observer, carry_on
 from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.errors import UsageError
 from rightbatch.measure.devices import nvidia
@@ -116,5 +116,5 @@ def test_energy_is_refused_before_anything_is_measured_where_nothing_counts_it(t
         with pytest.raises(
             UsageError, match=r"Nothing counts the energy of simulated here.*doctor"
         ):
-            carry_on(store, study, Recommend(asked), Runner(), Silent())
+            carry_on(store, study, Recommend(asked), Runner(), Observer())
         assert [type(trial.probe) for trial in store.trials(study.name)] == [DescribeProbe]

@@ -122,7 +122,7 @@ def test_a_missing_module_is_told_from_one_that_a_module_lacks(folder):
 def test_a_missing_factory_names_what_there_is(folder):
     name = unique()
     (folder / f"{name}.py").write_text("def make():\n    pass\ndef _hidden():\n    pass\n")
-    with pytest.raises(WorkloadNotFound, match=r"has no 'workload'; it has make\."):
+    with pytest.raises(WorkloadNotFound, match=r"has no function 'workload'; it has make\."):
         load_factory(reference(f"{name}.py:workload"))
 
 
@@ -132,7 +132,7 @@ def test_a_factory_must_be_a_function_and_give_a_workload(folder):
     with pytest.raises(WorkloadNotFound, match="is a int, no function"):
         load_factory(reference(f"{name}.py:number"))
     job = Job(reference(f"{name}.py:wrong"), DescribeProbe())
-    with pytest.raises(WorkloadNotFound, match="gives a dict, which is no workload"):
+    with pytest.raises(WorkloadNotFound, match="must return a rightbatch.*Workload, not dict"):
         load_subject(job, None)
 
 

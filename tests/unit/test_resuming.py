@@ -5,7 +5,7 @@ from report_fixture import digits
 from simulated_world import World, carry_out
 
 from rightbatch.api.settings import make_settings
-from rightbatch.api.study import Silent, carry_on, newest_study
+from rightbatch.api.study import Observer, carry_on, newest_study
 from rightbatch.api.verbs import tune
 from rightbatch.cli.stored import import_files
 from rightbatch.decide.advise.recommend import advise
@@ -45,7 +45,7 @@ def test_a_workload_of_a_notebook_is_none_to_resume(tmp_path, monkeypatch):
         raise AssertionError("Nothing of it is run.")
 
     monkeypatch.setattr(workload, "__module__", "__main__")
-    with pytest.raises(UsageError, match="Only a function at the top of a file"):
+    with pytest.raises(UsageError, match="cannot be resumed.* top level of a file"):
         tune(workload, store=tmp_path / "studies.db", resume=True)
 
 
@@ -87,10 +87,10 @@ def test_a_first_look_that_was_killed_is_made_again_on_resuming(tmp_path):
     settings = make_settings(stages=("memory",))
     with open_store(tmp_path / "studies.db") as store:
         study = store.create_study(Study("", MINE, settings, 1.0, "0.1.0"))
-        with pytest.raises(RunnerError, match="could not be looked at"):
-            carry_on(store, study, Recommend(settings), Simulated(killed=1), Silent())
+        with pytest.raises(RunnerError, match="could not be described"):
+            carry_on(store, study, Recommend(settings), Simulated(killed=1), Observer())
         ended = carry_on(
-            store, store.study(study.name), Recommend(settings), Simulated(killed=0), Silent()
+            store, store.study(study.name), Recommend(settings), Simulated(killed=0), Observer()
         )
     assert ended.study.finished
     assert advise(ended).fits.memory.largest_batch_size

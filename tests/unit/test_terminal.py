@@ -94,7 +94,7 @@ def test_progress_shows_every_run_that_is_under_way():
 
     def both(progress):
         for asked in asks:
-            progress.asked(asked)
+            progress.started(asked)
         progress.progress(asks[1], 0.5)
         progress.progress(asks[0], 0.25)
 
@@ -132,7 +132,7 @@ def test_the_time_left_counts_down_to_nothing():
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=120, get_time=lambda: now[0])
     with StudyProgress(console) as progress:
-        progress.asked(Ask("learning", probe, 0.2, 0.6, 30.0))
+        progress.started(Ask("learning", probe, 0.2, 0.6, 30.0))
         for passed, told in ((10.0, "≤ 20 s left"), (50.0, "≤ 0 s left")):
             now[0] = 100.0 + passed
             progress._bars.refresh()

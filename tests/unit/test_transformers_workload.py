@@ -199,7 +199,7 @@ def test_a_scheduler_that_watches_evaluation_is_left_out_and_said(workload):
         lr_scheduler_type="reduce_lr_on_plateau", eval_strategy="epoch", save_strategy="no"
     )
     assert made.schedule is None
-    assert made.notes == ("ReduceLROnPlateau is left out: it depends on how training goes.",)
+    assert made.notes == ("ReduceLROnPlateau is ignored: it depends on training results.",)
 
 
 def test_evaluation_reports_what_the_trainers_own_does(subject, arguments):
@@ -219,7 +219,7 @@ def test_evaluation_reports_what_the_trainers_own_does(subject, arguments):
 
 
 def test_a_goal_that_evaluation_does_not_report_names_what_it_does(subject):
-    with pytest.raises(UsageError, match="but validation gives eval_accuracy, eval_loss"):
+    with pytest.raises(UsageError, match="but validation returns eval_accuracy, eval_loss"):
         subject("accuracy >= 0.9").evaluate()
 
 
@@ -298,9 +298,9 @@ def test_what_the_trainer_would_do_and_rightbatch_does_not_is_said(workload):
     )  # fmt: skip
     notes = " ".join(made.notes)
     for said in (
-        "callbacks are left out: Stopper", "Own's training_step is left out",
-        "neftune_noise_alpha is left out", "LengthGroupedSampler is left out",
-        "drop_last is left out",
+        "callbacks are ignored: Stopper", "Own's training_step is ignored",
+        "neftune_noise_alpha is ignored", "LengthGroupedSampler is ignored",
+        "drop_last is ignored",
     ):  # fmt: skip
         assert said in notes
 
@@ -314,10 +314,13 @@ class Endless(IterableDataset):
     ("options", "said"),
     [
         ({"trainer": {"model_init": None, "model": nn.Linear(1, 1)}}, "give it model_init=..."),
-        ({"trainer": {"eval_dataset": None}}, "needs a train_dataset and an eval_dataset"),
+        (
+            {"trainer": {"eval_dataset": None}},
+            "lacks a data set; give it train_dataset and eval_dataset",
+        ),
         ({"trainer": {"eval_dataset": {"a": ROWS, "b": ROWS}}}, "several eval_datasets"),
         ({"trainer": {"train_dataset": Endless()}, "max_steps": 5}, "training data set is a"),
-        ({"include_for_metrics": ["inputs"]}, "include_for_metrics; rightbatch calls"),
+        ({"include_for_metrics": ["inputs"]}, "include_for_metrics, but rightbatch calls"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(workload, options, said):
@@ -328,12 +331,12 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(workload, options, said):
 def test_half_precision_with_loss_scaling_is_refused(arguments):
     args = arguments()
     args.fp16 = True  # a machine without a GPU would not let it be asked for
-    with pytest.raises(UsageError, match="fp16, which is not measured; use bf16=True"):
+    with pytest.raises(UsageError, match="fp16, which is not supported; set bf16"):
         precision(args)
 
 
 def test_a_trainer_must_be_one():
-    with pytest.raises(UsageError, match=r"A list was given; give a transformers\.Trainer"):
+    with pytest.raises(UsageError, match=r"must be a transformers\.Trainer, not list"):
         rightbatch.transformers.workload([], goal="eval_loss <= 1")
 
 

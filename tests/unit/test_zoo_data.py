@@ -165,12 +165,14 @@ def two_data_sets(cache, shipped, monkeypatch):
 
 
 def test_all_are_tried_where_one_cannot_be_brought(two_data_sets, cache, capsys):
-    with pytest.raises(MissingData, match=r"^1 of 2 data sets could not be brought: letters\.$"):
+    with pytest.raises(
+        MissingData, match=r"^1 of 2 data sets could not be downloaded \(letters\); see above"
+    ):
         fetch_data([], json=False)
     printed = capsys.readouterr()
     assert printed.out == f"numbers: {cache / 'numbers'}\n"
     first, why, last = printed.err.splitlines()
-    assert (first, last) == ("rightbatch: bringing letters", "rightbatch: bringing numbers")
+    assert (first, last) == ("rightbatch: downloading letters", "rightbatch: downloading numbers")
     assert why.startswith("rightbatch: Letters cannot be brought: ")
 
 
@@ -186,7 +188,7 @@ def test_a_program_learns_what_could_not_be_brought_and_why(two_data_sets, cache
 def test_one_that_cannot_be_brought_is_told_once(two_data_sets, capsys):
     with pytest.raises(MissingData, match=r"^Letters cannot be brought: "):
         fetch_data(["letters"], json=False)
-    assert capsys.readouterr().err == "rightbatch: bringing letters\n"
+    assert capsys.readouterr().err == "rightbatch: downloading letters\n"
 
 
 def test_what_is_here_is_not_said_to_be_brought(two_data_sets, capsys):
@@ -206,7 +208,7 @@ def test_a_terminal_shows_a_bar_of_what_has_arrived(cache, shipped):
     data = DataSet("numbers", "Numbers", (("numbers.csv", CHECKSUM),), Seen(shipped), megabytes=1)
     with command._Arriving(data, Console(file=drawn, force_terminal=True, width=100)) as bar:
         data.fetch()
-    assert "Bringing numbers" in drawn.getvalue()
+    assert "Downloading numbers" in drawn.getvalue()
     assert "0.5/1.0 MB" in drawn.getvalue()
 
 

@@ -1,1 +1,1 @@
-"""The loop and the verbs: where the two wings of the house meet."""
+"""The Python interface and the main loop, where planning and measuring meet."""

@@ -1,7 +1,7 @@
-"""Which backend a workload's file wants Keras on, read without running it.
+"""The Keras backend that a workload's file names, read without running the file.
 
-Keras reads KERAS_BACKEND once, as it is imported: mostly at the top of the very file whose workload
-names a backend further down. So the name is looked for beforehand.
+Keras reads KERAS_BACKEND once, on import, which is usually at the top of the very file whose
+workload names a backend further down. So the name must be known beforehand.
 """
 
 import ast
@@ -10,21 +10,22 @@ _VARIABLE = "KERAS_BACKEND"
 
 
 def named_backend(tree: ast.Module) -> str | None:
-    """The one backend that a file names; None where it names none, or several.
+    """The backend that a file names; None where it names none or several.
 
-    It is named by `Workload(backend="jax")` or by `os.environ["KERAS_BACKEND"] = "jax"`.
+    A file names it by `Workload(backend="jax")` or `os.environ["KERAS_BACKEND"] = "jax"`.
     """
     named = {*_of_workloads(tree), *_assigned(tree)}
     return named.pop() if len(named) == 1 else None
 
 
 def picks_backend(tree: ast.Module) -> bool:
-    """Whether a file sets KERAS_BACKEND in a way that only running it can tell."""
-    spoken = sum(isinstance(n, ast.Constant) and n.value == _VARIABLE for n in ast.walk(tree))
-    return spoken > len(_assigned(tree))
+    """Whether a file uses KERAS_BACKEND in a way that cannot be read without running it."""
+    mentions = sum(isinstance(n, ast.Constant) and n.value == _VARIABLE for n in ast.walk(tree))
+    return mentions > len(_assigned(tree))
 
 
 def _of_workloads(tree: ast.Module) -> list[str]:
+    """Backends named by arguments of Workload."""
     return [
         word.value.value
         for node in ast.walk(tree)
@@ -36,6 +37,7 @@ def _of_workloads(tree: ast.Module) -> list[str]:
 
 
 def _assigned(tree: ast.Module) -> list[str]:
+    """Backends assigned to the environment variable."""
     return [
         node.value.value
         for node in tree.body

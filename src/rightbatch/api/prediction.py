@@ -1,4 +1,4 @@
-"""Memory predicted without the device: what Python users and the command line call."""
+"""Predict memory without the device, from Python and from the command line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def predict_memory(
     inference: bool = False,
     progress: Progress | None = None,
 ) -> PredictResult:
-    """Predict what memory training needs, and the largest micro-batch that fits.
+    """Predict the memory of training, and the largest micro-batch that fits.
 
     Example:
         >>> predict_memory("train.py:workload", on="rtx4090").largest_batch_size
@@ -38,22 +38,22 @@ def predict_memory(
     Args:
         workload: The function that makes the workload, "file.py:factory", or a built-in name.
         on: A GPU by name, such as "rtx4090".
-        device_memory: Memory of a GPU that is not in the table, such as "24GiB"; or, with `on`, how
-            much of that GPU's may be used; or, with device "cpu", of resident memory.
-        device: "cpu" for resident memory on this machine, which is also what is predicted where
-            no GPU and no memory are named.
+        device_memory: Memory of another GPU, such as "24GiB"; with `on`, the part of that GPU's
+            memory to use; with device "cpu", the resident memory to use.
+        device: "cpu" for resident memory on this machine, the default where neither a GPU nor
+            memory is named.
         optimizer: Name of the optimizer; empty for the workload's own.
         margin: Share of the memory that `safe_batch_size` keeps free.
         max_batch_size: Largest micro-batch to consider.
         threads: Compute threads.
-        what_if: Whether to answer for other optimizers, precisions and the like as well.
-        inference: Whether forward passes alone are meant, as when a model serves.
-        progress: Told the share that is done.
+        what_if: Whether to predict for other optimizers, precisions and the like as well.
+        inference: Whether to predict for forward passes alone, as in serving.
+        progress: Called with the share done, 0 to 1.
 
     Raises:
         UsageError: The workload, the device or the optimizer cannot be used.
         WorkloadFailed: The user's code raised.
-        RunnerError: There was no answer, for a reason that the message tells.
+        RunnerError: Memory could not be predicted; the message says why.
     """
     margin = as_margin(margin)
     max_batch_size = as_count_or_none("max_batch_size", max_batch_size)
@@ -81,20 +81,20 @@ def predict_memory(
 
 
 def _target(on: str | None, memory: str | int | None, device: str | None) -> MemoryTarget:
-    """The device that is meant by what the user named."""
+    """The device to predict for."""
     try:
-        asked = None if memory is None else parse_bytes(memory)
+        size = None if memory is None else parse_bytes(memory)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if device not in (None, "cpu"):
         raise UsageError(
-            f"A prediction does not use the device {device!r}; name a GPU with `on`, such as "
+            f"Memory cannot be predicted for the device {device!r}; name a GPU with `on`, such as "
             "rtx4090, or give `device_memory`."
         )
     if on is not None:
         if device == "cpu":
             raise UsageError("`on` names a GPU and `device` the CPU; give one of them.")
-        return catalog.device(on, asked)
-    if asked is not None and device is None:
-        return catalog.unnamed_gpu(asked)
-    return MemoryTarget("this machine's CPU", "cpu", CpuDevice().limit_bytes(asked))
+        return catalog.device(on, size)
+    if size is not None and device is None:
+        return catalog.unnamed_gpu(size)
+    return MemoryTarget("this machine's CPU", "cpu", CpuDevice().limit_bytes(size))

@@ -1,4 +1,4 @@
-"""From what the user names to where a child process finds it."""
+"""References to workloads, by which a child process finds them."""
 
 import ast
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rightbatch.api.keras_backend import named_backend, picks_backend
-from rightbatch.api.names import place_of
+from rightbatch.api.names import named_workload
 from rightbatch.errors import UsageError
 from rightbatch.records import WorkloadReference
 
@@ -15,7 +15,7 @@ _FORK_SAFE = {
     "torch", "lightning", "torchmetrics", "transformers", "tokenizers", "accelerate",
     "numpy", "scipy", "sklearn", "pandas", "PIL", "pooch",
 }  # fmt: skip
-"""Libraries whose import starts nothing that a fork would break."""
+"""Libraries whose import starts nothing that would break in a fork."""
 _ALWAYS = ("rightbatch.measure.carry_out", "numpy", "scipy.special")
 _WITH_TORCH = (
     "torch",
@@ -41,39 +41,36 @@ _WITH = {
         "rightbatch.measure.frameworks.transformers.workload",
     ),
 }
-"""What goes with each module of ours that a workload's file imports."""
+"""Modules to preload with each rightbatch module that a workload's file imports."""
 
 _MOST_FILES = 100
-"""Files of the user's that are read to learn what they import."""
+"""Most files of the user's that are searched for imports."""
 
 _WITH_KERAS = ("rightbatch.measure.frameworks.keras.subject",)
 
 
 def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
-    """Where to find a workload.
+    """The reference of a workload.
 
     Args:
         workload: A built-in name ("digits"), "file.py:factory", "module:factory", or the factory.
 
     Raises:
         WorkloadNotFound: There is no such built-in workload or file.
-        UsageError: A live object was given instead of a factory, or a function that cannot travel.
+        UsageError: It is an object instead of a factory, or a function that cannot be pickled.
     """
     if isinstance(workload, str):
-        place = place_of(workload)
-        return WorkloadReference(
-            place.factory, file=place.file, module=place.module, title=place.title
-        )
+        return named_workload(workload)
     if not callable(workload):
         raise UsageError(
-            f"A {type(workload).__name__} was given; give the function that makes the workload, "
-            "so that every trial can run in a process of its own."
+            "workload must be a name or the function that makes it, so that every trial can run in "
+            f"its own process, not {type(workload).__name__}."
         )
     return _from_function(workload)
 
 
 def preload(where: WorkloadReference) -> tuple[str, ...]:
-    """Modules a fork server may import beforehand: no user code, and only what survives a fork."""
+    """Modules that a fork server may preload: no user code, and only what survives a fork."""
     imported = _imported_with_neighbours(where)
     safe = sorted(
         name
@@ -86,13 +83,13 @@ def preload(where: WorkloadReference) -> tuple[str, ...]:
 
 
 def preload_threadless(where: WorkloadReference) -> tuple[str, ...]:
-    """Modules a fork server may import beforehand where that starts no thread."""
+    """Modules that a fork server may preload where that starts no thread."""
     names = {name.removeprefix("rightbatch.").split(".")[0] for name in _imported(where)}
     return _WITH_KERAS if "keras" in names and not picks_backend(_tree(_source(where))) else ()
 
 
 def environment(where: WorkloadReference) -> dict[str, str]:
-    """Variables that trials need before anything is imported."""
+    """Environment variables that trials need before anything is imported."""
     backend = named_backend(_tree(_source(where)))
     return {} if backend is None else {"KERAS_BACKEND": backend}
 
@@ -100,13 +97,11 @@ def environment(where: WorkloadReference) -> dict[str, str]:
 def _imported(where: WorkloadReference) -> set[str]:
     """Modules that a workload's file imports, found without running it."""
     source = _source(where)
-    if source is None:
-        return {"torch", "keras"} & sys.modules.keys()
-    return _imports(source)
+    return {"torch", "keras"} & sys.modules.keys() if source is None else _imports(source)
 
 
 def _imported_with_neighbours(where: WorkloadReference) -> set[str]:
-    """The same, with what the user's own modules beside that file import."""
+    """The same, with the imports of the user's own modules in that folder."""
     source = _source(where)
     if source is None:
         return _imported(where)
@@ -119,14 +114,14 @@ def _imported_with_neighbours(where: WorkloadReference) -> set[str]:
 
 
 def _beside(folder: Path, module: str) -> Path | None:
-    """The file of a module that lies in a folder; None where there is none."""
+    """The file of a module in a folder; None where there is none."""
     path = folder.joinpath(*module.split("."))
     files = (path.with_name(f"{path.name}.py"), path / "__init__.py")
     return next((file for file in files if file.is_file()), None)
 
 
 def _source(where: WorkloadReference) -> Path | None:
-    """The file of a workload; None where it is not known without importing anything."""
+    """The file of a workload; None where finding it would import something."""
     if where.file is not None:
         return Path(where.file)
     module = sys.modules.get(where.module or "")
@@ -139,10 +134,8 @@ def _source(where: WorkloadReference) -> Path | None:
 
 def _tree(path: Path | None) -> ast.Module:
     """A file's syntax tree; an empty one where it cannot be read or parsed."""
-    if path is None:
-        return ast.Module([], [])
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
+        return ast.parse("" if path is None else path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
         return ast.Module([], [])
 
@@ -161,6 +154,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
+    """The reference of a function: its file or module, else the pickled function."""
     name = getattr(factory, "__qualname__", type(factory).__name__)
     module = sys.modules.get(getattr(factory, "__module__", None) or "")
     path = getattr(module, "__file__", None)
@@ -168,7 +162,7 @@ def _from_function(factory: Callable[[], Any]) -> WorkloadReference:
     if module is None or not named or path is None or not Path(path).is_file():
         title = name.replace("<", "").replace(">", "")
         return WorkloadReference(name, pickled=_pickled(factory, title), title=title)
-    spec = getattr(module, "__spec__", None)  # tells the name of a `python -m` module
+    spec = getattr(module, "__spec__", None)  # has the name of a `python -m` module
     module_name = str(module.__name__ if spec is None else spec.name)
     if module_name == "__main__" or ("." not in module_name and Path(path).stem != "__init__"):
         file = str(Path(path).resolve())
@@ -181,8 +175,8 @@ def _pickled(factory: Callable[[], Any], title: str) -> bytes:
 
     try:
         return cloudpickle.dumps(factory)  # type: ignore[no-any-return]
-    except Exception as error:  # whatever the objects raise that the function holds
+    except Exception as error:  # whatever objects in the function raise
         raise UsageError(
-            f"The workload {title} cannot be sent to a trial's own process ({error}); put it into "
-            "a file and name it as file.py:factory."
+            f"The workload {title} cannot be sent to another process ({error}); put it in a file "
+            "and name it as file.py:factory."
         ) from None

@@ -1,4 +1,4 @@
-"""Replaying policies over recorded studies."""
+"""Replay policies on recorded studies."""
 
 import os
 import time
@@ -18,65 +18,67 @@ from rightbatch.exchange import read_recorded
 
 POLICIES = OURS + RIVALS
 
-Tell = Callable[[str], None]
-"""Is told one sentence about what is left out."""
+Notify = Callable[[str], None]
+"""Called with one sentence about each omission."""
 
 
-def _untold(sentence: str) -> None:
-    """Nobody listens."""
+def _ignore(sentence: str) -> None:
+    """Ignore notifications."""
 
 
 def replay_studies(
     directories: Sequence[str | Path],
     policies: Sequence[Policy] = POLICIES,
     repeats: int = 5,
-    tell: Tell = _untold,
+    notify: Notify = _ignore,
 ) -> list[ReplayRow]:
-    """Play the targets of recorded studies with policies; one that no run reached is left out.
+    """Replay policies on the targets of recorded studies, except those that no run reached.
 
     Args:
         directories: Folders of studies, or of folders of studies.
-        policies: Who plays.
-        repeats: Orders of the seeds to play each target in.
-        tell: Is told what is left out, one sentence each.
+        policies: The policies to replay.
+        repeats: Number of replays of each target, each with its seeds in another order.
+        notify: Called with one sentence about each omission.
 
     Returns:
         One row for each study, target, policy and repeat.
 
     Raises:
         StoreError: A study cannot be read, or none of its runs reached a target.
-        UsageError: There is nothing to repeat, or none of the policies can play any of the studies.
+        UsageError: `repeats` is below 1, or no policy can be replayed on any of the studies.
     """
     if repeats < 1:
-        raise UsageError(f"A replay of {repeats} repeats tells nothing; ask for 1 or more.")
-    asked = _questions(directories, tell)
-    _tell_idle(asked, policies, tell)
+        raise UsageError(f"`repeats` is {repeats}; it must be at least 1.")
+    targets = _questions(directories, notify)
+    _check_playable(targets, policies, notify)
     with one_thread():
-        return replay(asked, policies, repeats)
+        return replay(targets, policies, repeats)
 
 
-def _tell_idle(asked: Sequence[Question], policies: Sequence[Policy], tell: Tell) -> None:
-    """Tell which policies cannot play at all.
+def _check_playable(
+    targets: Sequence[Question], policies: Sequence[Policy], notify: Notify
+) -> None:
+    """Notify of policies that cannot be replayed at all.
 
     Raises:
         UsageError: None of them can.
     """
-    if any(each.has_noise_scales for each in asked):
+    if any(target.has_noise_scales for target in targets):
         return
-    idle = [policy.name for policy in policies if policy.needs_noise_scales]
-    if not idle:
+    unplayable = [policy.name for policy in policies if policy.needs_noise_scales]
+    if not unplayable:
         return
     sentence = (
-        f"{' and '.join(idle)} cannot play here: it needs gradient statistics, the columns "
-        "grad_sqr_norm and grad_variance of training.csv, which none of the studies has"
+        f"{' and '.join(unplayable)} cannot be replayed: none of the studies has gradient "
+        "statistics, the columns grad_sqr_norm and grad_variance of training.csv"
     )
-    if len(idle) == len(policies):
-        raise UsageError(f"{sentence}; name another policy or a study with them.")
-    tell(f"{sentence}.")
+    if len(unplayable) == len(policies):
+        raise UsageError(f"{sentence}; name another policy or a study that has them.")
+    notify(f"{sentence}.")
 
 
 def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, float]]:
-    """The same policies, and the wall-clock seconds that each has taken to play, as it plays."""
+    """The same policies, and a dict that accumulates the wall-clock seconds of each."""
     seconds = dict.fromkeys((policy.name for policy in policies), 0.0)
 
     def on_the_clock(policy: Policy, oracle: Oracle, repeat: int) -> int:
@@ -91,14 +93,14 @@ def timed(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], dict[str, flo
 def explain_races(
     directories: Sequence[str | Path],
     policies: Sequence[Policy] = POLICIES,
-    tell: Tell = _untold,
+    notify: Notify = _ignore,
 ) -> list[RaceTold]:
-    """Every decision of the planner over recorded studies, in the first order of the seeds.
+    """Every decision of the planner on recorded studies, with their seeds in the first order.
 
     Args:
         directories: Folders of studies, or of folders of studies.
-        policies: Those among them that are the planner's modes are told.
-        tell: Is told what is left out, one sentence each.
+        policies: Policies, of which the planner's modes are explained.
+        notify: Called with one sentence about each omission.
 
     Raises:
         StoreError: A study cannot be read, or none of its runs reached a target.
@@ -106,59 +108,64 @@ def explain_races(
     """
     names = [policy.name for policy in policies if policy.name in MODES]
     if not names:
-        raise UsageError(f"Only the planner explains its decisions: {' or '.join(MODES)}.")
-    asked = _questions(directories, tell)
+        raise UsageError(
+            f"Only the planner's decisions can be explained; choose {' or '.join(MODES)}."
+        )
+    targets = _questions(directories, notify)
     with one_thread():
-        return [tell_race(each, name) for each in asked for name in names]
+        return [tell_race(target, name) for target in targets for name in names]
 
 
-def _questions(directories: Sequence[str | Path], tell: Tell) -> list[Question]:
+def _questions(directories: Sequence[str | Path], notify: Notify) -> list[Question]:
     """The targets of all studies, each folder once."""
-    folders = [folder for directory in directories for folder in _studies(Path(directory))]
     once: dict[str, Path] = {}
-    for folder in folders:
-        once.setdefault(os.path.realpath(folder), folder)
-    return [each for folder in once.values() for each in _questions_of(folder, tell)]
+    for directory in directories:
+        for folder in _studies(Path(directory)):
+            once.setdefault(os.path.realpath(folder), folder)
+    return [target for folder in once.values() for target in _questions_of(folder, notify)]
 
 
-def _questions_of(folder: Path, tell: Tell) -> list[Question]:
-    """The targets of a study that at least some run reached."""
-    asked = questions(read_recorded(folder))
-    reached = [each for each in asked if _is_reached(each)]
+def _questions_of(folder: Path, notify: Notify) -> list[Question]:
+    """The targets of a study that at least one run reached."""
+    targets = questions(read_recorded(folder))
+    reached = [target for target in targets if _is_reached(target)]
     if not reached:
         raise StoreError(
-            f"{folder}: no run reached {asked[0].goal}, so that there is nothing to replay; record "
-            "a run that reaches a target."
+            f"{folder}: there is nothing to replay, as no run reached {targets[0].goal}; record a "
+            "run that reaches a target."
         )
-    for each in asked:
-        if each not in reached:
-            tell(f"{folder}: no run reached {each.goal}, so that this target is left out.")
+    for target in targets:
+        if target not in reached:
+            notify(f"{folder}: no run reached {target.goal}; this target is left out.")
     return reached
 
 
-def _is_reached(asked: Question) -> bool:
-    runs = (run for of_size in asked.runs.values() for run in of_size)
-    return any(run.curve.arrival(asked.goal) is not None for run in runs)
+def _is_reached(target: Question) -> bool:
+    """Whether any run reached a target."""
+    runs = (run for of_size in target.runs.values() for run in of_size)
+    return any(run.curve.arrival(target.goal) is not None for run in runs)
 
 
 def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:
     """The policies of these names; all of them where none is named.
 
     Raises:
-        UsageError: There is no policy of such a name.
+        UsageError: There is no policy of that name.
     """
     known = {policy.name: policy for policy in POLICIES}
     for name in names:
         if name not in known:
-            raise UsageError(f"There is no policy {name!r}; the policies are {', '.join(known)}.")
+            raise UsageError(f"There is no policy {name!r}; use {', '.join(known)}.")
     return tuple(known[name] for name in dict.fromkeys(names)) or POLICIES
 
 
 def _studies(directory: Path) -> list[Path]:
-    """The directory itself, or the folders in it that hold a study.json."""
+    """The directory itself, or the folders in it that contain a study.json."""
     if (directory / "study.json").exists() or not directory.is_dir():
         return [directory]
     found = sorted(path.parent for path in directory.glob("*/study.json"))
     if not found:
-        raise StoreError(f"{directory} holds no study.json; name the folder of a recorded study.")
+        raise StoreError(
+            f"{directory} contains no study.json; name the folder of a recorded study."
+        )
     return found

@@ -1,4 +1,4 @@
-"""The runner of a workload: what its processes import and know beforehand."""
+"""The runner of a workload, with the modules and variables that its processes need."""
 
 from rightbatch.api.references import environment, preload, preload_threadless
 from rightbatch.measure.ports import Job
@@ -10,9 +10,9 @@ def local_runner(job: Job, hardware: Hardware | None = None, at_most: int = 1) -
     """A runner on this machine.
 
     Args:
-        job: The job of every trial, but for its probe.
-        hardware: The device of the trials; None to learn it from the first look.
-        at_most: Training runs to have under way at the same time.
+        job: The job of every trial, except for its probe.
+        hardware: The device of the trials; None to learn it from the first probe.
+        at_most: Largest number of training runs under way at the same time.
     """
     where = job.workload
     return LocalRunner(

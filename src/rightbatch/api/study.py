@@ -1,4 +1,4 @@
-"""The one pass of every study: ask a planner, have a runner carry it out, store, tell."""
+"""The main loop of every study: ask the planner, run the probe, store the trial, notify."""
 
 import logging
 import math
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from rightbatch import __version__
 from rightbatch.api.one_thread import one_thread
@@ -36,11 +36,11 @@ from rightbatch.store import Store
 _log = logging.getLogger(__name__)
 
 _ENOUGH_MINUTES, _TIMES_THE_BUDGET = 3, 10
-"""The least budget to propose, and by how many times the one that did not hold a first look."""
+"""The budget to propose: at least so many minutes, and so many times the one that was too short."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C while a study ran; what was measured is stored.
+    """Ctrl-C during a study; everything measured is stored.
 
     Attributes:
         study: Name of the study.
@@ -51,36 +51,20 @@ class Interrupted(KeyboardInterrupt):
         self.study = study
 
 
-class Observer(Protocol):
-    """Follows a study; the command line draws progress bars from it."""
+class Observer:
+    """Follows a study, here without doing anything; the command line draws progress bars."""
 
     def begun(self, study: Study, resumed: bool) -> None:
-        """A study begins, or goes on."""
+        """A study starts, or is resumed."""
 
-    def asked(self, ask: Ask) -> None:
-        """A probe is about to be run."""
+    def started(self, ask: Ask) -> None:
+        """A probe is about to start."""
 
     def progress(self, ask: Ask, share: float) -> None:
-        """The share of a running probe that is done, 0 to 1."""
+        """The share done of a running probe, 0 to 1."""
 
     def finished(self, trial: Trial) -> None:
         """A trial was stored."""
-
-
-class Silent:
-    """An observer that says nothing."""
-
-    def begun(self, study: Study, resumed: bool) -> None:
-        """Say nothing."""
-
-    def asked(self, ask: Ask) -> None:
-        """Say nothing."""
-
-    def progress(self, ask: Ask, share: float) -> None:
-        """Say nothing."""
-
-    def finished(self, trial: Trial) -> None:
-        """Say nothing."""
 
 
 def run(
@@ -95,11 +79,11 @@ def run(
 
     Args:
         workload: A built-in name, "file.py:factory", "module:factory", or the factory.
-        planner: What decides on every probe, with the user's settings.
-        store: Where the study is kept.
-        resume: Go on with the newest study of the same workload and settings, or return it as it
-            is where it is finished; where there is none, begin one.
-        observer: Follows what happens.
+        planner: Chooses every probe; it has the user's settings.
+        store: The store of the study.
+        resume: Continue the newest study of the same workload and settings, or return it if it is
+            finished; without one, start a new study.
+        observer: Follows the study.
 
     Returns:
         The study with all its trials.
@@ -112,18 +96,18 @@ def run(
     """
     if os.environ.get(INSIDE_A_TRIAL):
         raise UsageError(
-            "A study was started while a trial loads the workload's file; put the call under "
+            "The workload's file starts a study itself when a trial loads it; put that call under "
             "`if __name__ == '__main__':`."
         )
     where, settings = reference(workload), planner.settings
     if resume and where.pickled is not None:
         raise UsageError(
-            f"Only a function at the top of a file can be found again to resume; {where.title} is "
-            "of a notebook, a prompt or another function."
+            f"{where.title} cannot be resumed, as it is defined in a notebook, a prompt or another "
+            "function; define it at the top level of a file."
         )
     known = newest_study(store, where, settings) if resume else None
     study = known or store.create_study(Study("", where, settings, time.time(), __version__))
-    observer = observer or Silent()
+    observer = observer or Observer()
     observer.begun(study, known is not None)
     if study.finished:
         return store.recording(study.name)
@@ -145,7 +129,7 @@ def run(
 
 
 def newest_study(store: Store, where: WorkloadReference, settings: Settings) -> Study | None:
-    """The newest study made here of a workload with the same settings; None where there is none."""
+    """The newest local study of a workload with the same settings; None where there is none."""
     same = [
         study
         for study in store.studies()
@@ -160,18 +144,18 @@ def newest_study(store: Store, where: WorkloadReference, settings: Settings) -> 
 def carry_on(
     store: Store, study: Study, planner: Planner[object], runner: Runner, observer: Observer
 ) -> Recording:
-    """Run a study from where it is to its end; every trial is stored before the next is asked for.
+    """Run a study from its current state to its end, storing every trial before the next choice.
 
-    A first look that brought nothing is made again, with the whole budget. What is under way when
-    the study ends, in whatever way, is left to the closing of the runner.
+    A first probe without a result is repeated, with the whole budget. Probes under way when the
+    study ends, in whatever way, end when the runner is closed.
 
     Returns:
         The study with all its trials.
 
     Raises:
-        UsageError: What the user wants contradicts what the first look found.
-        WorkloadFailed: The user's code raised; what was measured before is kept.
-        RunnerError: The workload could not be looked at.
+        UsageError: The settings contradict what the first probe found.
+        WorkloadFailed: The user's code raised; everything measured so far is kept.
+        RunnerError: The first probe failed.
     """
     with store.writing(study.name), one_thread():
         trials = store.trials(study.name)
@@ -181,8 +165,8 @@ def carry_on(
         while not planner.is_over(trials):
             spent = time.monotonic() - begin
             if ask := planner.ask(trials, spent, tuple(started), runner.capacity()):
-                _log.debug("starts %s", ask.probe)
-                observer.asked(ask)
+                _log.debug("starting %s", ask.probe)
+                observer.started(ask)
                 started[ask.probe] = time.time(), time.monotonic()
                 runner.start(ask.probe, partial(observer.progress, ask))
                 continue
@@ -210,38 +194,37 @@ def carry_on(
 
 
 def _next_ended(runner: Runner, under_way: tuple[Probe, ...]) -> Ended:
-    """What the runner brings; where something optional fails, the study goes on without it."""
+    """The next finished probe; if an optional one fails, the study continues without it."""
     try:
         return runner.next_ended()
     except (WorkloadFailed, UsageError) as error:
         probe = under_way[0]
         if not probe.optional:
             raise
-        why = str(error).partition("\n")[0].rstrip(".")
-        outcome = Outcome(Status.NOT_FOLLOWED, Remark.of("not_predicted", error=why))
-        return Ended(probe, outcome, None, None)
+        reason = Remark.of("not_predicted", error=str(error).partition("\n")[0].rstrip("."))
+        return Ended(probe, Outcome(Status.NOT_FOLLOWED, reason), None, None)
 
 
 def _check_look(look: Trial, budget: float) -> None:
-    """Refuse a first look that brought nothing.
+    """Refuse a first probe without a result.
 
     Raises:
-        RunnerError: It did; the message says what to do.
+        RunnerError: It has none; the message says what to do.
     """
     if look.result is not None:
         return
     why = outcome_sentence(look.outcome)
     if look.outcome.status is not Status.HUNG:
-        raise RunnerError(f"The workload could not be looked at. {why}")
+        raise RunnerError(f"The workload could not be described. {why}")
     enough = max(_ENOUGH_MINUTES, math.ceil(_TIMES_THE_BUDGET * budget / 60))
     raise RunnerError(
-        "Loading the workload and its framework alone took longer than the budget of "
-        f"{budget:g} s; give it a larger `budget`, such as {enough}m. {why}"
+        f"Loading the workload and its framework took longer than the budget of {budget:g} s; "
+        f"raise `budget`, for example to {enough}m. {why}"
     )
 
 
 def _described(store: Store, study: Study, trials: tuple[Trial, ...]) -> Study:
-    """The study with its workload's facts, where a look has found them."""
+    """The study with its workload's facts, once a probe has found them."""
     found = description(trials)
     if found is None or study.facts is not None:
         return study

@@ -1,4 +1,4 @@
-"""What a user can ask of rightbatch, from Python and from the command line alike."""
+"""The functions behind both the Python interface and the command line."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ DEFAULT_STORE = "rightbatch.db"
 
 
 class Answer(NamedTuple):
-    """A study and what came of it.
+    """A study and its advice.
 
     Attributes:
         recording: The study with its trials.
-        advice: What follows from them.
+        advice: The advice that follows from them.
     """
 
     recording: Recording
@@ -34,10 +34,10 @@ class MemoryAnswer:
     """The largest micro-batch that fits on every device.
 
     Attributes:
-        of_each: The study of each device, in the order asked for.
-        least: The place in it of the device with the least room.
+        of_each: The study of each device, in the order given.
+        least: Index of the device with the least room.
         largest_batch_size: Largest micro-batch that ran on all of them; None where none did.
-        safe_batch_size: The same with the margin kept free.
+        safe_batch_size: The same with the safety margin kept free.
     """
 
     of_each: tuple[Answer, ...]
@@ -47,7 +47,7 @@ class MemoryAnswer:
 
 
 def store_address(store: str | Path | None = None) -> str | Path:
-    """The store to use: the one named, else $RIGHTBATCH_STORE, else rightbatch.db here."""
+    """The store to use: the one given, else $RIGHTBATCH_STORE, else rightbatch.db."""
     return store or os.environ.get("RIGHTBATCH_STORE") or DEFAULT_STORE
 
 
@@ -59,7 +59,7 @@ def study(
     observer: Observer | None = None,
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> Answer:
-    """Measure a workload and keep the study with its advice; arguments and errors as of `tune`."""
+    """Measure a workload; return the study with its advice. Arguments and errors as for `tune`."""
     planner = Recommend(make_settings(**settings))
     with open_store(store_address(store)) as opened:
         recording = run(workload, planner, opened, resume=resume, observer=observer)
@@ -82,13 +82,13 @@ def tune(
 
     Args:
         workload: The function that makes the workload, "file.py:factory", or a built-in name.
-        store: File or database URL that keeps the study; None for `store_address`.
-        resume: Go on where the same call stopped.
-        observer: Follows what happens.
-        **settings: As `make_settings` takes them: budget, objective, optimizers, goal ...
+        store: File or database URL of the store; None for `store_address`.
+        resume: Continue where the same call stopped.
+        observer: Follows the study.
+        **settings: Arguments of `make_settings`: budget, objective, optimizers, goal ...
 
     Returns:
-        The recommendation; a notebook shows it as a table, `print` as text.
+        The recommendation, shown as a table in a notebook and as text by `print`.
 
     Raises:
         UsageError: The workload, the goal or a setting cannot be used.
@@ -111,15 +111,15 @@ def memory(
         >>> rightbatch.memory("train.py:workload", devices=("cuda:0", "cuda:1")).safe_batch_size
 
     Args:
-        workload: As of `tune`.
-        devices: Devices to search on, such as "cuda:0,cuda:1"; none for the best there is.
+        workload: As for `tune`.
+        devices: Devices to search on, such as "cuda:0,cuda:1"; none for the best available.
         budget: Wall-clock time for each of them.
-        **more: As of `tune`.
+        **more: As for `tune`.
 
     Raises:
-        UsageError: As of `tune`.
-        WorkloadFailed: As of `tune`.
-        StoreError: As of `tune`.
+        UsageError: As for `tune`.
+        WorkloadFailed: As for `tune`.
+        StoreError: As for `tune`.
     """
     answers = tuple(
         study(workload, stages=("memory",), device=device, budget=budget, **more)
@@ -138,20 +138,19 @@ def readvise(
     memory_limit: str | int | None = None,
     price_per_hour: float | None = None,
 ) -> Answer:
-    """Recommend again from what is stored, measuring nothing.
+    """Recommend again from a stored study, without measuring.
 
     Args:
         study: Name of the study.
-        store: File or database URL that keeps it.
+        store: File or database URL of the store.
         objective: Another objective.
         memory_limit: Another memory limit, such as "4GiB".
-        price_per_hour: What an hour of training costs, where the study has another price, or none.
+        price_per_hour: Another price of an hour of training.
 
     Raises:
         StudyNotFound: There is no such study.
         StoreError: There is no such store.
-        UsageError: The study has nothing to recommend from, or does not hold what the objective
-            needs.
+        UsageError: The study has no results to recommend from, or lacks what the objective needs.
     """
     if objective is not None:
         check_objective(objective)

@@ -27,7 +27,7 @@ def _show_warning(message: Warning | str, *_: object) -> None:
 
 
 def _explain(error: "RightbatchError") -> None:
-    """Print the user's own traceback where there is one, and one sentence."""
+    """Print the message, after the traceback of the user's code where there is one."""
     from rightbatch.errors import WorkloadFailed
 
     if isinstance(error, WorkloadFailed) and error.user_traceback:
@@ -36,5 +36,5 @@ def _explain(error: "RightbatchError") -> None:
 
 
 def _with_options(message: str) -> str:
-    """A message whose parameters, such as `max_batch_size`, are options of the command line."""
+    """A message with parameters, such as `max_batch_size`, written as command-line options."""
     return re.sub(r"`([a-z]+(?:_[a-z]+)*)`", lambda m: "--" + m[1].replace("_", "-"), message)

@@ -9,7 +9,7 @@ from rightbatch.cli import options as opt
 
 
 class _Commands(TyperGroup):
-    """The commands; what is wrong with an option is said in plain words."""
+    """The commands, with plain messages for wrong options."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class has it
         try:
@@ -20,11 +20,11 @@ class _Commands(TyperGroup):
 
 
 def _plain(message: str) -> str:
-    """A message of the validator without its own jargon."""
+    """A message of the validator without its jargon."""
     message = message.removeprefix("Value error, ")
-    for kind, told in (("integer", "a whole number"), ("number", "a number")):
+    for kind, plain in (("integer", "a whole number"), ("number", "a number")):
         if message.startswith(f"Input should be a valid {kind}"):
-            return f"It must be {told}."
+            return f"It must be {plain}."
     return message
 
 
@@ -42,8 +42,8 @@ app = typer.Typer(
 _MEMORY_TIME = "5m"
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from rightbatch import __version__
 
         typer.echo(f"rightbatch {__version__}")
@@ -56,7 +56,7 @@ def common(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Nothing is shared between commands but --version."""
+    """Options shared by all commands: only --version."""
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The command fetch: data of the built-in workloads."""
+"""The command fetch: download data of the built-in workloads."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def fetch_data(names: Sequence[str], json: bool) -> None:
-    """Bring data sets that are not here yet, and tell where each lies.
+    """Download data sets that are not here yet, and print the folder of each.
 
-    One that cannot be brought keeps none of the others from being brought.
+    One that fails does not keep the others from being downloaded.
 
     Raises:
-        UsageError: There are none of that name.
-        MissingData: At least one could not be brought.
-        MissingDependency: What the built-in workloads need is not installed.
+        UsageError: There is no data set of that name.
+        MissingData: At least one could not be downloaded.
+        MissingDependency: A library of the built-in workloads is not installed.
     """
     try:
         from rightbatch.zoo.data.sets import DATA_SETS
@@ -32,14 +32,14 @@ def fetch_data(names: Sequence[str], json: bool) -> None:
     for name in names:
         if name not in DATA_SETS:
             near = difflib.get_close_matches(name, DATA_SETS) or sorted(DATA_SETS)
-            raise UsageError(f"There are no data called {name!r}; there are {', '.join(near)}.")
+            raise UsageError(f"There is no data set {name!r}; use {', '.join(near)}.")
     wanted = dict.fromkeys(names or DATA_SETS)
     terminal, remarks = console(), console(stderr=True)
     rows: list[dict[str, str | None]] = []
     failed: dict[str, UsageError] = {}
     for name in wanted:
         try:
-            folder = _bring(DATA_SETS[name], remarks)
+            folder = _fetch(DATA_SETS[name], remarks)
         except (MissingData, MissingDependency) as error:
             failed[name] = error
             rows.append({"name": name, "folder": None, "folder_reason": str(error)})
@@ -55,28 +55,28 @@ def fetch_data(names: Sequence[str], json: bool) -> None:
         raise failed.popitem()[1]
     if failed:
         raise MissingData(
-            f"{len(failed)} of {len(wanted)} data sets could not be brought: {', '.join(failed)}."
+            f"{len(failed)} of {len(wanted)} data sets could not be downloaded "
+            f"({', '.join(failed)}); see above for the reasons."
         )
 
 
-def _bring(data: "DataSet", remarks: Console) -> Path:
-    """Fetch one data set, and say so where it has to be downloaded: a bar, or one line."""
-    found = data.find()
-    if found is not None:
+def _fetch(data: "DataSet", remarks: Console) -> Path:
+    """Fetch one data set; a download shows a bar on a terminal, else prints one line."""
+    if found := data.find():
         return found
     if not remarks.is_terminal:
         size = f" (about {data.megabytes} MB)" if data.megabytes else ""
-        remarks.print(f"rightbatch: bringing {data.name}{size}", soft_wrap=True)
+        remarks.print(f"rightbatch: downloading {data.name}{size}", soft_wrap=True)
         return data.fetch()
     with _Arriving(data, remarks):
         return data.fetch()
 
 
 class _Arriving(Progress):
-    """A bar that follows what has arrived of a data set.
+    """A progress bar of a download.
 
     Args:
-        data: What is being brought.
+        data: The data set.
         console: Where to draw.
     """
 
@@ -90,10 +90,10 @@ class _Arriving(Progress):
             console=console,
             transient=True,
         )
-        self.add_task(f"Bringing {data.name}", total=data.megabytes * 1e6 or None)
+        self.add_task(f"Downloading {data.name}", total=data.megabytes * 1e6 or None)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bar as of now."""
+        """The bar, updated."""
         for task in self.tasks:
             arrived = self._data.arrived()
             self.update(task.id, completed=min(arrived, task.total or arrived))

@@ -1,4 +1,4 @@
-"""What this machine can measure."""
+"""The command doctor: what this machine can measure."""
 
 import os
 from importlib.util import find_spec
@@ -12,16 +12,16 @@ from rightbatch.measure.devices.cpu import (
     usable_cores,
 )
 from rightbatch.measure.devices.nvidia import gpus
-from rightbatch.records import Hardware, memory_size
+from rightbatch.records import memory_size
 
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers", "accelerate")
 _BUSY = 0.5
 
 
 def _threads() -> int:
-    """Compute threads of a trial: what OpenMP is told, else one per core."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) else usable_cores()
+    """Compute threads of a trial: OMP_NUM_THREADS, else one per core."""
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    return int(value) if value.isdecimal() and int(value) else usable_cores()
 
 
 def examine(json: bool) -> None:
@@ -58,37 +58,31 @@ def examine(json: bool) -> None:
         return
     terminal = console()
     terminal.print(f"Processor   {hardware.device_name}")
-    terminal.print(f"Threads     {hardware.threads} a trial, on {hardware.cores} usable cores")
+    terminal.print(f"Threads     {hardware.threads} per trial, on {hardware.cores} usable cores")
     terminal.print(
         f"Memory      {memory_size(hardware.memory_bytes)}, {memory_size(free)} free; "
         f"a trial may use {memory_size(hardware.memory_limit_bytes)}"
     )
     terminal.print(f"Swap        {memory_size(swap) if swap else 'none'} in use")
     for card in cards:
-        power = "power is measured" if card.counts_energy else "power is not measured"
+        power = f"power {'' if card.counts_energy else 'not '}available"
         terminal.print(f"GPU         {card.name}, {memory_size(card.memory_bytes)}, {power}")
     if not cards:
-        terminal.print("GPU         none seen by NVML")
-    terminal.print(f"Power       {_power(hardware)}")
+        terminal.print("GPU         none reported by NVML")
+    rapl = "available (RAPL)"
+    unavailable = "not available (no RAPL, or only root may read it)"
+    terminal.print(f"Power       CPU power: {rapl if hardware.counts_energy else unavailable}")
     terminal.print(f"Frameworks  {', '.join(frameworks) or 'none'}")
     terminal.print(f"Load        {load:.2f} runnable processes per core in the last minute")
     for warning in warnings:
-        terminal.print(f"Beware      {warning}", style="yellow")
-
-
-def _power(hardware: Hardware) -> str:
-    """Whether the processor's power can be measured."""
-    if hardware.counts_energy:
-        return "the processor's is measured (RAPL)"
-    return "the processor's is not measured: RAPL is missing, or for root alone"
+        terminal.print(f"Warning     {warning}", style="yellow")
 
 
 def _warnings(load: float, swap: int, frameworks: list[str]) -> list[str]:
-    told = []
-    if load > _BUSY:
-        told.append("Other work keeps this machine busy; timings will scatter.")
-    if swap > 0:
-        told.append("Swap is in use; a trial near the memory limit may slow instead of failing.")
-    if not frameworks:
-        told.append("No framework is installed: pip install 'rightbatch[torch]', or keras-jax.")
-    return told
+    """What may disturb measurements, one sentence each."""
+    warnings = {
+        "Other processes keep this machine busy; timings will scatter.": load > _BUSY,
+        "Swap is in use; a trial near the memory limit may slow down instead of failing.": swap > 0,
+        "No framework is installed: pip install 'rightbatch[torch]', or keras-jax.": not frameworks,
+    }
+    return [warning for warning, holds in warnings.items() if holds]

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and Ctrl-C and SIGTERM in the same orderly way."""
+"""How a command ends: its exit code, and an orderly end on Ctrl-C and SIGTERM."""
 
 import signal
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from rightbatch.records import Advice, Recording
 
 
 class Stopped(RightbatchError):
-    """The user stopped a study; the message says what is kept and how to go on."""
+    """The user stopped a study; the message says what is kept and how to continue."""
 
     def __init__(self, message: str, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
         super().__init__(message)
@@ -21,12 +21,12 @@ class Stopped(RightbatchError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised as an exception so that it is handled like Ctrl-C."""
+    """SIGTERM as an exception, handled like Ctrl-C."""
 
 
 @contextmanager
 def sigterm_like_ctrl_c() -> Iterator[None]:
-    """Within the block SIGTERM raises `Terminated`."""
+    """Make SIGTERM raise `Terminated` within the block."""
 
     def raise_it(_signal: int, _frame: FrameType | None) -> None:
         raise Terminated
@@ -39,10 +39,10 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
 
 
 def finish(recording: Recording, advice: Advice) -> None:
-    """End the command with the exit code of what was found.
+    """End the command with the exit code of its result.
 
     Raises:
-        typer.Exit: Where that is not 0.
+        typer.Exit: The exit code is not 0.
     """
     code = exit_code(recording, advice)
     if code is not ExitCode.ADVICE:
@@ -50,7 +50,7 @@ def finish(recording: Recording, advice: Advice) -> None:
 
 
 def exit_code(recording: Recording, advice: Advice) -> ExitCode:
-    """What a command exits with that printed an advice, or what a stage found."""
+    """The exit code of a command that printed advice or the result of a stage."""
     fits, stages = advice.fits, recording.study.settings.stages
     if no_size_fits(fits.memory):
         return ExitCode.NOTHING_FITS

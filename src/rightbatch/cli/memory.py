@@ -1,4 +1,4 @@
-"""The command memory: on one device, or the smallest answer of several."""
+"""The command memory: on one device, or on several for the batch size that fits on all."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def find_memory(
     resume: bool,
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
-    """Search on each device named, and print the answer that all of them can use."""
+    """Search on each device, and print the batch size that fits on all of them."""
     with following(store, "memory", json=json, resume=resume) as progress:
         found = memory(
             workload, devices=device or "", store=store, resume=resume, observer=progress,

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 
-def _found(workload: str) -> str:
-    """A workload's name, once it is known to lead somewhere: told before anything heavy loads."""
-    from rightbatch.api.names import place_of
+def _checked(workload: str) -> str:
+    """A workload's name, checked before anything heavy is imported."""
+    from rightbatch.api.names import named_workload
 
-    place_of(workload)
+    named_workload(workload)
     return workload
 
 
@@ -19,7 +19,7 @@ Workload = Annotated[
     str,
     typer.Argument(
         help="file.py:factory, module:factory, or a built-in workload such as digits.",
-        callback=_found,
+        callback=_checked,
     ),
 ]
 StudyName = Annotated[str, typer.Argument(help="Name of a stored study, such as digits-1.")]

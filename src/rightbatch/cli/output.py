@@ -1,4 +1,4 @@
-"""Printing what was found: a verdict for people, one JSON object for programs."""
+"""Print results: a verdict for people, one JSON object for programs."""
 
 import json as json_module
 import os
@@ -19,21 +19,21 @@ from rightbatch.report.view import make_view
 
 
 def console(*, stderr: bool = False, highlight: bool = False) -> Console:
-    """Where to print what users named: no text is taken for markup."""
+    """A console that interprets no text, such as names given by users, as markup."""
     return Console(stderr=stderr, highlight=highlight, markup=False, emoji=False)
 
 
 def print_json(data: object) -> None:
-    """One JSON object on stdout."""
+    """Print one JSON object to stdout."""
     json_module.dump(data, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
 
 
 def check_report(path: Path | None) -> None:
-    """Refuse a report that could not be written, before anything is measured.
+    """Refuse a report that cannot be written, before anything is measured.
 
     Raises:
-        UsageError: The place is a directory, or lies below a file.
+        UsageError: The path is a directory, or lies below a file.
     """
     if path is None:
         return
@@ -41,14 +41,14 @@ def check_report(path: Path | None) -> None:
         raise UsageError(f"{path} is a directory; name a file for the report, such as report.html.")
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-        raise UsageError(f"The report cannot be written to {path}; name another file.")
+        raise UsageError(f"The report cannot be written to {path}; name a file elsewhere.")
 
 
 def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Path | None) -> None:
-    """The verdict, and the HTML report beside it.
+    """Print the verdict, and write the HTML report.
 
     Raises:
-        UsageError: The report cannot be written; the verdict is printed all the same.
+        UsageError: The report cannot be written; the verdict is printed nevertheless.
     """
     name = recording.study.name
     path = (report or Path(f"rightbatch-{name}.html")).resolve()
@@ -75,7 +75,7 @@ def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Pa
 
 
 def print_stage(stage: Stage, recording: Recording, advice: Advice, *, json: bool) -> None:
-    """What one stage found."""
+    """Print the result of one stage."""
     if json:
         print_json(stage_json(stage, advice.fits, recording))
     else:

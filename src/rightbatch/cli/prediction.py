@@ -1,4 +1,4 @@
-"""The command memory --predict: what would fit, without running it there."""
+"""The command memory --predict: predict what fits, without the device."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,14 +19,14 @@ def predict(
     device_memory: str | None,
     memory_limit: str | None,
     optimizers: str,
-    **asked: Any,  # noqa: ANN401 - more keywords of predict_memory
+    **more: Any,  # noqa: ANN401 - more keywords of predict_memory
 ) -> None:
-    """Predict for the device named, or where only a memory limit is, for this machine's CPU."""
+    """Predict for the device named, or for this machine's CPU where only a memory limit is."""
     names = listed(optimizers)
     if len(names) > 1:
-        raise UsageError('--predict takes one optimizer; the others are told under "what if".')
+        raise UsageError('--predict takes one optimizer; "what if" shows the others.')
     if memory_limit is not None and device_memory is not None:
-        raise UsageError("--device-memory and --memory-limit both name a memory; give one of them.")
+        raise UsageError("--device-memory and --memory-limit mean the same here; give one of them.")
     if memory_limit is not None and on is None:
         device = device or "cpu"
     with console(stderr=True).status("Following steps on tensors without data", spinner="line"):
@@ -36,7 +36,7 @@ def predict(
             device_memory=device_memory or memory_limit,
             device=device,
             optimizer=names[0] if names else "",
-            **asked,
+            **more,
         )
     if json:
         print_json(prediction_json(workload, result))
@@ -45,17 +45,17 @@ def predict(
 
 
 def refuse_what_measures(given: Mapping[str, bool]) -> None:
-    """Refuse options that a prediction would leave aside.
+    """Refuse options that have no effect on a prediction.
 
     Args:
-        given: Options, and whether each was given.
+        given: Option -> whether it was given.
 
     Raises:
-        UsageError: One of them was.
+        UsageError: One of them was given.
     """
-    useless = [option for option, is_given in given.items() if is_given]
-    if useless:
+    if useless := [option for option, is_given in given.items() if is_given]:
         raise UsageError(
-            f"A prediction measures and stores nothing, so that {' and '.join(useless)} would do "
-            "nothing; leave that out, or leave out --predict, --on and --device-memory to measure."
+            "A prediction measures and stores nothing, so it cannot be combined with "
+            f"{' and '.join(useless)}; leave that out, or leave out --predict, --on and "
+            "--device-memory to measure."
         )

@@ -1,7 +1,6 @@
 """Progress of a study on stderr: one bar per stage with the time left."""
 
 import math
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -16,6 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from rightbatch.api.study import Observer
 from rightbatch.decide.planners.base import Ask
 from rightbatch.records import Probe, Status, Study, Trial
 from rightbatch.report.probes import STAGE_TITLES, under_way
@@ -24,10 +24,10 @@ from rightbatch.report.words import duration
 
 
 class _WhatRuns(ProgressColumn):
-    """What is under way, and the most time left as of now."""
+    """What is under way, and the most time left."""
 
     def render(self, task: Task) -> Text:
-        """The words of one bar."""
+        """The text beside one bar."""
         what, ends = task.fields["what"], task.fields["ends"]
         if ends is None:
             return Text(what)
@@ -35,12 +35,12 @@ class _WhatRuns(ProgressColumn):
         return Text(f"{what}, ≤ {duration(seconds)} left")
 
 
-class StudyProgress:
-    """An observer that draws; on anything but a terminal it says nothing.
+class StudyProgress(Observer):
+    """An observer that draws progress bars on a terminal, and nothing elsewhere.
 
     Args:
         console: Where to draw.
-        resume: Whether a study was to go on.
+        resume: Whether a study was to be resumed.
     """
 
     def __init__(self, console: Console, resume: bool = False) -> None:
@@ -63,25 +63,20 @@ class StudyProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
     def begun(self, study: Study, resumed: bool) -> None:
-        """Say that a study begins where one was to go on."""
+        """Say so where a new study starts although one was to be resumed."""
         if self._resume and not resumed:
             self._bars.console.print(
-                "There is no study of this workload with these options to resume; a new one "
-                "begins.",
+                "There is no study of this workload with these options to resume; starting a new "
+                "one.",
                 soft_wrap=True,
             )
 
-    def asked(self, ask: Ask) -> None:
-        """Show what is about to run, beside what is under way, in the bar of its stage."""
+    def started(self, ask: Ask) -> None:
+        """Show a new probe, beside those under way, in the bar of its stage."""
         if self._task is None or ask.stage != self._stage:
             self._close()
             self._stage = ask.stage
@@ -96,16 +91,16 @@ class StudyProgress:
         self._draw()
 
     def finished(self, trial: Trial) -> None:
-        """Say how a trial ended where it did not end well."""
+        """Print how a trial ended, if it failed."""
         self._under_way.pop(trial.probe, None)
         self._ends.pop(trial.probe, None)
         ordinary = trial.outcome.status in (Status.OK, Status.GOAL_NOT_REACHED)
         if self._bars.console.is_terminal and not ordinary:
-            told = outcome_sentence(trial.outcome)
-            self._bars.console.print(told, style="yellow", highlight=False, markup=False)
+            sentence = outcome_sentence(trial.outcome)
+            self._bars.console.print(sentence, style="yellow", highlight=False, markup=False)
 
     def _draw(self) -> None:
-        """The probe that is furthest moves the bar; the one asked for last tells the time left."""
+        """Redraw the bar: its length from the most advanced probe, its time from the newest."""
         if self._task is None:
             return
         running = self._under_way.values()

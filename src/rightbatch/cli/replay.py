@@ -1,4 +1,4 @@
-"""The command replay: policies over recorded studies."""
+"""The command replay: policies on recorded studies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,42 +23,42 @@ _FOLDED = ("study", "data set", "batch sizes chosen")
 def replay_directories(
     directories: Sequence[Path], policies: Sequence[str], repeats: int, json: bool
 ) -> None:
-    """Print regret, search cost and time to model of policies over recorded studies."""
+    """Print regret, search cost and time to model of policies on recorded studies."""
     playing, seconds = timed(find_policies(policies))
-    rows = replay_studies(directories, playing, repeats, _tell)
+    rows = replay_studies(directories, playing, repeats, _notify)
     if json:
         print_json(replay_json(rows))
         return
     terminal = console()
-    for title, told in replay_tables(rows).items():
-        terminal.print(_table(title, told, narrow=terminal.width < _WIDE))
+    for title, contents in replay_tables(rows).items():
+        terminal.print(_table(title, contents, narrow=terminal.width < _WIDE))
         terminal.print()
     terminal.print(time_taken(seconds))
 
 
-def _tell(sentence: str) -> None:
-    """One sentence on stderr."""
+def _notify(sentence: str) -> None:
+    """Print one sentence to stderr."""
     console(stderr=True).print(sentence, soft_wrap=True)
 
 
-def _table(title: str, told: view_table.Table, *, narrow: bool) -> Table:
-    """A table that folds names of studies and lists of sizes alone, where it is not narrow."""
+def _table(title: str, contents: view_table.Table, *, narrow: bool) -> Table:
+    """A table that folds all columns where it is narrow, else only names and lists of sizes."""
     table = Table(
         box=None, pad_edge=False, collapse_padding=True, title=title, title_justify="left"
     )
-    for name in told.head:
+    for name in contents.head:
         folds = narrow or name in _FOLDED
         table.add_column(
             name if folds else name.replace(" ", "\n"), overflow="fold", no_wrap=not folds
         )
-    for cells in told.rows:
+    for cells in contents.rows:
         table.add_row(*cells)
     return table
 
 
 def explain_directories(directories: Sequence[Path], policies: Sequence[str], json: bool) -> None:
     """Print the planner's decisions, one sentence each."""
-    races = explain_races(directories, find_policies(policies), _tell)
+    races = explain_races(directories, find_policies(policies), _notify)
     if json:
         print_json(races_json(races))
         return

@@ -1,4 +1,4 @@
-"""Commands on what is stored: report, list, export and import."""
+"""Commands on stored studies: report, list, export and import."""
 
 import time
 from dataclasses import replace
@@ -25,7 +25,7 @@ def report_again(
     store: str | None,
     json: bool,
 ) -> None:
-    """Recommend and report again from what is stored."""
+    """Recommend and report again from a stored study."""
     check_report(output)
     recording, advice = readvise(
         study,
@@ -46,7 +46,7 @@ def list_things(what: str, store: str | None, json: bool) -> None:
         return
     terminal = console(highlight=True)
     if not rows:
-        terminal.print("No studies yet. Begin with: rightbatch tune digits")
+        terminal.print("No studies yet. Start with: rightbatch tune digits")
         return
     table = Table(box=None, pad_edge=False)
     columns = [name for name in rows[0] if not name.endswith("_reason")]
@@ -89,7 +89,7 @@ def _study_row(study: Study, trials: int) -> dict[str, object]:
         if study.created
         else None,
     }
-    why = {"created": "The study was recorded elsewhere, at a time that is not told."}
+    why = {"created": "The study was recorded elsewhere, at an unknown time."}
     return with_reasons(row, why, default="The study ended before its workload was described.")
 
 
@@ -106,7 +106,7 @@ def export_files(study: str, directory: Path, store: str | None, json: bool) -> 
 
 
 def import_files(directory: Path, store: str | None, json: bool) -> None:
-    """Bring an exported study into the store."""
+    """Import an exported study into the store."""
     recording = import_study(directory)
     with open_store(store_address(store)) as opened:
         workload = replace(recording.study.workload, imported=True)

@@ -1,4 +1,4 @@
-"""Commands that measure: tune, and one stage at a time."""
+"""The commands that measure: tune, and those of a single stage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +25,7 @@ def run_study(
     report: Path | None = None,
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> None:
-    """Run a study with progress on stderr, then print its advice, or what `only` stage found."""
+    """Run a study with progress on stderr; print its advice, or the result of the stage `only`."""
     check_report(report)
     with following(store, only, json=json, resume=resume, report=report) as progress:
         recording, advice = study(
@@ -39,7 +39,7 @@ def run_study(
 def following(
     store: str | None, only: Stage | None, *, json: bool, resume: bool, report: Path | None = None
 ) -> Iterator[StudyProgress]:
-    """Progress on stderr; on Ctrl-C or SIGTERM the advice so far, and how to go on.
+    """Show progress on stderr; on Ctrl-C or SIGTERM, print the advice so far.
 
     Raises:
         Stopped: The user stopped the study.
@@ -57,14 +57,14 @@ def following(
 def _what_is_kept(
     stop: KeyboardInterrupt, store: str | None, only: Stage | None, json: bool, report: Path | None
 ) -> str:
-    """Print the advice so far; where it is, and how to go on."""
+    """Print the advice so far; return a sentence on what is kept and how to continue."""
     trials = 0
     if isinstance(stop, Interrupted):
         with open_store(store_address(store), create=False) as opened:
             trials = opened.trial_count(stop.study)
     if not isinstance(stop, Interrupted) or trials == 0:
         return "Stopped before anything was measured."
-    with suppress(UsageError):  # it was stopped before its workload was described
+    with suppress(UsageError):  # stopped before its workload was described
         _print(*readvise(stop.study, store=store), only, json, report)
     kept = "1 trial" if trials == 1 else f"{trials} trials"
     return (

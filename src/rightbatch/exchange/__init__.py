@@ -1,4 +1,4 @@
-"""Studies in and out as plain files: what we write, and what others published."""
+"""Export and import studies as plain files, published ones included."""
 
 from rightbatch.exchange.files import export_study, import_study
 from rightbatch.exchange.recorded import read_recorded

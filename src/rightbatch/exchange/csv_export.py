@@ -1,4 +1,4 @@
-"""A study as study.json, training.csv and speed.csv: what a spreadsheet or a replay reads."""
+"""A study as study.json, training.csv and speed.csv, for spreadsheets and replays."""
 
 import csv
 import io
@@ -27,17 +27,17 @@ TRAINING_COLUMNS = ("batch_size", "seed", "learning_rate", "step", "epoch", "met
 SPEED_COLUMNS = ("batch_size", "step_seconds")
 
 _READING_OF_RECORDED = (
-    "as the study was recorded elsewhere: a training row is a level of the metric that a run told; "
-    "a run that never reached a target was given up at longest_run_epochs"
+    "as the study was recorded elsewhere: a training row is a metric value reported by a run; a "
+    "run that never reached a target was stopped at longest_run_epochs"
 )
 
 
 def plain_files(recording: Recording) -> dict[str, str]:
-    """The plain files of a study: file name to content.
+    """The plain files of a study: file name -> content.
 
-    Only runs of the study's first optimizer are in them. Of runs at the same batch size,
-    learning rate and seed the longest stands for all, the others being its beginning. Of a study
-    that was recorded elsewhere micro-batches and gradient statistics are not kept.
+    They hold the runs of the study's first optimizer only. Of runs with the same batch size,
+    learning rate and seed only the longest is written, as the others are its beginning. Of a study
+    recorded elsewhere, micro-batches and gradient statistics are not kept.
 
     Raises:
         StoreError: The study ended before its workload was described.
@@ -45,8 +45,8 @@ def plain_files(recording: Recording) -> dict[str, str]:
     facts = recording.study.facts
     if facts is None:
         raise StoreError(
-            f"The study {recording.study.name} ended before its first trial; there is nothing to "
-            "export."
+            f"The study {recording.study.name} ended before its first trial, so there is nothing "
+            "to export; run it again."
         )
     optimizer = (*recording.study.settings.optimizers, facts.optimizers[0].name)[0]
     runs = sorted(runs_of(recording.trials, optimizer), key=lambda run: run.batch_size)
@@ -62,7 +62,7 @@ def plain_files(recording: Recording) -> dict[str, str]:
 
 
 def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> dict[int, float]:
-    """Median seconds per step, by batch size: as timed, else as the training runs took."""
+    """Median step time by batch size: as timed, else from the training runs."""
     timed: dict[int, list[float]] = {}
     trained: dict[int, list[float]] = {}
     for trial in recording.trials:
@@ -78,7 +78,7 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> 
 
 
 def _power_watts(recording: Recording, optimizer: str) -> dict[int, float]:
-    """Mean power while steps were timed, by batch size; as measured last."""
+    """Mean power during timing by batch size; the last measurement."""
     return {
         size: watts
         for trial in recording.trials
@@ -89,7 +89,7 @@ def _power_watts(recording: Recording, optimizer: str) -> dict[int, float]:
 
 
 def _speed_table(seconds: dict[int, float], watts: dict[int, float]) -> str:
-    """speed.csv, with a column of power where that was measured."""
+    """speed.csv, with a power column if power was measured."""
     rows = sorted(seconds.items())
     if not watts:
         return _csv(SPEED_COLUMNS, rows)
@@ -138,9 +138,9 @@ def _summary(
 
 
 def _targets(facts: WorkloadFacts, runs: Sequence[Run]) -> list[float]:
-    """The goal's target; the best level of any run where none reached that, or there is none.
+    """The goal's target, or the best level of any run if no run reached it or there is none.
 
-    All targets of a study that was recorded elsewhere.
+    For a study recorded elsewhere, all its targets.
     """
     if facts.origin is not None:
         return list(facts.origin.targets)
@@ -151,10 +151,10 @@ def _targets(facts: WorkloadFacts, runs: Sequence[Run]) -> list[float]:
 def _longest_epochs(
     facts: WorkloadFacts, runs: Sequence[Run], seconds: dict[int, float], targets: Sequence[float]
 ) -> float:
-    """Epochs of the longest run, and what all that stopped short could train in the best time.
+    """Epochs of the longest run, counting runs stopped early as long as the fastest run.
 
-    A run stops short where it is not expected to win, so that it would have taken the time of the
-    fastest run at the least. What a study that was recorded elsewhere tells holds.
+    A run is stopped early where it is not expected to win, so it would have taken at least the
+    time of the fastest run. For a study recorded elsewhere, the value it came with.
     """
     if facts.origin is not None:
         return facts.origin.longest_run_epochs
@@ -172,23 +172,23 @@ def _longest_epochs(
 
 
 def _others(recording: Recording, optimizer: str) -> list[str]:
-    """Other optimizers that the study trained with."""
+    """The other optimizers of a study."""
     probes = (trial.probe for trial in recording.trials)
     trained = {probe.optimizer for probe in probes if isinstance(probe, TrainingProbe)}
     return sorted(trained - {optimizer})
 
 
 def _reading(optimizer: str, others: Sequence[str], targets: Sequence[float], goal: Goal) -> str:
+    """How to read the files, in words."""
     missed = goal.target is not None and goal.target not in targets
     target = f"; no run reached {goal}: the target is the best level that any did" if missed else ""
     elsewhere = f"; those of {', '.join(others)} are in trials.jsonl" if others else ""
     return (
         f"a training row is one evaluation, of runs with the optimizer {optimizer} only"
-        f"{elsewhere}; a run that did not reach the target was given up at its last row, which may "
-        "be earlier than longest_run_epochs, by which it would have taken the time of the fastest"
-        f"{target}; of runs alike in batch size, learning rate and seed "
-        "the longest is given; a batch size that was not timed has the step time of its training "
-        "runs"
+        f"{elsewhere}; a run that did not reach the target was stopped at its last row, which may "
+        "be earlier than longest_run_epochs, by which it would have taken as long as the fastest "
+        f"run{target}; of runs with the same batch size, learning rate and seed only the longest "
+        "is listed; a batch size that was not timed has the step time of its training runs"
     )
 
 

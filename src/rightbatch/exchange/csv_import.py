@@ -1,4 +1,4 @@
-"""A published study as a recording: a study and trials, as if measured here."""
+"""A published study as a recording: a study with trials, as if measured here."""
 
 import math
 from pathlib import Path
@@ -36,9 +36,8 @@ def read_plain_files(directory: Path) -> Recording:
 
     It becomes one speed trial and one training trial per (batch size, learning rate, seed); the
     goal is the last of its targets. A run that never reached any level has one evaluation, where it
-    was given up, with a metric of NaN. What the files do not tell: nobody's present settings are
-    known, and learning rates count from the lower middle candidate; losses are NaN; times of day
-    are 0.
+    was stopped, with a metric of NaN. What the files lack is filled in: the lower middle candidate
+    stands for the user's present settings, losses are NaN and times of day 0.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
@@ -144,6 +143,6 @@ def _hardware(recorded: RecordedStudy) -> Hardware:
 
 
 def _given_up(recorded: RecordedStudy, step: int) -> Evaluation:
-    """Where a run without a level was given up: advice leaves out what has no evaluation at all."""
+    """The end of a run without a level, as advice leaves out runs without any evaluation."""
     examples = recorded.longest_run_epochs * recorded.examples_per_epoch
     return Evaluation(step, examples, math.nan)

@@ -1,4 +1,4 @@
-"""Reading a CSV table whose trouble is told with file and line."""
+"""Read CSV tables, with file and line in error messages."""
 
 import csv
 import math
@@ -14,12 +14,12 @@ from rightbatch.exchange.text_files import read_text
 Value = TypeVar("Value")
 
 _MOST = 10**15
-"""Larger counts, times and their inverses are taken for slips: they would not stay finite."""
+"""Larger counts, times and their inverses are refused, as results would not stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """One row of a CSV file, and where it stands."""
+    """One row of a CSV file, and its file and line."""
 
     where: str
     cells: dict[str, str]
@@ -27,7 +27,7 @@ class CsvRow:
     def value(
         self, column: str, convert: Callable[[str], Value], default: Value | None = None
     ) -> Value:
-        """The cell of a column; `default`, where given, if it is blank or not there.
+        """The value of a cell; `default`, if given, for a blank or missing cell.
 
         Raises:
             StoreError: The cell cannot be converted.
@@ -39,7 +39,8 @@ class CsvRow:
             return convert(text)
         except (ValueError, OverflowError):
             raise StoreError(
-                f"{self.where}: {reprlib.repr(text)} is no {column.replace('_', ' ')}."
+                f"{self.where}: {reprlib.repr(text)} is not a valid {column.replace('_', ' ')}; "
+                "correct it."
             ) from None
 
 
@@ -47,42 +48,45 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[CsvRow]:
     """The rows of a CSV file that has at least the named columns.
 
     Raises:
-        StoreError: The file is missing or no such table.
+        StoreError: The file is missing or not such a table.
     """
     body = _numbered(path)
     _, header = next(body, (1, []))
     if not header:
-        raise StoreError(f"{path}, line 1: there is no table in the file.")
+        raise StoreError(f"{path}, line 1: the file is empty; it must hold a table.")
     for column in columns:
         if column not in header:
-            raise StoreError(f"{path}, line 1: the column {column!r} is missing.")
+            raise StoreError(f"{path}, line 1: the column {column!r} is missing; add it.")
     rows = []
     for line, cells in body:
         if not cells:
             continue
         where = f"{path}, line {line}"
         if len(cells) != len(header):
-            raise StoreError(f"{where}: {len(cells)} cells under {len(header)} columns.")
+            raise StoreError(
+                f"{where}: the row has {len(cells)} cells, but the table {len(header)} columns; "
+                "correct it."
+            )
         rows.append(CsvRow(where, dict(zip(header, cells, strict=True))))
     return rows
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The cells of every row of a CSV file, and the line that it begins on."""
+    """(line, cells) of every row of a CSV file."""
     reader = csv.reader(read_text(path).splitlines(), strict=True)
     while True:
         line = reader.line_num + 1
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise StoreError(f"{path}, line {line}: this is no row of a table ({error}).") from None
+            raise StoreError(f"{path}, line {line}: invalid CSV ({error}); correct it.") from None
         if cells is None:
             return
         yield line, cells
 
 
 def positive(value: Value) -> Value:
-    """The value, if it is above 0 and no smaller or larger than training can make it.
+    """The value, if it is above 0 and of a plausible magnitude.
 
     Raises:
         ValueError: It is not.

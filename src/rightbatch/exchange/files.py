@@ -1,8 +1,8 @@
-"""Studies in and out of a folder of plain files.
+"""Export a study to a folder of plain files, and import it.
 
-`trials.jsonl` holds everything: the study on the first line, one trial on each line after it.
-The other files say the main part of it again for a spreadsheet or a replay; they alone make a
-published study. All of it is data: reading a study runs no code of it.
+`trials.jsonl` holds everything: the study on the first line, and one trial on each further line.
+The other files repeat the main part for spreadsheets and replays; a published study has only
+these. All of it is data: reading a study runs none of its code.
 """
 
 import json
@@ -17,7 +17,7 @@ from rightbatch.store.codec import dump, load
 
 _TRIALS = "trials.jsonl"
 _VERSION = 2
-"""In version 1 the hardware stood with the study, now with each trial."""
+"""In version 1 the hardware was stored with the study; since version 2, with each trial."""
 
 
 def export_study(recording: Recording, directory: Path) -> list[Path]:
@@ -25,8 +25,8 @@ def export_study(recording: Recording, directory: Path) -> list[Path]:
 
     Args:
         recording: The study with its trials.
-        directory: Folder to write; made where it is missing. An earlier export of the same study
-            is replaced.
+        directory: Folder to write to, created if missing. An earlier export of the same study is
+            replaced.
 
     Returns:
         The files written.
@@ -46,7 +46,7 @@ def export_study(recording: Recording, directory: Path) -> list[Path]:
             unfinished.replace(directory / name)
     except OSError as error:
         raise StoreError(
-            f"{directory} cannot be written ({error.strerror}); name another folder."
+            f"{directory} cannot be written to ({error.strerror}); name another folder."
         ) from None
     return [directory / name for name in files]
 
@@ -59,7 +59,7 @@ def import_study(directory: Path) -> Recording:
         StoreTooNew: A newer version of rightbatch wrote it.
     """
     if not directory.is_dir():
-        raise StoreError(f"{directory} is not a folder; name one that holds a study.json.")
+        raise StoreError(f"{directory} is not a folder; name one that contains a study.json.")
     path = directory / _TRIALS
     return _read_trial_lines(path) if path.exists() else read_plain_files(directory)
 
@@ -72,8 +72,8 @@ def _check_same_study(study: Study, directory: Path) -> None:
         there = None
     if there is None or (there.name, there.created) != (study.name, study.created):
         raise StoreError(
-            f"{directory} is not empty and holds no earlier export of {study.name}; name an empty "
-            "folder."
+            f"{directory} is not empty and contains no earlier export of {study.name}; name an "
+            "empty folder."
         )
 
 
@@ -99,7 +99,10 @@ def _read_trial_lines(path: Path) -> Recording:
         except StoreError as error:
             raise StoreError(f"{path}, line {line}: {error}") from None
         if trial.number in trials:
-            raise StoreError(f"{path}, line {line}: there is another trial {trial.number}.")
+            raise StoreError(
+                f"{path}, line {line}: the number of trial {trial.number} is taken; number each "
+                "trial once."
+            )
         trials[trial.number] = trial
     return Recording(study, tuple(trials[number] for number in sorted(trials)))
 
@@ -108,7 +111,9 @@ def _study_of(first: object, path: Path) -> Study:
     data = first if isinstance(first, dict) else {}
     version = data.get("version")
     if not isinstance(version, int):
-        raise StoreError(f"{path}, line 1: this is not the study that the first line should hold.")
+        raise StoreError(
+            f"{path}, line 1: this is not a study; the first line must hold the study."
+        )
     if version > _VERSION:
         raise StoreTooNew(f"{path} was written by a newer rightbatch; update rightbatch.")
     try:
@@ -118,7 +123,7 @@ def _study_of(first: object, path: Path) -> Study:
 
 
 def _hardware_of(first: object) -> object:
-    """The machine of all trials, which version 1 told on the first line."""
+    """The hardware of all trials, which version 1 stored on the first line."""
     study = first.get("study") if isinstance(first, dict) else None
     return study.get("hardware") if isinstance(study, dict) else None
 
@@ -127,6 +132,6 @@ def _parse(path: Path, line: int, text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise StoreError(f"{path}, line {line}: this is no JSON ({error.msg}).") from None
+        raise StoreError(f"{path}, line {line}: invalid JSON ({error.msg}); correct it.") from None
     except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        raise StoreError(f"{path}, line {line}: this is no trial.") from None
+        raise StoreError(f"{path}, line {line}: this is not a trial; correct it.") from None

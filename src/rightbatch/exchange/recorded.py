@@ -1,4 +1,4 @@
-"""A recorded study, read from study.json, training.csv and speed.csv."""
+"""Read a recorded study from study.json, training.csv and speed.csv."""
 
 import json
 import math
@@ -23,26 +23,26 @@ from rightbatch.records import (
 )
 
 _MOST_RUNS = 1000
-"""More runs at a batch size are taken for a slip."""
+"""More runs per batch size are refused."""
 _LATE = 1.5
-"""Times the longest run after which an arrival contradicts it."""
+"""Multiple of longest_run_epochs after which an arrival contradicts it."""
 _MOST_NOISE = 1e15
-"""A larger gradient noise scale is taken for a slip: what is made of it would not stay finite."""
+"""A larger gradient noise scale is refused, as results would not stay finite."""
 
 
 def read_recorded(directory: Path) -> RecordedStudy:
-    """A study as it was published or exported.
+    """A study as published or exported.
 
-    Rows of batch sizes that are no candidates are left out, having no step time. A learning rate
-    left blank is NaN. Of several rows at one step the best level stands for all. A run without a
-    row (see `runs_per_batch_size`, 1 where absent) never reached any level. Gradient statistics are
-    read as those of AdaptDL, whose variance is at the smallest batch size.
+    Rows of batch sizes without a step time are left out. A blank learning rate becomes NaN. Of
+    several rows at one step the best level counts. A run without rows (see `runs_per_batch_size`,
+    1 if absent) never reached any level. Gradient statistics are read as in AdaptDL, whose
+    variance is at the smallest batch size.
 
     Raises:
         StoreError: A file is missing or malformed; the message names file and line.
     """
     if not directory.is_dir():
-        raise StoreError(f"{directory} is not a folder; name one that holds a study.json.")
+        raise StoreError(f"{directory} is not a folder; name one that contains a study.json.")
     described, sizes, counts = _describe(directory / "study.json")
     speeds = _read_speeds(directory / "speed.csv", sizes)
     goal = Goal(described.metric, described.direction, target=described.targets[-1])
@@ -54,26 +54,30 @@ def read_recorded(directory: Path) -> RecordedStudy:
 
 
 def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int]]:
-    """What study.json says: a study without speeds and runs, its candidates, runs of each."""
+    """From study.json: the study without speeds and runs, its candidates, and runs of each."""
     try:
         data = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise StoreError(f"{path}, line {error.lineno}: {error.msg}.") from None
+        raise StoreError(
+            f"{path}, line {error.lineno}: invalid JSON ({error.msg}); correct it."
+        ) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        raise StoreError(f"{path}: this is no description of a study.") from None
+        raise StoreError(f"{path}: this does not describe a study; correct it.") from None
 
     def field(name: str, convert: Callable[[Any], Value]) -> Value:
         try:
             return convert(data[name])
         except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
-            raise StoreError(f"{path}: the field {name!r} is missing or malformed.") from None
+            raise StoreError(
+                f"{path}: the field {name!r} is missing or malformed; correct it."
+            ) from None
 
     if not isinstance(data, dict):
-        raise StoreError(f"{path}: this is no JSON object.")
+        raise StoreError(f"{path}: this is not a JSON object; write one.")
     _check_trained(path, data)
     metric, direction = field("metric", lambda metric: (_text(metric["name"]), metric["direction"]))
     if direction not in ("max", "min"):
-        raise StoreError(f'{path}: the direction of the metric is neither "max" nor "min".')
+        raise StoreError(f'{path}: the direction of the metric must be "max" or "min".')
     data.setdefault("runs_per_batch_size", {})
     data.setdefault("dataset", "")
     described = RecordedStudy(
@@ -89,42 +93,42 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
         speeds=(),
         runs=(),
     )
-    told = field("runs_per_batch_size", lambda told: {int(k): count for k, count in told.items()})
+    counts = field("runs_per_batch_size", lambda runs: {int(k): count for k, count in runs.items()})
     sizes = field("batch_sizes", _candidates)
     _check_once(path, "target", described.targets)
     _check_once(path, "batch size", sizes)
-    return described, sizes, _counts(path, told)
+    return described, sizes, _checked_counts(path, counts)
 
 
 def _check_trained(path: Path, data: dict[str, Any]) -> None:
-    """Refuse what is exported of a study without training runs, or without an evaluation in any."""
+    """Refuse the export of a study without training runs, or without evaluations."""
     none = data.get("batch_sizes") == []
     blank = data.get("longest_run_epochs") == 0
     if none or (blank and not read_csv(path.with_name("training.csv"), TRAINING_COLUMNS)):
         raise StoreError(
-            f"{path.parent}: no training runs were recorded, or none up to an evaluation, so that "
-            "there is nothing to replay; record one that reaches a target."
+            f"{path.parent}: there is nothing to replay, as no training run was recorded up to an "
+            "evaluation; record one that reaches a target."
         )
 
 
-def _counts(path: Path, told: dict[int, object]) -> dict[int, int]:
-    """Runs of each batch size, as far as they are told."""
-    counts = {}
-    for size, count in told.items():
+def _checked_counts(path: Path, counts: dict[int, object]) -> dict[int, int]:
+    """Numbers of runs by batch size, if they are plausible."""
+    checked = {}
+    for size, count in counts.items():
         if not (isinstance(count, int) and 1 <= count <= _MOST_RUNS) or isinstance(count, bool):
             raise StoreError(
-                f"{path}: runs_per_batch_size says {reprlib.repr(count)} of the batch size {size}; "
-                f"give a whole number from 1 to {_MOST_RUNS:,}."
+                f"{path}: runs_per_batch_size is {reprlib.repr(count)} at batch size {size}; give "
+                f"a whole number from 1 to {_MOST_RUNS:,}."
             )
-        counts[size] = count
-    return counts
+        checked[size] = count
+    return checked
 
 
 def _check_once(path: Path, what: str, values: Sequence[float]) -> None:
-    """Refuse what is named twice."""
+    """Refuse duplicates."""
     value, times = Counter(values).most_common(1)[0]
     if times > 1:
-        raise StoreError(f"{path}: the {what} {value} is named {times} times; name it once.")
+        raise StoreError(f"{path}: the {what} {value} is listed {times} times; list it once.")
 
 
 def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed, ...]:
@@ -142,7 +146,9 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed,
         speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps), power)
     for size in batch_sizes:
         if size not in speeds:
-            raise StoreError(f"{path}: no row for the batch size {size} of study.json.")
+            raise StoreError(
+                f"{path}: there is no row for batch size {size} of study.json; add it."
+            )
     return tuple(speeds[size] for size in batch_sizes)
 
 
@@ -154,19 +160,20 @@ def _read_runs(path: Path, goal: Goal, described: RecordedStudy) -> list[Run]:
         size = row.value("batch_size", lambda text: positive(int(text)))
         rate = row.value("learning_rate", float, default=math.nan)
         seed = row.value("seed", int)
-        told = _read_evaluation(row, initial or size, described.examples_per_epoch)
+        evaluation = _read_evaluation(row, initial or size, described.examples_per_epoch)
         run = Run(size, rate, seed, optimizer=described.optimizer)
         _, before = runs.setdefault((size, row.cells["learning_rate"], seed), (run, []))
         last = before[-1] if before else None
-        if last is None or told.step > last.step:
-            before.append(told)
-        elif told.step < last.step:
+        if last is None or evaluation.step > last.step:
+            before.append(evaluation)
+        elif evaluation.step < last.step:
             raise StoreError(
-                f"{row.where}: the steps of a run go back from {last.step} to {told.step}."
+                f"{row.where}: the steps of a run go back from {last.step} to {evaluation.step}; "
+                "sort its rows by step."
             )
-        elif goal.better(told.metric, last.metric):
-            before[-1] = told
-    return [replace(run, curve=Curve(tuple(told))) for run, told in runs.values()]
+        elif goal.better(evaluation.metric, last.metric):
+            before[-1] = evaluation
+    return [replace(run, curve=Curve(tuple(curve))) for run, curve in runs.values()]
 
 
 def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Evaluation:
@@ -179,14 +186,14 @@ def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Eval
     noise = initial * variance / norm if norm > 0 and variance >= 0 else None
     if noise is not None and noise > _MOST_NOISE:
         raise StoreError(
-            f"{row.where}: grad_variance {variance:g} over grad_sqr_norm {norm:g} is no noise "
-            "scale; leave both blank where they were not recorded."
+            f"{row.where}: grad_variance {variance:g} and grad_sqr_norm {norm:g} give no plausible "
+            "noise scale; leave both blank if they were not recorded."
         )
     return Evaluation(step, epoch * examples_per_epoch, metric, noise)
 
 
 def _runs_without_rows(runs: Sequence[Run], counts: dict[int, int]) -> list[Run]:
-    """The runs that study.json counts and training.csv has no row of."""
+    """The runs that study.json counts and training.csv lacks."""
     silent = []
     for size, count in counts.items():
         present = [run for run in runs if run.batch_size == size]
@@ -197,18 +204,18 @@ def _runs_without_rows(runs: Sequence[Run], counts: dict[int, int]) -> list[Run]
     return silent
 
 
-def _check_longest(path: Path, told: RecordedStudy, runs: Sequence[Run]) -> None:
-    """Refuse a longest run that ends well before a run arrived; epochs may be coarse."""
-    goals = [Goal(told.metric, told.direction, target=target) for target in told.targets]
+def _check_longest(path: Path, study: RecordedStudy, runs: Sequence[Run]) -> None:
+    """Refuse a longest_run_epochs well below the arrival of a run; epochs may be coarse."""
+    goals = [Goal(study.metric, study.direction, target=target) for target in study.targets]
     for run in runs:
         for goal in goals:
             there = run.curve.arrival(goal)
-            at = 0.0 if there is None else there.examples / told.examples_per_epoch
-            if at > _LATE * told.longest_run_epochs:
+            at = 0.0 if there is None else there.examples / study.examples_per_epoch
+            if at > _LATE * study.longest_run_epochs:
                 raise StoreError(
-                    f"{path}: longest_run_epochs is {told.longest_run_epochs:g}, but a run at "
+                    f"{path}: longest_run_epochs is {study.longest_run_epochs:g}, but a run at "
                     f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "
-                    "to where runs that never arrived were given up."
+                    "to the epochs after which unsuccessful runs were stopped."
                 )
 
 
@@ -221,7 +228,7 @@ def _candidates(sizes: object) -> tuple[int, ...]:
 
 
 def _listed(values: object) -> list[object]:
-    """A list of JSON that holds something.
+    """A non-empty JSON list.
 
     Raises:
         ValueError: It is none.
@@ -232,7 +239,7 @@ def _listed(values: object) -> list[object]:
 
 
 def _number(value: object) -> float:
-    """A number of JSON.
+    """A JSON number.
 
     Raises:
         TypeError: It is none.
@@ -243,10 +250,10 @@ def _number(value: object) -> float:
 
 
 def _text(value: object) -> str:
-    """A name.
+    """A non-blank JSON string.
 
     Raises:
-        ValueError: It is none, or blank.
+        ValueError: It is not one.
     """
     if not isinstance(value, str) or not value.strip():
         raise ValueError

@@ -1,4 +1,4 @@
-"""Reading a text file whose trouble is told in one sentence."""
+"""Read text files, with one clear sentence if one cannot be read."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from rightbatch.errors import StoreError
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, a byte order mark left out.
+    """The text of a UTF-8 file, without a byte order mark.
 
     Raises:
         StoreError: It cannot be read; the message names the file.
@@ -15,4 +15,4 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise StoreError(f"{path} cannot be read: {cause}.") from None
+        raise StoreError(f"{path} cannot be read ({cause}); check the file.") from None

@@ -1,4 +1,4 @@
-"""What a child process does with its job: one probe of one workload."""
+"""The entry point of a trial's process: one probe of one workload."""
 
 import time
 from collections.abc import Generator
@@ -13,11 +13,11 @@ from rightbatch.records import MemoryProbe, Probe
 
 
 def carry_out(job: Job, progress: Progress) -> Measured | InParts:
-    """Bring the workload to life and carry out the job's probe.
+    """Load the workload and run the job's probe.
 
     Returns:
-        The outcome, and what was measured (None where memory ran out first). Of a run that may
-        pause, a generator that yields them at each pause and is sent the job to go on with.
+        The outcome, and what was measured (None where memory ran out first). For a run that may
+        pause, a generator that yields them at each pause and is sent the job to resume with.
     """
     if not job.probe.uses_device:
         job = replace(job, device="cpu")
@@ -40,7 +40,7 @@ def _in_parts(parts: InParts, subject: Subject, probe: Probe) -> InParts:
 
 
 def _if_memory_ran_out(error: Exception, subject: Subject, probe: Probe) -> Measured:
-    """The outcome where an exception says so; any other is raised on."""
+    """The outcome for an out-of-memory error; any other exception is raised again."""
     if not subject.is_out_of_memory(error):
         raise error
     inference = isinstance(probe, MemoryProbe) and probe.inference

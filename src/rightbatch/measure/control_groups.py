@@ -1,4 +1,4 @@
-"""The kernel's control groups that limit memory: version 2, or version 1 where memory is there."""
+"""Control groups that limit memory: version 2, or version 1 where it controls memory."""
 
 import re
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from pathlib import Path
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 TRIAL_CGROUP = re.compile(r"rightbatch-(?P<parent>\d+)-\d+")
-"""What the groups that trials run in are called: by the process that made them, and a number."""
+"""Names of the groups of trials: the process that made them, and a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a group's files are called (kernel documentation, cgroup-v1/memory and cgroup-v2).
+    """File names of a group (kernel documentation, cgroup-v1/memory and cgroup-v2).
 
     Attributes:
-        limit: Memory that its processes may use together, in bytes.
+        limit: Limit on the memory of its processes together, in bytes.
         swap_limit: A limit that keeps them out of swap.
-        used: What they use, cached files included.
+        used: Memory in use, cached files included.
         cached: Fields of memory.stat that count cached files.
-        kills: File with a field oom_kill, the processes that the kernel has ended.
+        kills: File whose field oom_kill counts processes killed by the kernel.
     """
 
     limit: str
@@ -41,12 +41,12 @@ VERSION_1 = Names(
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Where this process stands among the groups that limit memory.
+    """The groups that limit the memory of this process.
 
     Attributes:
-        names: What their files are called.
-        places: Directories of its own group and of those above it, the nearest first; that of the
-            trial it may be is left out.
+        names: Names of their files.
+        places: Directories of its own group and of its ancestors, the nearest first, without the
+            group of a trial.
     """
 
     names: Names
@@ -54,11 +54,11 @@ class Tree:
 
 
 def memory_tree(root: Path = ROOT, own: Path = OWN) -> Tree | None:
-    """The groups around this process; None where there are none.
+    """The groups of this process; None where there are none.
 
     Args:
-        root: Where control groups are mounted.
-        own: Where the kernel tells which groups this process is in.
+        root: Mount point of control groups.
+        own: File that lists the groups of this process.
     """
     try:
         lines = [line.split(":", 2) for line in own.read_text().splitlines()]
@@ -74,9 +74,9 @@ def memory_tree(root: Path = ROOT, own: Path = OWN) -> Tree | None:
 
 
 def free_bytes(tree: Tree | None) -> int | None:
-    """Memory that the groups leave for new work; None where none of them has a limit.
+    """Memory left for new work in the groups; None where none of them has a limit.
 
-    Cached files are free: the kernel gives them up before it refuses memory.
+    Cached files count as free: the kernel drops them before it refuses memory.
     """
     if tree is None:
         return None
@@ -90,7 +90,7 @@ def free_bytes(tree: Tree | None) -> int | None:
 
 
 def limit_bytes(tree: Tree | None) -> int | None:
-    """The least limit of the groups; None where none of them has one."""
+    """The tightest limit of the groups; None where none of them has one."""
     if tree is None:
         return None
     limits = [limit_of(place, tree.names) for place in tree.places]
@@ -103,7 +103,7 @@ def limit_of(place: Path, names: Names) -> int | None:
 
 
 def fields(path: Path) -> dict[str, int]:
-    """Numbers by name, one a line; empty where the file cannot be read."""
+    """The numbers in a file of `name number` lines; empty where it cannot be read."""
     try:
         pairs = [line.split() for line in path.read_text().splitlines()]
     except OSError:
@@ -112,7 +112,7 @@ def fields(path: Path) -> dict[str, int]:
 
 
 def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
-    """A group and those above it, of those that are to be seen from here."""
+    """A group and its ancestors, as far as they are visible from here."""
     here = base if ".." in Path(mine).parts else base / mine
     above = [here, *here.parents][: len(here.parts) - len(base.parts) + 1]
     return tuple(
@@ -121,7 +121,7 @@ def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
 
 
 def _number(path: Path) -> int | None:
-    """The number in a file, if it is one."""
+    """The number in a file; None where it holds none."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the measuring wing is made of: a Subject, a Device and a Runner."""
+"""The interfaces of the measuring wing: Subject, Device and Runner."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from rightbatch.records import (
 )
 
 Batch = Any
-"""Opaque: goes from `Subject.batches` to `step` or `sqr_norms` unopened."""
+"""Opaque: passed from `Subject.batches` to `step` or `sqr_norms` as is."""
 
 CUDA_CONTEXT_BYTES = 512 * 2**20
 """Allowance for a process's CUDA context and kernels, beside what its framework's allocator holds.
@@ -27,19 +27,19 @@ No document gives a figure; it varies with GPU, driver and the libraries that ar
 hundred MiB."""
 
 Progress = Callable[[float], None]
-"""Told the share of a trial that is done, 0 to 1."""
+"""Called with the share of a trial that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything a child process needs to carry out one probe.
+    """Everything a child process needs to run one probe.
 
     Attributes:
-        workload: Where the user's factory is.
+        workload: Where to find the user's factory.
         probe: What to measure.
         device: "cpu", "cuda" ...; None for the best there is.
         threads: Compute threads; None for one per core.
-        goal: The goal in words that replaces the workload's; empty to keep it.
+        goal: A goal that replaces the workload's; empty to keep it.
         memory_limit_bytes: Memory a trial may use; None for what is safely free.
     """
 
@@ -54,17 +54,17 @@ class Job:
 Measured = tuple[Outcome, Result | None]
 """How a probe ended, and what was measured."""
 InParts = Generator[Measured, Job, Measured]
-"""The same of a run that may pause: at each pause what it has; it is sent the job to go on with."""
+"""A run that may pause: yields what it has at each pause and is sent the job to resume with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """Signs that memory is short although nothing failed.
+    """Signs that memory is short even though nothing failed.
 
     Attributes:
-        swap_bytes: Memory of this process that is in swap.
+        swap_bytes: Memory of this process in swap.
         spilled_bytes: Memory this process holds beyond what the device had free for it.
-        allocator_retries: Times the framework's allocator emptied its cache to find memory.
+        allocator_retries: How often the framework's allocator emptied its cache to find memory.
     """
 
     swap_bytes: int = 0
@@ -77,13 +77,13 @@ Precision = Literal["fp32", "bf16"]
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """A training step whose memory is to be followed.
+    """A training step whose memory is followed.
 
     Attributes:
         optimizer: Name of the optimizer.
         batch_size: Examples per optimizer update.
         micro_batch_size: Examples per forward and backward pass.
-        device: Where the step would run; decides which kernels stand for the user's calls.
+        device: Where the step would run; selects the kernels that the user's calls are mapped to.
         precision: "fp32" or "bf16"; None for the workload's own.
         checkpointing: Whether repeated blocks of the model recompute their activations.
         inference: Whether it is a forward pass alone.
@@ -107,7 +107,7 @@ class Footprint:
         parts: (part, bytes) at that moment.
         events: (number, bytes) of every allocation, above 0, and release, below 0, in order.
         method: Whether tensors had data.
-        reason: Why they had; None where they had none.
+        reason: Why tensors had data; None where they had none.
         warnings: What could not be followed.
     """
 
@@ -123,48 +123,45 @@ class Device(Protocol):
     """Memory and load of the device a subject lives on."""
 
     def reset_peak(self) -> None:
-        """Forget the peak so far."""
+        """Reset the peak."""
 
     def peak_bytes(self) -> int:
         """Highest memory in use since the last reset, in bytes."""
 
     def used_bytes(self) -> int:
-        """Memory in use now, in bytes."""
+        """Memory currently in use, in bytes."""
 
     def held_bytes(self) -> int:
-        """Memory that this process keeps from others while it waits, in bytes.
+        """Memory this process holds while it waits, in bytes, after releasing what it can."""
 
-        What can be given back is given back.
-        """
+    def limit_bytes(self, requested: int | None) -> int:
+        """Memory a trial may use: `requested`, else what is safely free, in bytes."""
 
-    def limit_bytes(self, asked: int | None) -> int:
-        """Memory a trial may use: `asked`, else what is safely free, in bytes."""
-
-    def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
+    def hardware(self, threads: int, requested_limit: int | None) -> Hardware:
         """The device and the machine around it."""
 
     def utilisation(self) -> float | None:
         """Share of time the device is busy, 0 to 1; None where nothing reports it."""
 
     def energy_joules(self) -> float | None:
-        """Energy the device has used since some time ago; None where nothing counts it."""
+        """Energy counter of the device, in joules; None where there is none."""
 
     def other_core_seconds(self) -> float:
-        """Core-seconds that other processes of the machine have used so far."""
+        """Core-seconds used so far by other processes on this machine."""
 
     def enforce(self, limit_bytes: int) -> str:
-        """Make going past a memory limit fail, where that is done from inside the process.
+        """Make allocations beyond a memory limit fail, where the process itself can do so.
 
         Returns:
-            What holds the limit, as in `MemoryResult.enforced_by`.
+            What enforces the limit, as in `MemoryResult.enforced_by`.
         """
 
     def pressure(self) -> Pressure:
-        """Counters of swap, spill and allocator retries as they stand."""
+        """Current counters of swap, spill and allocator retries."""
 
 
 class Subject(Protocol):
-    """A workload come alive in this process, with one model and one optimizer at a time."""
+    """A loaded workload, with one model and one optimizer at a time."""
 
     goal: Goal
     device: Device
@@ -182,29 +179,29 @@ class Subject(Protocol):
 
     @property
     def loaders(self) -> int:
-        """Training batches made at a time beside the steps; 0 where a step waits for its own."""
+        """Batches loaded in parallel with the steps; 0 where a step loads its own."""
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
-        """Training batches without end: shuffled epochs, each with its short last batch."""
+        """Endless training batches: shuffled epochs, each with its short last batch."""
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Batch]:
-        """What an epoch holds that needs most memory, hardest first.
+        """The batches of an epoch that need most memory, hardest first.
 
-        So many batches of the longest examples, where lengths differ one of ordinary ones, and the
-        epoch's short last batch.
+        `longest` batches of the longest examples, an ordinary batch where lengths differ, and the
+        short last batch of the epoch.
         """
 
     def size(self, batch: Batch) -> int:
         """Number of examples in a batch."""
 
     def warm_up(self, batch_size: int, micro_batch_size: int) -> None:
-        """Compile what training at a batch size needs; the model stays as it was started."""
+        """Compile what training at a batch size needs, leaving the model unchanged."""
 
     def step(self, batch: Batch, micro_batch_size: int) -> SupportsFloat:
         """One optimizer update on a batch, accumulated over micro-batches where it is larger.
 
         Returns:
-            Mean loss over the batch; the device is waited for only when `float` is taken of it.
+            Mean loss over the batch; converting it with `float` waits for the device.
         """
 
     def sqr_norms(self, batch: Batch, micro_batch_size: int) -> tuple[float, float]:
@@ -215,53 +212,53 @@ class Subject(Protocol):
         """
 
     def evaluate(self) -> float:
-        """The validation metric of the model as it is."""
+        """The validation metric of the current model."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
 
     def flops(self, batch: Batch) -> float | None:
-        """Floating-point operations of one step on a batch; None if they cannot be counted."""
+        """FLOPs of one step on a batch; None if they cannot be counted."""
 
     def peak_flops_per_second(self) -> float | None:
-        """What a large matrix product reaches on this device; None if not measured."""
+        """FLOP/s of a large matrix product on this device; None if not measured."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is this framework's way to say that memory ran out."""
+        """Whether an exception is this framework's out-of-memory error."""
 
 
 @runtime_checkable
 class Infers(Protocol):
-    """What a subject is besides where it can make forward passes alone."""
+    """A subject that can run forward passes alone."""
 
     def infer(self, batch: Batch) -> None:
-        """A forward pass in evaluation mode, without gradients, as the metric makes it."""
+        """Run a forward pass in evaluation mode, without gradients, as the metric does."""
 
 
 @runtime_checkable
 class Follows(Protocol):
-    """What a subject is besides where the tensors of a step can be followed without the device."""
+    """A subject that can follow the tensors of a step without the device."""
 
     def footprint(self, plan: StepPlan) -> Footprint:
         """Follow the tensors of two steps on the longest examples and a validation pass.
 
-        Where the user's code needs data, which tensors without data do not have, the steps are
-        really run: then `method` is "real", and larger sizes are better not asked for.
+        Where the user's code needs the values of tensors, the steps run on real data: `method` is
+        then "real", and only small sizes are practical.
 
         Raises:
-            UsageError: The model has no repeated blocks, and `checkpointing` was asked for.
+            UsageError: The model has no repeated blocks, which `checkpointing` needs.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A probe that was carried out.
+    """A finished probe.
 
     Attributes:
         probe: The probe, as it was given.
         outcome: How it ended.
         result: What was measured; None where it ended before measuring anything.
-        hardware: The machine that it ran on; None where that is not known.
+        hardware: The machine it ran on; None where unknown.
     """
 
     probe: Probe
@@ -271,28 +268,28 @@ class Ended:
 
 
 class Runner(Protocol):
-    """Carries out probes, each in a fresh process."""
+    """Runs probes, each in a fresh process."""
 
     def capacity(self) -> Capacity | None:
-        """How many training runs it can have under way, and with what memory each.
+        """How many training runs fit side by side, and the memory of each.
 
-        None before the first look has told what machine there is.
+        None before the first probe has described the machine.
         """
 
     def start(self, probe: Probe, progress: Progress) -> None:
-        """Begin to carry out a probe, beside those under way.
+        """Start a probe, beside those under way.
 
         Raises:
             RunnerError: The process could not be started.
         """
 
     def next_ended(self) -> Ended:
-        """Wait until one of the probes under way has ended.
+        """Wait until one of the probes under way ends.
 
         Raises:
             WorkloadFailed: The user's code raised.
             WorkloadNotFound: There is no such workload.
-            RunnerError: The process could not be spoken to.
+            RunnerError: The trial's process could not be reached.
         """
 
     def close(self) -> None:

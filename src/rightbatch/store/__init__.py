@@ -1,4 +1,4 @@
-"""Where studies are kept."""
+"""The store of studies."""
 
 from rightbatch.store.base import Store
 from rightbatch.store.sql import open_store

@@ -1,53 +1,52 @@
-"""What a store promises, whatever keeps the data."""
+"""The interface of a store and its guarantees, whatever the database."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Self
 
 from rightbatch.records import Recording, Study, Trial
 
 
 class Store(ABC):
-    """Keeps studies and their trials.
+    """Stores studies and their trials.
 
-    What every store promises:
+    Every store guarantees:
 
-    - **Durable when it returns.** Each writing method is one transaction. When it returns, the
-      data survives the death of this process (`kill -9`) and of the machine; when it raises or
-      is interrupted, nothing of it is stored.
-    - **One writer.** Only the parent process of a study writes, and it holds `writing(name)`
-      meanwhile. Trials' own processes never see the store.
-    - **One transaction per trial.** A trial is stored whole, before the next one is asked for.
-    - **A stored trial never changes.** There is no method to change or delete one, and a number
+    - **Durability.** Each writing method is one transaction. When it returns, the data survives
+      the death of this process (`kill -9`) and of the machine; when it raises or is interrupted,
+      nothing of it is stored.
+    - **One writer.** Only the parent process of a study writes, and holds `writing(name)` while it
+      does. Trials' own processes never open the store.
+    - **One transaction per trial.** A trial is stored whole, before the next one is chosen.
+    - **Stored trials never change.** There is no method to change or delete one, and a number
       already taken is refused.
-    - **In order.** Trials come back by ascending number, studies in the order they were made.
-    - **Reading while another writes** is allowed and sees whole transactions only; `recording`
-      is one snapshot.
+    - **Order.** Trials are returned by ascending number, studies in order of creation.
+    - **Reading during writing** is allowed and sees whole transactions only; `recording` is one
+      snapshot.
     - **Nothing executable.** A workload's pickled factory is never stored, and reading a study
-      runs no code of it.
-    - **Newer is refused.** A store written by a newer version raises `StoreTooNew` on opening
-      and is not written to; an older one is migrated on opening.
+      runs none of its code.
+    - **Newer stores are refused.** Opening a store written by a newer version raises `StoreTooNew`
+      and writes nothing; an older one is migrated.
 
-    Every method raises `StoreError` where the store cannot be read or written.
+    Every method raises `StoreError` if the store cannot be read or written.
     """
 
     @abstractmethod
     def create_study(self, study: Study, trials: Sequence[Trial] = ()) -> Study:
-        """Store a new study under a unique, file-name-safe name, with the trials it brings along.
+        """Store a new study under a unique, file-name-safe name, with its trials so far.
 
         Args:
-            study: Its `name` is kept where it is safe and free, and numbered on where it is
-                taken ("digits-1" becomes "digits-2"); where it is empty, the title of the
-                workload is numbered ("digits" becomes "digits-1").
+            study: Its `name` is kept if it is safe and free, and numbered if it is taken
+                ("digits-1" becomes "digits-2"); if it is empty, the title of the workload is
+                numbered ("digits" becomes "digits-1").
             trials: Trials to store with it, in the same transaction.
 
         Returns:
             The study as stored: with its new name and without a pickled factory.
 
         Raises:
-            StoreError: A number of the trials cannot be stored.
+            StoreError: The number of a trial cannot be stored.
         """
 
     @abstractmethod
@@ -64,7 +63,7 @@ class Store(ABC):
 
         Raises:
             StudyNotFound: There is no study of that name.
-            StoreError: The study has a trial of that number already.
+            StoreError: The study already has a trial of that number.
         """
 
     @abstractmethod
@@ -77,7 +76,7 @@ class Store(ABC):
 
     @abstractmethod
     def trial_count(self, study_name: str) -> int:
-        """How many trials of a study are stored, none of them read.
+        """Number of stored trials of a study, without reading them.
 
         Raises:
             StudyNotFound: There is no study of that name.
@@ -97,7 +96,7 @@ class Store(ABC):
 
     @abstractmethod
     def recording(self, name: str) -> Recording:
-        """A study with all its trials, as of one moment.
+        """A study with all its trials, as one snapshot.
 
         Raises:
             StudyNotFound: There is no study of that name.
@@ -105,9 +104,9 @@ class Store(ABC):
 
     @abstractmethod
     def writing(self, name: str) -> AbstractContextManager[None]:
-        """Exclusive right to work on one study, for the length of a `with` block.
+        """Lock one study for writing, within a `with` block.
 
-        It ends with the process that holds it, however that dies.
+        The lock ends with the process that holds it, however that dies.
 
         Raises:
             StudyNotFound: There is no study of that name.
@@ -116,15 +115,10 @@ class Store(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections; the store cannot be used afterwards."""
+        """Close files and connections; the store cannot be used afterwards."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -1,8 +1,8 @@
 """Records to JSON and back, without loss.
 
-The JSON is strict: floats that are not finite stand as the strings "NaN", "Infinity" and
-"-Infinity". Probes and results carry a stable tag, `kind`. Reading ignores fields it does not
-know (a newer minor version wrote them) and takes the default of a field that is missing.
+The JSON is strict: floats that are not finite become the strings "NaN", "Infinity" and
+"-Infinity". Probes and results carry a stable tag, `kind`. Reading ignores unknown fields, which a
+newer minor version may have written, and uses the default of a missing field.
 """
 
 import math
@@ -29,7 +29,7 @@ _Record = TypeVar("_Record")
 _Plain = TypeVar("_Plain", bool, str)
 
 _RENAMED: dict[type, dict[str, str]] = {Settings: {"learning_rate": "learning_rates"}}
-"""What fields were called by earlier versions."""
+"""Names of fields in earlier versions."""
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -49,7 +49,7 @@ def load(record_type: type[_Record], data: object) -> _Record:
         data: JSON data; unknown fields are ignored.
 
     Raises:
-        StoreError: The data is no such record; the message says what is wrong, and where.
+        StoreError: The data is not such a record; the message says what is wrong, and where.
     """
     name = record_type.__name__
     if not isinstance(data, dict):
@@ -95,7 +95,7 @@ def _converter() -> Converter:
 
 
 def _dump_tagged(converter: Converter, record: type) -> Callable[[Any], dict[str, Any]]:
-    """A function that dumps a probe or a result with the tag of its kind."""
+    """A function that dumps a probe or result with the tag of its kind."""
     if record in (Probe, Result):
         return lambda value: converter.unstructure(value, type(value))
     plain: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(record, converter)
@@ -108,7 +108,7 @@ def _kind_of(record: type) -> str:
 
 
 def _tagged(data: object, base: type[Probe | Result]) -> type[Probe | Result]:
-    """The class that the tag of some data names."""
+    """The class named by the tag of the data."""
     if not isinstance(data, dict):
         raise TypeError(f"{data!r:.40} is not a JSON object")
     kind = KINDS[data["kind"]]
@@ -118,7 +118,7 @@ def _tagged(data: object, base: type[Probe | Result]) -> type[Probe | Result]:
 def _with_new_names(
     converter: Converter, record: type[_Record], names: dict[str, str]
 ) -> Callable[[dict[str, Any], object], _Record]:
-    """A function that reads a record whose fields may have the names of earlier versions."""
+    """A function that loads a record whose fields may have names of earlier versions."""
     read = make_dict_structure_fn(record, converter)
     return lambda data, _: read({names.get(name, name): data[name] for name in data}, record)
 
@@ -154,7 +154,7 @@ def _value(value: object) -> Value:
         return _NOT_FINITE.get(value, value)
     if value is None or isinstance(value, int | float):
         return value
-    raise TypeError(f"{value!r:.40} is no value of a remark")
+    raise TypeError(f"{value!r:.40} cannot be a value of a remark")
 
 
 def _dump_float(value: float) -> float | str:

@@ -1,4 +1,4 @@
-"""Every change of the tables, in order. A migration that was released is never edited."""
+"""Every change of the tables, in order. A released migration is never edited."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from rightbatch.store import schema
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One change of the tables: its name and its statements, in SQL that all databases speak."""
+    """One change of the tables: its name and its statements, in SQL common to all databases."""
 
     name: str
     statements: tuple[str, ...]
@@ -64,7 +64,7 @@ NEWEST = len(MIGRATIONS)
 
 
 def version_of(connection: Connection) -> int:
-    """Version of the tables: the number of migrations applied, 0 where there are none.
+    """Version of the tables: the number of migrations applied, 0 without tables.
 
     Raises:
         StoreTooNew: A newer version of rightbatch made them.
@@ -74,14 +74,14 @@ def version_of(connection: Connection) -> int:
     version = connection.scalar(select(func.max(schema.migrations.c.version))) or 0
     if version > NEWEST:
         raise StoreTooNew(
-            f"The store was written by a newer rightbatch (store version {version}, this one knows "
-            f"{NEWEST}); update rightbatch or name another store."
+            f"The store was written by a newer rightbatch (store version {version}, newest known "
+            f"here {NEWEST}); update rightbatch or name another store."
         )
     return version
 
 
 def migrate(connection: Connection) -> None:
-    """Apply the migrations that are missing, within the connection's transaction.
+    """Apply missing migrations, within the connection's transaction.
 
     Raises:
         StoreTooNew: A newer version of rightbatch made the tables.

@@ -20,8 +20,8 @@ def unique_name(name: str, title: str, taken: Collection[str]) -> str:
     """A name for a new study.
 
     Args:
-        name: What the caller would like; kept where it is safe and free.
-        title: Title of the workload, numbered where no name is given.
+        name: The name requested; kept if it is safe and free.
+        title: Title of the workload, numbered if no name is given.
         taken: Names in use.
     """
     wanted = file_name_safe(name or title)
@@ -35,13 +35,11 @@ def unique_name(name: str, title: str, taken: Collection[str]) -> str:
 
 
 def study_not_found(name: str, names: Sequence[str]) -> StudyNotFound:
-    """The exception for a name that is not among `names` (oldest first)."""
+    """The error for a name that is not among `names` (oldest first)."""
     if not names:
         return StudyNotFound(
-            f"There is no study {name!r}: the store is empty; name the one that holds it with "
-            "--store."
+            f"There is no study {name!r}: the store is empty; name another with `store`."
         )
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
-    if close:
+    if close := get_close_matches(name, names, n=3, cutoff=0.5):
         return StudyNotFound(f"There is no study {name!r}; did you mean {' or '.join(close)}?")
     return StudyNotFound(f"There is no study {name!r}; the newest is {names[-1]}.")

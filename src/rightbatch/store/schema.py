@@ -1,6 +1,6 @@
 """The tables as the newest migration leaves them.
 
-What is asked for stands in plain columns; the bodies of records are JSON text (see `codec`).
+Fields used in queries are plain columns; the bodies of records are JSON text (see `codec`).
 """
 
 from sqlalchemy import (
@@ -34,7 +34,7 @@ studies = Table(
     Column("workload", Text, nullable=False),
     Column("settings", Text, nullable=False),
     Column("facts", Text),
-    Column("hardware", Text),  # of version 1; now each trial has its own
+    Column("hardware", Text),  # of version 1; later versions store it with each trial
 )
 
 trials = Table(

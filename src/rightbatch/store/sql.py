@@ -32,14 +32,14 @@ _LOCK_SPACE = 0x72_62  # sets our advisory locks apart from other programs' in t
 
 
 def open_store(url_or_path: str | Path, *, create: bool = True) -> Store:
-    """Open a store, and make it where there is none.
+    """Open a store; create it if it does not exist.
 
     Args:
         url_or_path: Path of an SQLite file, or an SQLAlchemy URL (sqlite or postgresql).
-        create: Whether to make an SQLite file that is not there, or to refuse it.
+        create: Whether to create a missing SQLite file, or to refuse it.
 
     Raises:
-        StoreError: It cannot be a store; the message says why.
+        StoreError: It cannot be used as a store; the message says why.
         StoreTooNew: A newer version of rightbatch wrote it.
         MissingDependency: The database's driver is not installed.
     """
@@ -53,21 +53,21 @@ def open_store(url_or_path: str | Path, *, create: bool = True) -> Store:
         path = sqlite.file_of(url)
         if path is not None:
             if not create and not path.exists():
-                raise StoreError(f"There is no store {path}; name one that holds studies.")
+                raise StoreError(f"There is no store {path}; name an existing one with `store`.")
             sqlite.check_file(path)
             url = url.set(database=str(path))
         with _store_errors(url):
             return SqlStore(sqlite.engine_for(url), path)
     if dialect != "postgresql":
         raise StoreError(
-            f"A store cannot be kept in {dialect}; name an SQLite file or a postgresql:// URL."
+            f"{dialect} is not supported as a store; name an SQLite file or a postgresql:// URL."
         )
     try:
         with _store_errors(url):
             return SqlStore(create_engine(url), None)
     except ModuleNotFoundError as error:
         raise MissingDependency(
-            f"The driver {error.name} is not installed; run: pip install {error.name}"
+            f"The database driver {error.name} is not installed: pip install {error.name}"
         ) from None
 
 
@@ -75,11 +75,11 @@ class SqlStore(Store):
     """A store in an SQL database, through SQLAlchemy Core."""
 
     def __init__(self, engine: Engine, path: Path | None) -> None:
-        """Check the version of what is there, and migrate it.
+        """Check the version of the tables, and migrate them.
 
         Args:
             engine: The database.
-            path: Its file; None where it is not in one.
+            path: Its file; None for a server or a database in memory.
         """
         self._path = path
         snapshot = {} if _is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
@@ -156,9 +156,9 @@ class SqlStore(Store):
     def writing(self, name: str) -> Iterator[None]:
         """See `Store.writing`.
 
-        A lock on a file beside an SQLite file, an advisory lock in PostgreSQL; the operating
-        system and the server take them back from a process that died. A database in memory
-        belongs to one process and needs none.
+        SQLite uses a lock file beside the database file, PostgreSQL an advisory lock; the operating
+        system and the server release them when the process dies. A database in memory belongs to
+        one process and needs no lock.
         """
         with self._read() as connection:
             study_id = self._study_id(connection, name)
@@ -231,13 +231,13 @@ def _store_errors(url: URL) -> Iterator[None]:
         yield
     except NoSuchModuleError:
         raise StoreError(
-            f"{url.drivername} is not a database driver; write sqlite:///FILE."
+            f"There is no database driver {url.drivername}; write sqlite:///FILE."
         ) from None
     except SQLAlchemyError as error:
         where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string()
         cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
         raise StoreError(
-            f"The store {where} cannot be used ({cause}); try again or name another."
+            f"The store {where} cannot be used ({cause}); try again or name another store."
         ) from error
 
 
@@ -250,7 +250,8 @@ def _file_lock(path: Path, name: str) -> Iterator[None]:
         raise _locked(name) from None
     except OSError as error:
         raise StoreError(
-            f"The lock {lock.lock_file} cannot be made ({error.strerror}); name another store."
+            f"The lock file {lock.lock_file} cannot be created ({error.strerror}); name another "
+            "store."
         ) from None
     try:
         yield
@@ -275,7 +276,8 @@ def _advisory_lock(engine: Engine, study_id: int, name: str) -> Iterator[None]:
 
 def _locked(name: str) -> StoreLocked:
     return StoreLocked(
-        f"Another rightbatch is working on the study {name}; wait until it has finished, or end it."
+        f"Another rightbatch is working on the study {name}; wait until it has finished, or stop "
+        "it."
     )
 
 
@@ -294,8 +296,8 @@ def _insert_trial(connection: Connection, study_id: int, study_name: str, trial:
         connection.execute(insert(schema.trials).values(study_id=study_id, **_trial_row(trial)))
     except IntegrityError:
         raise StoreError(
-            f"Trial {trial.number} of {study_name} cannot be stored: numbers start at 1 "
-            f"and a number that is taken is never overwritten."
+            f"Trial {trial.number} of {study_name} cannot be stored: its number must be at least 1 "
+            "and not be taken."
         ) from None
 
 
@@ -320,4 +322,6 @@ def _load(record_type: type[_Record], row: Row[Any], bodies: tuple[str, ...], wh
         data |= {name: json.loads(data[name]) for name in bodies if data[name] is not None}
         return load(record_type, data)
     except (ValueError, StoreError) as error:
-        raise StoreError(f"{what} is damaged in the store: {error}") from error
+        raise StoreError(
+            f"{what} is damaged in the store ({error}); restore it from a backup."
+        ) from error

@@ -1,4 +1,4 @@
-"""What is particular to SQLite: transactions, durability, files that are no store."""
+"""Specifics of SQLite: transactions, durability, files that are not a store."""
 
 import os
 import sqlite3
@@ -27,52 +27,52 @@ def file_of(url: URL) -> Path | None:
 
 
 def check_file(path: Path) -> None:
-    """Make sure that a path can be a store, without writing to it; its directory is made.
+    """Check that a path can be a store without writing to it; create its directory.
 
     Raises:
         StoreError: It is a directory, cannot be written, or holds something else.
     """
     if path.is_dir():
         raise StoreError(
-            f"{path} is a directory; name a file in it, such as {path / 'studies.db'}."
+            f"The store {path} is a directory; name a file in it, such as {path / 'studies.db'}."
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"The directory {path.parent} cannot be made ({error.strerror}); name another store."
+            f"The directory {path.parent} cannot be created ({error.strerror}); name another store."
         ) from None
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise StoreError(f"The directory {path.parent} cannot be written; name another store.")
+        raise StoreError(f"The directory {path.parent} is not writable; name another store.")
     if not path.exists():
         return
     if not os.access(path, os.R_OK | os.W_OK):
-        raise StoreError(f"The file {path} cannot be written; name another store.")
+        raise StoreError(f"The file {path} is not writable; name another store.")
     with path.open("rb") as file:
         if file.read(16) not in {b"", b"SQLite format 3\0"}:
             raise StoreError(f"{path} is not a rightbatch store; name another file.")
 
 
 def check_empty(connection: Connection) -> None:
-    """Make sure that a database without a store's tables has no others either.
+    """Check that a database without a store's tables has no other tables.
 
     Raises:
         StoreError: It belongs to another program.
     """
     if inspect(connection).get_table_names():
         raise StoreError(
-            f"{connection.engine.url.database} is a database of another program; name another file."
+            f"{connection.engine.url.database} is a database of another program; name another "
+            "store."
         )
 
 
 def engine_for(url: URL) -> Engine:
-    """An engine whose transactions are real ones and whose commits reach the disk.
+    """An engine with full transactions whose commits reach the disk.
 
-    SQLAlchemy's recipe for SQLite transactions: the driver begins none by itself, we emit BEGIN.
-    A transaction that will write takes the write lock at its start (BEGIN IMMEDIATE), so that it
-    cannot fail half-way because another one wrote meanwhile. `synchronous = FULL`: a trial costs
-    seconds to minutes and one fsync milliseconds, so a stored trial may as well survive a power
-    cut.
+    Follows SQLAlchemy's recipe for SQLite transactions: the driver starts none, we emit BEGIN. A
+    transaction that will write takes the write lock at its start (BEGIN IMMEDIATE), so it cannot
+    fail half-way because of another writer. `synchronous = FULL` costs milliseconds per trial,
+    which takes seconds to minutes, and lets a stored trial survive a power failure.
     """
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
 
@@ -91,10 +91,10 @@ def engine_for(url: URL) -> Engine:
 
 
 def choose_journal(engine: Engine, path: Path) -> None:
-    """Keep a write-ahead log, so that readers and the writer never wait for each other.
+    """Use a write-ahead log, so that readers and the writer never block each other.
 
-    The log needs memory shared between processes, which a network disk cannot give: there, and
-    where the file system refuses it, SQLite keeps its plain journal.
+    The log needs memory shared between processes, which network disks do not support: on those,
+    and where the file system refuses it, SQLite keeps its rollback journal.
     """
     mounts = ((part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True))
     mode = "DELETE" if on_network_disk(path, mounts) else "WAL"
@@ -107,11 +107,11 @@ def choose_journal(engine: Engine, path: Path) -> None:
 
 
 def on_network_disk(path: Path, mounts: Iterable[tuple[str, str]]) -> bool:
-    """Whether a path lies on a disk of another machine (or of a FUSE program, which may).
+    """Whether a path lies on a network disk, or on a FUSE file system, which may be one.
 
     Args:
         path: Absolute path.
-        mounts: (mount point, type of file system) of everything mounted, in order of mounting.
+        mounts: (mount point, file system type) of all mounts, in order of mounting.
     """
     longest, kind = 0, ""
     for where, mounted in mounts:

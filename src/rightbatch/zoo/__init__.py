@@ -1,17 +1,17 @@
-"""Ready workloads on real data, one per task family, named without a colon."""
+"""Built-in workloads on real data, one or more per task family, named without a colon."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ZooEntry:
-    """A workload that comes with rightbatch.
+    """A built-in workload.
 
     Attributes:
         name: What the user types.
         task: The task family.
-        module: The module whose `workload` function gives it.
-        description: One line about the data and the model.
+        module: The module whose `workload` function returns it.
+        description: Data, model and goal in one line.
     """
 
     name: str

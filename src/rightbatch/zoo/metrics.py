@@ -1,4 +1,4 @@
-"""Metrics of the field that torchmetrics has only with torchvision."""
+"""Metrics that torchmetrics offers only with torchvision."""
 
 import contextlib
 import io
@@ -59,7 +59,7 @@ def mean_average_precision(
         ],
         dim=2,
     )
-    with contextlib.redirect_stdout(io.StringIO()):  # it tells every stage
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints every stage
         truth.createIndex()
         results = truth.loadRes(rows.flatten(0, 1).double().cpu().numpy())
         evaluation = COCOeval(truth, results, "bbox")

@@ -1,1 +1,1 @@
-"""What the operating system and the drivers say of a device."""
+"""Devices as the operating system and drivers report them."""

@@ -1,4 +1,4 @@
-"""GPUs by name, for predictions without one at hand."""
+"""GPUs by name, for predictions without the device."""
 
 import difflib
 
@@ -8,7 +8,7 @@ from rightbatch.records import MemoryTarget
 
 _WORKSPACE = (2 * 4096 + 8 * 16) * 2**10
 _WORKSPACE_HOPPER = 8 * 4096 * 2**10
-"""cuBLAS workspaces that PyTorch asks its allocator for, one per thread and stream: ":4096:2:16:8",
+"""cuBLAS workspaces that PyTorch allocates, one per thread and stream: ":4096:2:16:8",
 and 32 MiB from compute capability 9.0 on (aten/src/ATen/cuda/CublasHandlePool.cpp,
 getChosenWorkspaceSize; NVIDIA's cuBLAS documentation, "cublasSetWorkspace")."""
 
@@ -26,14 +26,14 @@ _GIB_AS_REPORTED = {
     "h100": ("NVIDIA H100 80 GB", 79.11, _WORKSPACE_HOPPER, "vllm-project/vllm#27508"),
     "h200": ("NVIDIA H200", 139.72, _WORKSPACE_HOPPER, "messages of torch.OutOfMemoryError"),
 }
-"""Name -> (title, memory in GiB as the driver reports it to PyTorch, workspace, source). The memory
-a maker names is more than what is reported; where reports differ, the least is taken."""
+"""Name -> (title, memory in GiB as the driver reports it to PyTorch, workspace, source). Drivers
+report less than the nominal memory; where reports differ, the least is used."""
 
 DEVICE_NAMES = tuple(_GIB_AS_REPORTED)
 
 
 def device(name: str, most_bytes: int | None = None) -> MemoryTarget:
-    """A GPU by its name, such as "rtx4090", with all or some of its memory.
+    """A GPU by name, such as "rtx4090", with all or part of its memory.
 
     Raises:
         UsageError: The name is not in the table.
@@ -42,8 +42,8 @@ def device(name: str, most_bytes: int | None = None) -> MemoryTarget:
     if plain not in _GIB_AS_REPORTED:
         near = difflib.get_close_matches(plain, DEVICE_NAMES, cutoff=0.5) or DEVICE_NAMES
         raise UsageError(
-            f"There is no device {name!r} in the table; it has {', '.join(near)}. "
-            "For another GPU give its memory, with `device_memory`, such as 24GiB."
+            f"Unknown GPU {name!r}; use {', '.join(near)}, or give the memory of another GPU as "
+            "`device_memory`, such as 24GiB."
         )
     title, gib, workspace, _ = _GIB_AS_REPORTED[plain]
     total = int(gib * 2**30)
@@ -52,6 +52,6 @@ def device(name: str, most_bytes: int | None = None) -> MemoryTarget:
 
 
 def unnamed_gpu(total_bytes: int) -> MemoryTarget:
-    """A GPU of which only the memory is known."""
+    """A GPU known only by its memory."""
     title = f"a GPU with {total_bytes / 2**30:.4g} GiB"
     return MemoryTarget(title, "cuda", total_bytes, CUDA_CONTEXT_BYTES, _WORKSPACE)

@@ -1,4 +1,4 @@
-"""The machine as its operating system sees it: memory, cores and other load (Linux first)."""
+"""The machine as the operating system reports it: memory, cores and load (Linux first)."""
 
 import os
 import platform
@@ -15,11 +15,11 @@ _SAFE_SHARE = 0.85
 
 
 class CpuDevice:
-    """Memory of this process and of the machine around it.
+    """Memory of this process and of its machine.
 
     Args:
-        process: Where the kernel tells of this process.
-        powercap: Where it tells what the processor's packages have used.
+        process: Directory of this process in /proc.
+        powercap: Directory of the processor's energy counters (RAPL).
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class CpuDevice:
         self._powercap = powercap
 
     def reset_peak(self) -> None:
-        """Forget the process's peak so far (Linux: /proc/self/clear_refs)."""
+        """Reset the peak of this process (Linux: /proc/self/clear_refs)."""
         path = self._process / "clear_refs"
         if path.exists():
             path.write_text("5")
@@ -39,25 +39,22 @@ class CpuDevice:
     def peak_bytes(self) -> int:
         """Highest resident set of this process since the last reset, in bytes."""
         peak = self._status("VmHWM")
-        return self.used_bytes() if peak is None else peak  # some sandboxes keep no peak
+        return self.used_bytes() if peak is None else peak  # some sandboxes report no peak
 
     def used_bytes(self) -> int:
         """Resident set of this process, in bytes."""
         return int(psutil.Process().memory_info().rss)
 
-    def limit_bytes(self, asked: int | None) -> int:
-        """Memory a trial may use: 85% of what is free, so that nothing else dies; or `asked`.
-
-        That is at most what is free.
-        """
+    def limit_bytes(self, requested: int | None) -> int:
+        """Memory a trial may use: `requested`, at most what is free; else 85% of what is free."""
         free = available_bytes()
-        return min(asked, free) if asked is not None else int(_SAFE_SHARE * free)
+        return min(requested, free) if requested is not None else int(_SAFE_SHARE * free)
 
     def held_bytes(self) -> int:
         """Resident set of this process, in bytes."""
         return self.used_bytes()
 
-    def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
+    def hardware(self, threads: int, requested_limit: int | None) -> Hardware:
         """This machine."""
         return Hardware(
             device="cpu",
@@ -65,7 +62,7 @@ class CpuDevice:
             cores=usable_cores(),
             threads=threads,
             memory_bytes=total_bytes(),
-            memory_limit_bytes=self.limit_bytes(asked_limit),
+            memory_limit_bytes=self.limit_bytes(requested_limit),
             platform=f"{platform.system()} {platform.machine()}",
             versions=(("python", platform.python_version()),),
             memory_taken_bytes=total_bytes() - available_bytes(),
@@ -73,15 +70,16 @@ class CpuDevice:
         )
 
     def utilisation(self) -> float | None:
-        """Nothing reports how well a CPU is used; achieved FLOP/s over peak is told instead."""
+        """None: nothing reports it for a CPU; achieved FLOP/s over peak stands in for it."""
         return None
 
     def energy_joules(self) -> float | None:
-        """Energy of all packages since some time ago (RAPL, which root alone may read on most
-        systems); None where it cannot be read.
+        """Energy counter of all packages (RAPL); None where it cannot be read.
+
+        On most systems only root may read it.
         """
-        zones = self._powercap.glob("intel-rapl:*")  # those of AMD have the same name
-        try:  # beside the packages there may be the whole platform, psys, which holds them
+        zones = self._powercap.glob("intel-rapl:*")  # AMD's have the same name
+        try:  # the whole platform, psys, may be listed too, and contains the packages
             packages = [zone for zone in zones if (zone / "name").read_text().startswith("package")]
             used = [int((package / "energy_uj").read_text()) for package in packages]
         except (OSError, ValueError):
@@ -89,7 +87,7 @@ class CpuDevice:
         return sum(used) / 1e6 if used else None
 
     def enforce(self, limit_bytes: int) -> str:
-        """Tell what the runner set: it limits the whole process from outside."""
+        """Report what the runner set, which limits the process from outside."""
         own = self._process / "cgroup"
         groups = own.read_text().splitlines() if own.exists() else []
         if any(TRIAL_CGROUP.fullmatch(line.rpartition("/")[2]) for line in groups):
@@ -112,7 +110,7 @@ class CpuDevice:
         return Pressure(swap_bytes=self._status("VmSwap") or 0)
 
     def _status(self, name: str) -> int | None:
-        """A size from the process's status, in bytes; None where it is not told."""
+        """A size from the status of this process, in bytes; None where it is not reported."""
         path = self._process / "status"
         if path.exists():
             for line in path.read_text().splitlines():
@@ -122,7 +120,7 @@ class CpuDevice:
 
 
 def usable_cores() -> int:
-    """Cores this process may run on."""
+    """Number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -146,7 +144,7 @@ def swap_used_bytes() -> int:
 
 
 def other_load() -> float:
-    """Runnable processes per core over the last minute, a rough share of the machine in use."""
+    """Runnable processes per core over the last minute, roughly the share of cores in use."""
     return os.getloadavg()[0] / usable_cores()
 
 

@@ -1,4 +1,4 @@
-"""GPUs as NVIDIA's management library sees them."""
+"""GPUs as NVIDIA's management library (NVML) reports them."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,7 +12,7 @@ class Gpu:
     Attributes:
         name: Its name.
         memory_bytes: Its memory.
-        counts_energy: Whether the energy it uses is counted (from Volta on).
+        counts_energy: Whether it counts the energy it uses (from Volta on).
     """
 
     name: str
@@ -21,7 +21,7 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """Every GPU that tells its name and memory; none without the library or a driver."""
+    """Every GPU that reports its name and memory; none without the library or a driver."""
     try:
         nvml = import_module("pynvml")
     except ModuleNotFoundError:

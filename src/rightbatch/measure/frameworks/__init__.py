@@ -1,1 +1,1 @@
-"""One package per framework: turns a workload into a Subject."""
+"""One package per framework: it makes a Subject of a workload."""

@@ -1,1 +1,1 @@
-"""One module per kind of probe, blind to frameworks."""
+"""One module per kind of probe, independent of frameworks."""

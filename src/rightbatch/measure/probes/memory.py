@@ -1,30 +1,31 @@
-"""Peak memory of an epoch's hardest training steps and a validation pass."""
+"""Peak memory of the most demanding training steps of an epoch and of a validation pass."""
 
 import time
+from dataclasses import replace
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.ports import Batch, Infers, Pressure, Progress, Subject
+from rightbatch.measure.ports import Batch, Infers, Progress, Subject
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Remark, Status
 
 _VALIDATED_AFTER = 1
-"""Number of the step before the validation pass, from 0: the optimizer's state is there by then."""
+"""Number, from 0, of the step before validation: by then the optimizer's state exists."""
 _NOTABLE_BYTES = 32 * 2**20
-"""Less than this in swap or spilled slows nothing that could be told."""
+"""Less than this in swap or spilled causes no measurable slowdown."""
 
 _THRASH = 3
-"""So many retries after the first step: fewer come once, when a batch or validation is new."""
+"""Retries after the first step that count as thrashing; fewer occur once, at a new batch shape."""
 
 
 def measure_memory(
     subject: Subject, probe: MemoryProbe, progress: Progress
 ) -> tuple[Outcome, MemoryResult | None]:
-    """Train on the longest examples, validate, go on as a second epoch would, the short batch last.
+    """Train on the longest examples, validate, continue as in a second epoch, end on a short batch.
 
-    For inference, forward passes on the same batches.
+    For inference, run forward passes on the same batches.
 
     Returns:
-        The outcome and what was measured: out of memory where the peak passes the limit, slowed
-        where memory was short without failing.
+        The outcome and what was measured: out of memory where the peak exceeds the limit, slowed
+        where memory was short without a failure.
     """
     subject.start(probe.optimizer, None, seed=0)
     device = subject.device
@@ -41,7 +42,7 @@ def measure_memory(
         if number < probe.steps:
             step_seconds = time.perf_counter() - begin
         if number == 0:  # the allocator finds its sizes in the first step
-            before = _with_retries(before, device.pressure())
+            before = replace(before, allocator_retries=device.pressure().allocator_retries)
         if number == _VALIDATED_AFTER and not probe.inference:
             subject.evaluate()
         progress((number + 1) / (probe.steps + 2))
@@ -67,12 +68,12 @@ def _step(subject: Subject, probe: MemoryProbe, batch: Batch) -> None:
         subject.infer(batch)
     else:
         raise UsageError(
-            "Forward passes alone are measured for PyTorch workloads only; leave `inference` out."
+            "Only PyTorch workloads can run forward passes alone; leave `inference` out."
         )
 
 
 def out_of_memory(batch_size: int, inference: bool = False) -> Outcome:
-    """The outcome of a trial that needed more memory than it may have.
+    """The outcome of a trial that needed more memory than its limit.
 
     Args:
         batch_size: Examples per forward and backward pass; 0 where nothing was trained.
@@ -87,12 +88,8 @@ def out_of_memory(batch_size: int, inference: bool = False) -> Outcome:
     return Outcome(Status.OUT_OF_MEMORY, reason)
 
 
-def _with_retries(before: Pressure, now: Pressure) -> Pressure:
-    return Pressure(before.swap_bytes, before.spilled_bytes, now.allocator_retries)
-
-
 def _slowed(batch_size: int, result: MemoryResult) -> Outcome | None:
-    """The outcome of a trial that ran, but only because memory came from elsewhere."""
+    """The outcome of a trial that ran only with memory from elsewhere; None for any other."""
     if (swapped := result.swap_bytes) >= _NOTABLE_BYTES:
         reason = Remark.of("in_swap", micro_batch_size=batch_size, swap_bytes=swapped)
     elif (spilled := result.spilled_bytes) >= _NOTABLE_BYTES:

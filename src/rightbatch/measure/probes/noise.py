@@ -1,4 +1,4 @@
-"""Squared gradient norms along a short run, for the gradient noise scale."""
+"""Squared gradient norms during a short run, for the gradient noise scale."""
 
 import math
 import time
@@ -9,21 +9,20 @@ from rightbatch.measure.probes.training import exploded
 from rightbatch.records import NoisePoint, NoiseProbe, NoiseResult, Outcome, Remark, Status
 
 _MIN_GROUPS = 4
-"""Groups taken at a checkpoint even when the time is up: fewer give no interval worth having."""
+"""Groups at a checkpoint even when the time is up; fewer give no useful interval."""
 
 _AT_ONCE = 1000.0
-"""A mean loss this many times the first batch's has diverged before the first checkpoint."""
+"""A mean loss this many times the first batch's means divergence before the first checkpoint."""
 
 
 def measure_noise(
     subject: Subject, probe: NoiseProbe, progress: Progress
 ) -> tuple[Outcome, NoiseResult]:
-    """Train at the reference settings; at each checkpoint take gradients of fresh examples.
+    """Train at the reference settings, and measure gradients of fresh examples at checkpoints.
 
     At a checkpoint, `groups` independent batches of m·b examples each give one pair of squared
-    norms: the mean |G_b|² of its m micro-batches and the |G_B|² of the whole. No update is made
-    with them. Checkpoints after the time is up are dropped, and those after training diverged,
-    which is then the outcome.
+    norms: the mean |G_b|² of its m micro-batches and the |G_B|² of the whole, without an update.
+    Checkpoints after the time is up are skipped. Training that diverges ends the probe.
     """
     begin = time.perf_counter()
     subject.start(probe.optimizer, probe.learning_rate, probe.seed)
@@ -44,7 +43,8 @@ def measure_noise(
             first = float(window[0]) if not means else first
             means.append(sum(map(float, window)) / len(window))
             window.clear()
-            if _exploded(means, first):
+            # The first loss is that of a single batch, which scatters.
+            if exploded(means[-1], means[0]) or exploded(means[-1], first, _AT_ONCE):
                 return _diverged(probe, step), NoiseResult(tuple(points))
         if points and (step < checkpoint or time.perf_counter() - begin > probe.seconds):
             break
@@ -69,17 +69,8 @@ def measure_noise(
     return Outcome(Status.OK), NoiseResult(tuple(points))
 
 
-def _exploded(means: list[float], first: float) -> bool:
-    """Whether the mean loss since the last checkpoint says that training diverged.
-
-    Args:
-        means: Of the steps before each checkpoint, in order.
-        first: Loss of the first step, which is one batch's and scatters.
-    """
-    return exploded(means[-1], means[0]) or exploded(means[-1], first, _AT_ONCE)
-
-
 def _diverged(probe: NoiseProbe, step: int) -> Outcome:
+    """The outcome of a probe whose training diverged."""
     reason = Remark.of(
         "diverged_at_present_settings",
         batch_size=probe.batch_size,

@@ -1,4 +1,4 @@
-"""Mean power of a device over training steps, from a counter of its energy."""
+"""Mean power of a device over training steps, from its energy counter."""
 
 import time
 from collections.abc import Callable
@@ -6,22 +6,21 @@ from collections.abc import Callable
 from rightbatch.measure.ports import Device
 
 WINDOW_SECONDS = 0.5
-"""Steps go on so long at least: some counters move ten times a second."""
+"""Shortest window: some counters are updated only ten times a second."""
 
 
 def mean_power(
     device: Device, step: Callable[[], object], seconds: float = WINDOW_SECONDS
 ) -> float | None:
-    """Mean power while steps are taken, in watts; None where no counter tells.
+    """Mean power during steps, in watts; None without a usable counter.
 
-    It is taken from one movement of the counter to another, so that how seldom it moves is no
-    matter. A counter that stands still for half a second more, or starts anew meanwhile, tells
-    nothing.
+    Measured between two updates of the counter, so that rare updates cause no error. A counter that
+    stands still for half a second longer, or is reset meanwhile, is not usable.
 
     Args:
         device: The device whose energy is counted.
-        step: Takes some steps and waits for them.
-        seconds: For how long at least.
+        step: Runs some steps and waits for them.
+        seconds: Shortest duration.
     """
     before = device.energy_joules()
     if before is None:
@@ -31,16 +30,16 @@ def mean_power(
     until = moved + seconds
     while True:
         step()
-        now, joules = time.perf_counter(), device.energy_joules()
+        moment, joules = time.perf_counter(), device.energy_joules()
         if joules is None:
             return None
         if joules == before:
-            if now > max(until, moved) + WINDOW_SECONDS:
+            if moment > max(until, moved) + WINDOW_SECONDS:
                 return None
             continue
         if began is None:
-            began = now, joules
-        elif now >= until:
-            watts = (joules - began[1]) / (now - began[0])
+            began = moment, joules
+        elif moment >= until:
+            watts = (joules - began[1]) / (moment - began[0])
             return watts if watts > 0 else None
-        before, moved = joules, now
+        before, moved = joules, moment

@@ -1,4 +1,4 @@
-"""Memory predicted without the device: peaks at a few batch sizes, a line, what fits, what if."""
+"""Memory predicted without the device: peaks, a line through them, what fits, and what if."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,17 +22,17 @@ from rightbatch.science.caching_allocator import Reserved, replay
 from rightbatch.science.memory import RESIDENT_FILLED, largest_within, line_through
 
 _FOLLOWED = 8
-"""Sizes followed at most to find the largest that fits."""
+"""Largest number of sizes followed to find the largest that fits."""
 _WORTH_IT = 1.005
-"""A batch that is larger by less is not looked for."""
+"""Relative gain in size below which the search ends."""
 _THREADS = 2
-"""Threads that multiply matrices: the user's own, and autograd's for the backward pass."""
+"""Threads that multiply matrices: the main thread, and autograd's for the backward pass."""
 _NEAR = 1.5
-"""A line through a size that is at most this far from the answer is near enough to plan by."""
+"""A line through a size within this factor of the answer is precise enough for planning."""
 _APART = 1.25
-"""Sizes so many times apart tell what an example takes."""
+"""Least ratio of two sizes whose difference gives the bytes per example."""
 _REAL_AT_MOST = 64
-"""Examples in a step that is really run where the user's code needs data."""
+"""Largest real step, in examples, where the user's code needs data."""
 
 
 class _Followed(Subject, Follows, Protocol):
@@ -42,11 +42,11 @@ class _Followed(Subject, Follows, Protocol):
 def predict_memory(
     subject: Subject, probe: PredictProbe, progress: Progress
 ) -> tuple[Outcome, PredictResult]:
-    """Predict what memory training needs, and the largest micro-batch that fits.
+    """Predict the memory of training, and the largest micro-batch that fits.
 
-    Steps are followed at two sizes; a line through them tells where to look next, until the
-    largest size that fits was followed itself. Where steps have to be really run, the line is all
-    there is.
+    Steps are followed at two sizes; a line through them gives the next size, until the largest
+    that fits has itself been followed. Where steps have to run on real data, the line is the
+    prediction.
 
     Raises:
         UsageError: Steps of the workload's framework cannot be followed.
@@ -54,7 +54,7 @@ def predict_memory(
     facts = subject.facts()
     if not isinstance(subject, Follows):
         raise UsageError(
-            "Memory is predicted for PyTorch workloads only, and this one is "
+            "Memory can be predicted for PyTorch workloads only, not for "
             f"{facts.framework.capitalize()}; measure it instead."
         )
     optimizer = probe.optimizer or facts.optimizers[0].name
@@ -124,7 +124,7 @@ class _Search:
         return tuple(dict.fromkeys(found))
 
     def peaks(self) -> tuple[PredictedPeak, ...]:
-        """What was found, in ascending order of batch size."""
+        """The predicted peaks, in ascending order of batch size."""
         return tuple(
             PredictedPeak(
                 batch_size=size,
@@ -137,18 +137,18 @@ class _Search:
         )
 
     def line(self, near_bytes: float, held: dict[int, int] | None = None) -> tuple[float, float]:
-        """(bytes at batch size 0, bytes per example) of the line near a memory, both at least 0.
+        """(bytes at batch size 0, bytes per example) of the line near an amount of memory.
 
-        Through the size whose memory is nearest and the nearest of those well apart from it, as
-        sizes close to each other differ by what the allocator rounds; through nothing at batch
-        size 0 where the line would be below.
+        The line passes through the size whose memory is nearest and the nearest size well apart
+        from it, as sizes close together differ mainly by the allocator's rounding. Where it would
+        be negative at batch size 0, it starts at 0.
 
-        The allocator holds more than tensors take as long as there is room, and makes do with
-        less: what fits is between a line through the one and a line through the other.
+        While there is room, the allocator holds more than tensors use; it can do with less. The
+        largest size that fits lies between the lines through memory in use and memory held.
 
         Args:
-            near_bytes: The memory.
-            held: Bytes held at each size; None for what tensors take, and all that is none.
+            near_bytes: The amount of memory.
+            held: Bytes held at each size; None for bytes in use, overhead included.
         """
         known = held or self._bytes
         nearest = sorted(known, key=lambda size: abs(known[size] - near_bytes))
@@ -161,17 +161,18 @@ class _Search:
         return (fixed, max(0.0, slope)) if fixed >= 0 else (0.0, known[first] / first)
 
     def largest(self, limit_bytes: float) -> int:
-        """The largest size that fits; 0 where not one example does.
+        """The largest size that fits; 0 where not even one example does.
 
-        It is where the line passes the limit where steps have to be really run, and where the
-        answer itself need not be followed once a size near it was.
+        Where steps have to run on real data, it is read off the line; likewise where the answer
+        need not be verified, once a size near it has been followed.
         """
         for _ in range(_FOLLOWED if self.first.method == "fake" else 0):
             low, high = self._between(limit_bytes)
             most = _within(limit_bytes, *self.line(limit_bytes), self.cap)
             if min(high - 1, max(most, low)) <= low * _WORTH_IT:
                 return low
-            if not self._verify and most < high and self._is_near(most):
+            near = (n for n in self.followed if most <= _NEAR * n and n <= _NEAR * most)
+            if not self._verify and most < high and any(near):
                 return most
             held = _within(limit_bytes, *self.line(limit_bytes, self._held), self.cap)
             guess = next((size for size in (most, held) if low * _WORTH_IT < size < high), 0)
@@ -181,14 +182,11 @@ class _Search:
         return _within(limit_bytes, *self.line(limit_bytes), self.cap)
 
     def known_to_fit(self, limit_bytes: float) -> int:
-        """The largest size followed so far that fits; 0 for none."""
+        """The largest size followed so far that fits; 0 where none does."""
         return self._between(limit_bytes)[0]
 
-    def _is_near(self, size: int) -> bool:
-        return any(size <= _NEAR * one and one <= _NEAR * size for one in self.followed)
-
     def _between(self, limit_bytes: float) -> tuple[int, int]:
-        """The largest size that fits, and the smallest that does not: past the cap if all do."""
+        """The largest followed size that fits, and the smallest that does not (else cap + 1)."""
         fits = [size for size in self.followed if self._fits(size, limit_bytes)]
         fails = set(self.followed).difference(fits)
         return max(fits, default=0), min(fails, default=self.cap + 1)
@@ -208,7 +206,7 @@ class _Search:
 
 
 def _totals(footprint: Footprint, target: MemoryTarget, overhead: int) -> tuple[int, int]:
-    """Memory with all that is not a tensor: taken by blocks in use, and held for them."""
+    """Memory in use and memory held by the allocator, in bytes, overhead included."""
     if target.kind == "cpu":
         return (overhead + footprint.peak_bytes,) * 2
     reserved = _replay(footprint, target, target.total_bytes - overhead)
@@ -234,7 +232,7 @@ def _cap(largest: int, cap: int, facts: WorkloadFacts) -> Cap:
 
 
 def _resident_overhead(subject: _Followed, plan: StepPlan) -> int:
-    """Resident memory of this process beyond the tensors followed, from one small real trial."""
+    """Resident memory of this process beyond the followed tensors, from a few small real steps."""
     subject.start(plan.optimizer, None, seed=0)
     batches = subject.hard_batches(plan.batch_size, 2)
     subject.device.reset_peak()
@@ -250,7 +248,7 @@ def _resident_overhead(subject: _Followed, plan: StepPlan) -> int:
 
 
 class _WhatIf:
-    """Follows other choices at the reference batch size and near the answer."""
+    """Follows alternative settings at the reference batch size and near the answer."""
 
     def __init__(
         self, subject: _Followed, search: _Search, target: MemoryTarget, found: int
@@ -266,18 +264,19 @@ class _WhatIf:
         self.usable_share = share if target.kind == "cuda" else 1.0
 
     def largest(self, target: MemoryTarget, overhead: int, fixed: float, slope: float) -> int:
-        """The largest micro-batch by a line, as much lost to fragments as in the answer."""
+        """The largest micro-batch by a line, with the fragmentation of the answer."""
         room = overhead + self.usable_share * (target.total_bytes - overhead)
         return _within(room, fixed, slope, self._search.cap)
 
     def row(self, kind: Change, name: str, plan: StepPlan) -> MemoryAlternative:
-        """What one choice would need."""
+        """The memory of one alternative."""
         try:
             _, held = self._bytes(plan)
             if kind == "accumulation":
                 return MemoryAlternative(kind, name, held, None)
             near = self._near
-            points = [(size, self._bytes(_sized(plan, size))[0]) for size in (near // 2, near)]
+            plans = (replace(plan, batch_size=n, micro_batch_size=n) for n in (near // 2, near))
+            points = [(each.batch_size, self._bytes(each)[0]) for each in plans]
         except UsageError as error:
             return MemoryAlternative(kind, name, None, None, Remark.of("text", text=str(error)))
         except Exception as error:
@@ -292,33 +291,26 @@ class _WhatIf:
         return _totals(self._subject.footprint(plan), self._target, self._search.overhead)
 
 
-def _sized(plan: StepPlan, size: int) -> StepPlan:
-    return replace(plan, batch_size=size, micro_batch_size=size)
-
-
 def _what_if(
     what_if: _WhatIf, facts: WorkloadFacts, plan: StepPlan, progress: Progress
 ) -> tuple[MemoryAlternative, ...]:
     """Other optimizers, precisions, gradient checkpointing, and accumulation."""
-    asked: list[tuple[Change, str, StepPlan]] = [
-        ("precision", "fp32", replace(plan, precision="fp32")),
-        ("precision", "bf16", replace(plan, precision="bf16")),
-    ]
-    if not plan.inference:
-        asked = [*_optimizers(facts, plan), *asked, *_ways_to_step(plan)]
+    changes = list(_changes(facts, plan))
     rows: list[MemoryAlternative] = []
-    for number, one in enumerate(asked):
-        rows.append(what_if.row(*one))
-        progress(0.4 + 0.6 * (number + 1) / len(asked))
+    for number, change in enumerate(changes):
+        rows.append(what_if.row(*change))
+        progress(0.4 + 0.6 * (number + 1) / len(changes))
     return tuple(rows)
 
 
-def _optimizers(facts: WorkloadFacts, plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
-    for one in facts.optimizers:
+def _changes(facts: WorkloadFacts, plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
+    """(kind, name, plan) of every change to a plan."""
+    for one in facts.optimizers if not plan.inference else ():
         yield "optimizer", one.name, replace(plan, optimizer=one.name)
-
-
-def _ways_to_step(plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
+    yield "precision", "fp32", replace(plan, precision="fp32")
+    yield "precision", "bf16", replace(plan, precision="bf16")
+    if plan.inference:
+        return
     yield "checkpointing", "repeated_blocks", replace(plan, checkpointing=True)
     for steps in (2, 4):
         micro = -(-plan.batch_size // steps)
@@ -329,7 +321,7 @@ def _ways_to_step(plan: StepPlan) -> Iterator[tuple[Change, str, StepPlan]]:
 def _devices(
     what_if: _WhatIf, probe: PredictProbe, fixed: float, slope: float, overhead: int
 ) -> tuple[MemoryAlternative, ...]:
-    """The largest micro-batch on other devices, by the line found for this one."""
+    """The largest micro-batch on other devices, by the line of this one."""
     rows = []
     for device in probe.devices:
         moved = fixed - overhead + device.context_bytes

@@ -14,21 +14,21 @@ from rightbatch.science.stats import median_interval
 _TIMING_SECONDS = 0.03
 """Steps are repeated until a timing lasts this long, far above the clock's resolution."""
 _LEAST_STEPS = 6
-"""Steps of a size that there must be time for."""
+"""Steps that must fit in the time for a size to be timed."""
 _MIN_SAMPLES, _MAX_ROUNDS = 6, 25
 _COMPILING_SHARE = 0.6
 _MIN_SIZES = 3
-"""Sizes that are timed beside the first even where compiling them takes more of the time."""
+"""Sizes timed besides the first, even where compiling them takes a larger share of the time."""
 _POWER_SHARE = 0.25
-"""Share of the time that is kept for power where the device's energy is counted."""
+"""Share of the time reserved for power where the device counts energy."""
 _LEAST_POWERS = 3
-"""Sizes whose power is measured even where the time is over."""
+"""Sizes whose power is measured even when the time is up."""
 _AHEAD = 2
-"""Batches that each loader makes ahead of the steps, PyTorch's default."""
+"""Batches that each worker loads ahead, PyTorch's default."""
 _IN_A_ROW = 3
-"""Timings that a stream is opened for where loaders work beside the steps."""
+"""Timings per opened stream where workers load in parallel with the steps."""
 _NARROW = 0.02
-"""Rounds end early once every median is known to 2% of itself."""
+"""Rounds end early once every median is known to within 2%."""
 
 
 class _Timer:
@@ -43,25 +43,25 @@ class _Timer:
         self._batches: Iterator[Batch] | None = None
 
     def warm_up(self) -> float:
-        """Run two steps, uncounted; the second decides how many a timing takes.
+        """Run two steps, uncounted; the second sets the number of steps per timing.
 
         Returns:
-            What the first took beyond the second, in seconds: compiling, most of all.
+            How much longer the first took than the second, in seconds: mostly compiling.
         """
         first, second = self.sample(-1), self.sample(-1)
         wanted = max(1, round(_TIMING_SECONDS / max(second.step_seconds, 1e-9)))
-        at_a_time = max(1, self._subject.loaders)  # batches come in bursts of as many
+        at_a_time = max(1, self._subject.loaders)  # batches arrive in bursts of that many
         self.steps = at_a_time * math.ceil(wanted / at_a_time)
         self.seconds = self.steps * second.step_seconds
         self.rest()
         return max(0.0, first.compute_seconds - second.compute_seconds)
 
     def turn(self, round_number: int, late: bool) -> list[SpeedSample]:
-        """The timings of a round, a single one where it is late.
+        """The timings of a round, or a single one where the time is up.
 
-        Where loaders work beside the steps, they would go on while other sizes are timed, and have
-        batches ready that no training would find: they begin anew, and have found their pace when
-        the timings begin.
+        Workers that load in parallel would continue while other sizes are timed, and have more
+        batches ready than in training. They are restarted, and timing begins once they have
+        reached their steady pace.
         """
         loaders = self._subject.loaders
         if not loaders:
@@ -69,18 +69,18 @@ class _Timer:
         begin = time.perf_counter()
         for _ in range(math.ceil(_AHEAD * loaders / self.steps)):
             self.sample(-1)
-        told = [self.sample(round_number) for _ in range(1 if late else _IN_A_ROW)]
+        samples = [self.sample(round_number) for _ in range(1 if late else _IN_A_ROW)]
         self.rest()
         self.seconds = time.perf_counter() - begin
-        return told
+        return samples
 
     def rest(self) -> None:
-        """Let go of loaders, which take time from other sizes and keep batches in memory."""
+        """Stop the loaders, which take time from other sizes and keep batches in memory."""
         if self._subject.loaders:
             self._batches = None
 
     def sample(self, round_number: int) -> SpeedSample:
-        """Time the next steps, loading and computing apart."""
+        """Time the next steps, loading and computing separately."""
         subject, loading, computing, done = self._subject, 0.0, 0.0, 0
         if self._batches is None:
             self._batches = subject.batches(self.batch_size, seed=1)
@@ -89,7 +89,7 @@ class _Timer:
             batch = next(self._batches)
             loaded = time.perf_counter()
             if subject.size(batch) < self.batch_size:
-                continue  # the short last batch of an epoch says nothing about this size
+                continue  # the short last batch of an epoch has another size
             subject.step(batch, self._micro)
             subject.synchronize()
             computing += time.perf_counter() - loaded
@@ -103,13 +103,13 @@ class _Timer:
 def measure_speed(
     subject: Subject, probe: SpeedProbe, progress: Progress
 ) -> tuple[Outcome, SpeedResult]:
-    """Warm every size up, then time them in interleaved rounds until the time is up.
+    """Warm up every size, then time all sizes in interleaved rounds until the time is up.
 
-    Where the device's energy is counted, a quarter of the time goes to its power at each size.
+    Where the device counts energy, a quarter of the time goes to measuring power at each size.
 
-    Sizes come in ascending order; the first one whose steps would take more than a sixth of the
-    time, judged by its predecessor, is left out with all that follow. Where a framework compiles so
-    long that there is no time for every size, some in between are left out.
+    Sizes come in ascending order; the first whose steps would take more than a sixth of the time,
+    extrapolated from its predecessor, is left out with all larger ones. Where compiling takes too
+    long for every size, some in between are left out.
     """
     begin = time.perf_counter()
     subject.start(probe.optimizer, None, seed=0)
@@ -148,8 +148,8 @@ def measure_speed(
 def _power(
     subject: Subject, timers: list[_Timer], deadline: float
 ) -> tuple[tuple[int, float], ...]:
-    """Mean power at the ends and in the middle, then at every other size there is time for."""
-    told = {}
+    """Mean power at both ends and in the middle, then at as many other sizes as time allows."""
+    watts_of: dict[int, float] = {}
     order = _spread(len(timers))
     for done, place in enumerate(order):
         timer, left = timers[place], deadline - time.perf_counter()
@@ -159,12 +159,12 @@ def _power(
         watts = mean_power(subject.device, partial(timer.sample, -1), seconds)
         timer.rest()
         if watts is not None:
-            told[timer.batch_size] = watts
-    return tuple(sorted(told.items()))
+            watts_of[timer.batch_size] = watts
+    return tuple(sorted(watts_of.items()))
 
 
 def _spread(count: int) -> list[int]:
-    """The places of a row: its ends, then the middle of every gap, the widest first."""
+    """Indices of a row: its ends, then the middle of every gap, widest first."""
     order, gaps = [count - 1, 0], [(0, count - 1)]
     for low, high in gaps:
         middle = (low + high) // 2
@@ -175,7 +175,7 @@ def _spread(count: int) -> list[int]:
 
 
 def _worth_compiling(sizes: tuple[int, ...], compiling: float, seconds: float) -> list[int]:
-    """As many sizes as can be compiled in a share of the time, spread evenly, the last included."""
+    """The sizes that can be compiled in a share of the time, spread evenly, the last included."""
     affordable = int(_COMPILING_SHARE * seconds / compiling) if compiling > 0 else len(sizes)
     count = min(len(sizes), max(_MIN_SIZES, affordable))
     return [sizes[(place + 1) * len(sizes) // count - 1] for place in range(count)]
@@ -184,7 +184,7 @@ def _worth_compiling(sizes: tuple[int, ...], compiling: float, seconds: float) -
 def _rounds(
     subject: Subject, timers: list[_Timer], deadline: float, seconds: float, progress: Progress
 ) -> tuple[list[SpeedSample], list[float]]:
-    """Interleaved timings: all sizes once, then round after round while there is time."""
+    """Interleaved timings: all sizes once, then more rounds while there is time."""
     samples: list[SpeedSample] = []
     utilisation: list[float] = []
     for round_number in range(_MAX_ROUNDS):
@@ -203,7 +203,7 @@ def _rounds(
 
 
 def _narrow(samples: list[SpeedSample], timers: list[_Timer]) -> bool:
-    """Whether every size's median step time is known well enough."""
+    """Whether the median step time of every size is known precisely enough."""
     for timer in timers:
         own = [s.step_seconds for s in samples if s.batch_size == timer.batch_size]
         if len(own) < _MIN_SAMPLES:

@@ -1,4 +1,4 @@
-"""Which function measures a kind of probe."""
+"""The function for each kind of probe."""
 
 from collections.abc import Callable
 from typing import Any

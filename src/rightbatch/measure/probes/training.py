@@ -1,4 +1,4 @@
-"""A real training run towards the goal, given up where it cannot win."""
+"""A real training run towards the goal, stopped once it cannot win."""
 
 import math
 import time
@@ -20,15 +20,15 @@ EXPLOSION = 20.0
 """A mean training loss this many times the first one counts as diverged."""
 
 _SOFT_SHARE = 0.9
-"""Share of the deadline after which a run ends by itself, so that what it measured is kept."""
+"""Share of the deadline after which a run stops by itself and keeps what it measured."""
 
 
 class Training:
-    """A training run under way, which may go on after it has stopped at a limit.
+    """A training run under way, which can be resumed after it stopped at a limit.
 
     Args:
         subject: The workload.
-        probe: What to train; `go_on` may be given later limits of the same run.
+        probe: What to train; `go_on` takes later limits of the same run.
     """
 
     def __init__(self, subject: Subject, probe: TrainingProbe) -> None:
@@ -72,7 +72,7 @@ class Training:
             earlier,
             self._subject.device.peak_bytes(),
         )
-        self._setup_seconds = self._compile_seconds = 0.0  # of the first trial alone
+        self._setup_seconds = self._compile_seconds = 0.0  # counted in the first trial only
         return outcome, result
 
     def _train_to_the_next_evaluation(
@@ -88,9 +88,9 @@ class Training:
             losses.append(subject.step(batch, probe.micro_batch_size))
             self._step += 1
             self._examples += subject.size(batch)
-            now = time.perf_counter()
-            late = now - begin > _SOFT_SHARE * probe.seconds_limit
-            if late or self._seconds - earlier + now - started > probe.max_seconds:
+            moment = time.perf_counter()
+            late = moment - begin > _SOFT_SHARE * probe.seconds_limit
+            if late or self._seconds - earlier + moment - started > probe.max_seconds:
                 break
         subject.synchronize()
         self._seconds += time.perf_counter() - started
@@ -103,8 +103,8 @@ def train(subject: Subject, probe: TrainingProbe, progress: Progress) -> Measure
     """Train until the goal, divergence, a missed milestone or a limit.
 
     Returns:
-        The outcome and the run; of one that may pause, a generator that yields them at each pause
-        and is sent the job to go on with.
+        The outcome and the run. For a run that may pause, a generator that yields them at each
+        pause and is sent the job to resume with.
     """
     run = Training(subject, probe)
     return _in_parts(run, subject, probe, progress) if probe.pause else run.go_on(probe, progress)
@@ -121,10 +121,10 @@ def _in_parts(run: Training, subject: Subject, probe: TrainingProbe, progress: P
 
 
 def exploded(loss: float, first: float, times: float = EXPLOSION) -> bool:
-    """Whether a loss says that training diverged.
+    """Whether a loss means that training diverged.
 
-    That is where it is not finite, or `times` the first one; a first loss of 0 or less, such as a
-    log likelihood of a density, is no measure.
+    It does where it is not finite, or `times` the first loss, unless that is 0 or less, as the log
+    likelihood of a density may be.
     """
     return not math.isfinite(loss) or loss > times * first > 0
 
@@ -136,7 +136,7 @@ def _ending(
     milestones: list[tuple[int, float]],
     earlier: float,
 ) -> Outcome | None:
-    """How the run ends at its latest evaluation; None where it goes on."""
+    """How the run ends at its latest evaluation; None where it continues."""
     last, goal = points[-1], subject.goal
     if exploded(last.loss, points[0].loss):
         return Outcome(Status.DIVERGED, Remark.of("diverged", **_settings(probe, last)))
@@ -159,7 +159,7 @@ def _ending(
 
 
 def _settings(probe: TrainingProbe, last: TrainingPoint) -> dict[str, Value]:
-    """What a sentence on a run needs of it."""
+    """The values of a run that its sentence names."""
     return {
         "batch_size": probe.batch_size,
         "learning_rate": probe.learning_rate,

@@ -1,4 +1,4 @@
-"""Ways to carry out a probe: here in a child process."""
+"""Runners: how probes are run, here in child processes."""
 
 from rightbatch.measure.runners.local import INSIDE_A_TRIAL, LocalRunner
 

@@ -1,4 +1,4 @@
-"""Calls of functions in trials' processes: followed, paused, gone on with, ended."""
+"""Function calls in trial processes: started, followed, paused, resumed and stopped."""
 
 import os
 import pickle
@@ -33,10 +33,10 @@ _TAIL_BYTES = 16_384
 
 
 class Call:
-    """One call, from its assignment until nothing of its process is left.
+    """One call, from its assignment until its process is gone.
 
     Attributes:
-        peak_bytes: The most memory that its processes were seen to use so far.
+        peak_bytes: Highest memory of its processes observed so far.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Call:
         limit_bytes: int | None,
         group: Cgroup | None,
     ) -> None:
-        """Take over a child that waits for its assignment.
+        """Take over a child that is waiting for its assignment.
 
         Args:
-            control: To its keeper.
-            channel: To the child.
-            output: What it writes.
-            pid: The child.
+            control: Channel to its keeper.
+            channel: Channel to the child.
+            output: Its captured output.
+            pid: Process number of the child.
             limit_bytes: Memory it may use.
-            group: The control group that holds the limit.
+            group: The control group that enforces the limit.
         """
         self._control, self._channel = control, channel
         self._output, self._group = output, group
@@ -79,17 +79,17 @@ class Call:
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory that its processes were seen to use so far."""
+        """Highest memory of its processes observed so far."""
         return self._watch.peak_bytes
 
     @property
     def busy(self) -> bool:
-        """Whether the process has neither paused nor is gone."""
+        """Whether the process is running: neither paused nor gone."""
         return not (self._gone or self._waits)
 
     @property
     def paused(self) -> bool:
-        """Whether the process waits to go on."""
+        """Whether the process has paused and can be resumed."""
         if self._waits and not self._gone:
             self._listen()
         return self._waits and not self._gone
@@ -101,13 +101,13 @@ class Call:
         deadline_seconds: float,
         progress: Callable[[float], None],
     ) -> None:
-        """Give the child its assignment; `follow` tells what came of it.
+        """Send the child its assignment; `follow` returns how it ends.
 
         Args:
             entry: "module:function".
             payload: Its first argument; must pickle.
             deadline_seconds: Time from now until it is killed, in seconds.
-            progress: Told the share done, 0 to 1.
+            progress: Called with the share done, 0 to 1.
         """
         self._entry = entry
         deadline = time.monotonic() + deadline_seconds
@@ -118,37 +118,37 @@ class Call:
     def go_on(
         self, payload: object, deadline_seconds: float, progress: Callable[[float], None]
     ) -> None:
-        """Let a paused child go on; arguments as of `begin`."""
+        """Resume a paused child; arguments as for `begin`."""
         order = GoOn(pickle.dumps(payload), time.monotonic() + deadline_seconds)
         self._order(order, progress)
 
     def look(self) -> None:
-        """Listen and watch once."""
+        """Read messages and check limits once."""
         self._listen()
         self._judge()
         if self._keeper_lost:
             self._watch.kill()
         if self._gone:
-            self._listen()  # to what it said last
+            self._listen()  # to its last messages
 
     def follow(self) -> CallEnd:
-        """Listen and watch until the process pauses or is gone; how it ended.
+        """Wait until the process pauses or is gone, and return how it ended.
 
         Raises:
             RunnerError: The function's value cannot travel between processes.
         """
         try:
             first_to_end([self])
-            told = call_end(self._evidence())
+            ending = call_end(self._evidence())
         except BaseException:
             self.end()
             raise
         if self._gone:
             self._resources.close()
-        return told
+        return ending
 
     def end(self) -> None:
-        """End the process, if it is alive, and release what it held."""
+        """Stop the process, if it is alive, and release its resources."""
         self._progress = _ignore
         with self._resources:
             if not self._gone:
@@ -157,7 +157,7 @@ class Call:
 
     @property
     def channels(self) -> list[int]:
-        """File descriptors at which there is something to read when something happens."""
+        """File descriptors that become readable on any event."""
         ends = [] if self._channel.at_end else [self._channel.fileno()]
         return [self._control.fileno(), *ends]
 
@@ -167,12 +167,12 @@ class Call:
 
     @property
     def _waits(self) -> bool:
-        """Whether the child has paused and was not told to end."""
+        """Whether the child has paused and no stop was sent."""
         return isinstance(self._said, Paused) and self._stopped is None
 
     @property
     def _kills(self) -> int:
-        """How many of its processes the kernel has ended in its group since the last order."""
+        """How many processes the kernel has killed in its group since the last order."""
         return 0 if self._group is None else self._group.kills() - self._kills_before
 
     def _order(self, order: Assignment | GoOn, progress: Callable[[float], None]) -> None:
@@ -183,7 +183,7 @@ class Call:
             self._channel.send(order)
 
     def _evidence(self) -> Evidence:
-        """What is known at the end.
+        """Everything known when the process has ended or paused.
 
         Raises:
             RunnerError: The function's value cannot travel between processes.
@@ -202,8 +202,7 @@ class Call:
                     f"What {self._entry} returned cannot be unpickled here ({error}); return "
                     "plain data."
                 ) from error
-        ended = self._ended
-        killed = self._kills > 0
+        ended, killed = self._ended, self._kills > 0
         short = self._watch.memory_ran_out(count_kernel_kills=self._group is None)
         return Evidence(
             said=self._said,
@@ -225,21 +224,21 @@ class Call:
             else:
                 self._said = message
                 if not isinstance(message, Paused):
-                    self._deadline = time.monotonic() + _EXIT_SECONDS  # to leave in peace
+                    self._deadline = time.monotonic() + _EXIT_SECONDS  # to exit normally
         for message in self._control.arrived():
             if isinstance(message, Ended):
                 self._ended = message
         self._keeper_lost |= self._control.at_end and self._ended is None
 
     def _judge(self) -> None:
-        """Have the process ended where its memory or its time is over."""
-        now = time.monotonic()
+        """Stop the process once it exceeds its memory limit or its deadline."""
+        moment = time.monotonic()
         if self._stopped is not None:
-            self._keeper_lost |= now > self._stopped + _ANSWER_SECONDS
+            self._keeper_lost |= moment > self._stopped + _ANSWER_SECONDS
             return
         if self._watch.exceeded() or self._kills > 0:
             self._stopped_for = "out_of_memory"
-        elif now > self._deadline:
+        elif moment > self._deadline:
             self._stopped_for = "hung"
         if self._stopped_for is not None:
             self._stop()
@@ -251,10 +250,10 @@ class Call:
 
 
 def first_to_end(calls: Sequence[Call]) -> Call:
-    """Listen to and watch several calls until the process of one pauses or is gone.
+    """Follow several calls until the process of one pauses or is gone.
 
     Returns:
-        That call; it may be followed to hear how it ended.
+        That call; `follow` then returns how it ended.
     """
     while all(call.busy for call in calls):
         wait([channel for call in calls for channel in call.channels], _LOOK_SECONDS)
@@ -264,20 +263,20 @@ def first_to_end(calls: Sequence[Call]) -> Call:
 
 
 def tail(output: IO[bytes]) -> str:
-    """The end of what was written to a file that others may still write to."""
+    """The last bytes, as text, of a file that may still be written to."""
     size = os.fstat(output.fileno()).st_size
     data = os.pread(output.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
     return data.decode(errors="replace")
 
 
 def _ignore(done: float) -> None:
-    """Nobody asked to be told."""
+    """Ignore progress."""
 
 
 def _assignment(
     entry: str, payload: bytes, deadline: float, limit_bytes: int | None, group: Cgroup | None
 ) -> Assignment:
-    """With this process's directory and import path, so that the user's modules import."""
+    """An assignment with the parent's directory and import path, so that user modules import."""
     directory = str(Path.cwd())
     path = [directory, *(place or directory for place in sys.path)]
     return Assignment(

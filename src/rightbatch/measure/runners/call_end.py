@@ -1,9 +1,9 @@
-"""How a call in a trial's process ended, in the runner's own terms."""
+"""How a call in a trial's process ended, in the runner's terms."""
 
 import os
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rightbatch.measure.runners.wire import MemoryRanOut, Paused, Raised, Returned
@@ -11,20 +11,20 @@ from rightbatch.measure.runners.wire import MemoryRanOut, Paused, Raised, Return
 CallEndKind = Literal["returned", "paused", "raised", "out_of_memory", "hung", "killed"]
 StoppedFor = Literal["out_of_memory", "hung"]
 
-_DUMP = "Timeout ("  # faulthandler's own words above the stacks it shows at the deadline
+_DUMP = "Timeout ("  # faulthandler's heading above the stacks at the deadline
 _CRASH = "Fatal Python error: "
 _LAST_WORDS = re.compile(
     r"^(OpenBLAS error: Memory allocation still failed|libgomp: Out of memory allocating"
     r"|terminate called after throwing an instance of 'std::bad_alloc')",
     re.MULTILINE,
 )
-"""What compiled libraries write before they end the process for lack of memory."""
+"""What compiled libraries write before they abort for lack of memory."""
 _WORKER_KILLED = re.compile(
     r"DataLoader worker \(pid.*\) (exited unexpectedly|is killed by signal: Killed)"
 )
-"""What PyTorch raises where the kernel has killed a process that loads data."""
+"""What PyTorch raises when the kernel has killed a data-loading worker."""
 _SAYS_NO_REASON = re.compile(r"could not (create|execute) a primitive")
-"""What oneDNN raises where it finds no memory for a layer, and for other reasons too."""
+"""What oneDNN raises when it lacks memory for a layer, but also for other reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,18 @@ class CallEnd:
     """How a call in a trial's process ended.
 
     Attributes:
-        kind: "returned"; "paused" (alive, with a value so far); "raised" (by the code, or it left
-            without a result); "out_of_memory"; "hung" (ended at its deadline); "killed" (by a
-            signal that this side did not send).
-        value: What the function returned, or has so far; None where it did not.
+        kind: "returned"; "paused" (alive, with a value so far); "raised" (by the code, or it exited
+            without a result); "out_of_memory"; "hung" (stopped at its deadline); "killed" (by a
+            signal that the parent did not send).
+        value: What the function returned or has so far; None where it raised or was stopped.
         type_name: Qualified name of the exception's type; empty where nothing was raised.
-        message: What the exception said.
-        traceback: Where the code stood, as text: of the exception, at the deadline or at the crash.
+        message: The exception's message.
+        traceback: The stack, as text, of the exception, at the deadline or at the crash.
         signal_number: The signal that ended the process; None where none did.
-        peak_bytes: The most memory that the process and its descendants were seen to use.
-        group_peak_bytes: The same, of the times when there were descendants; 0 without any.
-        wall_seconds: From the order to begin or go on until it paused or nothing was left.
-        output_tail: The end of what it wrote to standard output and standard error.
+        peak_bytes: Highest observed memory of the process and its descendants.
+        group_peak_bytes: The same while there were descendants; 0 without any.
+        wall_seconds: From the order to start or resume until it paused or was gone.
+        output_tail: The last of what it wrote to standard output and standard error.
     """
 
     kind: CallEndKind
@@ -64,12 +64,12 @@ class Evidence:
 
     Attributes:
         said: Its last message; None where it ended without one.
-        stopped_for: Why this side ended it; None where it ended by itself.
-        status: Its wait status; None where nobody could collect it.
-        killed_in_group: Whether the kernel ended one of its processes because the limit of their
-            group was reached; others may have gone on without it.
-        memory_ran_out: Whether the machine or the limit was short of memory at the end.
-        value: What `said` carries, if it is `Returned` or `Paused`.
+        stopped_for: Why the parent stopped it; None where it ended by itself.
+        status: Its wait status; None where it could not be collected.
+        killed_in_group: Whether the kernel killed one of its processes at the limit of their group;
+            others may have continued.
+        memory_ran_out: Whether memory was short at the end, within the limit or on the machine.
+        value: The value in `said`, if that is `Returned` or `Paused`.
         peak_bytes: As in `CallEnd`.
         group_peak_bytes: As in `CallEnd`.
         wall_seconds: As in `CallEnd`.
@@ -89,14 +89,9 @@ class Evidence:
 
 
 def call_end(seen: Evidence) -> CallEnd:
-    """Tell from the evidence how a call ended."""
-    kind, type_name, message, traceback = _told(seen)
-    return CallEnd(
-        kind=kind,
-        value=seen.value if kind in {"returned", "paused"} else None,
-        type_name=type_name,
-        message=message,
-        traceback=traceback,
+    """Infer from the evidence how a call ended."""
+    return replace(
+        _reported_end(seen),
         signal_number=_signal(seen.status),
         peak_bytes=seen.peak_bytes,
         group_peak_bytes=seen.group_peak_bytes,
@@ -105,23 +100,28 @@ def call_end(seen: Evidence) -> CallEnd:
     )
 
 
-def _told(seen: Evidence) -> tuple[CallEndKind, str, str, str]:
-    """Kind, type name, message and traceback."""
+def _reported_end(seen: Evidence) -> CallEnd:
+    """The end as far as the last message or the parent's stop determines it."""
     if isinstance(seen.said, Returned):
-        return "returned", "", "", ""
+        return CallEnd("returned", seen.value)
     if isinstance(seen.said, Paused) and seen.status is None and seen.stopped_for is None:
-        return "paused", "", "", ""
+        return CallEnd("paused", seen.value)
     if isinstance(seen.said, MemoryRanOut) or _means_lack_of_memory(seen):
-        return "out_of_memory", "", "", ""
+        return CallEnd("out_of_memory")
     if isinstance(seen.said, Raised):
-        return "raised", seen.said.type_name, seen.said.message, seen.said.traceback
+        return CallEnd(
+            "raised",
+            type_name=seen.said.type_name,
+            message=seen.said.message,
+            traceback=seen.said.traceback,
+        )
     if seen.stopped_for is not None:
-        return seen.stopped_for, "", "", _after(_DUMP, seen.output_tail)
-    return _told_by_its_end(seen)
+        return CallEnd(seen.stopped_for, traceback=_after(_DUMP, seen.output_tail))
+    return _silent_end(seen)
 
 
 def _means_lack_of_memory(seen: Evidence) -> bool:
-    """Whether what was raised, or nothing said, comes from lack of memory where it was short."""
+    """Whether a kill in the group, or an ambiguous exception, means that memory ran out."""
     if seen.killed_in_group:
         return True
     if not isinstance(seen.said, Raised) or not seen.memory_ran_out:
@@ -129,26 +129,24 @@ def _means_lack_of_memory(seen: Evidence) -> bool:
     return any(text.search(seen.said.message) for text in (_WORKER_KILLED, _SAYS_NO_REASON))
 
 
-def _told_by_its_end(seen: Evidence) -> tuple[CallEndKind, str, str, str]:
-    """The same, of a process that said nothing and was not ended from here."""
+def _silent_end(seen: Evidence) -> CallEnd:
+    """The end of a process that sent no message and was not stopped by the parent."""
     number = _signal(seen.status)
     if number in {None, signal.SIGABRT} and _LAST_WORDS.search(seen.output_tail):
-        return "out_of_memory", "", "", ""
-    if number is None:
-        return "raised", "SystemExit", f"exit status {_exit_code(seen.status)}", ""
+        return CallEnd("out_of_memory")
+    if seen.status is not None and number is None:
+        code = os.waitstatus_to_exitcode(seen.status)
+        return CallEnd("raised", type_name="SystemExit", message=f"exit status {code}")
     lacks_memory = number in {signal.SIGKILL, signal.SIGABRT} and seen.memory_ran_out
     kind: CallEndKind = "out_of_memory" if lacks_memory else "killed"
-    return kind, "", "", _after(_CRASH, seen.output_tail)
+    return CallEnd(kind, traceback=_after(_CRASH, seen.output_tail))
 
 
 def _signal(status: int | None) -> int | None:
+    """The signal that ended a process; SIGKILL where its status could not be collected."""
     if status is None:
         return signal.SIGKILL
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-
-
-def _exit_code(status: int | None) -> int:
-    return os.waitstatus_to_exitcode(status) if status is not None else -1
 
 
 def _after(mark: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""A control group around one trial, where this process may make one."""
+"""A control group for one trial, where this process may create one."""
 
 import itertools
 import os
@@ -24,7 +24,7 @@ _NUMBERS = itertools.count(1)
 
 
 class Cgroup:
-    """A control group whose processes may use a limited amount of memory together.
+    """A control group that limits the memory of its processes together.
 
     Attributes:
         path: Its directory.
@@ -36,17 +36,17 @@ class Cgroup:
 
     @classmethod
     def make(cls, limit_bytes: int, root: Path = ROOT, own: Path = OWN) -> Self | None:
-        """A new group with a limit and no swap, beside or below this process's own.
+        """Create a group with a limit and no swap, beside or below this process's own.
 
-        Groups of trials whose parent was killed are cleared away on the occasion.
+        Also removes leftover groups of trials whose parent was killed.
 
         Args:
-            limit_bytes: Memory that its processes may use together.
-            root: Where control groups are mounted.
-            own: Where the kernel tells which groups this process is in.
+            limit_bytes: Limit on the memory of its processes together.
+            root: Mount point of control groups.
+            own: File that lists the groups of this process.
 
         Returns:
-            The group; None where the kernel or this user's rights do not allow one.
+            The group; None where the kernel or the user's permissions do not allow one.
         """
         tree = memory_tree(root, own)
         if tree is None:
@@ -59,16 +59,16 @@ class Cgroup:
         return None
 
     def kills(self) -> int:
-        """How many of its processes the kernel ended because the limit was reached."""
+        """How many of its processes the kernel killed at the limit."""
         return fields(self.path / self._names.kills).get("oom_kill", 0)
 
     def remove(self) -> None:
-        """Take the group away; its processes must be gone."""
+        """Remove the group; its processes must be gone."""
         with suppress(OSError):
             self.path.rmdir()
 
     def _limit(self, limit_bytes: int) -> bool:
-        """Make the group; False, and nothing is left of it, where that is not allowed."""
+        """Create the group; False, with nothing left behind, where that is not allowed."""
         try:
             self.path.mkdir()
         except OSError:
@@ -85,11 +85,11 @@ class Cgroup:
 
 
 def enter(path: str, own: Path = OWN) -> bool:
-    """Move this process into a group; False where that is not allowed, or is no group.
+    """Move this process into a group; False where that is not allowed or there is no group.
 
     Args:
         path: Its directory.
-        own: Where the kernel tells which groups this process is in.
+        own: File that lists the groups of this process.
     """
     group = Path(path)
     try:
@@ -100,22 +100,22 @@ def enter(path: str, own: Path = OWN) -> bool:
 
 
 def _places(tree: Tree) -> tuple[Path, ...]:
-    """Directories below which groups with a memory limit can be made, the nearest first.
+    """Directories in which groups with a memory limit can be created, the nearest first.
 
-    A group of version 2 that holds processes cannot hand memory on to groups below it (kernel
-    documentation, cgroup-v2, "No Internal Process Constraint"), so the group above is tried too,
-    unless our own has a limit, which a trial beside it would escape.
+    A version 2 group that holds processes cannot delegate memory to its children (kernel
+    documentation, cgroup-v2, "No Internal Process Constraint"), so its parent is tried too, unless
+    our own group has a limit, which a trial beside it would escape.
     """
     own, above = tree.places[:1], tree.places[1:2]
     if tree.names is not VERSION_2:
         return own
     escaped = any(limit_of(place, tree.names) is not None for place in own)
     near = own if escaped else own + above
-    return tuple(place for place in near if "memory" in _handed_on(place))
+    return tuple(place for place in near if "memory" in _delegated(place))
 
 
-def _handed_on(place: Path) -> list[str]:
-    """Controllers that a group hands on to those below it."""
+def _delegated(place: Path) -> list[str]:
+    """Controllers that a group delegates to its children."""
     try:
         return (place / "cgroup.subtree_control").read_text().split()
     except OSError:
@@ -123,7 +123,7 @@ def _handed_on(place: Path) -> list[str]:
 
 
 def _clear_away(place: Path) -> None:
-    """Remove groups of parents that are gone."""
+    """Remove groups whose parent process is gone."""
     for old in place.glob("rightbatch-*"):
         name = TRIAL_CGROUP.fullmatch(old.name)
         if name and not psutil.pid_exists(int(name["parent"])):

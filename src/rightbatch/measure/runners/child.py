@@ -1,4 +1,4 @@
-"""What happens inside a trial's own process: one function called, its ending told."""
+"""The code of a trial's own process: call one function and send back how it ended."""
 
 import argparse
 import atexit
@@ -36,24 +36,24 @@ from rightbatch.measure.runners.wire import (
     Unpicklable,
 )
 
-_OWN_FILES = str(Path(rightbatch.__file__).parent)
+_LEFT_OUT = (str(Path(rightbatch.__file__).parent), "<frozen importlib")
 _SHARE_SECONDS = 0.05
 
 Orders = queue.SimpleQueue[GoOn]
-"""What the parent sends a child that waits."""
+"""Orders from the parent to a paused child."""
 
 
 def carry_out_assignment(descriptor: int) -> NoReturn:
-    """Receive an assignment, carry it out, send back how it ended, and exit.
+    """Receive an assignment, run it, send back how it ended, and exit.
 
     Args:
-        descriptor: The socket to the parent; when the parent is gone, so is this process.
+        descriptor: The socket to the parent; this process ends with it.
     """
     faulthandler.enable()
     channel = Channel(socket.socket(fileno=descriptor))
     assignment = channel.receive()
     if not isinstance(assignment, Assignment):
-        raise TypeError(f"{type(assignment).__name__} is no assignment.")
+        raise TypeError(f"Expected an Assignment, received {type(assignment).__name__}.")
     orders: Orders = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(channel, orders), daemon=True).start()
     _prepare(assignment)
@@ -67,21 +67,21 @@ def carry_out_assignment(descriptor: int) -> NoReturn:
 
 
 class _Shares:
-    """Sends the share that is done, at most 20 times a second: telling must not slow the trial."""
+    """Sends progress at most 20 times a second, so as not to slow the trial."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._last = -_SHARE_SECONDS
 
     def __call__(self, done: float) -> None:
-        now = time.monotonic()
-        if now - self._last >= _SHARE_SECONDS:
-            self._last = now
+        moment = time.monotonic()
+        if moment - self._last >= _SHARE_SECONDS:
+            self._last = moment
             self._channel.send(Share(float(done)))
 
 
 def _listen(channel: Channel, orders: Orders) -> None:
-    """Take the parent's orders; die with it."""
+    """Queue the parent's orders; kill this process group when the parent is gone."""
     with suppress(EOFError):
         while True:
             order = channel.receive()
@@ -91,10 +91,10 @@ def _listen(channel: Channel, orders: Orders) -> None:
 
 
 def _prepare(assignment: Assignment) -> None:
-    """Place, limits and a note of where the code stands when the deadline comes."""
+    """Set the directory, the import path, the limits and a stack dump at the deadline."""
     os.chdir(assignment.directory)
     sys.path[:] = assignment.sys_path
-    _note_the_place_at(assignment.deadline)
+    _dump_stack_at(assignment.deadline)
     with suppress(OSError):  # let the kernel, if it must, end the trial and nobody else
         Path("/proc/self/oom_score_adj").write_text("1000")
     in_cgroup = assignment.cgroup is not None and enter(assignment.cgroup)
@@ -102,17 +102,17 @@ def _prepare(assignment: Assignment) -> None:
         _limit_data(assignment.limit_bytes)
 
 
-def _note_the_place_at(deadline: float) -> None:
+def _dump_stack_at(deadline: float) -> None:
     left = deadline - time.monotonic()
     faulthandler.dump_traceback_later(max(left - 1.0, 0.75 * left, 0.01))
 
 
 def _limit_data(limit_bytes: int) -> None:
-    """Refuse memory far beyond a limit on resident memory, which the parent watches.
+    """Refuse memory far beyond a limit on resident memory, which the parent enforces.
 
-    RLIMIT_DATA counts what is mapped, used or not: stacks of threads, arenas, work space that is
-    touched in part (a tenth and more of an LSTM's). It is a wall that keeps a single large request
-    from the machine; at the limit itself it would bind before resident memory does.
+    RLIMIT_DATA counts mapped memory, used or not: thread stacks, arenas, workspace that is only
+    partly touched (a tenth or more of an LSTM's). Set well above the limit, it stops a single huge
+    request; set at the limit, it would bind before resident memory does.
     """
     memory = psutil.Process().memory_info()
     used = memory.rss - getattr(memory, "shared", 0)
@@ -124,10 +124,10 @@ def _limit_data(limit_bytes: int) -> None:
 
 
 def _ending(assignment: Assignment, channel: Channel, orders: Orders) -> object:
-    """Call the function; what it returned or raised, as a message."""
+    """Call the function; return its value or exception as a message."""
     with suppress(MemoryError):
         return _called(assignment, channel, orders)
-    return MemoryRanOut()  # said only once the frames that held the memory are gone
+    return MemoryRanOut()  # only once the frames that held the memory are gone
 
 
 def _called(assignment: Assignment, channel: Channel, orders: Orders) -> object:
@@ -150,35 +150,36 @@ def _called(assignment: Assignment, channel: Channel, orders: Orders) -> object:
 
 
 def _in_parts(parts: Generator[object, object, object], channel: Channel, orders: Orders) -> object:
-    """Tell each part and wait for the order to go on; the value in the end."""
+    """Send each part and wait for the order to resume; return the final value."""
     order = None
     while True:
         try:
-            told = parts.send(order)
+            part = parts.send(order)
         except StopIteration as end:
             return end.value
         faulthandler.cancel_dump_traceback_later()
-        channel.send(Paused(pickle.dumps(told)))
+        channel.send(Paused(pickle.dumps(part)))
         go_on = orders.get()
-        _note_the_place_at(go_on.deadline)
+        _dump_stack_at(go_on.deadline)
         order = pickle.loads(go_on.payload)
 
 
 def _entry(name: str) -> Callable[[Any, Callable[[float], None]], object]:
     module, _, function = name.partition(":")
-    entry: Callable[[Any, Callable[[float], None]], object]
-    entry = getattr(importlib.import_module(module), function)
-    return entry
+    return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
 
 
 def _raised(error: BaseException) -> Raised:
+    """An exception as a message, without the frames of rightbatch and the import machinery."""
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ != "builtins":
         name = f"{kind.__module__}.{name}"
     report = TracebackException.from_exception(error)
     for part in _chain(report):
-        part.stack = _foreign(part.stack)
+        part.stack = StackSummary.from_list(
+            frame for frame in part.stack if not frame.filename.startswith(_LEFT_OUT)
+        )
     try:
         message = str(error)
     except Exception:
@@ -187,7 +188,7 @@ def _raised(error: BaseException) -> Raised:
 
 
 def _chain(report: TracebackException) -> list[TracebackException]:
-    """An exception's report and those of its causes, contexts and group members."""
+    """The report of an exception and of its causes, contexts and group members."""
     found, waiting = [], [report]
     while waiting:
         part = waiting.pop()
@@ -197,16 +198,8 @@ def _chain(report: TracebackException) -> list[TracebackException]:
     return found
 
 
-def _foreign(stack: StackSummary) -> StackSummary:
-    """The frames outside rightbatch and the import machinery."""
-    kept = [
-        frame for frame in stack if not frame.filename.startswith((_OWN_FILES, "<frozen importlib"))
-    ]
-    return StackSummary.from_list(kept)
-
-
 def main() -> None:
-    """Carry out one assignment in this fresh interpreter."""
+    """Run one assignment in this fresh interpreter."""
     parser = argparse.ArgumentParser(prog="rightbatch trial")
     parser.add_argument("--fd", type=int, required=True)
     carry_out_assignment(parser.parse_args().fd)

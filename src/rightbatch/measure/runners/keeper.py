@@ -1,6 +1,6 @@
-"""What stands between the server and one trial, so that one trial may wait while others run.
+"""The process between the server and one trial, so that a trial may wait while others run.
 
-It is a fork of the server that forks the trial's child, ends it and reaps all that it started.
+It is a fork of the server that forks the trial's child, kills it and reaps all its descendants.
 """
 
 import ctypes
@@ -24,11 +24,11 @@ _REAP_SECONDS = 10.0
 
 
 class Keeper:
-    """Runs one trial to its end and leaves nothing of it behind.
+    """Runs one trial to its end and leaves no process behind.
 
     Attributes:
-        control: Socket to the parent; its end is the trial's end.
-        fork: Whether the child goes on from here (False: it starts a fresh interpreter).
+        control: Socket to the parent; closing it ends the trial.
+        fork: Whether the child runs in this fork (False: in a fresh interpreter).
     """
 
     def __init__(self, control: socket.socket, fork: bool) -> None:
@@ -40,7 +40,7 @@ class Keeper:
         os.set_blocking(self._wakeup, False)
 
     def keep(self, stream: int, output: int) -> None:
-        """Fork the child and tell when it is gone, with everything it started."""
+        """Fork the child; send a message when it is gone with everything it started."""
         signal.signal(signal.SIGCHLD, _wake)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         adopt_orphans()
@@ -62,7 +62,7 @@ class Keeper:
             end_descendants(pid)
 
     def _wait(self, pid: int) -> Ended | None:
-        """Wait until the child ends, or (None) until the parent says stop or is gone."""
+        """Wait until the child ends, or (None) until the parent sends a stop or is gone."""
         control = self.control.fileno()
         while True:
             ended = _reap(pid)
@@ -77,7 +77,7 @@ class Keeper:
                 return None
 
     def _become_trial(self, stream: int, output: int) -> None:
-        """In the child: a session of its own, its output to a file, no trace of the server."""
+        """In the child: start a session, redirect output to a file, drop the server's state."""
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -95,16 +95,16 @@ class Keeper:
 
 
 def fork_quietly() -> int:
-    """Fork without Python's warning of threads, which a preloaded library may have started."""
+    """Fork without Python's warning about threads that a preloaded library may have started."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
 def end_descendants(pid: int = 0) -> Ended:
-    """Kill every descendant, orphans included, and reap them; first the process group `pid`.
+    """Kill and reap every descendant, orphans included, starting with the process group `pid`.
 
-    A process that is a subreaper inherits the orphans, so none is left once it has no children.
+    A subreaper inherits orphans, so none is left once it has no children.
     """
     ended = Ended(signal.SIGKILL, 0)
     with suppress(ProcessLookupError, PermissionError):
@@ -124,13 +124,13 @@ def end_descendants(pid: int = 0) -> Ended:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of orphaned descendants where the system is Linux; do without elsewhere."""
+    """Become the parent of orphaned descendants; on Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _reap(pid: int) -> Ended | None:
-    """Collect ended descendants; what the trial's own child ended with, if it did."""
+    """Reap descendants that have ended; the end of the trial's own child if it is among them."""
     ended = None
     with suppress(ChildProcessError):
         while True:
@@ -144,4 +144,4 @@ def _reap(pid: int) -> Ended | None:
 
 
 def _wake(signal_number: int, frame: object) -> None:
-    """Do nothing: the signal's number in the wake-up pipe is the message."""
+    """Do nothing: the signal's number in the wake-up pipe is enough."""

@@ -1,4 +1,4 @@
-"""The Runner on this machine: every probe in a child process of its own."""
+"""The Runner on this machine: every probe in its own child process."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Ended, Job, Measured, Progress
 from rightbatch.measure.runners.call import Call, first_to_end
 from rightbatch.measure.runners.call_end import CallEnd, CallEndKind
-from rightbatch.measure.runners.outcome import told
+from rightbatch.measure.runners.outcome import outcome_of
 from rightbatch.measure.runners.process import TrialServer
 from rightbatch.measure.runners.waiting import MemoryUse, Waiting
 from rightbatch.records import (
@@ -30,7 +30,7 @@ from rightbatch.records import (
 _log = logging.getLogger(__name__)
 
 INSIDE_A_TRIAL = "RIGHTBATCH_TRIAL"
-"""Set in the environment of trials, so that a study started from inside one can be refused."""
+"""Set in the environment of trials, so that a study cannot be started from inside one."""
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -40,22 +40,22 @@ _THREAD_COUNTS = (
     "NPROC",  # XLA's pool on a CPU
 )
 _SHARED_DEVICES = ("cuda", "gpu")
-"""Kinds of device that several processes may have open; a TPU takes one."""
+"""Kinds of device that several processes can share; a TPU serves one."""
 _RENAMED = re.compile(r"FutureWarning: (Workload\..+)")
 """An old name in the user's file, of which only the child's Python has warned."""
 
 
 @dataclass(slots=True)
 class _UnderWay:
-    """A probe that is being carried out.
+    """A probe under way.
 
     Attributes:
         probe: The probe.
         call: Its process.
-        limit_bytes: Memory that its processes may use; None where that is not watched here.
-        progress: Told the share done.
-        begun: When, by the monotonic clock.
-        crowded: Whether paused runs hold, or held, some of an accelerator beside it.
+        limit_bytes: Memory that its processes may use; None where the runner does not enforce it.
+        progress: Called with the share done, 0 to 1.
+        begun: Start, by the monotonic clock.
+        crowded: Whether paused runs hold, or held, part of an accelerator's memory beside it.
         again: How its process ended at a first try beside them, where this is the second.
     """
 
@@ -69,11 +69,10 @@ class _UnderWay:
 
 
 class LocalRunner:
-    """Carries out probes, each in a fresh child process with a deadline.
+    """Runs probes, each in a fresh child process with a deadline.
 
-    Runs that are side by side have equal parts of the memory limit and, unless their number was
-    given, of the threads. A run that may pause stays alive where it stopped, as long as there is
-    room.
+    Runs side by side share the memory limit equally and, unless their number was given, the
+    threads. A run that may pause stays alive where it stopped, as long as there is room.
     """
 
     def __init__(
@@ -90,14 +89,14 @@ class LocalRunner:
         """Describe the runner; its processes start with the first probe.
 
         Args:
-            job_template: The job, but for its probe.
+            job_template: The job, except for its probe.
             preload: Modules that every trial needs, imported once.
             fork: False for a framework that does not survive a fork.
-            entry: What a child calls with (job, progress), as "module:function".
-            hardware: The device of the trials; None to learn it from the first look.
+            entry: Function that a child calls with (job, progress), as "module:function".
+            hardware: The device of the trials; None to learn it from the first probe.
             preload_threadless: Modules imported once if that starts no thread.
-            environment: Variables that the workload asks for.
-            at_most: Training runs to have under way at the same time.
+            environment: Environment variables that the workload needs.
+            at_most: Largest number of training runs under way at the same time.
         """
         self._at_most = at_most
         self._job = job_template
@@ -106,29 +105,29 @@ class LocalRunner:
         self._compiled = TemporaryDirectory(prefix="rightbatch-")
         self._preload, self._preload_threadless = preload, preload_threadless
         self._fork = fork
-        self._asked_environment = dict(environment or {})
+        self._workload_environment = dict(environment or {})
         self._servers: dict[int | None, TrialServer] = {}
         self._waiting = Waiting()
         self._may_wait = True
         self._under_way: list[_UnderWay] = []
 
     def capacity(self) -> Capacity | None:
-        """Runs that share this machine's memory; None before it is known."""
+        """How many runs share this machine's memory; None before that is known."""
         if self._hardware is None:
             return None
         return Capacity.shared(self._hardware.memory_limit_bytes, self._at_most)
 
     def run(self, probe: Probe, progress: Progress) -> Measured:
-        """Carry out one probe, alone; errors as of `start` and `next_ended`."""
+        """Run one probe alone; errors as for `start` and `next_ended`."""
         self.start(probe, progress)
         ended = self.next_ended()
         return ended.outcome, ended.result
 
     def start(self, probe: Probe, progress: Progress) -> None:
-        """Begin to carry out a probe, or have a run that waits go on, beside those under way.
+        """Start a probe, or resume its paused run, beside those under way.
 
-        The memory limit holds for processes on a CPU; on an accelerator the framework keeps its
-        own account.
+        The runner enforces the memory limit of processes on a CPU; on an accelerator the framework
+        does.
 
         Raises:
             RunnerError: The process could not be started.
@@ -153,22 +152,22 @@ class LocalRunner:
         crowded = self._on_accelerator and len(self._waiting) > 0
         self._under_way.append(_UnderWay(probe, call, limit, progress, begun, crowded, again))
         if waited is None:
-            first = isinstance(probe, DescribeProbe)  # what comes before it takes of its time
+            first = isinstance(probe, DescribeProbe)  # starting the server counts as its time
             passed = time.monotonic() - begun if first else 0.0
             call.begin(self._entry, job, seconds - passed, progress)
         else:
             call.go_on(job, seconds, progress)
 
     def next_ended(self) -> Ended:
-        """Wait until one of the probes under way has ended.
+        """Wait until one of the probes under way ends.
 
-        One that failed on an accelerator of which paused runs held some is carried out once more
-        without them, in what is left of its time.
+        One that failed on an accelerator while paused runs held part of its memory is run once
+        more without them, in the rest of its time.
 
         Raises:
-            WorkloadFailed: The user's code raised, or left without a result.
+            WorkloadFailed: The user's code raised, or exited without a result.
             UsageError: As the child raised it, such as WorkloadNotFound.
-            RunnerError: The process could not be spoken to.
+            RunnerError: The process could not be reached.
         """
         first = first_to_end([one.call for one in self._under_way])
         ended = next(one for one in self._under_way if one.call is first)
@@ -181,7 +180,7 @@ class LocalRunner:
             self._begin(ended.probe, ended.progress, left, ending.kind)
             return self.next_ended()
         try:
-            outcome, result = told(ending, ended.probe, ended.limit_bytes)
+            outcome, result = outcome_of(ending, ended.probe, ended.limit_bytes)
         except BaseException:
             first.end()
             raise
@@ -190,12 +189,12 @@ class LocalRunner:
             for old_name in _RENAMED.findall(ending.output_tail):
                 warnings.warn(old_name, FutureWarning, stacklevel=2)
         if ended.again == "raised":
-            self._may_wait = False  # the device takes one process at a time
+            self._may_wait = False  # the device serves one process at a time
         self._waiting.put(ended.probe, first, self._used(first, result))
         for one in self._under_way:
             one.crowded |= self._on_accelerator and first.paused
         if any(one.again is not None for one in self._under_way):
-            self._waiting.end_all()  # a second try is without them
+            self._waiting.end_all()  # a second try runs without them
         return Ended(ended.probe, outcome, result, self._hardware)
 
     def close(self) -> None:
@@ -208,7 +207,7 @@ class LocalRunner:
         self._compiled.cleanup()
 
     def _server(self, threads: int | None) -> TrialServer:
-        """The server of trials with so many threads, which libraries read as it imports them."""
+        """The server of trials with that many threads, which libraries read on import."""
         if threads not in self._servers:
             self._servers[threads] = TrialServer(
                 self._preload,
@@ -216,13 +215,13 @@ class LocalRunner:
                 preload_threadless=self._preload_threadless,
                 environment={
                     **_environment(threads, self._compiled.name),
-                    **self._asked_environment,
+                    **self._workload_environment,
                 },
             )
         return self._servers[threads]
 
     def _threads(self, parts: int) -> int | None:
-        """Threads of a trial: as many as were asked for, else a part of what trials have."""
+        """Threads of a trial: the number given, else an equal share for runs side by side."""
         if self._job.threads is not None or self._hardware is None or parts == 1:
             return self._job.threads
         return max(1, self._hardware.threads // parts)
@@ -233,14 +232,14 @@ class LocalRunner:
         return device not in {None, "cpu"}
 
     def _device(self) -> str | None:
-        """What a trial is told to use: JAX would else take a CPU where a GPU cannot be had."""
+        """The device of a trial: without a name, JAX would fall back from a busy GPU to the CPU."""
         if self._job.device is None and self._hardware is not None:
             kind = self._hardware.device.partition(":")[0]
             return self._hardware.device if kind == "gpu" else None
         return self._job.device
 
     def _make_room(self, probe: Probe, limit_bytes: int | None) -> None:
-        """End paused runs until those left leave a probe, and those under way, what they need."""
+        """End paused runs until a probe and those under way have the memory they need."""
         probes = [*(one.probe for one in self._under_way), probe]
         if not self._on_accelerator:
             self._waiting.make_room(probes, limit_bytes)
@@ -249,14 +248,14 @@ class LocalRunner:
         self._waiting.make_room_on_host()
 
     def _shared_bytes(self) -> int | None:
-        """Memory of an accelerator that processes share; None where one has it for itself."""
+        """Memory of an accelerator that processes share; None where it serves one at a time."""
         if self._hardware is None or not self._may_wait:
             return None
         kind = self._hardware.device.partition(":")[0]
         return self._hardware.memory_limit_bytes if kind in _SHARED_DEVICES else None
 
     def _used(self, call: Call, result: Result | None) -> MemoryUse:
-        """Memory that a trial took: seen from here on a CPU, told by it on an accelerator."""
+        """Memory of a trial: observed by the runner on a CPU, reported by it on an accelerator."""
         if not self._on_accelerator:
             return MemoryUse(call.peak_bytes, call.peak_bytes)
         if isinstance(result, TrainingResult) and result.peak_bytes:
@@ -264,7 +263,7 @@ class LocalRunner:
         return MemoryUse(0, 0)
 
     def _limit_bytes(self, probe: Probe) -> int | None:
-        """Memory that trials under way may use; None where a GPU's memory is what counts."""
+        """Memory that trials under way may use; None on an accelerator, whose memory counts."""
         if self._on_accelerator:
             return None
         if isinstance(probe, MemoryProbe):
@@ -275,15 +274,15 @@ class LocalRunner:
 
 
 def _seconds_for_another_try(ended: _UnderWay, ending: CallEnd) -> float | None:
-    """What is left of a trial's time where paused runs may be why it failed; None for no more.
+    """Time left, in seconds, for a trial that may have failed because of paused runs; else None.
 
-    Less than the failure took is no time for another try.
+    Less than the failed try took is not enough for another.
     """
     if not ended.crowded or ended.again is not None:
         return None
     failed = ending.kind in {"raised", "out_of_memory"} or (
         ending.kind == "returned"
-        and told(ending, ended.probe, None)[0].status is Status.OUT_OF_MEMORY
+        and outcome_of(ending, ended.probe, None)[0].status is Status.OUT_OF_MEMORY
     )
     passed = time.monotonic() - ended.begun
     left = ended.probe.seconds_limit - passed
@@ -291,13 +290,13 @@ def _seconds_for_another_try(ended: _UnderWay, ending: CallEnd) -> float | None:
 
 
 def _environment(threads: int | None, compiled: str) -> dict[str, str]:
-    """What numerical libraries read as they are imported, so set from outside.
+    """Environment variables that numerical libraries read on import.
 
-    Thread counts; memory of a GPU taken as it is needed, where TensorFlow and XLA would else take
-    nearly all of it at once and no peak could be told; and a folder, where the user has none, in
-    which JAX finds what an earlier trial of the study compiled, at a second or more a step.
+    Thread counts; GPU memory allocated on demand, as TensorFlow and XLA would otherwise reserve
+    nearly all of it at once and hide the peak; and, unless the user has one, a cache folder in
+    which JAX finds steps compiled by earlier trials, each of which takes a second or more.
     """
-    told = {
+    variables = {
         "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR", compiled),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -308,8 +307,8 @@ def _environment(threads: int | None, compiled: str) -> dict[str, str]:
         INSIDE_A_TRIAL: "1",
     }
     if threads is not None:
-        told |= dict.fromkeys(_THREAD_COUNTS, str(threads))
+        variables |= dict.fromkeys(_THREAD_COUNTS, str(threads))
     if threads == 1:
         flags = os.environ.get("XLA_FLAGS", "")
-        told["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-    return told
+        variables["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    return variables

@@ -1,4 +1,4 @@
-"""What came of a probe, by how its process ended."""
+"""The outcome of a probe, from how its process ended."""
 
 import re
 import signal
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rightbatch import errors
 from rightbatch.errors import RightbatchError, RunnerError, WorkloadFailed
+from rightbatch.measure.ports import Measured
 from rightbatch.measure.runners.call_end import CallEnd
 from rightbatch.records import (
     DescribeProbe,
@@ -27,50 +28,42 @@ from rightbatch.records import (
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 
 
-def told(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> tuple[Outcome, Result | None]:
+def outcome_of(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Measured:
     """The outcome of a probe and what was measured.
 
     Args:
         ending: How its process ended.
-        probe: What was asked.
-        limit_bytes: Memory its processes might use; None where that is not watched from here.
+        probe: The probe.
+        limit_bytes: Memory its processes might use; None where the parent does not enforce it.
 
     Raises:
-        WorkloadFailed: The user's code raised, or left without a result.
+        WorkloadFailed: The user's code raised, or exited without a result.
         UsageError: As the child raised it.
-        RunnerError: The child gave back something else.
+        RunnerError: The child returned something else.
     """
-    if ending.kind in {"returned", "paused"}:
-        outcome, result = _returned(ending.value)
-        if isinstance(result, MemoryResult) and limit_bytes is not None:
-            return outcome, _with_descendants(result, ending)
-        return outcome, result
     if ending.kind == "raised":
         raise _error(ending)
-    return _outcome(ending, probe, limit_bytes), None
-
-
-def _returned(value: object) -> tuple[Outcome, Result | None]:
-    match value:
+    if ending.kind not in {"returned", "paused"}:
+        return _failure(ending, probe, limit_bytes), None
+    match ending.value:
+        case (Outcome() as outcome, MemoryResult() as result) if limit_bytes is not None:
+            # With the memory of loader workers, which only the parent sees.
+            peak = max(result.peak_bytes, ending.group_peak_bytes)
+            return outcome, replace(result, peak_bytes=peak)
         case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
             return outcome, result
     raise RunnerError(
-        f"A trial gave back a {type(value).__name__} in place of an outcome and a result; "
-        "parent and child run different versions of rightbatch."
+        f"A trial returned {type(ending.value).__name__} instead of an outcome and a result, as if "
+        "its process ran another version of rightbatch; restart Python and try again."
     )
 
 
-def _with_descendants(result: MemoryResult, ending: CallEnd) -> MemoryResult:
-    """With the memory of a loader's workers, which only this side sees."""
-    return replace(result, peak_bytes=max(result.peak_bytes, ending.group_peak_bytes))
-
-
 def _error(ending: CallEnd) -> RightbatchError:
-    """The exception to raise here for one that was raised in the child."""
+    """The parent's exception for one raised in the child."""
     if ending.type_name == "SystemExit":
         return WorkloadFailed(
             f"The workload ended its process ({ending.message or 'exit status 0'}) before giving "
-            "a result; take out sys.exit or os._exit.",
+            "a result; remove sys.exit or os._exit from it.",
             ending.traceback or ending.output_tail,
         )
     module, _, name = ending.type_name.rpartition(".")
@@ -84,8 +77,8 @@ def _error(ending: CallEnd) -> RightbatchError:
     )
 
 
-def _outcome(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Outcome:
-    """An expected failure: of what, and where."""
+def _failure(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Outcome:
+    """An expected failure: of which work, and where in the code."""
     work = _work(probe)
     if ending.kind == "out_of_memory":
         limited = {"limit_bytes": limit_bytes, "at_once": probe.at_once}
@@ -98,7 +91,7 @@ def _outcome(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Outcome:
 
 
 def _work(probe: Probe) -> dict[str, Value]:
-    """What a probe does, and with what sizes."""
+    """What a probe does, and at which sizes."""
     match probe:
         case DescribeProbe():
             return {"work": "building"}
@@ -122,7 +115,7 @@ def _work(probe: Probe) -> dict[str, Value]:
 
 
 def _place(stack: str) -> dict[str, Value]:
-    """Where a stack shown by faulthandler stood: the innermost line outside installed code."""
+    """The innermost line outside installed code in a stack shown by faulthandler."""
     block = stack.rpartition("(most recent call first):")[2]  # the main thread comes last
     frames = list(_FRAME.finditer(block))
     paths = sysconfig.get_paths()

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
-from types import TracebackType
 from typing import IO, Self
 
 from rightbatch.errors import RunnerError
@@ -22,10 +21,10 @@ _START_SECONDS = 300.0
 
 
 class TrialServer:
-    """Calls functions, each in a fresh child process, forked from a server process.
+    """Calls functions, each in a fresh child process forked from a server process.
 
-    The server starts with the first call and again after it died. When this process ends, in
-    whatever way, the server and every child end too.
+    The server starts with the first call, and again if it dies. However this process ends, the
+    server and every child end with it.
     """
 
     def __init__(
@@ -39,12 +38,13 @@ class TrialServer:
         """Describe the server.
 
         Args:
-            preload: Modules to import before the first fork; what is missing is passed over.
+            preload: Modules to import before the first fork; missing ones are skipped.
             fork: Fork children from the server; False starts a fresh interpreter for each, for
                 frameworks that do not survive a fork.
-            preload_threadless: Modules to import likewise, as long as that starts no thread; where
+            preload_threadless: More such modules, as long as importing them starts no thread; where
                 it does, each child is a fresh interpreter.
-            environment: Variables for the server and its children, over this process's own.
+            environment: Environment variables of the server and its children, added to this
+                process's own.
         """
         self._preload = tuple(preload) if fork else ()
         self._preload_threadless = tuple(preload_threadless) if fork else ()
@@ -61,17 +61,17 @@ class TrialServer:
         limit_bytes: int | None,
         progress: Callable[[float], None],
     ) -> CallEnd:
-        """Call a function in a fresh process and wait for its ending; one that pauses is ended.
+        """Call a function in a fresh process and wait for its end; one that pauses is stopped.
 
         Args:
             entry: "module:function"; called with the payload and a callback for the share done.
             payload: First argument; must pickle.
             deadline_seconds: Time from the start of the process until it is killed, in seconds.
             limit_bytes: Memory the process and its descendants may use; None for no limit.
-            progress: Told the share done, 0 to 1.
+            progress: Called with the share done, 0 to 1.
 
         Raises:
-            RunnerError: The server cannot be started, or the value cannot travel.
+            RunnerError: The server cannot be started, or the value cannot be pickled.
         """
         call = self.start(limit_bytes)
         try:
@@ -81,7 +81,7 @@ class TrialServer:
             call.end()
 
     def start(self, limit_bytes: int | None) -> Call:
-        """Start a process that waits for what to call.
+        """Start a process that waits for an assignment.
 
         Args:
             limit_bytes: Memory the process and its descendants may use; None for no limit.
@@ -102,7 +102,7 @@ class TrialServer:
         return Call(control, channel, output, pid, limit_bytes, group)
 
     def close(self) -> None:
-        """End the server and everything under it."""
+        """Stop the server and everything it started."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -110,12 +110,7 @@ class TrialServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _running(self) -> "_ServerProcess":
@@ -126,17 +121,17 @@ class TrialServer:
                 )
             except OSError as error:
                 raise RunnerError(
-                    f"The process that starts trials cannot be started ({error}); "
-                    "see how many processes and files this user may have."
+                    f"The process that starts trials cannot be started ({error}); check the "
+                    "user's limits on processes and open files (ulimit -a)."
                 ) from error
             self._server.wait_until_ready()
         return self._server
 
     def _begin(self, output: IO[bytes]) -> tuple[Channel, Channel, int]:
-        """Have a child started; once more with a new server where the old one is gone.
+        """Have a child started; try again with a new server if the old one is gone.
 
         Returns:
-            The channel to its keeper, that to the child, and its process number.
+            The channels to its keeper and to the child, and the child's process number.
         """
         for _ in range(2):
             server = self._running()
@@ -151,11 +146,13 @@ class TrialServer:
                 control.close()
                 channel.close()
                 self.close()
-        raise RunnerError("The process that starts trials ended twice; see the system's log.")
+        raise RunnerError(
+            "The process that starts trials died twice; look for it in the system log."
+        )
 
 
 class _ServerProcess:
-    """The server as its parent sees it."""
+    """The server process, seen from its parent."""
 
     def __init__(
         self,
@@ -183,7 +180,7 @@ class _ServerProcess:
             )
 
     def wait_until_ready(self) -> None:
-        """Wait for its imports.
+        """Wait until it has imported its modules.
 
         Raises:
             RunnerError: It ended, or took too long.
@@ -191,22 +188,22 @@ class _ServerProcess:
         if not wait([self._channel.fileno()], _START_SECONDS):
             raise RunnerError(
                 f"The process that starts trials was not ready after {_START_SECONDS:.0f} s; "
-                "see whether the machine is overloaded."
+                "check whether the machine is overloaded."
             )
         if not any(isinstance(message, Ready) for message in self._channel.arrived()):
-            last = tail(self._errors).strip().splitlines()[-1:] or ["it said nothing"]
+            last = tail(self._errors).strip().splitlines()[-1:] or ["no output"]
             raise RunnerError(
                 f"The process that starts trials ended at once ({last[0]}); "
-                "see whether rightbatch is installed for this Python."
+                "check that rightbatch is installed for this Python."
             )
 
     def start_trial(self, control: socket.socket, stream: socket.socket, output: IO[bytes]) -> None:
-        """Have a keeper and a child started with these."""
+        """Have a keeper and a child started with these sockets and this output file."""
         descriptors = [control.fileno(), stream.fileno(), output.fileno()]
         socket.send_fds(self._socket, [START], descriptors)
 
     def close(self) -> None:
-        """Close the control socket, at which the server ends all it started and itself."""
+        """Close the control socket, on which the server stops all it started and exits."""
         self._channel.close()
         try:
             self._process.wait(_EXIT_SECONDS)
@@ -217,15 +214,15 @@ class _ServerProcess:
 
 
 def _started(control: Channel) -> int:
-    """The process number of a child, from its keeper.
+    """The process number of a child, received from its keeper.
 
     Raises:
         OSError: The keeper does not answer.
         EOFError: It is gone.
     """
     if not wait([control.fileno()], _ANSWER_SECONDS):
-        raise TimeoutError("The keeper of a trial does not answer.")
+        raise TimeoutError("The keeper of a trial did not answer.")
     message = control.receive()
     if isinstance(message, Started):
         return message.pid
-    raise EOFError(f"The keeper said {message} to the start of a trial.")
+    raise EOFError(f"The keeper answered the start of a trial with {message}.")

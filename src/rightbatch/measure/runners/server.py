@@ -1,8 +1,7 @@
-"""The process that trials are forked from: the framework imported, and nothing else done.
+"""The process that trials are forked from: it has imported the framework and done nothing else.
 
-It imports and forks a keeper for each trial, which forks the trial's child. Neither ever runs
-user code, an operation of the framework or a device query, so that every child starts from the
-same clean state.
+It forks a keeper for each trial, which forks the trial's child. Neither ever runs user code, an
+operation of the framework or a device query, so every child starts from the same clean state.
 """
 
 import argparse
@@ -21,15 +20,15 @@ from rightbatch.measure.runners.keeper import Keeper, adopt_orphans, end_descend
 from rightbatch.measure.runners.wire import START, Channel, Ready
 
 _ACCELERATORS = ("nvidia[0-9]*", "kfd", "accel*", "vfio/[0-9]*")
-"""What GPUs and TPUs are called in /dev."""
+"""Names of GPUs and TPUs in /dev."""
 
 
 class Server:
-    """Forks a keeper per trial and leaves nothing behind.
+    """Forks a keeper per trial and leaves no process behind.
 
     Attributes:
-        control: Socket to the parent; its end is the server's end.
-        fork: Whether a trial's child goes on from here (False: it starts a fresh interpreter).
+        control: Socket to the parent; closing it ends the server.
+        fork: Whether a trial's child runs in a fork (False: in a fresh interpreter).
     """
 
     def __init__(self, control: socket.socket, fork: bool) -> None:
@@ -37,7 +36,7 @@ class Server:
         self.fork = fork
 
     def serve(self) -> None:
-        """Start a trial whenever the parent asks, until the parent is gone."""
+        """Start a trial at each request of the parent, until the parent is gone."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, _reap_keepers)
         adopt_orphans()
@@ -51,7 +50,7 @@ class Server:
         end_descendants()
 
     def _keep(self, control: int, stream: int, output: int) -> None:
-        """Have a trial kept by a process of its own."""
+        """Fork a keeper for a trial."""
         if fork_quietly() == 0:
             try:
                 self.control.close()
@@ -65,23 +64,23 @@ class Server:
 
 
 def _reap_keepers(signal_number: int, frame: object) -> None:
-    """Collect keepers that have ended, and what a killed one left."""
+    """Reap keepers that have ended, and the children of a killed one."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
 def _forget_finalizers() -> None:
-    """Leave out, at a child's exit, what preloaded libraries tidy up (PyTorch: 0.1 s each time).
+    """Skip the exit finalizers of preloaded libraries in children (PyTorch: 0.1 s each time).
 
-    Python has no public list of finalizers; where its own is not found, the exit is only slower.
+    Python has no public list of finalizers; without its private one, exits are merely slower.
     """
     for finalizer in getattr(weakref.finalize, "_registry", ()):
         finalizer.atexit = False
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Import what trials will need, then serve."""
+    """Import what trials need, then serve."""
     parser = argparse.ArgumentParser(prog="rightbatch trial server")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--preload", nargs="*", default=[])
@@ -99,20 +98,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _import(names: Sequence[str]) -> None:
     for name in names:
-        with suppress(Exception):  # a trial that needs it raises the error in its own words
+        with suppress(Exception):  # a trial that needs it raises the error itself
             importlib.import_module(name)
 
 
 def _import_threadless(names: Sequence[str]) -> bool:
-    """Import libraries that survive a fork as long as they have started nothing.
+    """Import libraries that survive a fork as long as they have started no thread.
 
-    A fork copies the one thread that asks for it: what holds a lock or waits in another is lost.
-    TensorFlow and JAX start theirs with the first operation, not when they are imported; that is
-    looked at here, each time. A driver may be opened by an import without a thread, so where there
-    is an accelerator these libraries are left to the trials.
+    A fork copies only the calling thread; locks and work of other threads are lost. TensorFlow and
+    JAX start threads with their first operation, not on import, which is verified here each time.
+    An import may also open a driver without starting a thread, so on machines with an accelerator
+    these libraries are left to the trials.
 
     Returns:
-        Whether children may be forked from here.
+        Whether children may be forked from this process.
     """
     threads = Path("/proc/self/task")
     if not threads.exists() or any(any(Path("/dev").glob(pattern)) for pattern in _ACCELERATORS):

@@ -1,4 +1,4 @@
-"""Training runs that paused and wait, alive, to go on."""
+"""Paused training runs, kept alive to be resumed."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _AT_MOST = 4
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Memory of the device that a training run took.
+    """Device memory of a training run.
 
     Attributes:
-        peak_bytes: The most so far; 0 where it is not told.
-        held_bytes: What it holds now.
+        peak_bytes: Highest use so far; 0 where it is not reported.
+        held_bytes: Memory it holds while paused.
     """
 
     peak_bytes: int
@@ -26,9 +26,9 @@ class MemoryUse:
 
 
 class Waiting:
-    """The processes of paused runs, the one that paused first first.
+    """The processes of paused runs, the longest paused first.
 
-    Each holds its memory, so there are few, and they make room for other trials.
+    Each holds its memory, so only a few are kept, and they make room for other trials.
     """
 
     def __init__(self) -> None:
@@ -36,10 +36,8 @@ class Waiting:
         self._peaks: dict[tuple[str, int], int] = {}
 
     def take(self, probe: Probe) -> Call | None:
-        """The process of the run that a probe names, to go on with; None where it is gone."""
-        if not isinstance(probe, TrainingProbe):
-            return None
-        if probe.run not in self._calls:
+        """The paused process of a probe's run, to be resumed; None where there is none."""
+        if not isinstance(probe, TrainingProbe) or probe.run not in self._calls:
             return None
         call, _ = self._calls.pop(probe.run)
         if call.paused:
@@ -50,24 +48,26 @@ class Waiting:
     def make_room(
         self, probes: Sequence[Probe], limit_bytes: int | None, each_bytes: int = 0
     ) -> None:
-        """End processes until those left and the trials under way share the device's memory.
+        """End processes until the rest and the trials under way fit in the device's memory.
 
-        A trial of which it is not known what it needs has all that it may use.
+        A trial of unknown need counts with all the memory it may use.
 
         Args:
-            probes: What the trials under way carry out, the next one included.
-            limit_bytes: Memory that all share; None where it is not known, and nothing is left.
-            each_bytes: What every process but one takes besides.
+            probes: Probes of the trials under way, the next one included.
+            limit_bytes: Memory that all share; None where it is unknown: then every process ends.
+            each_bytes: Overhead of every process but the first.
         """
         if limit_bytes is None:
             self.end_all()
             return
         need = sum(self._need(p, limit_bytes) for p in probes) + each_bytes * (len(probes) - 1)
-        while self._calls and need + self._held_bytes() > limit_bytes:
+        while (
+            self._calls and need + sum(u.held_bytes for _, u in self._calls.values()) > limit_bytes
+        ):
             self._end_oldest()
 
     def make_room_on_host(self) -> None:
-        """End processes while the machine's own memory would not hold another as large."""
+        """End processes until the host's memory would hold another as large as the largest."""
         while self._calls:
             largest = max(call.peak_bytes for call, _ in self._calls.values())
             if psutil.virtual_memory().available >= largest:
@@ -75,7 +75,7 @@ class Waiting:
             self._end_oldest()
 
     def put(self, probe: Probe, call: Call, use: MemoryUse) -> None:
-        """Keep the process of a run that paused; note what memory the run took."""
+        """Keep the process of a paused run, and record the memory of the run."""
         if not isinstance(probe, TrainingProbe):
             return
         if use.peak_bytes:
@@ -87,7 +87,7 @@ class Waiting:
             self._end_oldest()
 
     def __len__(self) -> int:
-        """Number of processes that wait."""
+        """Number of paused processes."""
         return len(self._calls)
 
     def end_all(self) -> None:
@@ -96,10 +96,10 @@ class Waiting:
             self._end_oldest()
 
     def _need(self, probe: Probe, limit_bytes: int) -> int:
-        """At most what runs of the same optimizer took, in proportion where theirs were smaller.
+        """Upper bound on a trial's memory, from earlier runs of the same optimizer.
 
-        A line of bytes against micro-batch sizes, which starts at what is fixed, lies below. All
-        that the trial may use where none ran.
+        The peak of a smaller micro-batch is scaled in proportion to its size, which overestimates,
+        as part of it is fixed. Without an earlier run, all that the trial may use.
         """
         if not isinstance(probe, TrainingProbe):
             return limit_bytes
@@ -110,9 +110,6 @@ class Waiting:
             if name == probe.optimizer
         )
         return min((limit_bytes // probe.at_once, *took))
-
-    def _held_bytes(self) -> int:
-        return sum(use.held_bytes for _, use in self._calls.values())
 
     def _end_oldest(self) -> None:
         call, _ = self._calls.pop(next(iter(self._calls)))

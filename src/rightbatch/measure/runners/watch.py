@@ -1,4 +1,4 @@
-"""Watches the memory of a trial's processes from outside."""
+"""Observes the memory of a trial's processes from outside."""
 
 import os
 import signal
@@ -7,19 +7,21 @@ from pathlib import Path
 
 import psutil
 
+from rightbatch.measure.control_groups import fields
+
 _SCAN_EVERY = 10
 _NEARLY_ALL = 0.9
 _NEARLY_NONE = 0.03
 
 
 class Watch:
-    """Memory of a process and its descendants, looked at from time to time.
+    """Memory of a process and its descendants, sampled from time to time.
 
     Attributes:
         pid: The process, leader of its process group.
         limit_bytes: Memory they may use together; None for no limit.
-        peak_bytes: The most they were seen to use.
-        group_peak_bytes: The most they were seen to use while they were several.
+        peak_bytes: Highest observed use.
+        group_peak_bytes: Highest observed use while there was more than one process.
     """
 
     def __init__(self, pid: int, limit_bytes: int | None) -> None:
@@ -32,12 +34,12 @@ class Watch:
             self._processes.append(psutil.Process(pid))
         self._looks = 0
         self._last_bytes = 0
-        self._shared_bytes = 0  # what a sum of resident sets counts more than once
+        self._shared_bytes = 0  # counted more than once in a sum of resident sets
         self._least_free = 1.0
         self._kernel_kills = _kernel_kills()
 
     def exceeded(self) -> bool:
-        """Look once; whether the processes use more than their limit."""
+        """Sample once; whether the processes exceed their limit."""
         scan = self._looks % _SCAN_EVERY == 0
         self._looks += 1
         if scan:
@@ -46,12 +48,12 @@ class Watch:
             self._least_free = min(self._least_free, memory.available / memory.total)
         resident = [_resident_bytes(process) for process in self._processes]
         if not any(resident[:1]):
-            return False  # the process is ending and shows nothing: what it last used stands
+            return False  # the process is ending and reports nothing: the last value stands
         self._count(sum(resident), scan)
         return self._over(self._last_bytes)
 
     def _count(self, resident: int, scan: bool) -> None:
-        """Take note of what is used, given the sum of resident sets."""
+        """Record current use, given the sum of resident sets."""
         alone = len(self._processes) <= 1
         if scan or self._over(resident - self._shared_bytes):
             self._shared_bytes = 0 if alone else max(resident - self._proportional(), 0)
@@ -61,11 +63,11 @@ class Watch:
             self.group_peak_bytes = max(self.group_peak_bytes, self._last_bytes)
 
     def memory_ran_out(self, count_kernel_kills: bool) -> bool:
-        """Whether a kill from outside looks like lack of memory: the limit or the machine's.
+        """Whether a kill from outside looks like lack of memory, in the limit or on the machine.
 
         Args:
-            count_kernel_kills: Whether kills of the kernel anywhere on the machine count; a control
-                group knows its own.
+            count_kernel_kills: Whether kills by the kernel anywhere on the machine count; a control
+                group counts its own.
         """
         return (
             self._over(self._last_bytes / _NEARLY_ALL)
@@ -74,7 +76,7 @@ class Watch:
         )
 
     def kill(self) -> None:
-        """Kill the group and every process seen, where the server cannot do it any more."""
+        """Kill the group and every observed process, for when the server no longer can."""
         self._find_descendants()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -94,7 +96,7 @@ class Watch:
                         self._processes.append(child)
 
     def _proportional(self) -> int:
-        """Sum of proportional sets, shared pages counted once; resident sets where not known."""
+        """Sum of proportional set sizes, shared pages counted once; else of resident sets."""
         total = 0
         for process in self._processes:
             with suppress(psutil.Error):
@@ -110,10 +112,5 @@ def _resident_bytes(process: psutil.Process) -> int:
 
 
 def _kernel_kills() -> int:
-    """How many processes the kernel has ended for lack of memory; 0 where it does not tell."""
-    path = Path("/proc/vmstat")
-    with suppress(OSError):
-        for line in path.read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
+    """How many processes the kernel has killed for lack of memory; 0 where it is not reported."""
+    return fields(Path("/proc/vmstat")).get("oom_kill", 0)

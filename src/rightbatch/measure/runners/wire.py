@@ -1,4 +1,4 @@
-"""What the parent, its server and a trial's child say to each other, and how it travels."""
+"""The messages between the parent, its server and a trial's child, and their transport."""
 
 import pickle
 import socket
@@ -18,7 +18,7 @@ STOP = b"k"
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Parent to child: what to do.
+    """Parent to child: the function to call.
 
     Attributes:
         entry: The function to call, as "module:function".
@@ -26,9 +26,9 @@ class Assignment:
         limit_bytes: Memory the process may use; None for no limit.
         deadline: When the parent ends the trial, on `time.monotonic`'s clock, which the processes
             of one machine share.
-        sys_path: Where to import from.
+        sys_path: The import path.
         directory: The working directory.
-        cgroup: Control group that holds the limit; None where the process limits its own data.
+        cgroup: Control group that enforces the limit; None where the process limits its own data.
     """
 
     entry: str
@@ -56,7 +56,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Child to parent: what a function that gives its value in parts has so far, pickled.
+    """Child to parent: the value so far of a function that runs in parts, pickled.
 
     The child waits for `GoOn`, or for the end of the channel, which ends it.
     """
@@ -66,10 +66,10 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """Parent to child: go on from where it paused.
+    """Parent to child: resume.
 
     Attributes:
-        payload: What the function is sent, pickled.
+        payload: The object sent to the function, pickled.
         deadline: As in `Assignment`.
     """
 
@@ -91,7 +91,7 @@ class Raised:
 
     Attributes:
         type_name: Qualified name of the exception's type.
-        message: What the exception says.
+        message: The exception's message.
         traceback: The traceback as text, with rightbatch's own frames left out.
     """
 
@@ -107,7 +107,7 @@ class MemoryRanOut:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Server to parent: imports are done."""
+    """Server to parent: the imports are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Ended:
 
 
 class Channel:
-    """Pickled messages over a stream socket, each behind its length."""
+    """Pickled messages over a stream socket, each prefixed with its length."""
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
@@ -155,7 +155,7 @@ class Channel:
         """Wait for one message.
 
         Raises:
-            EOFError: The other side closed before a whole message came.
+            EOFError: The other side closed before a complete message arrived.
         """
         while True:
             complete = self._take()
@@ -165,7 +165,7 @@ class Channel:
                 raise EOFError("The other side of the channel is closed.")
 
     def arrived(self) -> list[object]:
-        """The whole messages that are here, without waiting; sets `at_end` at the end."""
+        """The complete messages received so far, without waiting; sets `at_end` at the end."""
         while not self.at_end and self._read(socket.MSG_DONTWAIT):
             pass
         messages = []
@@ -178,7 +178,7 @@ class Channel:
         self._stream.close()
 
     def _read(self, flags: int) -> bool:
-        """Read what there is; False when nothing is there or nothing will come any more."""
+        """Read what is available; False where there is nothing, or the channel has ended."""
         try:
             data = self._stream.recv(_CHUNK, flags)
         except BlockingIOError:
@@ -190,7 +190,7 @@ class Channel:
         return bool(data)
 
     def _take(self) -> bytes | None:
-        """The first whole message in the buffer."""
+        """The first complete message in the buffer."""
         if len(self._buffer) < _LENGTH.size:
             return None
         (length,) = _LENGTH.unpack_from(self._buffer)

@@ -1,1 +1,1 @@
-"""Real data of the built-in workloads: installed, cached, or brought by `rightbatch fetch`."""
+"""Data of the built-in workloads: installed, cached, or downloaded by `rightbatch fetch`."""

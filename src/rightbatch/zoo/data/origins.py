@@ -1,4 +1,4 @@
-"""Where data comes from: a package that is installed, or that a package manager downloads."""
+"""Sources of data: installed packages, or packages that a package manager downloads."""
 
 import importlib.util
 import os
@@ -17,25 +17,25 @@ _UNKNOWN_TO_APT = "Unable to locate|no installation candidate|No packages found|
 
 
 class Origin(Protocol):
-    """Something that ships data files, all in one folder."""
+    """A source of data files in one folder."""
 
     def installed(self) -> Path | None:
-        """The folder of an installed copy; None where there is none."""
+        """The folder of an installed copy; None without one."""
 
     def download(self, scratch: Path) -> Path:
-        """Download a copy into an empty folder; the folder in it that holds the files.
+        """Download a copy into an empty folder; return the folder in it with the files.
 
         Raises:
-            MissingData: It cannot be had here; the message says why.
+            MissingData: It cannot be downloaded; the message says why.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A package of the Python Package Index, of which only the files are wanted.
+    """A package of the Python Package Index, used only for its files.
 
     Attributes:
-        requirement: What pip downloads, such as "plotnine==0.15.9".
+        requirement: The requirement for pip, such as "plotnine==0.15.9".
         module: The package's import name; it is never imported.
         folder: The folder inside the package.
     """
@@ -45,14 +45,14 @@ class Wheel:
     folder: str
 
     def installed(self) -> Path | None:
-        """Where the module is installed, found without importing it."""
+        """The folder of the installed module, found without importing it."""
         spec = importlib.util.find_spec(self.module)
         if spec is None or not spec.submodule_search_locations:
             return None
         return Path(spec.submodule_search_locations[0]) / self.folder
 
     def download(self, scratch: Path) -> Path:
-        """Download the wheel with pip, without what it depends on."""
+        """Download the wheel with pip, without its dependencies."""
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
         options = ["--no-deps", "--only-binary=:all:", "--dest", str(scratch)]
         _run([*pip, *options, self.requirement], scratch, f"pip download {self.requirement}")
@@ -64,11 +64,11 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class DebianPackage:
-    """A package of Debian; apt checks it against the archive's signed checksums.
+    """A Debian package, which apt verifies against the archive's signed checksums.
 
     Attributes:
         name: The package.
-        folder: Where its files are once it is installed.
+        folder: The folder of its files once installed.
     """
 
     name: str
@@ -87,7 +87,7 @@ class DebianPackage:
             if re.search(_UNKNOWN_TO_APT, str(error)) is None:
                 raise
             raise MissingData(
-                f"apt's lists do not hold {self.name} (sudo apt-get update brings them)"
+                f"apt does not know {self.name} (sudo apt-get update refreshes its lists)"
             ) from None
         (archive,) = scratch.glob("*.deb")
         extract = ["dpkg-deb", "--extract", str(archive), str(scratch)]
@@ -100,19 +100,19 @@ class TextsOfR:
     """Texts in the lazy-load database of an R package, written as plain files of lines.
 
     Attributes:
-        package: The package, installed or downloaded; its folder holds Rdata.rdb and Rdata.rdx.
-        names: Vectors of lines in it; each becomes NAME.txt.
+        package: The package, whose folder contains Rdata.rdb and Rdata.rdx.
+        names: Names of vectors of lines in it; each becomes NAME.txt.
     """
 
     package: DebianPackage
     names: tuple[str, ...]
 
     def installed(self) -> Path | None:
-        """None: what R installs has to be converted first."""
+        """None: the installed files have to be converted first."""
         return None
 
     def download(self, scratch: Path) -> Path:
-        """Convert what is installed, else what apt downloads."""
+        """Convert the installed package, or one downloaded with apt."""
         try:
             import rdata
         except ModuleNotFoundError as error:
@@ -135,12 +135,12 @@ def _run(command: list[str], folder: Path, title: str) -> None:
     Args:
         command: The program and its arguments.
         folder: Where it runs.
-        title: The command in short, for what is told of its failure.
+        title: The command in short, for error messages.
 
     Raises:
-        MissingData: It is not there, or fails; with the last line it said.
+        MissingData: It is not installed, or fails; with the last line of its output.
     """
-    # What arrives lies in the folder from its first byte on, and the reason comes in English.
+    # The download is in the folder from its first byte on, and messages are in English.
     environment = os.environ | {"TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
@@ -149,7 +149,8 @@ def _run(command: list[str], folder: Path, title: str) -> None:
     except FileNotFoundError:
         raise MissingData(f"{command[0]} is not installed here") from None
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it failed").splitlines()[-1]
-        if "after connection broken" in done.stderr:  # which pip warns of, and ends as below
-            said = "no connection to the package index"
-        raise MissingData(f"{title} says: {said.removeprefix('ERROR: ').removeprefix('E: ')}")
+        reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        if "after connection broken" in done.stderr:  # a warning of pip, whose last line hides it
+            reason = "no connection to the package index"
+        reason = reason.removeprefix("ERROR: ").removeprefix("E: ")
+        raise MissingData(f"{title} failed: {reason}")

@@ -1,8 +1,8 @@
 """Scenes composed of real garments on real photographs, with their masks and boxes.
 
-One to three items of Fashion-MNIST are tinted, scaled and put on a crop of a photograph. An item
-of which more than a fifth would lie on another is left out. The garments of validation scenes are
-not those of training scenes.
+One to three items of Fashion-MNIST are tinted, scaled and placed on a crop of a photograph. An item
+that would overlap others by more than a fifth is left out. Validation scenes use other garments
+than training scenes.
 """
 
 from dataclasses import dataclass

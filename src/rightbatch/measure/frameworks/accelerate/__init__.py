@@ -1,1 +1,1 @@
-"""From what an Accelerator prepared to a PyTorch workload."""
+"""A PyTorch workload from a training loop that an Accelerator prepared."""

@@ -1,4 +1,4 @@
-"""The pieces of a training loop that an Accelerator prepared, as a PyTorch workload."""
+"""A training loop that an Accelerator prepared, as a PyTorch workload."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def make_workload(
     goal: str,
     fields: dict[str, Any],
 ) -> Workload:
-    """The workload of a prepared loop; `rightbatch.accelerate.workload` tells the arguments."""
+    """The workload of a prepared loop; for the arguments see `rightbatch.accelerate.workload`."""
     accelerator, _, optimizer, train_loader, valid_loader = _pieces(prepared)
     train = read_loader(train_loader, "training")
     valid = read_loader(valid_loader, "validation")
@@ -33,7 +33,7 @@ def make_workload(
         * accelerator.gradient_accumulation_steps
         * accelerator.num_processes,
         "learning_rate": rates.learning_rate(_inner(optimizer)),
-        "optimizer": loop.named(type(_inner(optimizer)).__name__.lower()),
+        "optimizer": rates.factory(type(_inner(optimizer)).__name__.lower(), loop.optimizer),
         "collate": train.collate,
         "num_workers": train.num_workers,
         "valid_batch_size": valid.batch_size,
@@ -62,31 +62,26 @@ class Loop:
         self._optimizer: Any = None
 
     def model(self) -> torch.nn.Module:
-        """The model of pieces that are prepared anew."""
-        self._optimizer = None
+        """Prepare the pieces anew; return their model."""
+        self._optimizer = None  # released before the next is made
         _, model, self._optimizer, _, _ = _pieces(self._prepared)
         return model  # type: ignore[no-any-return]
 
-    def named(self, name: str) -> Callable[[Any, float], torch.optim.Optimizer]:
-        """What gives the optimizer of the latest model, under a name."""
-
-        def optimizer(model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-            return rates.set_learning_rate(_inner(self._optimizer), learning_rate)
-
-        optimizer.__name__ = name
-        return optimizer
+    def optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
+        """The optimizer that was prepared with the latest model."""
+        return _inner(self._optimizer)  # type: ignore[no-any-return]
 
 
 def _pieces(prepared: Callable[[], Any]) -> tuple[Any, Any, Any, Any, Any]:
     """Accelerator, model, optimizer, training and validation loader.
 
     Raises:
-        UsageError: They are others, or prepared for what is not measured.
+        UsageError: They are not these, or prepared in a way that is not supported.
     """
     if not callable(prepared):
         raise UsageError(
-            f"A {type(prepared).__name__} was given; give the function that makes the pieces and "
-            "has them prepared, so that every run starts from a fresh model."
+            "prepared must be a function that makes and prepares the pieces, so that every run "
+            f"starts from a fresh model, not {type(prepared).__name__}."
         )
     pieces = prepared()
     if (
@@ -97,19 +92,19 @@ def _pieces(prepared: Callable[[], Any]) -> tuple[Any, Any, Any, Any, Any]:
         or not isinstance(_inner(pieces[2]), torch.optim.Optimizer)
     ):
         raise UsageError(
-            "The function must give (accelerator, model, optimizer, training loader, validation "
-            "loader), prepared by the accelerator."
+            "The function does not return (accelerator, model, optimizer, training loader, "
+            "validation loader); return these five, prepared by the accelerator."
         )
     accelerator = pieces[0]
     if accelerator.mixed_precision not in ("no", "bf16"):
         raise UsageError(
-            f"The Accelerator's mixed_precision {accelerator.mixed_precision!r} is not measured; "
+            f"The Accelerator's mixed_precision {accelerator.mixed_precision!r} is not supported; "
             "use 'no' or 'bf16'."
         )
     if accelerator.distributed_type in _SHARDED:
         raise UsageError(
-            f"The Accelerator shares the model between devices ({accelerator.distributed_type}); "
-            "rightbatch measures on one: leave it out."
+            f"The Accelerator shards the model over devices ({accelerator.distributed_type}), but "
+            "rightbatch measures on one; turn sharding off."
         )
     return pieces
 

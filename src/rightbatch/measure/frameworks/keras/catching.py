@@ -1,4 +1,4 @@
-"""Gradients of a model's own training step, caught before its optimizer uses them."""
+"""Catch the gradients of a model's own training step before its optimizer applies them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from rightbatch.errors import UsageError
 
 
 class GradientCatcher:
-    """Stands in for a model's optimizer: keeps the gradients it is given and updates nothing.
+    """Stands in for a model's optimizer: stores the gradients and updates nothing.
 
-    Everything else is the optimizer's own, such as the scaling of the loss.
+    Everything else is delegated to the optimizer, such as the scaling of the loss.
 
     Attributes:
         gradients: The gradients of the last training step.
-        variables_given: The variables they belong to; None where they were not told.
+        variables_given: The variables they belong to; None where these were not passed.
     """
 
     def __init__(self, optimizer: Any) -> None:
@@ -26,12 +26,12 @@ class GradientCatcher:
         return getattr(self._optimizer, name)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """Keep the gradients."""
+        """Store the gradients."""
         self.gradients = list(grads)
         self.variables_given = None if trainable_variables is None else list(trainable_variables)
 
     def apply_gradients(self, grads_and_vars: Any) -> Any:
-        """Keep the gradients of (gradient, variable) pairs."""
+        """Store the gradients of (gradient, variable) pairs."""
         pairs = list(grads_and_vars)
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._optimizer.iterations
@@ -39,20 +39,20 @@ class GradientCatcher:
     def stateless_apply(
         self, optimizer_variables: Any, grads: Any, trainable_variables: Any
     ) -> tuple[Any, Any]:
-        """Keep the gradients; the variables stay as they are."""
+        """Store the gradients; return the variables unchanged."""
         self.gradients = list(grads)
         return trainable_variables, optimizer_variables
 
     def caught(self, model: Any) -> list[Any]:
-        """One gradient for each trainable variable of a model; None where there is none.
+        """One gradient for each trainable variable of a model, None where it has none.
 
         Raises:
-            UsageError: The training step gave the optimizer no gradients.
+            UsageError: The training step applied no gradients with the optimizer.
         """
         if self.gradients is None:
             raise UsageError(
                 f"The train_step of {type(model).__name__} does not use self.optimizer, so its "
-                "gradients cannot be seen; apply them with self.optimizer."
+                "gradients cannot be measured; apply them with self.optimizer."
             )
         if self.variables_given is None:
             return self.gradients
@@ -76,14 +76,14 @@ def catching(model: Any) -> Iterator[GradientCatcher]:
 
 
 def loss_of(logs: Any, model: Any) -> Any:
-    """The loss among what a training step tells.
+    """The loss in the logs of a training step.
 
     Raises:
         UsageError: There is none.
     """
     if not isinstance(logs, dict) or "loss" not in logs:
         raise UsageError(
-            f"The train_step of {type(model).__name__} tells no 'loss'; return a dict with it, "
+            f"The train_step of {type(model).__name__} returns no 'loss'; return a dict with it, "
             "such as {'loss': self.loss_tracker.result()}."
         )
     return logs["loss"]

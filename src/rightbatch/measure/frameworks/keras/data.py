@@ -1,4 +1,4 @@
-"""Batches of a Keras workload from arrays or `tf.data`: shuffled epochs, and slices of a batch."""
+"""Batches of a Keras workload from arrays or `tf.data`: shuffled epochs, slices of a batch."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,12 +9,12 @@ import numpy as np
 from rightbatch.errors import UsageError
 
 _SHUFFLED = 16_384
-"""Examples that a `tf.data` pipeline without a shuffle of its own holds to draw from."""
+"""Size of the shuffle buffer of a `tf.data` pipeline of single examples."""
 _SAMPLED_BATCHES = 8
 _ANOTHER_SIZE = 8
-"""A batch size beside 1 at which a function of the batch size is looked at."""
+"""A batch size, besides 1, at which a function of the batch size is checked."""
 _NEW_EXAMPLES = ("Unbatch", "FlatMap", "Interleave")
-"""Kinds of pipelines whose examples are others than those they are made of."""
+"""Kinds of pipelines whose examples are not those of their input."""
 
 
 class Arrays:
@@ -28,11 +28,14 @@ class Arrays:
         self._data = keras.tree.map_structure(_array, data)
         lengths = {len(leaf) for leaf in keras.tree.flatten(self._data)}
         if len(lengths) != 1:
-            raise UsageError(f"The arrays of {name} differ in length: {sorted(lengths)}.")
+            raise UsageError(
+                f"The arrays of {name} differ in length ({sorted(lengths)}); give every array one "
+                "row per example."
+            )
         self.count = lengths.pop()
 
     def shuffled(self, batch_size: int, seed: int) -> Iterator[Any]:
-        """Batches without end, every epoch in a new order."""
+        """Endless batches, every epoch in a new order."""
         generator = np.random.default_rng(seed)
         while True:
             order = generator.permutation(self.count)
@@ -45,7 +48,7 @@ class Arrays:
             yield part(self._data, start, start + batch_size)
 
     def hard(self, batch_size: int, longest: int) -> Iterator[Any]:
-        """So many whole batches, and the short last batch of an epoch."""
+        """`longest` whole batches, and the short last batch of an epoch."""
         order = np.random.default_rng(0).permutation(self.count)
         for _ in range(longest):
             yield self._chosen(order[:batch_size])
@@ -60,10 +63,10 @@ class Pipeline:
     """Examples of a `tf.data` pipeline.
 
     Args:
-        make: (batch_size, seed) -> a `tf.data.Dataset` of one epoch in batches; a seed of None
-            asks for batches in any order.
+        make: (batch_size, seed) -> a `tf.data.Dataset` of one epoch in batches; without a seed,
+            in any order.
         count: Number of examples.
-        threads: Threads that the pipeline may use; None for TensorFlow's own choice.
+        threads: Threads that the pipeline may use; None for TensorFlow's default.
         tensors: Whether batches stay TensorFlow tensors (False: they become arrays).
     """
 
@@ -80,7 +83,7 @@ class Pipeline:
         self.count = count
 
     def shuffled(self, batch_size: int, seed: int) -> Iterator[Any]:
-        """Batches without end, every epoch as the pipeline shuffles it."""
+        """Endless batches, every epoch as the pipeline shuffles it."""
         import tensorflow as tf
 
         tf.random.set_seed(seed)
@@ -94,7 +97,7 @@ class Pipeline:
         yield from epoch if self._tensors else epoch.as_numpy_iterator()
 
     def hard(self, batch_size: int, longest: int) -> Iterator[Any]:
-        """The largest of a few batches, an ordinary one where they differ, and the short last."""
+        """The largest of a few batches, an ordinary one where sizes differ, and the short last."""
         stream = self.shuffled(batch_size, 0)
         drawn = [next(stream) for _ in range(min(_SAMPLED_BATCHES, -(-self.count // batch_size)))]
         worst = max(drawn, key=_bytes)
@@ -118,54 +121,55 @@ Data = Arrays | Pipeline
 
 
 def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
-    """Whatever a user gives as data.
+    """The examples in the data of a workload.
 
     Raises:
-        UsageError: It is neither arrays nor a `tf.data` pipeline, or its length is not known.
+        UsageError: They are neither arrays nor a `tf.data` pipeline, or of unknown number.
     """
     if hasattr(data, "element_spec") and hasattr(data, "padded_batch"):
         _refuse_nested(data, name)
-        _look_back(data, name)
-        return Pipeline(_batched(data, name), _cardinality(data, f"{name} has"), threads, tensors)
+        _refuse_batched(data, name)
+        return Pipeline(_batched(data), _cardinality(data, f"{name} has"), threads, tensors)
     if callable(data):
         single = data(1)
         if not hasattr(single, "element_spec"):
             raise UsageError(
-                f"{name} is a function that gives a {type(single).__name__}; it must take a batch "
-                "size and give a tf.data.Dataset of one epoch in batches."
+                f"The function {name} must take a batch size and return a tf.data.Dataset of one "
+                f"epoch in batches, not {type(single).__name__}."
             )
-        count = _cardinality(single, f"{name}(1) gives")
+        count = _cardinality(single, f"{name}(1) has")
         return Pipeline(lambda batch_size, seed: data(batch_size), count, threads, tensors)
     if not isinstance(data, tuple) or not 1 <= len(data) <= 3:
         raise UsageError(
-            f"{name} is a {type(data).__name__}; give a tuple of arrays (x, y), a tf.data.Dataset "
-            "of single examples, or a function of the batch size that gives one in batches."
+            f"{name} must be a tuple of arrays (x, y), a tf.data.Dataset of single examples, or a "
+            "function of the batch size that returns one in batches, not "
+            f"{type(data).__name__}."
         )
     arrays = Arrays(data, name)
     if arrays.count == 0:
-        raise UsageError(f"{name} is empty.")
+        raise UsageError(f"{name} is empty; give at least one example.")
     return arrays
 
 
 def check_sizes(data: Any, name: str, count: int) -> None:
-    """Refuse a function of the batch size that gives batches of another size.
+    """Refuse a function of the batch size that returns batches of another size.
 
     Args:
-        data: Whatever a user gave as data, as `read` has taken it.
-        name: What to call it.
+        data: The data of a workload, as accepted by `read`.
+        name: Its name in messages.
         count: Number of examples.
 
     Raises:
-        UsageError: It gives batches of several examples for 1, or of one example for several.
+        UsageError: It returns batches of several examples for 1, or of one example for several.
     """
     if hasattr(data, "element_spec") or not callable(data):
         return
-    for asked in (1, min(count, _ANOTHER_SIZE)):
-        found = size(next(iter(data(asked))))
-        if (found == 1) != (asked == 1):
+    for batch_size in (1, min(count, _ANOTHER_SIZE)):
+        found = size(next(iter(data(batch_size))))
+        if (found == 1) != (batch_size == 1):
             raise UsageError(
-                f"{name} is a function that does not keep to its batch size: {name}({asked}) gives "
-                f"a batch of {found}; have it divide by what it is given: lambda batch_size: "
+                f"{name} is a function that ignores its batch size: {name}({batch_size}) has a "
+                f"batch of {found}; use the argument: lambda batch_size: "
                 "pipeline.batch(batch_size)."
             )
 
@@ -183,22 +187,24 @@ def part(batch: Any, start: int, stop: int) -> Any:
 
 
 def _array(leaf: Any) -> np.ndarray[Any, Any]:
-    """A NumPy array, in Keras's own precision where it holds float64, as `fit` has it."""
+    """A NumPy array; float64 is converted to Keras's precision, as in `fit`."""
     array = np.asarray(leaf)
     if array.ndim == 0 or array.dtype == object:
         raise UsageError(
-            f"A {type(leaf).__name__} among the data is no array whose first dimension counts "
-            "examples; pad what is ragged, or give a tf.data pipeline."
+            "Data must be arrays with one row per example, not "
+            f"{type(leaf).__name__}; pad ragged data, or give a tf.data pipeline."
         )
     return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
 
 
-def _batched(data: Any, name: str) -> Callable[[int, int | None], Any]:
+def _batched(data: Any) -> Callable[[int, int | None], Any]:
+    """(batch_size, seed) -> one epoch of a pipeline of single examples in batches."""
     import tensorflow as tf
 
     shapes = [spec.shape for spec in tf.nest.flatten(data.element_spec)]
     ragged = any(None in shape.as_list() for shape in shapes)
-    plain = data.map(_as_it_is(data.element_spec))  # rows of a ragged tensor become tensors
+    whole = isinstance(data.element_spec, tuple)
+    plain = data.map(lambda *parts: parts if whole else parts[0])  # ragged rows become tensors
 
     def make(batch_size: int, seed: int | None) -> Any:
         examples = plain if seed is None else plain.shuffle(_SHUFFLED, seed=seed)
@@ -207,32 +213,27 @@ def _batched(data: Any, name: str) -> Callable[[int, int | None], Any]:
     return make
 
 
-def _as_it_is(spec: Any) -> Callable[..., Any]:
-    """What maps an element of a pipeline to itself."""
-    return lambda *parts: parts if isinstance(spec, tuple) else parts[0]
-
-
 def _refuse_nested(data: Any, name: str) -> None:
-    """Refuse examples that are ragged in themselves, which cannot be padded."""
+    """Refuse examples that are themselves ragged, which cannot be padded."""
     import tensorflow as tf
 
     if any(getattr(spec, "ragged_rank", 0) > 0 for spec in tf.nest.flatten(data.element_spec)):
         raise UsageError(
-            f"{name} holds ragged tensors, which cannot be padded into batches; make them plain "
+            f"{name} holds ragged tensors, which cannot be padded into batches; convert them "
             "first: .map(lambda x, y: (x.to_tensor(), y))."
         )
 
 
-def _look_back(data: Any, name: str) -> None:
-    """Refuse a pipeline that divides its examples into batches already, or never ends."""
+def _refuse_batched(data: Any, name: str) -> None:
+    """Refuse a pipeline that is already batched, or never ends."""
     while data is not None:
         kind, before = type(data).__name__, getattr(data, "_input_dataset", None)
         if any(made in kind for made in _NEW_EXAMPLES):
             return
         if "Batch" in kind:
             raise UsageError(
-                f"{name} comes in batches already; leave out its .batch(...), or give a function "
-                "of the batch size: lambda batch_size: pipeline.batch(batch_size)."
+                f"{name} is already batched; remove its .batch(...), or give a function of the "
+                "batch size: lambda batch_size: pipeline.batch(batch_size)."
             )
         if "AssertCardinality" in kind:
             _refuse_endless(before, f"{name} has")
@@ -243,18 +244,18 @@ def _refuse_endless(data: Any, what: str) -> None:
     import tensorflow as tf
 
     if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:
-        raise UsageError(
-            f"{what} no end; leave out its .repeat(...), since epochs are counted here."
-        )
+        raise UsageError(f"{what} no end; remove its .repeat(...), as rightbatch counts epochs.")
 
 
 def _cardinality(data: Any, what: str) -> int:
     _refuse_endless(data, what)
     count = int(data.cardinality())
-    if count <= 0:
-        told = "no examples" if count == 0 else "no known number of examples"
+    if count == 0:
+        raise UsageError(f"{what} no examples; give at least one.")
+    if count < 0:
         raise UsageError(
-            f"{what} {told}; tell it with .apply(tf.data.experimental.assert_cardinality(n))."
+            f"{what} no known number of examples; declare it with "
+            ".apply(tf.data.experimental.assert_cardinality(n))."
         )
     return count
 

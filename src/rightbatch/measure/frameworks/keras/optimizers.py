@@ -1,4 +1,4 @@
-"""The optimizers of a Keras workload: the compiled one, and the field's three beside it."""
+"""The optimizers of a Keras workload: the compiled one, the user's others, and defaults."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +38,11 @@ _DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
 
 
 class Stretched(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A schedule of the user's at another batch size and another learning rate.
+    """The user's schedule at another batch size and learning rate.
 
     Attributes:
-        factor: What its rates are multiplied by.
-        stretch: Steps of the schedule that one step here stands for, so that it ends after as many
-            examples.
+        factor: Factor on its rates.
+        stretch: Steps of the user's schedule per step, so that it ends after as many examples.
     """
 
     def __init__(self, schedule: Any, factor: float) -> None:
@@ -57,54 +56,54 @@ class Stretched(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
         return self._schedule(scaled) * self.factor
 
     def get_config(self) -> dict[str, Any]:
-        """What it is made of."""
+        """Its configuration, as Keras serializes it."""
         return {"schedule": self._schedule, "factor": self.factor}
 
 
 def inner(optimizer: Any) -> Any:
-    """The optimizer itself, without what scales losses of a reduced precision."""
+    """The optimizer itself, without a loss-scaling wrapper."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def adapts_scale(model: Any) -> bool:
-    """Whether a model's optimizer lowers the scale of its losses where gradients overflow."""
+    """Whether a model's optimizer lowers its loss scale when gradients overflow."""
     return inner(model.optimizer) is not model.optimizer
 
 
 def own_name(model: Any) -> str:
-    """What the optimizer that a model is compiled with is called, such as "adam"."""
+    """Name of the optimizer that a model is compiled with, such as "adam"."""
     return type(inner(model.optimizer)).__name__.lower()
 
 
 def own_rate(model: Any, workload: Workload) -> float:
-    """The learning rate of today.
+    """The user's present learning rate.
 
     Raises:
-        UsageError: It follows a schedule, and the workload does not tell it.
+        UsageError: It follows a schedule, and the workload names no rate.
     """
     if workload.learning_rate is not None:
         return workload.learning_rate
     if isinstance(inner(model.optimizer)._learning_rate, Schedule):
         raise UsageError(
-            "The model is compiled with a learning rate schedule; give Workload.learning_rate, "
-            "what you call its rate, such as its highest."
+            "The model is compiled with a learning rate schedule; set Workload.learning_rate to a "
+            "rate that stands for it, such as its highest."
         )
     return float(f"{float(model.optimizer.learning_rate):.6g}")  # without float32's last digits
 
 
 def others(model: Any, workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bool]]:
-    """Every other optimizer: name -> (factory, learning rate, whether the user gave the rate).
+    """All other optimizers: name -> (factory, learning rate, whether the user set that rate).
 
     Raises:
-        UsageError: One of them is called like the model's own.
+        UsageError: One of them has the name of the model's own.
     """
     own = own_name(model)
     given: dict[str, tuple[OptimizerFactory, float, bool]] = {}
     for name, entry in (workload.optimizers or {}).items():
         if name == own:
             raise UsageError(
-                f"The model is compiled with {own!r}, and an entry of Workload.optimizers is "
-                "called so too; give the entry another name."
+                f"The model is compiled with {own!r}, which is also the name of an entry of "
+                "Workload.optimizers; rename the entry."
             )
         factory, rate = entry if isinstance(entry, tuple) else (entry, None)
         known = _DEFAULTS.get(name, (factory, 1e-3))[1]
@@ -114,10 +113,10 @@ def others(model: Any, workload: Workload) -> dict[str, tuple["OptimizerFactory"
 
 
 def set_up(model: Any, workload: Workload, name: str, learning_rate: float | None) -> None:
-    """Give a compiled model an optimizer by name, at a learning rate (None: the reference rate).
+    """Set a compiled model's optimizer and learning rate (None: the reference rate).
 
     Raises:
-        UsageError: There is no such optimizer.
+        UsageError: There is no optimizer of that name.
     """
     own = own_name(model)
     if name == own:
@@ -126,7 +125,7 @@ def set_up(model: Any, workload: Workload, name: str, learning_rate: float | Non
     beside = others(model, workload)
     if name not in beside:
         raise UsageError(
-            f"The workload has no optimizer {name!r}; it has {', '.join([own, *beside])}."
+            f"The workload has no optimizer {name!r}; use {', '.join([own, *beside])}."
         )
     factory, reference, _ = beside[name]
     rate = reference if learning_rate is None else float(learning_rate)
@@ -140,7 +139,7 @@ def set_up(model: Any, workload: Workload, name: str, learning_rate: float | Non
 
 
 def stretch(model: Any, factor: float) -> None:
-    """Have a schedule end after as many examples as at the reference batch size."""
+    """Make a schedule end after as many examples as at the reference batch size."""
     schedule = inner(model.optimizer)._learning_rate
     if isinstance(schedule, Stretched):
         schedule.stretch = factor
@@ -150,19 +149,17 @@ def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
     """Plain facts of every optimizer, the user's own first.
 
     Raises:
-        UsageError: What is given for one is none, or it accumulates gradients itself.
+        UsageError: A factory returns no optimizer, or one that accumulates gradients itself.
     """
-    _refuse_accumulating(inner(model.optimizer))
-    first = OptimizerFacts(
-        own_name(model), _rule(inner(model.optimizer)), own_rate(model, workload), tuned=True
-    )
-    described = [first]
+    own = inner(model.optimizer)
+    _refuse_accumulating(own)
+    described = [OptimizerFacts(own_name(model), _rule(own), own_rate(model, workload), tuned=True)]
     for name, (factory, rate, tuned) in others(model, workload).items():
         made = factory(rate)
         if not isinstance(made, keras.optimizers.Optimizer):
             raise UsageError(
-                f"The optimizer {name!r} of the workload gives a {type(made).__name__}; it must "
-                "take a learning rate and give a keras.optimizers.Optimizer."
+                f"The optimizer {name!r} of the workload must take a learning rate and return a "
+                f"keras.optimizers.Optimizer, not {type(made).__name__}."
             )
         _refuse_accumulating(inner(made))
         described.append(OptimizerFacts(name, _rule(made), rate, tuned))
@@ -171,12 +168,11 @@ def facts(model: Any, workload: Workload) -> tuple[OptimizerFacts, ...]:
 
 def _refuse_accumulating(optimizer: Any) -> None:
     """Refuse an optimizer whose update covers several batches."""
-    batches = getattr(optimizer, "gradient_accumulation_steps", None)
-    if batches:
+    if batches := getattr(optimizer, "gradient_accumulation_steps", None):
         raise UsageError(
-            f"The {type(optimizer).__name__} has gradient_accumulation_steps={batches}, so that an "
-            "update covers several batches; leave it out and give as Workload.batch_size the "
-            "examples of a whole update: rightbatch finds the accumulation itself."
+            f"The {type(optimizer).__name__} has gradient_accumulation_steps={batches}; leave that "
+            "out and set Workload.batch_size to the examples of a whole update, as rightbatch "
+            "chooses the accumulation itself."
         )
 
 
@@ -185,7 +181,7 @@ def _rule(optimizer: Any) -> ScalingRule:
 
 
 def _schedule_like(optimizer: Any, compiled: Any, rate: float, reference: float) -> None:
-    """Give an optimizer the schedule of the compiled one, unless its factory gave it another."""
+    """Give an optimizer the schedule of the compiled one, unless its factory set one."""
     given, schedule = optimizer._learning_rate, compiled._learning_rate
     if isinstance(given, Schedule):
         optimizer.learning_rate = Stretched(given, 1.0)
@@ -194,7 +190,7 @@ def _schedule_like(optimizer: Any, compiled: Any, rate: float, reference: float)
 
 
 def _clip_like(optimizer: Any, compiled: Any) -> None:
-    """Have an optimizer clip as the compiled one does, unless its factory says how."""
+    """Make an optimizer clip like the compiled one, unless its factory sets clipping."""
     if all(getattr(optimizer, name) is None for name in _CLIPPING):
         for name in _CLIPPING:
             setattr(optimizer, name, getattr(compiled, name))

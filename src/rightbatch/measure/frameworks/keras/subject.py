@@ -1,8 +1,8 @@
-"""A Keras workload come alive: one compiled model at a time, on the backend Keras runs on."""
+"""A loaded Keras workload: one compiled model at a time, on the backend Keras runs on."""
 
 import math
 import os
-import time
+import timeit
 from collections.abc import Iterator
 from typing import Any, SupportsFloat
 
@@ -23,12 +23,12 @@ class KerasSubject:
     """A Keras workload on one device.
 
     Args:
-        workload: What the user gave.
-        title: What to call it.
-        device: "cpu", "gpu", "cuda:1" ...; None for the backend's own choice.
+        workload: The user's workload.
+        title: Its name where it has none of its own.
+        device: "cpu", "gpu", "cuda:1" ...; None for the backend's default.
         threads: Compute threads; None for the backend's default.
-        goal: A goal in words that replaces the workload's; empty to keep it.
-        host: The machine, as seen by the operating system.
+        goal: A goal that replaces the workload's; empty to keep it.
+        host: The machine, as the operating system reports it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class KerasSubject:
 
     @property
     def model(self) -> Any:
-        """The model that was started last, with what it was trained to."""
+        """The current model, with its trained values."""
         self._engine.write_back()
         return self._model
 
@@ -66,9 +66,8 @@ class KerasSubject:
         data.check_sizes(work.train_data, "train_data", self._train.count)
         data.check_sizes(work.valid_data, "valid_data", self._valid.count)
         model = self._built()
-        kinds = {
-            type(part).__name__ for part in _layers(model) if isinstance(part, _BATCH_DEPENDENT)
-        }
+        layers = model._flatten_layers()
+        kinds = {type(layer).__name__ for layer in layers if isinstance(layer, _BATCH_DEPENDENT)}
         described = optimizers.facts(model, work)
         self._engine.attach(model)
         first = next(self._valid.in_order(work.valid_batch_size))
@@ -102,14 +101,14 @@ class KerasSubject:
 
     @property
     def loaders(self) -> int:
-        """Training batches made at a time beside the steps: a `tf.data` pipeline makes one."""
+        """Batches loaded in parallel with the steps: a `tf.data` pipeline loads one."""
         return 1 if isinstance(self._train, data.Pipeline) else 0
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
-        """Training batches without end: shuffled epochs, each with its short last batch.
+        """Endless training batches: shuffled epochs, each with its short last batch.
 
-        A learning rate schedule is stretched to end after as many examples as today, by the first
-        batches asked for after `start`.
+        The first call after `start` stretches a learning rate schedule to end after as many
+        examples as at the user's settings.
         """
         if not self._has_stretched:
             optimizers.stretch(self._model, batch_size / self._workload.batch_size)
@@ -117,7 +116,7 @@ class KerasSubject:
         return self._train.shuffled(batch_size, seed)
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
-        """What an epoch holds that needs most memory, hardest first."""
+        """The batches of an epoch that need most memory, hardest first."""
         return self._train.hard(min(batch_size, self.train_examples), longest)
 
     def size(self, batch: Any) -> int:
@@ -125,7 +124,7 @@ class KerasSubject:
         return data.size(batch)
 
     def warm_up(self, batch_size: int, micro_batch_size: int) -> None:
-        """Compile a whole and a short step and the validation, and leave no trace in the model."""
+        """Compile a full step, a short step and validation, then restore the model."""
         saved = self._engine.save()
         for batch in self.hard_batches(batch_size, 1):
             self.step(batch, micro_batch_size)
@@ -138,7 +137,7 @@ class KerasSubject:
         if count <= micro_batch_size:
             return self._engine.train(self._engine.place(batch))  # type: ignore[no-any-return]
         items = self._workload.items or data.size
-        whole = float(items(batch)) or 1.0  # nothing counts: no piece weighs anything
+        whole = float(items(batch)) or 1.0  # no items: every piece has weight 0
         mean_loss, total = 0.0, None
         for start in range(0, count, micro_batch_size):
             piece = data.part(batch, start, start + micro_batch_size)
@@ -153,19 +152,17 @@ class KerasSubject:
     def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
         """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update.
 
-        Where gradients of a scaled loss overflow, the scale is lowered first, as training would.
+        Where gradients of a scaled loss overflow, the scale is lowered first, as in training.
         """
+        engine, adapts = self._engine, optimizers.adapts_scale(self._model)
         norms, gradients = self._norms(batch, micro_batch_size)
-        while not all(map(math.isfinite, norms)) and self._can_lower_scale():
-            self._engine.apply(self._engine.added(None, gradients, math.inf))  # which is skipped
+        while not all(map(math.isfinite, norms)) and adapts and engine.loss_scale() > 1:
+            engine.apply(engine.added(None, gradients, math.inf))  # skipped, but lowers the scale
             norms, gradients = self._norms(batch, micro_batch_size)
         return norms
 
-    def _can_lower_scale(self) -> bool:
-        return optimizers.adapts_scale(self._model) and self._engine.loss_scale() > 1
-
     def _norms(self, batch: Any, micro_batch_size: int) -> tuple[tuple[float, float], list[Any]]:
-        """The squared norms at the present scale of the loss, and the sum of scaled gradients."""
+        """The squared norms at the current loss scale, and the sum of scaled gradients."""
         engine = self._engine
         scale = engine.loss_scale()
         total: list[Any] = []
@@ -179,73 +176,68 @@ class KerasSubject:
         return (sum(small) / len(small), whole), total
 
     def evaluate(self) -> float:
-        """The validation metric of the model as it is."""
+        """The validation metric of the current model."""
         if self._valid_batches is None:
             batches = self._valid.in_order(self._workload.valid_batch_size)
             self._valid_batches = [self._engine.place(batch) for batch in batches]
         return self._metric(self._engine.test(self._valid_batches))
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         self._engine.synchronize()
 
     def flops(self, batch: Any) -> float | None:
-        """Floating-point operations of the gradients of one step; None if not counted."""
+        """FLOPs of the gradients of one step; None if they cannot be counted."""
         return self._engine.flops(self._engine.place(batch))
 
     def peak_flops_per_second(self) -> float | None:
-        """Best of several products of two square float32 matrices, 2n³ operations each."""
+        """FLOP/s of the fastest of six products of square float32 matrices, 2n³ FLOPs each."""
         n = 768 if self.device.hardware(self.threads, None).device == "cpu" else 4096
         numbers = np.random.default_rng(0).standard_normal((n, n), dtype="float32")
         a = self._engine.place(numbers)
-        best = float("inf")
-        for _ in range(6):
-            begin = time.perf_counter()
-            self._engine.wait_for(keras.ops.matmul(a, a))
-            best = min(best, time.perf_counter() - begin)
-        return 2 * n**3 / best
+        seconds = timeit.repeat(
+            lambda: self._engine.wait_for(keras.ops.matmul(a, a)), number=1, repeat=6
+        )
+        return 2 * n**3 / min(seconds)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is the backend's way to say that memory ran out."""
+        """Whether an exception is the backend's out-of-memory error."""
         return self._engine.is_out_of_memory(error)
 
     def _built(self) -> Any:
-        """A fresh model with all its variables, from the first training example."""
+        """A fresh model with all its variables, built on the first training examples."""
         if isinstance(self._workload.model, keras.Model):
             raise UsageError(
-                f"Workload.model is a {type(self._workload.model).__name__}; give the function "
-                "that makes and compiles it, so that every run starts from a fresh one."
+                "Workload.model must be a function that makes and compiles the model, so that each "
+                f"run starts from a fresh one, not {type(self._workload.model).__name__}."
             )
         model = self._workload.model()
         if not isinstance(model, keras.Model):
             raise UsageError(
-                f"Workload.model gives a {type(model).__name__}; it must give a keras.Model."
+                f"Workload.model must return a keras.Model, not {type(model).__name__}."
             )
         if not model.compiled or model.optimizer is None:
             lacking = "not compiled" if not model.compiled else "compiled without an optimizer"
             raise UsageError(
-                f"The model that Workload.model gives is {lacking}; call its compile with an "
-                "optimizer, a loss and the metrics that the goal speaks of."
+                f"Workload.model returns a model that is {lacking}; compile it with an optimizer, "
+                "a loss and the metric that the goal names."
             )
         model._symbolic_build(data_batch=next(self._train.in_order(2)))
         return model
 
-    def _metric(self, told: dict[str, float | None]) -> float:
-        """The metric that the goal speaks of, with or without Keras's prefix for validation."""
+    def _metric(self, values: dict[str, float | None]) -> float:
+        """The metric that the goal names, with or without Keras's prefix for validation."""
         name = self.goal.metric
         for candidate in (name, name.removeprefix("val_")):
-            if (value := told.get(candidate)) is not None:
+            if (value := values.get(candidate)) is not None:
                 return value
-            if candidate in told:
+            if candidate in values:
                 raise UsageError(
-                    f"The goal speaks of {name!r}, which is several numbers, such as one for each "
-                    "class; compile the model with a metric that gives one, such as "
+                    f"The goal names {name!r}, which is several numbers, such as one per class; "
+                    "compile the model with a metric that is one number, such as "
                     "keras.metrics.F1Score(average='macro')."
                 )
         raise UsageError(
-            f"The goal speaks of {name!r}; the model is compiled with {', '.join(told)}."
+            f"The goal names {name!r}, but the model is compiled with {', '.join(values)}; compile "
+            "it with that metric, or name one of these in the goal."
         )
-
-
-def _layers(model: Any) -> list[Any]:
-    return list(model._flatten_layers())

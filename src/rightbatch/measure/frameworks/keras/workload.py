@@ -1,4 +1,4 @@
-"""What a Keras user gives."""
+"""The workload of a Keras user."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Workload:
             or (batch_size) -> tf.data.Dataset, one epoch in batches.
         valid_data: Validation examples, likewise.
         goal: The goal in words, such as "accuracy >= 0.96": it names a compiled metric, or "loss".
-        batch_size: Examples per update the user trains with today: the reference point.
-        learning_rate: Learning rate the user trains with today; None for the one that the model is
-            compiled with. With a schedule: what to call its rate, such as its highest.
+        batch_size: Examples per update in the user's present training: the reference point.
+        learning_rate: Learning rate in the user's present training; None for the one that the model
+            is compiled with. With a schedule: a rate that stands for it, such as its highest.
         optimizers: More optimizers to compare with `--optimizers`, by name: (learning_rate) ->
             keras.optimizers.Optimizer, or (factory, learning_rate at `batch_size`) pairs.
         backend: "tensorflow", "jax" or "torch"; None for what KERAS_BACKEND or Keras's own
             configuration says.
         valid_batch_size: Examples per validation batch.
-        name: What to call the workload.
-        items: (batch) -> how many items the loss is the mean over, such as the tokens that a mask
-            leaves; None for examples. Micro-batches are weighted by it.
+        name: Name of the workload.
+        items: (batch) -> number of items that the loss averages over, such as unmasked tokens; None
+            for examples. Micro-batches are weighted by it.
     """
 
     framework: ClassVar[str] = "keras"

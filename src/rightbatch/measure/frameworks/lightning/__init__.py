@@ -1,1 +1,1 @@
-"""From a LightningModule and its data to a PyTorch workload."""
+"""A PyTorch workload from a LightningModule and its data."""

@@ -1,4 +1,4 @@
-"""Which methods of a LightningModule take part, and which are left out."""
+"""Which methods of a LightningModule are called, and which are ignored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from rightbatch.errors import UsageError
 
 _PACKAGES = ("lightning", "pytorch_lightning")
 _BASES = ("LightningModule", "LightningDataModule")
-_LEFT_OUT = (
+_IGNORED = (
     "backward",
     "configure_callbacks",
     "configure_gradient_clipping",
@@ -28,26 +28,26 @@ _LEFT_OUT = (
     "optimizer_zero_grad",
     "transfer_batch_to_device",
 )
-"""Methods that Lightning's Trainer calls while it fits and that rightbatch does not."""
+"""Methods that Lightning's Trainer calls in `fit` and rightbatch does not."""
 
 
 def checked(module: Any) -> Any:
     """A LightningModule that rightbatch can train.
 
     Raises:
-        UsageError: It is none, optimizes manually, or has no training or validation step.
+        UsageError: It is no LightningModule, optimizes manually, or lacks a step.
     """
     name = type(module).__name__
     if _base(module) is None or not hasattr(module, "configure_optimizers"):
-        raise UsageError(f"The model is a {name}; it must be a LightningModule.")
+        raise UsageError(f"model must make a LightningModule, not {name}.")
     if not module.automatic_optimization:
         raise UsageError(
-            f"{name} optimizes manually, so its updates cannot be made at other batch sizes; let "
+            f"{name} optimizes manually, which rightbatch cannot do at other batch sizes; let "
             "training_step return the loss, or write a rightbatch.torch.Workload."
         )
     for step in ("training_step", "validation_step"):
         if not overridden(module, step):
-            raise UsageError(f"{name} has no {step}; rightbatch trains and validates with both.")
+            raise UsageError(f"{name} has no {step}, which rightbatch needs; define it.")
     return module
 
 
@@ -58,37 +58,33 @@ def library(module: Any) -> str:
 
 
 def overridden(owner: Any, name: str) -> bool:
-    """Whether a method is the user's own, not the one that Lightning brings."""
+    """Whether a method is the user's own rather than Lightning's."""
     own = getattr(type(owner), name, None) is not getattr(_base(owner), name, None)
-    return own or name in vars(owner)  # DataModules made from data sets have theirs there
+    return own or name in vars(owner)  # where DataModules made from data sets have theirs
 
 
-def left_out(module: Any) -> tuple[str, ...]:
-    """The methods of a module that are not called, in a sentence."""
-    names = [name for name in _LEFT_OUT if overridden(module, name)]
+def ignored(module: Any) -> tuple[str, ...]:
+    """A note on the user's methods that are not called; empty where there are none."""
+    names = [name for name in _IGNORED if overridden(module, name)]
     if not names:
         return ()
     what = f"{type(module).__name__}'s {', '.join(names)}"
-    return (f"{what} {'is' if len(names) == 1 else 'are'} left out: no Trainer runs the steps.",)
+    return (f"{what} {'is' if len(names) == 1 else 'are'} ignored: no Trainer runs the steps.",)
 
 
 def set_up(module: Any, log: Callable[..., None] | None) -> None:
-    """Do what Lightning does to a module before its optimizer is made.
+    """Prepare a module as Lightning does before it makes its optimizer.
 
     Args:
-        module: A LightningModule that has its Trainer.
-        log: What stands in for its `log`, and for that of modules in it; None to log nothing.
+        module: A LightningModule with its Trainer.
+        log: Replaces its `log`, and that of modules in it; None to log nothing.
     """
     for part in module.modules():
         if _base(part) is not None and hasattr(part, "validation_step"):
-            part.log = log or _log_nothing
+            part.log = log or (lambda *_, **__: None)
     module.prepare_data()
     module.setup("fit")
     module.configure_model()
-
-
-def _log_nothing(*_: Any, **__: Any) -> None:
-    """What is logged while the optimizer is looked at is of no use."""
 
 
 def _base(owner: Any) -> type | None:

@@ -1,4 +1,4 @@
-"""What a LightningModule logs while it validates, reduced over the batches."""
+"""Values that a LightningModule logs in validation, reduced over the batches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ from rightbatch.errors import UsageError
 class Logged:
     """Stands in for `LightningModule.log`.
 
-    Outside of validation nothing is kept. Numbers are reduced as Lightning does: their mean over
-    the batches, weighted by the examples in each, or with `reduce_fx` their sum, least or greatest.
-    A torchmetrics metric computes its own value. What is logged on steps and on epochs is known by
-    Lightning's two names for the latter, "name" and "name_epoch".
+    Outside of validation nothing is kept. Numbers are reduced as in Lightning: to their mean over
+    the batches, weighted by examples, or with `reduce_fx` to their sum, minimum or maximum. A
+    torchmetrics metric computes its own value. A value logged on steps and on epochs has both of
+    Lightning's names for the latter, "name" and "name_epoch".
     """
 
     def __init__(self) -> None:
@@ -27,16 +27,16 @@ class Logged:
         self._on_both: set[str] = set()
 
     def start(self) -> None:
-        """Listen from now on, with nothing logged."""
+        """Start to listen, with nothing logged."""
         self._listening = True
         self._numbers, self._reductions, self._metrics, self._on_both = {}, {}, {}, set()
-        for metric in self._in_training.values():  # Lightning does so after each epoch
+        for metric in self._in_training.values():  # as Lightning does after each epoch
             metric.reset()
         self._in_training = {}
         self.batch(1)
 
     def batch(self, examples: int) -> None:
-        """Tell how many examples are in the batch that is validated next."""
+        """Set the number of examples in the next validation batch."""
         self._examples = examples
 
     def log(
@@ -52,7 +52,7 @@ class Logged:
         batch_size: int | None = None,
         **__: Any,
     ) -> None:
-        """Keep a number or a metric, called as `LightningModule.log` is."""
+        """Keep a number or a metric; called like `LightningModule.log`."""
         if on_step and on_epoch and self._listening:
             self._on_both.add(name)
         if hasattr(value, "compute") and hasattr(value, "reset"):
@@ -67,7 +67,7 @@ class Logged:
             self._reductions[name] = reduction
 
     def stop(self) -> dict[str, float]:
-        """Listen no more.
+        """Stop listening.
 
         Returns:
             Everything that was logged, by name.

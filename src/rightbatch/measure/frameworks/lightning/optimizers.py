@@ -1,4 +1,4 @@
-"""What `configure_optimizers` of a LightningModule gives."""
+"""The result of a LightningModule's `configure_optimizers`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from rightbatch.measure.frameworks.torch import rates
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """One optimizer, and the schedulers that go with it.
+    """One optimizer and its schedulers.
 
     Attributes:
         optimizer: The optimizer.
-        schedulers: What the user gave for schedulers: each alone, or in a dict with "interval".
+        schedulers: The user's schedulers: each alone, or in a dict with "interval".
     """
 
     optimizer: torch.optim.Optimizer
@@ -28,46 +28,45 @@ class Configured:
     ) -> tuple[Callable[[int, int], float] | None, tuple[str, ...]]:
         """The schedule over the same epochs at any batch size.
 
-        The optimizer is of no other use afterwards: its scheduler is stepped with it.
+        Uses up the optimizer, with which the scheduler is stepped.
 
         Args:
-            epochs: Passes over the training data in all; None where they are not known.
+            epochs: Total passes over the training data; None where unknown.
             batch_size: Examples per update at the user's settings.
             examples: Training examples.
 
         Returns:
-            The schedule, None where there is none that could be used, and what to say of it.
+            The schedule, None where there is none or it cannot be used, and notes on it.
         """
         if not self.schedulers:
             return None, ()
-        told = self.schedulers[0]
-        options = told if isinstance(told, Mapping) else {"scheduler": told}
+        entry = self.schedulers[0]
+        options = entry if isinstance(entry, Mapping) else {"scheduler": entry}
         scheduler = options["scheduler"]
         name, unit = type(scheduler).__name__, rates.overridden(scheduler)
         if len(self.schedulers) > 1:
-            return None, ("The schedulers are left out: there are several.",)
+            return None, ("The schedulers are ignored: there are several.",)
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            return None, (f"{name} is left out: it depends on how validation goes.",)
+            return None, (f"{name} is ignored: it depends on validation results.",)
         if epochs is None:
             return None, (
-                f"{name} is left out: give the workload trainer=Trainer(max_epochs=...), which "
-                "tells how long it runs.",
+                f"{name} is ignored: its length is unknown; pass trainer=Trainer(max_epochs=...) "
+                "to the workload.",
                 *unit,
             )
-        every = int(options.get("frequency", 1))
         periods = epochs
         if options.get("interval", "epoch") == "step":
             periods = max(1, round(epochs * -(-examples // batch_size)))
-        count = math.ceil(periods / every)
-        factors = rates.Factors(scheduler, self.optimizer, count)
-        return rates.stretched(factors, periods / every), unit
+        periods /= int(options.get("frequency", 1))
+        factors = rates.Factors(scheduler, self.optimizer, math.ceil(periods))
+        return rates.stretched(factors, periods), unit
 
 
 def configured(module: Any) -> Configured:
     """Call a module's `configure_optimizers`.
 
     Raises:
-        UsageError: It gives no optimizer, or several.
+        UsageError: It returns no optimizer, or several.
     """
     given = module.configure_optimizers()
     schedulers: list[Any] = []
@@ -85,7 +84,7 @@ def configured(module: Any) -> Configured:
         if len(found) == 1 and given is not None:
             count = f"a {type(found[0]).__name__}"
         raise UsageError(
-            f"{type(module).__name__}.configure_optimizers gives {count}; rightbatch finds the "
-            "learning rate of one torch.optim.Optimizer."
+            f"{type(module).__name__}.configure_optimizers returns {count}; return a single "
+            "torch.optim.Optimizer, whose learning rate rightbatch can tune."
         )
     return Configured(found[0], tuple(schedulers))

@@ -1,4 +1,4 @@
-"""The Trainer of a LightningModule: what a user's tells, and what stands in for it in a trial."""
+"""The Trainer of a LightningModule: the user's settings, and a stand-in for trials."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,20 +11,20 @@ _HARMLESS = (
     "Checkpoint", "DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelSummary",
     "ProgressBar", "ThroughputMonitor", "Timer",
 )  # fmt: skip
-"""Kinds of Lightning's callbacks without which training is the same."""
+"""Kinds of Lightning's callbacks that do not change training."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainerFacts:
-    """What a user's Trainer does beside calling the steps.
+    """Settings of the user's Trainer.
 
     Attributes:
-        batches_per_step: Batches of the loader in one update, over all devices.
+        batches_per_step: Batches of the loader per update, over all devices.
         clip_norm: Largest gradient norm.
         precision: "fp32" or "bf16".
         max_epochs: Passes over the training data; None for no limit.
         max_steps: Updates; None for no limit.
-        notes: What is left out, one sentence each.
+        notes: What is ignored, one sentence each.
     """
 
     batches_per_step: int = 1
@@ -35,7 +35,7 @@ class TrainerFacts:
     notes: tuple[str, ...] = ()
 
     def epochs(self, examples: int, batch_size: int) -> float | None:
-        """Passes over the training data in all; None where nothing limits them."""
+        """Total passes over the training data; None where nothing limits them."""
         steps_per_epoch = -(-examples // batch_size)
         by_steps = None if self.max_steps is None else self.max_steps / steps_per_epoch
         limits = [limit for limit in (self.max_epochs, by_steps) if limit is not None]
@@ -43,18 +43,18 @@ class TrainerFacts:
 
 
 def read_trainer(trainer: Any) -> TrainerFacts:
-    """What a Trainer tells; None for one with nothing set.
+    """The settings of a Trainer; defaults for None.
 
     Raises:
-        UsageError: It trains in a precision that is not measured.
+        UsageError: It trains in a precision that is not supported.
     """
     if trainer is None:
         return TrainerFacts()
     precision = str(trainer.precision)
     if precision not in _PRECISIONS:
         raise UsageError(
-            f"The Trainer's precision {precision!r} is not measured; use one of "
-            f"{', '.join(map(repr, _PRECISIONS))}."
+            f"The Trainer's precision {precision!r} is not supported; use "
+            f"{' or '.join(map(repr, _PRECISIONS))}."
         )
     notes = []
     clip = trainer.gradient_clip_val or None
@@ -62,7 +62,7 @@ def read_trainer(trainer: Any) -> TrainerFacts:
         notes.append("Gradients are not clipped: the Trainer clips them by value, not by norm.")
         clip = None
     if others := [type(c).__name__ for c in trainer.callbacks if not _is_harmless(c)]:
-        notes.append(f"The Trainer's callbacks are left out: {', '.join(others)}.")
+        notes.append(f"The Trainer's callbacks are ignored: {', '.join(others)}.")
     return TrainerFacts(
         batches_per_step=trainer.accumulate_grad_batches * trainer.world_size,
         clip_norm=clip,
@@ -74,9 +74,9 @@ def read_trainer(trainer: Any) -> TrainerFacts:
 
 
 class StandIn:
-    """What a LightningModule or a DataModule may ask of its Trainer while rightbatch trains it.
+    """The attributes of a Trainer that a LightningModule or DataModule may use in a trial.
 
-    There is no limit on epochs or steps where the user's Trainer is not known.
+    Limits on epochs and steps are missing where the user's Trainer is unknown.
     """
 
     current_epoch = 0
@@ -93,8 +93,8 @@ class StandIn:
         """Stand in for a Trainer.
 
         Args:
-            facts: What the user's Trainer tells.
-            library: The package that the LightningModule comes from.
+            facts: Settings of the user's Trainer.
+            library: The package of the LightningModule.
         """
         self.accumulate_grad_batches = facts.batches_per_step
         if facts.max_epochs is not None:
@@ -105,7 +105,7 @@ class StandIn:
         self.loggers = [self.logger]
 
     def will_train(self, examples: int, batch_size: int, epochs: float | None) -> None:
-        """Tell how long training is at the user's settings."""
+        """Set the length of training at the user's settings."""
         self.num_training_batches = -(-examples // batch_size) * self.accumulate_grad_batches
         if epochs is not None:
             self.estimated_stepping_batches = max(1, round(epochs * -(-examples // batch_size)))
@@ -114,9 +114,9 @@ class StandIn:
         if name.startswith("__"):
             raise AttributeError(name)
         raise UsageError(
-            f"The LightningModule asks its Trainer for {name!r}, which is not known while "
-            "rightbatch trains it; where that is about how long to train, give the workload "
-            "trainer=Trainer(max_epochs=...)."
+            f"The LightningModule uses {name!r} of its Trainer, which does not exist while "
+            "rightbatch trains; if it depends on the length of training, pass "
+            "trainer=Trainer(max_epochs=...) to the workload, else do without it."
         )
 
 

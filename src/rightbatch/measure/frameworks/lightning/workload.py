@@ -24,27 +24,27 @@ def make_workload(
     goal: str,
     fields: dict[str, Any],
 ) -> Workload:
-    """The workload of a LightningModule; `rightbatch.lightning.workload` tells the arguments."""
+    """The workload of a LightningModule; for the arguments see `rightbatch.lightning.workload`."""
     if isinstance(model, torch.nn.Module):
         raise UsageError(
-            f"A {type(model).__name__} was given; give the function that makes it, such as its "
-            "class, so that every run starts from a fresh one."
+            "model must be a function that makes the LightningModule, such as its class, so that "
+            f"every run starts from a fresh one, not {type(model).__name__}."
         )
     if isinstance(datamodule, type):
         raise UsageError(
-            f"The datamodule is the class {datamodule.__name__}; give one that was made of it: "
+            f"The datamodule is the class {datamodule.__name__}; give an instance: "
             f"{datamodule.__name__}()."
         )
-    looked_at = hooks.checked(model())
+    sample = hooks.checked(model())
     known = read_trainer(trainer)
-    stand_in = StandIn(known, hooks.library(looked_at))
-    looked_at.trainer = stand_in
-    train, valid = _loaders(looked_at, datamodule, stand_in, train_dataloaders, val_dataloaders)
+    stand_in = StandIn(known, hooks.library(sample))
+    sample.trainer = stand_in
+    train, valid = _loaders(sample, datamodule, stand_in, train_dataloaders, val_dataloaders)
     examples, batch_size = len(train.dataset), train.batch_size * known.batches_per_step
     epochs = known.epochs(examples, batch_size)
     stand_in.will_train(examples, batch_size, epochs)
-    hooks.set_up(looked_at, None)
-    own = configured(looked_at)
+    hooks.set_up(sample, None)
+    own = configured(sample)
     schedule, unscheduled = own.schedule(epochs, batch_size, examples)
     steps = Steps(datamodule)
 
@@ -55,15 +55,12 @@ def make_workload(
         steps.batches = 0
         return module
 
-    def optimizer(model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-        return rates.set_learning_rate(configured(model).optimizer, learning_rate)
-
-    optimizer.__name__ = type(own.optimizer).__name__.lower()
-    left_out = hooks.left_out(looked_at)
     own_fields: dict[str, Any] = {
         "batch_size": batch_size,
         "learning_rate": rates.learning_rate(own.optimizer),
-        "optimizer": optimizer,
+        "optimizer": rates.factory(
+            type(own.optimizer).__name__.lower(), lambda model: configured(model).optimizer
+        ),
         "schedule": schedule,
         "epochs": epochs,
         "clip_norm": known.clip_norm,
@@ -75,7 +72,7 @@ def make_workload(
             ("batch_size", "micro_batch_size"),
             ("accumulate_grad_batches", "accumulation_steps"),
         ),
-        "notes": (*known.notes, *train.notes, *unscheduled, *left_out),
+        "notes": (*known.notes, *train.notes, *unscheduled, *hooks.ignored(sample)),
     }
     return Workload(
         model=build,
@@ -89,10 +86,10 @@ def make_workload(
 
 
 class Steps:
-    """The training and validation steps of whichever LightningModule is trained.
+    """The training and validation steps of the LightningModule being trained.
 
     Attributes:
-        logged: What the module logs while it validates.
+        logged: Values that the module logs in validation.
         batches: Training batches so far.
     """
 
@@ -102,23 +99,23 @@ class Steps:
         self.batches = 0
 
     def loss(self, module: Any, batch: Any) -> torch.Tensor:
-        """The loss that a training step gives.
+        """The loss of a training step.
 
         Raises:
-            UsageError: It gives none.
+            UsageError: It returns none.
         """
         output = module.training_step(self._moved(module, batch), self.batches)
         self.batches += 1
         loss = output.get("loss") if isinstance(output, Mapping) else output
         if not isinstance(loss, torch.Tensor):
             raise UsageError(
-                f"{type(module).__name__}.training_step gives no loss; it must return the loss of "
-                "every batch, or a dict with it under 'loss'."
+                f"{type(module).__name__}.training_step returns no loss; return the loss of every "
+                "batch, or a dict with it under 'loss'."
             )
         return loss
 
     def metrics(self, module: Any, batches: list[Any]) -> dict[str, float]:
-        """Everything that the validation steps and the hooks around them log.
+        """Everything logged by the validation steps and the hooks around them.
 
         Raises:
             UsageError: They log nothing.
@@ -129,13 +126,13 @@ class Steps:
             self._validate(module, batches)
         finally:
             module.trainer.training, module.trainer.validating = True, False
-            told = self.logged.stop()
-        if not told:
+            values = self.logged.stop()
+        if not values:
             raise UsageError(
-                f"{type(module).__name__} logs nothing while it validates; have its "
-                "validation_step log the metric that the goal names: self.log('val_acc', ...)."
+                f"{type(module).__name__} logs nothing in validation; log the metric that the goal "
+                "names in validation_step: self.log('val_acc', ...)."
             )
-        return told
+        return values
 
     def _validate(self, module: Any, batches: list[Any]) -> None:
         module.on_validation_epoch_start()
@@ -148,10 +145,9 @@ class Steps:
         module.on_validation_epoch_end()
 
     def _moved(self, module: Any, batch: Any) -> Any:
-        """A batch after the hook that follows its way to the device."""
-        hook = "on_after_batch_transfer"
+        """A batch after the hook `on_after_batch_transfer`."""
         owner = self._datamodule
-        if owner is None or not hooks.overridden(owner, hook):
+        if owner is None or not hooks.overridden(owner, "on_after_batch_transfer"):
             owner = module
         return owner.on_after_batch_transfer(batch, 0)
 
@@ -159,7 +155,7 @@ class Steps:
 def _loaders(
     module: Any, datamodule: Any, stand_in: StandIn, train: Any, valid: Any
 ) -> tuple[Loader, Loader]:
-    """The training and the validation loader: those given, the DataModule's, else the module's."""
+    """The training and validation loaders: those given, else the DataModule's or the module's."""
     if datamodule is not None:
         datamodule.trainer = stand_in
         stand_in.datamodule = datamodule

@@ -1,21 +1,22 @@
 """The memory of a CUDA device."""
 
+from importlib import import_module
+
 import torch
 
-from rightbatch.measure.frameworks.torch.nvml import energy_joules
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Device, Pressure
 from rightbatch.records import Hardware
 
 _NEARLY_ALL = 0.9
 _SMALL_SHARE = 1 / 16
-"""Of a device's memory, which a paused process may keep cached."""
+"""Share of a device's memory that a paused process may keep cached."""
 
 
 class CudaDevice:
-    """A CUDA device as PyTorch's allocator and the driver see it.
+    """A CUDA device as PyTorch's allocator and the driver report it.
 
-    The peak is reserved memory: what the allocator holds, not only what tensors fill, because
-    that is what the next process cannot have.
+    The peak is reserved memory: all that the allocator holds, not only what tensors use, because
+    no other process can have it.
     """
 
     def __init__(self, device: torch.device, host: Device) -> None:
@@ -25,7 +26,7 @@ class CudaDevice:
         self._limit = self._available
 
     def reset_peak(self) -> None:
-        """Forget the peak so far, and give cached blocks back."""
+        """Reset the peak, and release cached blocks."""
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self._device)
 
@@ -34,24 +35,24 @@ class CudaDevice:
         return torch.cuda.max_memory_reserved(self._device)
 
     def used_bytes(self) -> int:
-        """Reserved memory now, in bytes."""
+        """Current reserved memory, in bytes."""
         return torch.cuda.memory_reserved(self._device)
 
     def held_bytes(self) -> int:
         """The context and reserved memory, in bytes.
 
-        Cached blocks are given back where they matter to others: to have them again takes time.
+        Cached blocks are released only where they are large, as allocating them again takes time.
         """
         _, total = torch.cuda.mem_get_info(self._device)
         if self.used_bytes() > _SMALL_SHARE * total:
             torch.cuda.empty_cache()
         return CUDA_CONTEXT_BYTES + self.used_bytes()
 
-    def limit_bytes(self, asked: int | None) -> int:
-        """Memory a trial may use: free now and held by this process, at most `asked`."""
+    def limit_bytes(self, requested: int | None) -> int:
+        """Memory a trial may use: free or held by this process, at most `requested`."""
         free, _ = torch.cuda.mem_get_info(self._device)
         available = free + torch.cuda.memory_reserved(self._device)
-        return available if asked is None else min(asked, available)
+        return available if requested is None else min(requested, available)
 
     def enforce(self, limit_bytes: int) -> str:
         """Make the allocator refuse to hold more than a limit."""
@@ -61,9 +62,9 @@ class CudaDevice:
         return "allocator"
 
     def is_short(self) -> bool:
-        """Whether the allocator came near its limit, or little is free of what was at the start.
+        """Whether the allocator came near its limit, or little of the initial free memory is left.
 
-        A device that has failed tells nothing: then it is not.
+        False for a device that has failed and reports nothing.
         """
         try:
             free, _ = torch.cuda.mem_get_info(self._device)
@@ -73,18 +74,29 @@ class CudaDevice:
         return free < little or self.peak_bytes() > _NEARLY_ALL * self._limit
 
     def energy_joules(self) -> float | None:
-        """Energy of the device since its driver was loaded (NVML); None where it is not told."""
-        return energy_joules(self._device)
+        """Energy of the device since its driver was loaded (NVML); None where not reported.
+
+        GPUs before Volta count none. NVML's errors are classes of a library that may be missing, so
+        every exception is caught.
+        """
+        try:
+            nvml = import_module("pynvml")
+            nvml.nvmlInit()
+            name = f"GPU-{torch.cuda.get_device_properties(self._device).uuid}"
+            handle = nvml.nvmlDeviceGetHandleByUUID(name)
+            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
+        except Exception:
+            return None
 
     def other_core_seconds(self) -> float:
-        """Core-seconds of the host that other processes have used so far."""
+        """Core-seconds used so far by other processes on the host."""
         return self._host.other_core_seconds()
 
     def pressure(self) -> Pressure:
-        """The host's swap, what is held beyond what was free, and the allocator's retries.
+        """The host's swap, memory held beyond what was free, and the allocator's retries.
 
-        A driver that spills lets a process hold more than the device had free for it; no counter
-        of CUDA's tells so.
+        A driver that spills lets a process hold more than was free on the device; CUDA has no
+        counter for it.
         """
         held = torch.cuda.memory_reserved(self._device)
         retries = torch.cuda.memory_stats(self._device).get("num_alloc_retries", 0)
@@ -94,8 +106,8 @@ class CudaDevice:
             allocator_retries=int(retries),
         )
 
-    def hardware(self, threads: int, asked_limit: int | None) -> Hardware:
-        """The GPU and the machine around it."""
+    def hardware(self, threads: int, requested_limit: int | None) -> Hardware:
+        """The GPU and the machine it is in."""
         host = self._host.hardware(threads, None)
         _, total = torch.cuda.mem_get_info(self._device)
         return Hardware(
@@ -104,7 +116,7 @@ class CudaDevice:
             cores=host.cores,
             threads=threads,
             memory_bytes=total,
-            memory_limit_bytes=self.limit_bytes(asked_limit),
+            memory_limit_bytes=self.limit_bytes(requested_limit),
             platform=host.platform,
             versions=host.versions,
             memory_taken_bytes=total - self.limit_bytes(None),
@@ -112,9 +124,9 @@ class CudaDevice:
         )
 
     def utilisation(self) -> float | None:
-        """Share of the last sample period in which a kernel ran (NVML); None where it is not told.
+        """Share of the last sample period in which a kernel ran (NVML); None where not reported.
 
-        NVML's errors are classes of a library that may be missing, so every exception counts.
+        NVML's errors are classes of a library that may be missing, so every exception is caught.
         """
         try:
             return torch.cuda.utilization(self._device) / 100

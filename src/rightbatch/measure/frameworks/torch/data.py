@@ -1,4 +1,4 @@
-"""Batches of a PyTorch workload: shuffled epochs without end, and slices of a batch."""
+"""Batches of a PyTorch workload: endless shuffled epochs, and slices of a batch."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -17,17 +17,20 @@ def example_count(data: Data, name: str) -> int:
     """Number of examples in a data set.
 
     Raises:
-        UsageError: The data has no length, is empty, or its tensors disagree.
+        UsageError: The data have no length, are empty, or their tensors differ in length.
     """
     if isinstance(data, tuple):
         if not data or not all(isinstance(tensor, torch.Tensor) for tensor in data):
             raise UsageError(
-                f"{name} is a tuple that holds more than tensors; give a tuple of tensors, or a "
-                "map-style Dataset such as a list of examples."
+                f"{name} is a tuple that does not hold tensors alone; give a tuple of tensors, or "
+                "a map-style Dataset such as a list of examples."
             )
         lengths = {len(tensor) for tensor in data}
         if len(lengths) != 1:
-            raise UsageError(f"The tensors of {name} differ in length: {sorted(lengths)}.")
+            raise UsageError(
+                f"The tensors of {name} differ in length ({sorted(lengths)}); give every tensor "
+                "one row per example."
+            )
         count = lengths.pop()
     else:
         if isinstance(data, IterableDataset) or not hasattr(data, "__len__"):
@@ -36,7 +39,7 @@ def example_count(data: Data, name: str) -> int:
             )
         count = len(data)
     if count == 0:
-        raise UsageError(f"{name} is empty.")
+        raise UsageError(f"{name} is empty; give at least one example.")
     return count
 
 
@@ -48,12 +51,12 @@ def shuffled(
     workers: int,
     least: int = 1,
 ) -> Iterator[Any]:
-    """Training batches without end: every epoch a new shuffle, with its short last batch.
+    """Endless training batches: every epoch in a new order, with its short last batch.
 
     A short last batch of fewer than `least` examples is left out.
 
     Raises:
-        UsageError: The first batch does not hold as many examples as were asked for.
+        UsageError: The first batch does not have the expected number of examples.
     """
     count = len(data[0]) if isinstance(data, tuple) else len(data)  # type: ignore[arg-type]
     too_short = count > batch_size and 0 < count % batch_size < least
@@ -84,7 +87,7 @@ def shuffled(
 
 
 def selected(data: Data, selections: list[list[int]], collate: Any, workers: int) -> Iterator[Any]:
-    """One batch for each list of example numbers."""
+    """One batch per list of example numbers."""
     if isinstance(data, tuple):
         for chosen in selections:
             index = torch.as_tensor(chosen)
@@ -108,7 +111,7 @@ def size(batch: Any) -> int:
     """Number of examples in a batch: the length of its first tensor, else of its first list.
 
     Raises:
-        UsageError: The batch holds nothing that counts examples.
+        UsageError: The batch holds nothing with one row per example.
     """
     if isinstance(batch, torch.Tensor) and batch.ndim > 0:
         return len(batch)
@@ -117,18 +120,18 @@ def size(batch: Any) -> int:
     if isinstance(batch, tuple | list) and batch:
         return size(batch[0]) if isinstance(batch[0], _HOLDERS) else len(batch)
     raise UsageError(
-        f"A batch is a {type(batch).__name__}; it must be a tensor, or a tuple, list or "
-        "dict of tensors whose first dimension counts examples."
+        "A batch must be a tensor, or a tuple, list or dict of tensors, with one row per example, "
+        f"not {type(batch).__name__}."
     )
 
 
 def shares(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
-    """Where each micro-batch of a batch starts and stops: as few as fit, of nearly equal size.
+    """(start, stop) of each micro-batch of a batch: as few as possible, of nearly equal size.
 
     Args:
         count: Examples in the batch.
-        most: Examples in a micro-batch; one more where fewer than `least` would be left otherwise.
-        least: Examples that a micro-batch needs where it may have as many.
+        most: Largest micro-batch; one example more where one smaller than `least` would be left.
+        least: Smallest micro-batch, where `most` allows it.
     """
     pieces = max(1, min(-(-count // most), count // min(least, most)))
     ends = [count * number // pieces for number in range(pieces + 1)]
@@ -138,8 +141,8 @@ def shares(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
 def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
     """Examples start..stop of a batch, in the same structure.
 
-    Tensors and lists of plain values are cut; what does not belong to single examples, such as a
-    number for the whole batch, is kept.
+    Tensors and lists of plain values are sliced; values of the whole batch, such as a number, are
+    kept.
 
     Args:
         batch: A batch, or a piece of its structure.
@@ -148,15 +151,14 @@ def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
         count: Number of examples in the whole batch; None to count them.
 
     Raises:
-        UsageError: A tensor's first dimension does not count examples.
+        UsageError: A tensor does not have one row per example.
     """
     count = size(batch) if count is None else count
     if isinstance(batch, torch.Tensor):
         if batch.ndim > 0 and len(batch) != count:
             raise UsageError(
-                f"A batch of {count} examples holds a tensor of {len(batch)} rows and cannot be "
-                "divided into micro-batches; let the first dimension of every tensor count "
-                "examples."
+                f"A batch of {count} examples holds a tensor of {len(batch)} rows, so it cannot be "
+                "divided into micro-batches; give every tensor one row per example."
             )
         return batch[start:stop] if batch.ndim > 0 else batch
     if isinstance(batch, tuple | list) and not any(isinstance(v, _HOLDERS) for v in batch):
@@ -172,7 +174,7 @@ def to_device(batch: Any, device: torch.device) -> Any:
 
 
 def _rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
-    """The same structure with every value in it changed; anything without structure as it is."""
+    """A copy of a structure with every value changed; other objects unchanged."""
     if isinstance(batch, dict):
         return {key: change(value) for key, value in batch.items()}
     if isinstance(batch, Mapping):
@@ -185,9 +187,9 @@ def _rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _check_first(batch: Any, expected: int) -> None:
-    """Refuse batches that are not counted by their first tensor, before anything is trained."""
+    """Refuse batches whose first tensor does not have one row per example, before training."""
     if (found := size(batch)) != expected:
         raise UsageError(
-            f"A batch of {expected} examples seems to hold {found}; let the first tensor of what "
-            "collate gives have one row per example."
+            f"A batch of {expected} examples seems to hold {found}; make the first tensor that "
+            "collate returns have one row per example."
         )

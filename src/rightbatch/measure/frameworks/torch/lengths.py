@@ -1,20 +1,21 @@
-"""Which examples of a data set need most memory in one batch: the longest."""
+"""The examples of a data set that need most memory in one batch: the longest."""
 
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import Dataset, default_collate
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch.data import Data
 
-_MOST_ASKED = 50_000
-"""Examples whose length a function is asked for; of larger data sets a sample is drawn."""
+_MOST_SAMPLED = 50_000
+"""Most calls of a length function; of larger data sets a sample is drawn."""
 _LEAST_LOOKED_AT = 16
 _MOST_LOOKED_AT = 4096
-"""Examples that are loaded only to see how large they are; fewer where one of these is used up."""
+"""Most examples loaded only to see their size; fewer at the limits below."""
 _LOOK_BYTES = 64 * 2**20
 _LOOK_SECONDS = 1.0
 
@@ -22,22 +23,22 @@ Length = Callable[[Any], int] | Sequence[int]
 
 
 def ranked(data: Data, count: int, length: Length | None, collate: Any) -> torch.Tensor:
-    """Numbers of all examples, the longest first as far as it is known.
+    """Numbers of all examples, the longest first as far as lengths are known.
 
-    Where all have one length, or nothing is known, in the order of an epoch.
+    In the order of an epoch where all have one length or none is known.
 
     Args:
         data: The training examples.
         count: How many there are.
-        length: (example) -> int, or one number per example; None to take the bytes of the tensors
-            that `collate` makes of single examples, of a sample.
+        length: (example) -> int, or one number per example; None to use the size of collated
+            single examples, in bytes, of a sample.
         collate: collate_fn of the DataLoader.
 
     Returns:
         Shape (count,).
 
     Raises:
-        UsageError: There are not as many lengths as examples.
+        UsageError: The number of lengths is not that of examples.
     """
     order = _order(count)
     known = _lengths(data, order, length, collate)
@@ -55,13 +56,13 @@ def hard_selections(
 
     Args:
         count: Number of training examples.
-        batch_size: Examples per batch, at most as many as there are.
-        longest: How many batches of the longest examples.
-        ranked: Their numbers, the longest first.
-        least: Examples that a short last batch has at least: one of fewer is left out.
+        batch_size: Examples per batch, at most `count`.
+        longest: Number of batches of the longest examples.
+        ranked: Numbers of the examples, the longest first.
+        least: Smallest short last batch; a shorter one is left out.
 
     Returns:
-        `longest` times the longest examples, then where lengths differ an ordinary batch, then the
+        `longest` times the longest examples, then an ordinary batch where lengths differ, then the
         short last batch of an epoch where there is one.
     """
     order = _order(count)
@@ -76,20 +77,20 @@ def hard_selections(
 
 
 def _order(count: int) -> torch.Tensor:
-    """The examples as an epoch has them, the same at every call."""
+    """The examples in the order of an epoch, the same in every call."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
 def _lengths(data: Data, order: torch.Tensor, length: Length | None, collate: Any) -> torch.Tensor:
-    """Lengths of the first examples of an order, as many as are known."""
+    """Lengths of the first examples in an order, as many as are known."""
     if callable(length):
-        sample = order[:_MOST_ASKED].tolist()
+        sample = order[:_MOST_SAMPLED].tolist()
         return torch.tensor([length(_example(data, index)) for index in sample])
     if length is not None:
         if len(length) != len(order):
             raise UsageError(
                 f"Workload.length has {len(length)} numbers for {len(order)} training examples; "
-                "give one for each, or a function of an example."
+                "give one number per example, or a function of an example."
             )
         return torch.as_tensor(length)[order]
     if isinstance(data, tuple):
@@ -102,7 +103,7 @@ def _example(data: Data, index: int) -> Any:
 
 
 def _sizes(data: Dataset[Any], sample: Sequence[int], collate: Any) -> list[int]:
-    """Bytes of single examples as they come in a batch."""
+    """Bytes of collated single examples."""
     end = time.monotonic() + _LOOK_SECONDS
     sizes: list[int] = []
     left = _LOOK_BYTES
@@ -117,10 +118,5 @@ def _sizes(data: Dataset[Any], sample: Sequence[int], collate: Any) -> list[int]
 
 def _bytes(batch: Any) -> int:
     """Bytes of every tensor in a batch."""
-    if isinstance(batch, torch.Tensor):
-        return batch.numel() * batch.element_size()
-    if isinstance(batch, dict):
-        return sum(_bytes(value) for value in batch.values())
-    if isinstance(batch, tuple | list):
-        return sum(_bytes(value) for value in batch)
-    return 0
+    tensors = (leaf for leaf in tree_leaves(batch) if isinstance(leaf, torch.Tensor))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

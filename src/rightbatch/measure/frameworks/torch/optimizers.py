@@ -1,4 +1,4 @@
-"""The optimizers of a workload: the user's own, and the field's three where none is given."""
+"""The optimizers of a workload: the user's own, and defaults by name."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -39,12 +39,12 @@ _DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
 
 
 def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bool]]:
-    """Every optimizer of a workload: name -> (factory, learning rate, whether the user gave it).
+    """Every optimizer of a workload: name -> (factory, learning rate, whether the user set it).
 
     The first entry is the user's own.
 
     Raises:
-        UsageError: Two optimizers have one name, or one has two learning rates.
+        UsageError: Two optimizers share a name, or one has two learning rates.
     """
     own = getattr(workload.optimizer, "__name__", "optimizer").strip("<>")
     given: dict[str, tuple[OptimizerFactory, float, bool]] = {}
@@ -54,9 +54,9 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
             own = name
             if learning_rate not in (None, workload.learning_rate):
                 raise UsageError(
-                    f"Workload.optimizers gives {name!r} the learning rate {learning_rate:g}, and "
-                    f"Workload.learning_rate is {workload.learning_rate:g}; it is the optimizer of "
-                    "both, so give it one."
+                    f"The optimizer {name!r} has the learning rate {learning_rate:g} in "
+                    f"Workload.optimizers and {workload.learning_rate:g} in "
+                    "Workload.learning_rate; set the same in both."
                 )
         elif learning_rate is None:
             known = _DEFAULTS.get(name, (factory, workload.learning_rate))[1]
@@ -65,8 +65,8 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
             given[name] = (factory, learning_rate, True)
     if own in given:
         raise UsageError(
-            f"Workload.optimizer and an entry of Workload.optimizers are both called {own!r}; "
-            "give the entry another name."
+            f"Workload.optimizer and an entry of Workload.optimizers are both named {own!r}; "
+            "rename the entry."
         )
     first = {own: (workload.optimizer, workload.learning_rate, True)}
     defaults = {name: (*entry, False) for name, entry in _DEFAULTS.items()}
@@ -76,17 +76,17 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
 def make(
     factory: "OptimizerFactory", model: torch.nn.Module, learning_rate: float
 ) -> torch.optim.Optimizer:
-    """An optimizer of a model's trainable parameters, or of the model where that is asked for."""
+    """An optimizer of a model's trainable parameters, or of the model if the factory takes it."""
     if _takes_model(factory):
         return factory(model, learning_rate)
     return factory([p for p in model.parameters() if p.requires_grad], learning_rate)
 
 
 def _takes_model(factory: Callable[..., Any]) -> bool:
-    """Whether the first argument of a factory is called `model`."""
+    """Whether the first parameter of a factory is named `model`."""
     try:
         return next(iter(inspect.signature(factory).parameters), "") == "model"
-    except (TypeError, ValueError):  # no signature to look at
+    except (TypeError, ValueError):  # a builtin without a signature
         return False
 
 
@@ -97,8 +97,8 @@ def facts(workload: Workload, model: torch.nn.Module) -> tuple[OptimizerFacts, .
         probe = make(factory, model, learning_rate)
         if not isinstance(probe, torch.optim.Optimizer):
             raise UsageError(
-                f"The optimizer {name!r} of the workload gives a {type(probe).__name__}; "
-                "it must take (parameters, learning_rate) and give a torch.optim.Optimizer."
+                f"The optimizer {name!r} of the workload must take (parameters, learning_rate) and "
+                f"return a torch.optim.Optimizer, not {type(probe).__name__}."
             )
         rule: ScalingRule = "linear" if isinstance(probe, torch.optim.SGD) else "square_root"
         described.append(OptimizerFacts(name, rule, learning_rate, tuned))

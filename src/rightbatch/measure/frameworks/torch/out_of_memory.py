@@ -1,4 +1,4 @@
-"""What PyTorch and the libraries under it raise where memory runs out."""
+"""Out-of-memory errors of PyTorch and the libraries it uses."""
 
 import dis
 import re
@@ -28,9 +28,9 @@ _NO_REASON = re.compile(
     r"|[Uu]nable to find a valid cuDNN algorithm"
     r"|CU(DNN|BLAS)_STATUS_NOT_INITIALIZED"
 )
-"""What cuDNN and cuBLAS raise where they find no memory to work in, and for other reasons too."""
+"""What cuDNN and cuBLAS raise when they lack memory, but also for other reasons."""
 _FRAME = re.compile(r'^ *File "(.+)", line \d+, in .*\n *(\w+)', re.MULTILINE)
-"""File and first word of the statement, in a traceback that is text."""
+"""File and first word of the statement, in a traceback as text."""
 _CAUSE = "The above exception was the direct cause of the following exception"
 _PATHS = sysconfig.get_paths()
 _INSTALLED = (str(Path(torch.__file__).parent), _PATHS["purelib"], _PATHS["platlib"])
@@ -38,36 +38,36 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is PyTorch's way to say that memory ran out.
+    """Whether an exception is PyTorch's out-of-memory error.
 
-    By type, then by text. Text counts only where it comes from compiled code or from an installed
-    library: a `raise` in the user's own code is the user's, unless it passes on such an error, as
-    `raise ... from` does whatever its text.
+    By type, then by message. A message counts only where it comes from compiled code or an
+    installed library. A `raise` in the user's own code counts only where it passes on such an
+    error, as `raise ... from` does whatever its message.
     """
-    told: BaseException | None = error
+    link: BaseException | None = error
     seen = set()
-    while told is not None and id(told) not in seen:
-        seen.add(id(told))
-        if isinstance(told, MemoryError | torch.cuda.OutOfMemoryError):
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, MemoryError | torch.cuda.OutOfMemoryError):
             return True
-        text = str(told)
-        speaks = isinstance(told, RuntimeError | OSError) and bool(_SPELLINGS.search(text))
-        if speaks and not (_raised_by_user(told) or _raised_by_user_in_worker(text)):
+        message = str(link)
+        matches = isinstance(link, RuntimeError | OSError) and bool(_SPELLINGS.search(message))
+        if matches and not (_raised_by_user(link) or _raised_by_user_in_worker(message)):
             return True
-        told = told.__cause__ or (told.__context__ if speaks else None)
+        link = link.__cause__ or (link.__context__ if matches else None)
     return False
 
 
 def gives_no_reason(error: BaseException) -> bool:
-    """Whether an exception of CUDA's libraries may come from lack of memory, or from elsewhere."""
+    """Whether an exception of CUDA's libraries may or may not come from lack of memory."""
     return isinstance(error, RuntimeError) and bool(_NO_REASON.search(str(error)))
 
 
 def _raised_by_user(error: BaseException) -> bool:
     """Whether a `raise` statement outside installed libraries made the exception.
 
-    Compiled code leaves no frame: the innermost one is then where it was called from, and the
-    instruction there is a call.
+    Compiled code leaves no frame: the innermost frame is then its caller, whose current
+    instruction is a call.
     """
     trace = error.__traceback__
     if trace is None:
@@ -81,9 +81,9 @@ def _raised_by_user(error: BaseException) -> bool:
 
 
 def _raised_by_user_in_worker(message: str) -> bool:
-    """The same of an error whose traceback a process that loads data has sent as text."""
+    """The same for an error whose traceback a data-loading worker sent as text."""
     if "in DataLoader worker process" not in message:
         return False
-    speaking = [part for part in message.split(_CAUSE) if _SPELLINGS.search(part)]
-    last = [(_FRAME.findall(part) or [("", "")])[-1] for part in speaking]
+    matching = [part for part in message.split(_CAUSE) if _SPELLINGS.search(part)]
+    last = [(_FRAME.findall(part) or [("", "")])[-1] for part in matching]
     return all(word == "raise" and not file.startswith(_INSTALLED) for file, word in last)

@@ -1,4 +1,4 @@
-"""The learning rates of an optimizer that a library made: read, changed, and their schedule."""
+"""Read, set and schedule the learning rates of an optimizer that a library made."""
 
 import warnings
 from collections.abc import Callable
@@ -9,26 +9,26 @@ import torch
 from rightbatch.errors import UsageError
 
 _OVERRIDING = {"OneCycleLR": "max_lr", "CyclicLR": "base_lr"}
-"""Schedulers that set the rates themselves, whatever the optimizer was made with, and the argument
-that rates are told as."""
+"""Schedulers that set the rates themselves, whatever the optimizer's, and the argument that a
+learning rate then stands for."""
 
 
 def learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """The learning rate that an optimizer is told to have, of its first group that is trained.
+    """The learning rate that the user set, of an optimizer's first trained parameter group.
 
-    That is what the user set: OneCycleLR's max_lr where there is one, else what was given to the
-    optimizer. Groups whose rate is 0 are passed over.
+    This is OneCycleLR's max_lr where there is one, else the rate given to the optimizer. Groups
+    with rate 0 are skipped.
 
     Raises:
         UsageError: The rate of every group is 0.
     """
-    return _base(_told(optimizer))
+    return _base(_first_trained(optimizer))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> torch.optim.Optimizer:
-    """Give the first group of parameters that is trained a rate, the others in proportion.
+    """Set the rate of the first trained parameter group, and the others in proportion.
 
-    What a scheduler did to the rates when it was made is undone.
+    Undoes what a scheduler did to the rates when it was created.
     """
     factor = value / learning_rate(optimizer)
     for group in optimizer.param_groups:
@@ -37,29 +37,29 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> torch.o
 
 
 def overridden(scheduler: Any) -> tuple[str, ...]:
-    """What rates are told as where a scheduler sets them itself, in a sentence."""
+    """Notes on what a learning rate stands for where a scheduler sets rates itself."""
     names = [type(part).__name__ for part in (scheduler, *getattr(scheduler, "_schedulers", ()))]
-    return tuple(_told_as(name) for name in names if name in _OVERRIDING)
+    return tuple(_note(name) for name in names if name in _OVERRIDING)
 
 
 def one_cycle(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
-    """What rates are told as where a OneCycleLR was made for an optimizer, in a sentence."""
-    return (_told_as("OneCycleLR"),) if "max_lr" in optimizer.param_groups[0] else ()
+    """A note on what a learning rate stands for where a OneCycleLR was made for an optimizer."""
+    return (_note("OneCycleLR"),) if "max_lr" in optimizer.param_groups[0] else ()
 
 
-def _told_as(name: str) -> str:
-    return f"{name} sets the learning rate itself; the rates told are its {_OVERRIDING[name]}."
+def _note(name: str) -> str:
+    return f"{name} sets the learning rate itself; learning rates here are its {_OVERRIDING[name]}."
 
 
 class Factors:
-    """What a scheduler does to the learning rate, found out as far as it is asked for.
+    """The factors of a scheduler on the learning rate, computed on demand.
 
-    The scheduler is stepped with an optimizer that has let go of its parameters, so that the model
-    it was made for is not kept.
+    The scheduler is stepped with an optimizer without parameters, so that the model it was made
+    for is not kept alive.
 
     Args:
-        scheduler: Fresh from being made.
-        optimizer: Its optimizer; of no other use from now on.
+        scheduler: A newly created scheduler.
+        optimizer: Its optimizer, which must not be used otherwise.
         count: Periods until its end, the first included.
     """
 
@@ -69,29 +69,47 @@ class Factors:
         self._scheduler = scheduler
         self._optimizer = optimizer
         self._count = count
-        self._known = [self._now()]
+        self._known = [self._current()]
 
     def __getitem__(self, period: int) -> float:
-        """The factor in a period from 0; past the end the last one."""
+        """The factor in a period, from 0; past the end, the last one."""
         period = min(period, self._count - 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the optimizer makes no steps here
             while len(self._known) <= period:
                 self._scheduler.step()
-                self._known.append(self._now())
+                self._known.append(self._current())
         return self._known[period]
 
-    def _now(self) -> float:
-        group = _told(self._optimizer)
+    def _current(self) -> float:
+        """The factor in the scheduler's current period."""
+        group = _first_trained(self._optimizer)
         return float(group["lr"]) / _base(group)
 
 
-def stretched(factors: Factors, periods: float) -> Callable[[int, int], float]:
-    """A schedule over the same epochs, whatever the number of steps in them.
+def factory(
+    name: str, make: Callable[[Any], torch.optim.Optimizer]
+) -> Callable[[Any, float], torch.optim.Optimizer]:
+    """A `Workload.optimizer` of a library's own optimizer.
 
     Args:
-        factors: Factor on the learning rate in each period, at the user's settings.
-        periods: How many there are until the end: steps or epochs.
+        name: Name of the optimizer.
+        make: (model) -> the library's optimizer for it.
+    """
+
+    def optimizer(model: Any, learning_rate: float) -> torch.optim.Optimizer:
+        return set_learning_rate(make(model), learning_rate)
+
+    optimizer.__name__ = name
+    return optimizer
+
+
+def stretched(factors: Factors, periods: float) -> Callable[[int, int], float]:
+    """A schedule over the same epochs at any number of steps.
+
+    Args:
+        factors: Factors on the learning rate by period, at the user's settings.
+        periods: Number of periods, steps or epochs, until the end.
 
     Returns:
         (step, total_steps) -> factor.
@@ -99,8 +117,8 @@ def stretched(factors: Factors, periods: float) -> Callable[[int, int], float]:
     return lambda step, total_steps: factors[int(step * periods / total_steps + 1e-9)]
 
 
-def _told(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The group of parameters whose rate is told: the first one that is trained."""
+def _first_trained(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The first parameter group that is trained."""
     for group in optimizer.param_groups:
         if _base(group) > 0:
             return group
@@ -111,5 +129,5 @@ def _told(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def _base(group: dict[str, Any]) -> float:
-    """What a factor of 1 stands for: only OneCycleLR leaves a max_lr in the group."""
+    """The learning rate at a factor of 1; only OneCycleLR leaves a max_lr in the group."""
     return float(group.get("max_lr", group.get("initial_lr", group["lr"])))

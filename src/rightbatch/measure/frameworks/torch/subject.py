@@ -1,9 +1,9 @@
-"""A PyTorch workload come alive: one model and one optimizer at a time."""
+"""A loaded PyTorch workload: one model and one optimizer at a time."""
 
 import copy
 import random
 import sys
-import time
+import timeit
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, SupportsFloat
@@ -27,12 +27,12 @@ class TorchSubject:
     """A PyTorch workload on one device.
 
     Args:
-        workload: What the user gave.
-        title: What to call it.
+        workload: The user's workload.
+        title: Its name where it has none of its own.
         device: "cpu", "cuda" ...; None for a GPU where there is one, else the CPU.
         threads: Compute threads; None for PyTorch's default.
-        goal: A goal in words that replaces the workload's; empty to keep it.
-        host: The machine, as seen by the operating system.
+        goal: A goal that replaces the workload's; empty to keep it.
+        host: The machine, as the operating system reports it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TorchSubject:
         self.device: Device = CudaDevice(self._place, host) if self._place.type == "cuda" else host
         self.threads = torch.get_num_threads()
         self._model: torch.nn.Module
-        self._least: int  # that a forward pass needs: batch normalisation has no variance of one
+        self._least: int  # examples per forward pass: batch normalisation needs two
         self._optimizer: torch.optim.Optimizer
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
@@ -65,17 +65,17 @@ class TorchSubject:
 
     @property
     def workload(self) -> Workload:
-        """What the user gave."""
+        """The user's workload."""
         return self._workload
 
     @property
     def model(self) -> torch.nn.Module:
-        """The model that was started last."""
+        """The current model."""
         return self._model
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Its optimizer."""
+        """The optimizer of the current model."""
         return self._optimizer
 
     def facts(self) -> WorkloadFacts:
@@ -83,15 +83,13 @@ class TorchSubject:
         model = self._workload.model()
         if not isinstance(model, torch.nn.Module):
             raise UsageError(
-                f"Workload.model gives a {type(model).__name__}; it must give a torch.nn.Module."
+                f"Workload.model must return a torch.nn.Module, not {type(model).__name__}."
             )
         if any(torch.nn.parameter.is_lazy(p) for p in model.parameters()):
             raise UsageError(
-                "The model has lazy layers, whose parameters have no shape yet; run one batch "
+                "The model has lazy layers, whose parameters have no shape yet; run a batch "
                 "through it in the function that makes it."
             )
-        trainable = [p for p in model.parameters() if p.requires_grad]
-        kinds = _batch_dependent(model)
         return WorkloadFacts(
             title=self._title,
             framework="torch",
@@ -100,8 +98,8 @@ class TorchSubject:
             batch_size=min(self._workload.batch_size, self.train_examples),
             optimizers=optimizers.facts(self._workload, model),
             goal=self.goal,
-            parameters=sum(p.numel() for p in trainable),
-            batch_dependent_layers=tuple(sorted(kinds)),
+            parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+            batch_dependent_layers=tuple(sorted(_batch_dependent(model))),
             notes=self._workload.notes,
             names=self._workload.names,
         )
@@ -116,7 +114,7 @@ class TorchSubject:
             factory, reference, _ = self._catalog[optimizer]
         except KeyError:
             raise UsageError(
-                f"The workload has no optimizer {optimizer!r}; it has {', '.join(self._catalog)}."
+                f"The workload has no optimizer {optimizer!r}; use {', '.join(self._catalog)}."
             ) from None
         _seed(seed)
         self._model = self._workload.model().to(self._place)
@@ -129,16 +127,16 @@ class TorchSubject:
 
     @property
     def loaders(self) -> int:
-        """Training batches made at a time beside the steps, by the workers of a DataLoader."""
+        """Batches loaded in parallel with the steps, one by each worker of the DataLoader."""
         work = self._workload
         return 0 if isinstance(work.train_data, tuple) else work.num_workers
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
-        """Training batches without end: shuffled epochs, each with its short last batch.
+        """Endless training batches: shuffled epochs, each with its short last batch.
 
-        One of a single example is left out where a layer cannot be trained on it. The first
-        batches asked for after `start` tell the schedule how many steps there are; past its end
-        the schedule keeps its last factor.
+        A last batch of a single example is left out where a layer cannot be trained on it. The
+        first call after `start` sets the number of steps of the schedule; past its end the
+        schedule keeps its last factor.
         """
         work = self._workload
         if self._scheduler is None and work.schedule is not None and work.epochs is not None:
@@ -153,7 +151,7 @@ class TorchSubject:
         )
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
-        """Batches of the longest examples, an ordinary one where lengths differ, the short last."""
+        """Batches of the longest examples, an ordinary one if lengths differ, the short last."""
         work, size = self._workload, min(batch_size, self.train_examples)
         chosen = lengths.hard_selections(
             self.train_examples, size, longest, self.ranked(), self._least
@@ -161,7 +159,7 @@ class TorchSubject:
         return data.selected(work.train_data, chosen, work.collate, work.num_workers)
 
     def ranked(self) -> torch.Tensor:
-        """Numbers of the training examples, the longest first; looked at once."""
+        """Numbers of the training examples, the longest first; computed once."""
         if self._ranked is None:
             work = self._workload
             self._ranked = lengths.ranked(
@@ -174,7 +172,7 @@ class TorchSubject:
         return data.size(batch)
 
     def warm_up(self, batch_size: int, micro_batch_size: int) -> None:
-        """Nothing: PyTorch runs as it is called."""
+        """Do nothing: PyTorch compiles nothing beforehand."""
 
     def step(self, batch: Any, micro_batch_size: int) -> SupportsFloat:
         """One optimizer update, accumulated over even micro-batches where the batch is larger."""
@@ -208,11 +206,11 @@ class TorchSubject:
         return sum(small) / len(small), large
 
     def evaluate(self) -> float:
-        """The validation metric of the model as it is."""
+        """The validation metric of the current model."""
         return self.evaluate_on(self.valid_batches())
 
     def valid_batches(self) -> list[Any]:
-        """Every validation batch, on the device and kept there."""
+        """Every validation batch, kept on the device."""
         if self._valid is None:
             work = self._workload
             batches = data.in_order(
@@ -232,11 +230,11 @@ class TorchSubject:
             self._model.train()
 
     def infer(self, batch: Any) -> None:
-        """A forward pass in evaluation mode, without gradients, as the metric makes it."""
+        """Run a forward pass in evaluation mode, without gradients, as the metric does."""
         self.evaluate_on([data.to_device(batch, self._place)])
 
     def variant(self, precision: Precision | None) -> "TorchSubject":
-        """The same workload in another precision, with nothing started."""
+        """The same workload in another precision."""
         twin = copy.copy(self)
         twin._valid = None
         if precision is not None:
@@ -252,37 +250,36 @@ class TorchSubject:
         return self._footprints.follow(twin, plan)
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self._place.type == "cuda":
             torch.cuda.synchronize(self._place)
 
     def flops(self, batch: Any) -> float | None:
-        """Floating-point operations of one step's matrix products and convolutions."""
+        """FLOPs of the matrix products and convolutions of one step."""
         with FlopCounterMode(display=False) as counter:
             self._optimizer.zero_grad(set_to_none=True)
             self._backward(batch, data.size(batch))
         return float(counter.get_total_flops()) or None
 
     def peak_flops_per_second(self) -> float | None:
-        """Best of several products of two square float32 matrices, 2n³ operations each."""
+        """FLOP/s of the fastest of six products of square float32 matrices, 2n³ FLOPs each."""
         n = 4096 if self._place.type == "cuda" else 768
         a = torch.randn(n, n, device=self._place)
-        best = float("inf")
-        for _ in range(6):
-            begin = time.perf_counter()
+
+        def multiply() -> None:
             torch.mm(a, a)
             self.synchronize()
-            best = min(best, time.perf_counter() - begin)
-        return 2 * n**3 / best
+
+        return 2 * n**3 / min(timeit.repeat(multiply, number=1, repeat=6))
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is PyTorch's way to say that memory ran out."""
+        """Whether an exception is PyTorch's out-of-memory error."""
         if isinstance(self.device, CudaDevice) and gives_no_reason(error):
             return self.device.is_short()
         return is_out_of_memory(error)
 
     def _backward(self, batch: Any, micro_batch_size: int) -> torch.Tensor:
-        """Gradients of the mean loss over the batch, one micro-batch at a time; the mean loss."""
+        """Compute gradients of the mean loss over a batch, by micro-batch; return the mean loss."""
         mean_loss = torch.zeros((), device=self._place)
         for piece, share in self._pieces(batch, micro_batch_size):
             with self._autocast():
@@ -295,7 +292,7 @@ class TorchSubject:
     def _pieces(self, batch: Any, micro_batch_size: int) -> Iterator[tuple[Any, float]]:
         """Micro-batches and their shares of the mean loss over the batch.
 
-        One in which nothing counts is left out: its own mean loss may be no number.
+        One without items is left out, as its mean loss may be NaN.
         """
         shares = data.shares(data.size(batch), micro_batch_size, self._least)
         if len(shares) == 1:
@@ -308,7 +305,7 @@ class TorchSubject:
                 yield piece, items / whole
 
     def _items(self, batch: Any) -> float:
-        """What the mean loss of a batch is the mean over."""
+        """Number of items that the loss of a batch averages over."""
         return float((self._workload.items or data.size)(batch))
 
     def _autocast(self) -> torch.autocast:
@@ -317,24 +314,25 @@ class TorchSubject:
         )
 
 
-def _device(asked: str | None) -> torch.device:
-    if asked is None:
-        asked = "cuda" if torch.cuda.is_available() else "cpu"
+def _device(name: str | None) -> torch.device:
+    """The device of a name; None for a GPU where there is one, else the CPU."""
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(asked)
+        device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"PyTorch knows no device {asked!r}; use cpu or cuda.") from None
+        raise UsageError(f"PyTorch has no device {name!r}; use cpu or cuda.") from None
     if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"The device {asked!r} is not measured; use cpu or cuda.")
+        raise UsageError(f"The device {name!r} is not supported; use cpu or cuda.")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("This PyTorch sees no CUDA device; leave `device` out to use the CPU.")
+        raise UsageError("PyTorch sees no CUDA device; leave `device` out to use the CPU.")
     if device.type == "cuda" and device.index is None:
-        return torch.device("cuda", torch.cuda.current_device())  # memory limits need its number
+        return torch.device("cuda", torch.cuda.current_device())  # memory limits need an index
     return device
 
 
 def _batch_dependent(model: torch.nn.Module) -> set[str]:
-    """Kinds of layers in a model for which the examples of a batch depend on each other."""
+    """Kinds of layers in a model that mix the examples of a batch."""
     return {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
 
 
@@ -346,7 +344,7 @@ def _seed(seed: int) -> None:
 
 
 def _metric(metric: Any, model: torch.nn.Module, batches: list[Any], place: torch.device) -> Any:
-    """What a callable metric gives, or a torchmetrics metric fed (predictions, targets)."""
+    """The value of a callable metric, or of a torchmetrics metric on (predictions, targets)."""
     if not (hasattr(metric, "update") and hasattr(metric, "compute")):
         return metric(model, batches)
     if hasattr(metric, "to"):
@@ -355,15 +353,15 @@ def _metric(metric: Any, model: torch.nn.Module, batches: list[Any], place: torc
     for batch in batches:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise UsageError(
-                f"{type(metric).__name__} takes validation batches of (inputs, targets); give a "
-                "function (model, batches) -> float as Workload.metric."
+                f"{type(metric).__name__} needs validation batches of (inputs, targets); for other "
+                "batches set Workload.metric to a function (model, batches) -> float."
             )
         metric.update(model(batch[0]), batch[1])
     return metric.compute()
 
 
 def _named(value: Any, name: str) -> float:
-    """The metric of that name among several, or the only one there is.
+    """The metric of that name among several, or the only one.
 
     Raises:
         UsageError: There are several, and none has that name.
@@ -371,6 +369,8 @@ def _named(value: Any, name: str) -> float:
     if not isinstance(value, Mapping):
         return float(value)
     if name not in value:
-        given = ", ".join(sorted(value)) or "nothing"
-        raise UsageError(f"The goal names the metric {name!r}, but validation gives {given}.")
+        raise UsageError(
+            f"The goal names {name!r}, but validation returns "
+            f"{', '.join(sorted(value)) or 'nothing'}; name a metric that it returns."
+        )
     return float(value[name])

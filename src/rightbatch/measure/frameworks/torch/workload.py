@@ -1,4 +1,4 @@
-"""What a PyTorch user gives."""
+"""The workload of a PyTorch user."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _T = TypeVar("_T")
 
 
 def _takes_old_name(cls: type[_T]) -> type[_T]:
-    """Have a class take `workers` for its field `num_workers`, with a warning.
+    """Make a class accept `workers` for its field `num_workers`, with a warning.
 
-    Where both are given, as `dataclasses.replace` does, the old name is what the caller wrote.
+    Where both are given, as by `dataclasses.replace`, the old name takes precedence.
     """
     made: Callable[..., None] = vars(cls)["__init__"]
 
@@ -33,8 +33,8 @@ def _takes_old_name(cls: type[_T]) -> type[_T]:
     def init(self: _T, **given: Any) -> None:
         if "workers" in given:
             warnings.warn(
-                "Workload.workers is called num_workers now, as DataLoader has it; use that name, "
-                "since the next version does not take the old one.",
+                "Workload.workers is now num_workers, as in DataLoader; use that name, as the next "
+                "version will not accept the old one.",
                 FutureWarning,
                 stacklevel=2,
             )
@@ -58,29 +58,29 @@ class Workload:
         loss: (model, batch) -> scalar tensor, the mean loss over the batch.
         metric: (model, batches) -> float over the validation batches, with gradients off and the
             model in evaluation mode, or a dict of several by name, of which the goal names one; or
-            a torchmetrics metric fed (model(inputs), targets).
+            a torchmetrics metric, updated with (model(inputs), targets).
         goal: The goal in words, such as "accuracy >= 0.96" or "best accuracy within 60s".
-        optimizer: (parameters, learning_rate) -> torch.optim.Optimizer; where the first argument
-            is called `model`, it is given the whole model, to make groups of parameters by name.
-        batch_size: Examples per update the user trains with today: the reference point.
-        learning_rate: Learning rate the user trains with today.
+        optimizer: (parameters, learning_rate) -> torch.optim.Optimizer; a first parameter named
+            `model` receives the whole model, to make parameter groups by name.
+        batch_size: Examples per update in the user's present training: the reference point.
+        learning_rate: Learning rate in the user's present training.
         optimizers: More optimizers to compare with `--optimizers`, by name: factories, or
             (factory, learning_rate at `batch_size`) pairs.
         schedule: (step, total_steps) -> factor on the learning rate; needs `epochs`.
-        epochs: Passes over the training data the user trains for today.
-        clip_norm: Largest gradient norm, beyond which gradients are scaled down.
+        epochs: Passes over the training data in the user's present training.
+        clip_norm: Largest gradient norm; larger gradients are scaled down.
         precision: "fp32", or "bf16" for bfloat16 autocast.
         collate: collate_fn of the DataLoader.
         num_workers: Worker processes of the DataLoader.
         valid_batch_size: Examples per validation batch.
-        name: What to call the workload.
-        length: (example) -> int, how long an example is, or one number per training example:
-            memory is then measured on the longest. None to draw a sample where lengths differ.
-        items: (batch) -> how many items the loss is the mean over, such as tokens; None for
+        name: Name of the workload.
+        length: (example) -> int, the length of an example, or one number per training example:
+            memory is then measured on the longest. None to estimate lengths from a sample.
+        items: (batch) -> number of items that the loss averages over, such as tokens; None for
             examples. Micro-batches are weighted by it.
-        notes: What differs from the user's own training, one sentence each, told with the advice.
-        names: What the user's code calls "micro_batch_size", "accumulation_steps" and
-            "learning_rate", as (name, one of these) pairs: the verdict tells them so.
+        notes: Differences from the user's own training, one sentence each, shown with the advice.
+        names: Names of "micro_batch_size", "accumulation_steps" and "learning_rate" in the user's
+            code, as (name, one of these) pairs; the verdict uses them.
     """
 
     framework: ClassVar[str] = "torch"
@@ -120,5 +120,5 @@ class Workload:
             raise UsageError(f"Workload.precision is {self.precision!r}; use 'fp32' or 'bf16'.")
         if self.schedule is not None and self.epochs is None:
             raise UsageError(
-                "Workload.schedule needs Workload.epochs, to know how many steps there are in all."
+                "Workload.schedule needs the total number of steps; set Workload.epochs."
             )

@@ -1,1 +1,1 @@
-"""From a Transformers Trainer to a PyTorch workload, and from advice to TrainingArguments."""
+"""A PyTorch workload from a Transformers Trainer, and TrainingArguments from advice."""

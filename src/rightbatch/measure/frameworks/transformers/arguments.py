@@ -1,4 +1,4 @@
-"""TrainingArguments: the batch size in them, and a recommendation put into them."""
+"""TrainingArguments: read their settings, and apply a recommendation to them."""
 
 import copy
 import math
@@ -9,7 +9,7 @@ from rightbatch.records import Advice
 
 
 def devices(args: Any) -> int:
-    """How many devices share a batch."""
+    """Number of devices that share a batch."""
     return int(args.world_size) * max(1, int(args.n_gpu))
 
 
@@ -20,34 +20,34 @@ def batch_size(args: Any) -> int:
 
 
 def optimizer_name(args: Any) -> str:
-    """The name that the arguments have for their optimizer."""
+    """Name of the optimizer in the arguments."""
     return str(getattr(args.optim, "value", args.optim))
 
 
 def names(args: Any, rate_among_them: bool) -> tuple[tuple[str, str], ...]:
-    """What the arguments call the recommended settings; none where devices share a batch."""
+    """Names of the recommended settings in the arguments; none where devices share a batch."""
     if devices(args) > 1:
         return ()
-    told = (
+    sizes = (
         ("per_device_train_batch_size", "micro_batch_size"),
         ("gradient_accumulation_steps", "accumulation_steps"),
     )
-    return (*told, ("learning_rate", "learning_rate")) if rate_among_them else told
+    return (*sizes, ("learning_rate", "learning_rate")) if rate_among_them else sizes
 
 
 def precision(args: Any) -> Literal["fp32", "bf16"]:
-    """The precision that the arguments ask for.
+    """The precision set in the arguments.
 
     Raises:
-        UsageError: It is not measured.
+        UsageError: It is not supported.
     """
     if args.fp16:
-        raise UsageError("TrainingArguments ask for fp16, which is not measured; use bf16=True.")
+        raise UsageError("TrainingArguments set fp16, which is not supported; set bf16 instead.")
     return "bf16" if args.bf16 else "fp32"
 
 
 def epochs(args: Any, examples: int) -> float:
-    """Passes over the training data in all."""
+    """Total passes over the training data."""
     if args.max_steps > 0:
         steps_per_epoch = -(-examples // batch_size(args))
         return float(args.max_steps / steps_per_epoch)
@@ -55,7 +55,7 @@ def epochs(args: Any, examples: int) -> float:
 
 
 def recommended(advice: Advice, args: Any) -> Any:
-    """A copy of TrainingArguments that trains as an advice recommends.
+    """A copy of TrainingArguments with the recommended settings.
 
     Raises:
         UsageError: There is no recommendation, or it is for another optimizer.
@@ -68,11 +68,11 @@ def recommended(advice: Advice, args: Any) -> Any:
         )
     if best.optimizer != optimizer_name(args):
         raise UsageError(
-            f"The advice is to train with {best.optimizer}, but the TrainingArguments ask for "
-            f"{optimizer_name(args)}; give them optim={best.optimizer!r} or what stands for it, or "
-            f"set learning rate {best.learning_rate:.3g}, micro-batch {best.micro_batch_size} and "
-            f"{best.accumulation_steps} accumulation steps yourself where the Trainer makes "
-            f"{best.optimizer} by optimizer_cls_and_kwargs."
+            f"The recommended optimizer is {best.optimizer}, but the TrainingArguments set "
+            f"{optimizer_name(args)}; set optim={best.optimizer!r} or its name there, or, where "
+            "the Trainer makes it from optimizer_cls_and_kwargs, set learning rate "
+            f"{best.learning_rate:.3g}, micro-batch {best.micro_batch_size} and "
+            f"{best.accumulation_steps} accumulation steps yourself."
         )
     share = math.ceil(best.batch_size / devices(args))
     accumulation = math.ceil(share / best.micro_batch_size)

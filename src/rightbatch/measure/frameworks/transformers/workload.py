@@ -17,26 +17,20 @@ from rightbatch.measure.frameworks.transformers import arguments
 
 
 def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
-    """The workload of a Trainer; `rightbatch.transformers.workload` tells the arguments."""
+    """The workload of a Trainer; for the arguments see `rightbatch.transformers.workload`."""
     _check(trainer)
     args = trainer.args
     train = read_loader(trainer.get_train_dataloader(), "training")
     valid = read_loader(trainer.get_eval_dataloader(), "evaluation")
     epochs = arguments.epochs(args, len(train.dataset))
-    name, rate, untold = _optimizer(trainer)
+    name, rate, rate_notes = _optimizer(trainer)
     schedule, unscheduled = _schedule(trainer, epochs, len(train.dataset))
     steps = Steps(trainer)
     steps.forget_model()
-
-    def optimizer(model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-        trainer.model, trainer.optimizer = model, None
-        return rates.set_learning_rate(trainer.create_optimizer(), learning_rate)
-
-    optimizer.__name__ = name
     own_fields: dict[str, Any] = {
         "batch_size": arguments.batch_size(args),
         "learning_rate": rate,
-        "optimizer": optimizer,
+        "optimizer": rates.factory(name, steps.optimizer),
         "schedule": schedule,
         "epochs": epochs,
         "clip_norm": args.max_grad_norm or None,
@@ -46,8 +40,8 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
         "valid_batch_size": valid.batch_size,
         "length": _length(train.dataset),
         "items": steps.items,
-        "names": arguments.names(args, rate_among_them=not untold),
-        "notes": (*train.notes, *untold, *unscheduled, *_left_out(trainer)),
+        "names": arguments.names(args, rate_among_them=not rate_notes),
+        "notes": (*train.notes, *rate_notes, *unscheduled, *_ignored(trainer)),
     }
     return Workload(
         model=steps.model,
@@ -61,7 +55,7 @@ def make_workload(trainer: Any, goal: str, fields: dict[str, Any]) -> Workload:
 
 
 class Steps:
-    """The model, the loss and the metrics of a Trainer, by its own methods."""
+    """The model, optimizer, loss and metrics of a Trainer, from its own methods."""
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
@@ -69,13 +63,13 @@ class Steps:
         self._shifts = name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
 
     def forget_model(self) -> None:
-        """Let go of the model that the Trainer made for itself."""
+        """Release the Trainer's own model."""
         trainer = self._trainer
         trainer.model = trainer.model_wrapped = trainer.optimizer = None
         trainer.callback_handler.model = None
 
     def model(self) -> torch.nn.Module:
-        """A fresh model, as the Trainer begins to train it."""
+        """A fresh model, as the Trainer would train it."""
         args = self._trainer.args
         self.forget_model()
         model: Any = self._trainer.call_model_init()
@@ -86,19 +80,24 @@ class Steps:
         self._trainer.model = self._trainer.model_wrapped = model
         return model  # type: ignore[no-any-return]
 
+    def optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
+        """The Trainer's optimizer for a model."""
+        self._trainer.model, self._trainer.optimizer = model, None
+        return self._trainer.create_optimizer()  # type: ignore[no-any-return]
+
     def loss(self, model: torch.nn.Module, batch: Mapping[str, Any]) -> torch.Tensor:
         """The mean loss over a batch."""
         return self._trainer.compute_loss(model, dict(batch))  # type: ignore[no-any-return]
 
     def items(self, batch: Mapping[str, Any]) -> int:
-        """How many labels the loss is the mean over; a causal model predicts all but the first."""
+        """Number of labels that the loss averages over; a causal model skips the first of each."""
         labels = batch.get("labels")
         if not isinstance(labels, torch.Tensor):
             return data.size(batch)
         return int((labels[..., 1:] if self._shifts else labels).ne(-100).sum())
 
     def metrics(self, model: torch.nn.Module, batches: list[Any]) -> dict[str, float]:
-        """What the Trainer's evaluation reports, by its names: eval_loss, eval_..."""
+        """The metrics of the Trainer's evaluation by name: eval_loss, eval_..."""
         trainer, compute = self._trainer, self._trainer.compute_metrics
         kept = EvalLoopContainer(trainer.args.eval_do_concat_batches, padding_index=-100)
         labels = EvalLoopContainer(trainer.args.eval_do_concat_batches, padding_index=-100)
@@ -115,57 +114,57 @@ class Steps:
                 kept.add(predicted)
             if wanted is not None:
                 labels.add(wanted)
-        told = {"loss": total / count} if count else {}
+        values = {"loss": total / count} if count else {}
         predictions, label_ids = kept.get_arrays(), labels.get_arrays()
         if compute is not None and predictions is not None and label_ids is not None:
-            told |= compute(EvalPrediction(predictions=predictions, label_ids=label_ids))
-        return {name if name.startswith("eval_") else f"eval_{name}": told[name] for name in told}
+            values |= compute(EvalPrediction(predictions=predictions, label_ids=label_ids))
+        return {f"eval_{name.removeprefix('eval_')}": value for name, value in values.items()}
 
 
 def _check(trainer: Any) -> None:
-    """Refuse what a batch size cannot be found for.
+    """Refuse a Trainer that cannot be measured.
 
     Raises:
-        UsageError: It is no Trainer, or one that cannot start afresh or evaluate as asked.
+        UsageError: It is no Trainer, or one that cannot start afresh or evaluate in batches.
     """
     if not isinstance(trainer, Trainer):
-        raise UsageError(f"A {type(trainer).__name__} was given; give a transformers.Trainer.")
+        raise UsageError(f"trainer must be a transformers.Trainer, not {type(trainer).__name__}.")
     name, args = type(trainer).__name__, trainer.args
     if trainer.model_init is None:
         raise UsageError(
-            f"The {name} has a model; give it model_init=..., the function that makes one, so that "
-            "every run starts from a fresh model."
+            f"The {name} was made with a model; give it model_init=..., a function that makes one, "
+            "so that every run starts from a fresh model."
         )
     if trainer.train_dataset is None or trainer.eval_dataset is None:
-        raise UsageError(f"The {name} needs a train_dataset and an eval_dataset.")
+        raise UsageError(f"The {name} lacks a data set; give it train_dataset and eval_dataset.")
     if isinstance(trainer.eval_dataset, dict):
-        raise UsageError(f"The {name} has several eval_datasets; give it the one of the goal.")
+        raise UsageError(f"The {name} has several eval_datasets; give it only the goal's.")
     if args.batch_eval_metrics or args.include_for_metrics:
         raise UsageError(
-            "TrainingArguments ask for batch_eval_metrics or include_for_metrics; rightbatch calls "
-            "compute_metrics once, with predictions and labels: leave them out."
+            "TrainingArguments set batch_eval_metrics or include_for_metrics, but rightbatch calls "
+            "compute_metrics once, with predictions and labels; leave them out."
         )
     if args.deepspeed or args.fsdp:
         raise UsageError(
-            "TrainingArguments ask for DeepSpeed or FSDP, which share a model between devices; "
-            "rightbatch measures on one: leave them out."
+            "TrainingArguments set DeepSpeed or FSDP, which shard a model over devices, but "
+            "rightbatch measures on one; leave them out."
         )
 
 
 def _optimizer(trainer: Any) -> tuple[str, float, tuple[str, ...]]:
-    """Name and learning rate of the Trainer's optimizer; a note where no argument tells them."""
+    """Name and learning rate of the Trainer's optimizer; a note where no argument holds them."""
     args = trainer.args
-    told = arguments.optimizer_name(args), args.learning_rate, ()
+    from_arguments = arguments.optimizer_name(args), args.learning_rate, ()
     own = type(trainer).create_optimizer is not Trainer.create_optimizer
     if trainer.optimizer_cls_and_kwargs is None and not own:
-        return told
+        return from_arguments
     made = trainer.create_optimizer()
     trainer.optimizer = None
     rate = rates.learning_rate(made)
-    if own and rate == args.learning_rate:  # groups of the user's own, at the arguments' rate
-        return told
+    if own and rate == args.learning_rate:  # the user's parameter groups, at the arguments' rate
+        return from_arguments
     place = f"{type(trainer).__name__}.create_optimizer" if own else "optimizer_cls_and_kwargs"
-    note = f"The learning rate is to be set in {place}, not in the TrainingArguments."
+    note = f"Set the learning rate in {place}, not in the TrainingArguments."
     return type(made).__name__.lower(), rate, (note,)
 
 
@@ -181,32 +180,32 @@ def _schedule(
     trainer.lr_scheduler = None
     if isinstance(scheduler, ReduceLROnPlateau) or not isinstance(scheduler, LRScheduler):
         name = type(scheduler).__name__
-        return None, (f"{name} is left out: it depends on how training goes.",)
+        return None, (f"{name} is ignored: it depends on training results.",)
     return rates.stretched(rates.Factors(scheduler, optimizer, steps), steps), ()
 
 
 def _length(dataset: Any) -> Callable[[Any], int] | None:
-    """(example) -> number of its tokens, where examples have any."""
+    """(example) -> number of tokens; None where examples have none."""
     example = dataset[0]
     if isinstance(example, Mapping) and "input_ids" in example:
         return lambda example: len(example["input_ids"])
     return None
 
 
-def _left_out(trainer: Any) -> tuple[str, ...]:
-    """What the Trainer does and rightbatch does not, one sentence each."""
-    told, args = [], trainer.args
+def _ignored(trainer: Any) -> tuple[str, ...]:
+    """Settings of the Trainer that are ignored, one sentence each."""
+    notes = []
     if others := [
         type(callback).__name__
         for callback in trainer.callback_handler.callbacks
         if not type(callback).__module__.startswith("transformers.")
     ]:
-        told.append(f"The Trainer's callbacks are left out: {', '.join(others)}.")
+        notes.append(f"The Trainer's callbacks are ignored: {', '.join(others)}.")
     if type(trainer).training_step is not Trainer.training_step:
-        told.append(f"{type(trainer).__name__}'s training_step is left out, but for compute_loss.")
-    told += [
-        f"The TrainingArguments' {name} is left out."
+        notes.append(f"{type(trainer).__name__}'s training_step is ignored, except compute_loss.")
+    notes += [
+        f"The TrainingArguments' {name} is ignored."
         for name in ("torch_compile", "neftune_noise_alpha")
-        if getattr(args, name)
+        if getattr(trainer.args, name)
     ]
-    return tuple(told)
+    return tuple(notes)

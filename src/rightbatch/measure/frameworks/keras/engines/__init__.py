@@ -1,4 +1,4 @@
-"""One module per backend: how a compiled Keras model takes a training step there."""
+"""One module per backend: how a compiled Keras model runs a training step there."""
 
 import keras
 
@@ -29,6 +29,6 @@ def make_engine(threads: int | None, device: str | None, host: Device) -> Engine
 
         return TorchEngine(threads, device, host)
     raise UsageError(
-        f"Keras runs on {backend} here, which cannot train; set KERAS_BACKEND to tensorflow, jax "
-        "or torch."
+        f"Keras runs on {backend}, which cannot train; set KERAS_BACKEND to tensorflow, jax or "
+        "torch."
     )

@@ -1,4 +1,4 @@
-"""What every backend does with a compiled Keras model."""
+"""The interface to a compiled Keras model on any backend, and what backends share."""
 
 import random
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ class Engine(Protocol):
     """
 
     device: Device
+    _model: Any
 
     def versions(self) -> tuple[tuple[str, str], ...]:
         """Versions of the backend, as ("name", "version") pairs."""
@@ -26,7 +27,7 @@ class Engine(Protocol):
         """Seed Python, NumPy and the backend."""
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on; its variables and its optimizer's are built."""
+        """Use this model from here on; its variables and its optimizer's are built."""
 
     def place(self, batch: Any) -> Any:
         """The batch as the backend's tensors on the device."""
@@ -38,89 +39,91 @@ class Engine(Protocol):
         """The loss and the gradients of a batch, without an update."""
 
     def trace(self, batch: Any) -> None:
-        """Follow the gradients of a batch on their way to the optimizer, without an update.
+        """Check that the gradients of a batch can be caught, without an update.
 
         Raises:
-            UsageError: The training step tells no loss, or gives the optimizer no gradients.
+            UsageError: The training step returns no loss, or applies no gradients.
         """
+        self.gradient(batch)
 
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
-        """`total` + weight · gradients; the weighted gradients alone where there is no total."""
+        """`total` + weight · gradients; the weighted gradients alone without a total."""
 
     def apply(self, gradients: list[Any]) -> None:
-        """Give the optimizer gradients to update with."""
+        """Update the model with gradients."""
 
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
 
     def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
+        return float(self._model.optimizer.scale_loss(keras.ops.ones(())))
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over batches; None for one that is several numbers."""
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
 
     def restore(self, saved: Any) -> None:
-        """Set every variable back to a copy, which stays usable."""
+        """Restore every variable from a copy, which stays usable."""
 
     def write_back(self) -> None:
-        """Have the model's own variables hold what was trained."""
+        """Copy the trained values to the model's own variables."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
 
     def wait_for(self, value: Any) -> None:
         """Wait until a tensor is computed."""
+        self.synchronize()
 
     def flops(self, batch: Any) -> float | None:
-        """Floating-point operations of the gradients of a batch; None if not counted."""
+        """FLOPs of the gradients of a batch; None if they cannot be counted."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is this backend's way to say that memory ran out."""
+        """Whether an exception is this backend's out-of-memory error."""
+
+    def _variables(self) -> list[Any]:
+        """Every variable of the model and its optimizer."""
+        return [*self._model.variables, *self._model.optimizer.variables]
 
 
-def gpu_number(asked: str, backend: str, kinds: Sequence[str], count: int) -> int | None:
-    """Which of `count` GPUs a device such as "cuda:1" is; None for the CPU.
+def gpu_number(name: str, backend: str, kinds: Sequence[str], count: int) -> int | None:
+    """Which of `count` GPUs a device such as "cuda:1" names; None for the CPU.
 
     Raises:
         UsageError: It is of none of these kinds, or there is none of that number.
     """
-    kind, colon, number = asked.partition(":")
+    kind, colon, number = name.partition(":")
     numbers = {str(n): n for n in range(count)}
     number = number if colon else "0"
     if kind == "cpu" and number == "0":
         return None
     if kind in kinds and number in numbers:
         return numbers[number]
-    raise no_device(asked, backend, [f"{kinds[0]}:{n}" for n in numbers])
+    raise no_device(name, backend, [f"{kinds[0]}:{n}" for n in numbers])
 
 
-def no_device(asked: str, backend: str, seen: Sequence[str]) -> UsageError:
-    """What is raised for a device that a backend does not have beside the CPU."""
+def no_device(name: str, backend: str, seen: Sequence[str]) -> UsageError:
+    """The error for a device that a backend does not see."""
     return UsageError(
-        f"{backend} sees no device {asked!r} here; use {' or '.join(['cpu', *seen])}, or leave "
+        f"{backend} sees no device {name!r} here; use {' or '.join(['cpu', *seen])}, or leave "
         "`device` out."
     )
 
 
-def loss_scale(model: Any) -> float:
-    """What a model's optimizer multiplies losses by, read from the optimizer's own variables."""
-    return float(model.optimizer.scale_loss(keras.ops.ones(())))
-
-
 def numbers(logs: dict[str, Any]) -> dict[str, float | None]:
-    """What a step tells as numbers; None for what is several, such as one for each class."""
-    arrays = {name: np.asarray(keras.ops.convert_to_numpy(told)) for name, told in logs.items()}
+    """The metrics of a step as numbers; None for one that is several, such as one per class."""
+    arrays = {name: np.asarray(keras.ops.convert_to_numpy(log)) for name, log in logs.items()}
     return {name: float(a.item()) if a.size == 1 else None for name, a in arrays.items()}
 
 
 def seed_generators(seed: int) -> None:
-    """Seed Python's and NumPy's generators, from which Keras's layers draw seeds of their own.
+    """Seed Python's and NumPy's generators, from which Keras layers draw their own seeds.
 
     `keras.utils.set_random_seed` would import TensorFlow wherever it is installed, which takes
-    seconds in each trial.
+    seconds per trial.
     """
     random.seed(seed)
     np.random.seed(seed)

@@ -1,4 +1,4 @@
-"""A compiled Keras model on JAX: steps as `fit` makes them, stateless and compiled."""
+"""A compiled Keras model on JAX: the steps of `fit`, stateless and compiled."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +11,7 @@ import keras
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
 from rightbatch.measure.frameworks.keras.engines.base import (
-    loss_scale,
+    Engine,
     no_device,
     numbers,
     seed_generators,
@@ -24,7 +24,7 @@ State = tuple[list[jax.Array], list[jax.Array], list[jax.Array]]
 """Trainable variables, other variables of the model, variables of the optimizer."""
 
 
-class JaxEngine:
+class JaxEngine(Engine):
     """Runs a model's steps on one JAX device: a CPU, a GPU or a TPU."""
 
     def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
@@ -45,7 +45,7 @@ class JaxEngine:
         seed_generators(seed)
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on."""
+        """Use this model from here on."""
         self._model = model
         model.reset_metrics()
         self._fresh_metrics = self.place([v.value for v in model.metrics_variables])
@@ -54,7 +54,7 @@ class JaxEngine:
             [variable.value for variable in model.non_trainable_variables],
             [variable.value for variable in model.optimizer.variables],
         )
-        self._state = self.place(state)  # as later states are: else a step is compiled twice
+        self._state = self.place(state)  # like later states, or a step is compiled twice
         self._train = self._compiled(self._train_on, donated=(0,))
         self._gradient = self._compiled(self._gradient_of)
         self._test = self._compiled(model.test_step)
@@ -78,7 +78,7 @@ class JaxEngine:
         return loss, gradients
 
     def trace(self, batch: Any) -> None:
-        """Follow the gradients of a batch on their way to the optimizer."""
+        """Check that the gradients of a batch can be caught."""
         if self._eager():  # it may need values
             self._gradient_of(self._state, batch)
         else:
@@ -91,7 +91,7 @@ class JaxEngine:
         return self._added(total, gradients, weight)  # type: ignore[no-any-return]
 
     def apply(self, gradients: list[Any]) -> None:
-        """Give the optimizer gradients to update with."""
+        """Update the model with gradients."""
         self._state = self._apply(self._state, gradients)
         self._last = self._state
 
@@ -100,14 +100,14 @@ class JaxEngine:
         return float(self._sqr_norm(gradients))
 
     def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
+        """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
         optimizer = self._model.optimizer
         live = zip(optimizer.variables, self._state[2], strict=True)
         with keras.StatelessScope(state_mapping=list(live)):
-            return loss_scale(self._model)
+            return super().loss_scale()
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over batches; None for one that is several numbers."""
         trainable, others, _ = self._state
         metrics = self._fresh_metrics
         logs: dict[str, Any] = {}
@@ -120,11 +120,11 @@ class JaxEngine:
         return jax.tree.map(jnp.copy, self._state)
 
     def restore(self, saved: Any) -> None:
-        """Set every variable back to a copy."""
+        """Restore every variable from a copy."""
         self._state = jax.tree.map(jnp.copy, saved)
 
     def write_back(self) -> None:
-        """Have the model's own variables hold what was trained."""
+        """Copy the trained values to the model's own variables."""
         model = self._model
         kinds = (
             model.trainable_variables,
@@ -136,7 +136,7 @@ class JaxEngine:
                 variable.assign(value)
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         jax.block_until_ready(self._state)
 
     def wait_for(self, value: Any) -> None:
@@ -145,24 +145,21 @@ class JaxEngine:
 
     def flops(self, batch: Any) -> float | None:
         """Operations of the gradients of a batch, as XLA counts them."""
-        told = jax.jit(self._gradient_of).lower(self._state, batch).cost_analysis() or {}
-        return float(told.get("flops", 0.0)) or None
+        costs = jax.jit(self._gradient_of).lower(self._state, batch).cost_analysis() or {}
+        return float(costs.get("flops", 0.0)) or None
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is JAX's way to say that memory ran out."""
+        """Whether an exception is JAX's out-of-memory error."""
         if isinstance(error, MemoryError):
             return True
-        told = isinstance(error, jax.errors.JaxRuntimeError)
-        return told and any(spelling in str(error) for spelling in _SPELLINGS)
+        from_jax = isinstance(error, jax.errors.JaxRuntimeError)
+        return from_jax and any(spelling in str(error) for spelling in _SPELLINGS)
 
     def _compiled(
         self, step: Callable[..., Any], donated: tuple[int, ...] = ()
     ) -> Callable[..., Any]:
         """A step as `fit` would run it."""
-        if self._eager():
-            return step
-        compiled: Callable[..., Any] = jax.jit(step, donate_argnums=donated)
-        return compiled
+        return step if self._eager() else jax.jit(step, donate_argnums=donated)
 
     def _eager(self) -> bool:
         return bool(self._model.run_eagerly or not self._model.jit_compile)
@@ -193,31 +190,31 @@ def _sqr_norm(gradients: list[Any]) -> Any:
     return sum(jnp.sum(jnp.square(g)) for g in gradients)
 
 
-def _device(asked: str | None) -> Any:
-    """The device to use.
+def _device(name: str | None) -> Any:
+    """The device of a name; None for JAX's first.
 
     Raises:
         UsageError: JAX sees no such device.
     """
-    if asked is None:
+    if name is None:
         return jax.devices()[0]
-    kind, colon, number = asked.partition(":")
+    kind, colon, number = name.partition(":")
     by_number: dict[str, Any] = {}
     with suppress(RuntimeError):  # JAX has no such kind
         by_number = {str(n): one for n, one in enumerate(jax.devices(kind))}
     number = number if colon else "0"
     if number not in by_number:
         seen = [one for one in enumerate(jax.devices()) if one[1].platform != "cpu"]
-        raise no_device(asked, "JAX", [f"{one.platform}:{n}" for n, one in seen])
+        raise no_device(name, "JAX", [f"{one.platform}:{n}" for n, one in seen])
     return by_number[number]
 
 
 def _accelerator(device: Any, host: Device) -> Accelerator:
-    """A GPU or TPU as JAX's allocator sees it."""
+    """A GPU or TPU as JAX's allocator reports it."""
 
     def memory() -> tuple[int, int]:
-        told = device.memory_stats() or {}
-        return int(told.get("bytes_in_use", 0)), int(told.get("peak_bytes_in_use", 0))
+        stats = device.memory_stats() or {}
+        return int(stats.get("bytes_in_use", 0)), int(stats.get("peak_bytes_in_use", 0))
 
     return Accelerator(
         f"{device.platform}:{device.id}",

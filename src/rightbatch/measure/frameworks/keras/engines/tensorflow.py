@@ -1,4 +1,4 @@
-"""A compiled Keras model on TensorFlow: steps as `fit` makes them, inside `tf.function`."""
+"""A compiled Keras model on TensorFlow: the steps of `fit`, inside `tf.function`."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +10,7 @@ import tensorflow as tf
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.accelerator import Accelerator
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import gpu_number, loss_scale, numbers
+from rightbatch.measure.frameworks.keras.engines.base import Engine, gpu_number, numbers
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = (
@@ -22,11 +22,11 @@ _SPELLINGS = (
 )
 
 
-class TensorFlowEngine:
+class TensorFlowEngine(Engine):
     """Runs a model's steps on one TensorFlow device."""
 
     def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
-        with suppress(RuntimeError):  # TensorFlow has begun: the environment has told it
+        with suppress(RuntimeError):  # TensorFlow has started: it read the environment
             if threads is not None:
                 tf.config.threading.set_intra_op_parallelism_threads(threads)
                 tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -44,7 +44,7 @@ class TensorFlowEngine:
         keras.utils.set_random_seed(seed)
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on."""
+        """Use this model from here on."""
         self._model = model
         self._train = self._function(self._train_on, model.jit_compile)
         self._gradient = self._function(self._gradient_of, model.jit_compile)
@@ -64,10 +64,6 @@ class TensorFlowEngine:
         """The loss and the gradients of a batch, without an update."""
         return self._gradient(batch)  # type: ignore[no-any-return]
 
-    def trace(self, batch: Any) -> None:
-        """Follow the gradients of a batch on their way to the optimizer."""
-        self.gradient(batch)
-
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         scaled = [None if g is None else g * weight for g in gradients]
@@ -76,19 +72,15 @@ class TensorFlowEngine:
         return [g if t is None else t + g for t, g in zip(total, scaled, strict=True)]
 
     def apply(self, gradients: list[Any]) -> None:
-        """Give the optimizer gradients to update with."""
+        """Update the model with gradients."""
         self._apply(gradients)
 
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
         return float(self._sqr_norm(gradients))
 
-    def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
-        return loss_scale(self._model)
-
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over batches; None for one that is several numbers."""
         self._model.reset_metrics()
         logs: dict[str, Any] = {}
         for batch in batches:
@@ -100,44 +92,39 @@ class TensorFlowEngine:
         return [tf.identity(variable.value) for variable in self._variables()]
 
     def restore(self, saved: Any) -> None:
-        """Set every variable back to a copy."""
+        """Restore every variable from a copy."""
         for variable, value in zip(self._variables(), saved, strict=True):
             variable.assign(value)
 
     def write_back(self) -> None:
-        """Nothing: the model's own variables are trained."""
+        """Do nothing: steps train the model's own variables."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self._on_gpu:
             tf.test.experimental.sync_devices()
-
-    def wait_for(self, value: Any) -> None:
-        """Wait until a tensor is computed."""
-        self.synchronize()
 
     def flops(self, batch: Any) -> float | None:
         """Operations of the gradients' matrix products and convolutions, as TensorFlow counts."""
         traced = tf.function(self._gradient_of, autograph=False).get_concrete_function(batch)
         options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-        told = tf.compat.v1.profiler.profile(traced.graph, options={**options, "output": "none"})
-        return float(told.total_float_ops) or None
+        costs = tf.compat.v1.profiler.profile(traced.graph, options={**options, "output": "none"})
+        return float(costs.total_float_ops) or None
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is TensorFlow's way to say that memory ran out."""
+        """Whether an exception is TensorFlow's out-of-memory error."""
         if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
             return True
-        told = isinstance(error, tf.errors.OpError)
-        return told and any(spelling in str(error) for spelling in _SPELLINGS)
+        from_tensorflow = isinstance(error, tf.errors.OpError)
+        return from_tensorflow and any(spelling in str(error) for spelling in _SPELLINGS)
 
     def _function(self, step: Callable[[Any], Any], jit_compile: bool) -> Callable[[Any], Any]:
         """A step as `fit` would run it."""
         if self._model.run_eagerly:
             return step
-        made: Callable[[Any], Any] = tf.function(
+        return tf.function(  # type: ignore[no-any-return]
             step, reduce_retracing=True, jit_compile=jit_compile, autograph=False
         )
-        return made
 
     def _train_on(self, batch: Any) -> Any:
         self._model.reset_metrics()  # so that the loss is this batch's
@@ -157,46 +144,40 @@ class TensorFlowEngine:
     def _update(self, gradients: list[Any]) -> None:
         self._model.optimizer.apply(gradients, self._model.trainable_variables)
 
-    def _variables(self) -> list[Any]:
-        return [*self._model.variables, *self._model.optimizer.variables]
-
 
 def _sqr_norm(gradients: list[Any]) -> Any:
     return tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients if g is not None])
 
 
-def _card(asked: str | None) -> int | None:
-    """Number of the GPU to use, which TensorFlow then has as its only one; None for the CPU.
+def _card(name: str | None) -> int | None:
+    """Number of the GPU to use, made TensorFlow's only visible one; None for the CPU.
+
+    Args:
+        name: The device; None for the first GPU that the user's code leaves visible, if any.
 
     Raises:
-        UsageError: There is no such device, or TensorFlow has begun with another.
+        UsageError: There is no such device, or TensorFlow has started with another.
     """
     cards = tf.config.list_physical_devices("GPU")
-    number = _first(cards) if asked is None else _number(asked, len(cards))
+    if name is None:
+        number = next((cards.index(card) for card in tf.config.get_visible_devices("GPU")), None)
+    else:
+        number = gpu_number(name, "TensorFlow", ("gpu", "cuda"), len(cards))
     wanted = [] if number is None else [cards[number]]
-    with suppress(RuntimeError):  # TensorFlow has begun: the environment has told it
+    with suppress(RuntimeError):  # TensorFlow has started: it read the environment
         tf.config.set_visible_devices(wanted, "GPU")
         for card in cards:
             tf.config.experimental.set_memory_growth(card, True)
     if tf.config.get_visible_devices("GPU")[:1] != wanted:
         raise UsageError(
-            f"TensorFlow was used before {asked} could be chosen; set CUDA_VISIBLE_DEVICES="
+            f"TensorFlow was used before {name} could be selected; set CUDA_VISIBLE_DEVICES="
             f"{-1 if number is None else number} in the environment and leave `device` out."
         )
     return number
 
 
-def _number(asked: str, count: int) -> int | None:
-    return gpu_number(asked, "TensorFlow", ("gpu", "cuda"), count)
-
-
-def _first(cards: list[Any]) -> int | None:
-    """Number of the first GPU that the user's code leaves visible, if any."""
-    return next((cards.index(card) for card in tf.config.get_visible_devices("GPU")), None)
-
-
 def _gpu(number: int, host: Device) -> Accelerator:
-    """A GPU as TensorFlow's allocator sees it, which counts from the first visible one."""
+    """A GPU as TensorFlow's allocator reports it, numbered from the first visible one."""
     from tensorflow.python.client import device_lib
 
     options = tf.compat.v1.GPUOptions(visible_device_list=str(number), allow_growth=True)
@@ -204,8 +185,8 @@ def _gpu(number: int, host: Device) -> Accelerator:
     (card,) = [d for d in devices if d.name.endswith("GPU:0")]
 
     def memory() -> tuple[int, int]:
-        told = tf.config.experimental.get_memory_info("GPU:0")
-        return int(told["current"]), int(told["peak"])
+        info = tf.config.experimental.get_memory_info("GPU:0")
+        return int(info["current"]), int(info["peak"])
 
     return Accelerator(
         f"gpu:{number}",

@@ -1,4 +1,4 @@
-"""A compiled Keras model on PyTorch: eager steps as `fit` makes them."""
+"""A compiled Keras model on PyTorch: the eager steps of `fit`."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.catching import catching, loss_of
 from rightbatch.measure.frameworks.keras.engines.base import (
+    Engine,
     gpu_number,
-    loss_scale,
     numbers,
     seed_generators,
 )
@@ -19,7 +19,7 @@ from rightbatch.measure.frameworks.torch.out_of_memory import is_out_of_memory
 from rightbatch.measure.ports import Device
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """Runs a model's steps on the device that Keras uses on PyTorch."""
 
     def __init__(self, threads: int | None, device: str | None, host: Device) -> None:
@@ -39,7 +39,7 @@ class TorchEngine:
         torch.manual_seed(seed)
 
     def attach(self, model: Any) -> None:
-        """Work with this model from now on."""
+        """Use this model from here on."""
         self._model = model
         compiled = bool(model.jit_compile) and not model.run_eagerly
         self._train = torch.compile(model.train_step) if compiled else model.train_step
@@ -66,10 +66,6 @@ class TorchEngine:
         model.zero_grad(set_to_none=True)
         return loss_of(logs, model).detach(), gradients
 
-    def trace(self, batch: Any) -> None:
-        """Follow the gradients of a batch on their way to the optimizer."""
-        self.gradient(batch)
-
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients."""
         scaled = [None if g is None else g * weight for g in gradients]
@@ -78,7 +74,7 @@ class TorchEngine:
         return [g if t is None else t.add_(g) for t, g in zip(total, scaled, strict=True)]
 
     def apply(self, gradients: list[Any]) -> None:
-        """Give the optimizer gradients to update with."""
+        """Update the model with gradients."""
         with torch.no_grad():
             self._model.optimizer.apply(gradients, self._model.trainable_variables)
 
@@ -86,12 +82,8 @@ class TorchEngine:
         """Squared Euclidean norm of all gradients together."""
         return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
 
-    def loss_scale(self) -> float:
-        """What the optimizer multiplies losses by now, so that small gradients keep their bits."""
-        return loss_scale(self._model)
-
     def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """What the model's test step tells after some batches; None for what is no one number."""
+        """Metrics of the model's test step over batches; None for one that is several numbers."""
         self._model.reset_metrics()
         self._model.eval()
         logs: dict[str, Any] = {}
@@ -106,7 +98,7 @@ class TorchEngine:
         return values, torch.get_rng_state()
 
     def restore(self, saved: Any) -> None:
-        """Set everything back to a copy."""
+        """Restore everything from a copy."""
         values, random_state = saved
         torch.set_rng_state(random_state)
         with torch.no_grad():
@@ -114,16 +106,12 @@ class TorchEngine:
                 variable.assign(value)
 
     def write_back(self) -> None:
-        """Nothing: the model's own variables are trained."""
+        """Do nothing: steps train the model's own variables."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self._place.type == "cuda":
             torch.cuda.synchronize(self._place)
-
-    def wait_for(self, value: Any) -> None:
-        """Wait until a tensor is computed."""
-        self.synchronize()
 
     def flops(self, batch: Any) -> float | None:
         """Operations of the gradients' matrix products and convolutions."""
@@ -132,35 +120,31 @@ class TorchEngine:
         return float(counter.get_total_flops()) or None
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether an exception is PyTorch's way to say that memory ran out."""
+        """Whether an exception is PyTorch's out-of-memory error."""
         return is_out_of_memory(error)
 
-    def _variables(self) -> list[Any]:
-        return [*self._model.variables, *self._model.optimizer.variables]
 
-
-def _device(asked: str | None) -> torch.device:
-    """The device that Keras uses: of several GPUs, the one asked for.
+def _device(name: str | None) -> torch.device:
+    """The device that Keras uses: of several GPUs, the one named.
 
     Raises:
         UsageError: There is no such device, or Keras uses another.
     """
-    if asked is None:
+    if name is None:
         return _used()
-    number = gpu_number(asked, "PyTorch", ("cuda",), torch.cuda.device_count())
-    wanted = torch.device(asked)
+    number = gpu_number(name, "PyTorch", ("cuda",), torch.cuda.device_count())
+    wanted = torch.device(name)
     if number is not None and wanted.index is not None:
         torch.cuda.set_device(number)
     used = _used()
     if wanted.type != used.type or wanted.index not in {None, used.index or 0}:
         raise UsageError(
-            f"Keras uses {used} on PyTorch here, not {asked}; set KERAS_TORCH_DEVICE={asked} in "
-            "the environment."
+            f"Keras uses {used} on PyTorch here, not {name}; set KERAS_TORCH_DEVICE={name} in the "
+            "environment."
         )
     return used
 
 
 def _used() -> torch.device:
-    """Where Keras puts its tensors."""
-    place: torch.device = keras.ops.zeros(()).device
-    return place
+    """The device on which Keras places its tensors."""
+    return keras.ops.zeros(()).device  # type: ignore[no-any-return]

@@ -13,14 +13,14 @@ from rightbatch.errors import UsageError
 
 
 class CannotGrow(Exception):
-    """A batch whose tensors do not count examples in their first dimension."""
+    """A batch whose tensors do not all have one row per example."""
 
 
 class Faker:
-    """Turns tensors into fake ones, each storage and each parameter once.
+    """Replaces tensors by fake ones, each storage and each parameter once.
 
-    The model is built for real and turned afterwards: one that copies layers while it is built,
-    as nn.TransformerEncoder does, cannot be built on fake tensors.
+    The model is built for real and replaced afterwards, as a model that copies layers during
+    construction, such as nn.TransformerEncoder, cannot be built on fake tensors.
     """
 
     def __init__(self) -> None:
@@ -28,16 +28,19 @@ class Faker:
         self._made: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def tensor(self, real: torch.Tensor) -> torch.Tensor:
-        """The fake that stands for a tensor."""
+        """The fake tensor for a real one."""
         if id(real) not in self._made:
             fake: torch.Tensor = self.mode.from_tensor(real.detach())
             if isinstance(real, torch.nn.Parameter):
                 fake = torch.nn.Parameter(fake, real.requires_grad)
-            self._made[id(real)] = (fake, real)  # keeps the real one, so that its id stays taken
+            self._made[id(real)] = (
+                fake,
+                real,
+            )  # keeps the real one alive, so that its id stays unique
         return self._made[id(real)][0]
 
     def model(self, model: torch.nn.Module) -> None:
-        """Turn every parameter and buffer of a model, shared ones into shared ones."""
+        """Replace every parameter and buffer of a model; shared ones stay shared."""
         for module in model.modules():
             tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
             for held in tables:
@@ -48,7 +51,7 @@ class Faker:
                 module._init_flat_weights()  # its own list of parameters
 
     def optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Turn an optimizer's parameters, and the state that it has from the start."""
+        """Replace an optimizer's parameters and its initial state."""
         for group in optimizer.param_groups:
             group["params"] = [self.tensor(parameter) for parameter in group["params"]]
         for parameter, state in list(optimizer.state.items()):
@@ -59,15 +62,15 @@ class Faker:
             }
 
     def same(self, batch: Any) -> Any:
-        """A batch with every tensor turned."""
+        """A batch with every tensor replaced."""
         return tree_map_only(torch.Tensor, self.tensor, batch)
 
     def grown(self, batch: Any, count: int, size: int) -> Any:
-        """A batch like one of `count` examples, but of `size`.
+        """A batch like one of `count` examples, but with `size` examples.
 
         Raises:
-            CannotGrow: A tensor has another number of rows than examples, so that its shape at
-                another size is not known.
+            CannotGrow: A tensor does not have one row per example, so its shape at another size is
+                unknown.
         """
         if isinstance(batch, torch.Tensor):
             return self._grown_tensor(batch, count, size)
@@ -92,13 +95,13 @@ class Faker:
 
 
 class AnswerItems(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Gives a number where the user's code asks a fake tensor for its value.
+    """Supplies a number where the user's code reads the value of a fake tensor.
 
-    A loss or a count that is only summed up or logged takes any number. In training only floats
-    are answered: whole numbers and truth values steer what is done.
+    Any number will do for a loss or a count that is only summed or logged. In training only floats
+    are supplied, as integers and booleans may control the flow.
 
     Attributes:
-        any_kind: Whether those are answered too.
+        any_kind: Whether integers and booleans are supplied too.
     """
 
     def __init__(self) -> None:
@@ -112,7 +115,7 @@ class AnswerItems(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Answer `item`, pass everything else on."""
+        """Supply a value for `item`; run everything else."""
         if func is torch.ops.aten._local_scalar_dense.default:
             dtype = args[0].dtype
             if dtype.is_floating_point:
@@ -124,11 +127,11 @@ class AnswerItems(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @contextmanager
 def as_on_cuda() -> Iterator[None]:
-    """While it lasts, calls whose CUDA kernels keep less than the CPU's are made in CUDA's way.
+    """Run functions that keep less memory on CUDA than on the CPU as CUDA does.
 
-    Dropout keeps one byte per element, not a float (native_dropout, as on CUDA). Attention with
-    dropout keeps no matrix of weights (the fused kernels have their own dropout), so it is followed
-    without dropout, for which the CPU has a fused kernel as well.
+    Dropout keeps one byte per element instead of a float (native_dropout, as on CUDA). Attention
+    with dropout keeps no weight matrix, as CUDA's fused kernels include dropout; it is followed
+    without dropout, for which the CPU has a fused kernel too.
     """
     names: Any = torch.nn.functional
     dropout: Callable[..., torch.Tensor] = names.dropout
@@ -160,13 +163,13 @@ def as_on_cuda() -> Iterator[None]:
 
 
 def checkpoint_blocks(model: torch.nn.Module) -> str:
-    """Have repeated blocks of a model keep their inputs only, and compute the rest again.
+    """Make the repeated blocks of a model recompute their activations.
 
     Blocks are the members of the longest nn.Sequential or nn.ModuleList whose members have
-    parameters and are made of several modules.
+    parameters and consist of several modules.
 
     Returns:
-        Where they stand, in words.
+        Their number and place, in words.
 
     Raises:
         UsageError: There are no such blocks.
@@ -179,7 +182,10 @@ def checkpoint_blocks(model: torch.nn.Module) -> str:
                 best = (len(blocks), name, blocks)
     count, name, blocks = best
     if not blocks:
-        raise UsageError("The model has no repeated blocks whose activations could be recomputed.")
+        raise UsageError(
+            "The model has no repeated blocks whose activations could be recomputed; put them in "
+            "an nn.Sequential or nn.ModuleList."
+        )
     for block in blocks:
         _checkpoint(block)
     return f"{count} blocks of {name or 'the model'}"

@@ -1,4 +1,4 @@
-"""Follow the tensors of a training step, without data where the user's code allows it."""
+"""Follow the tensors of training steps, without data where the user's code allows it."""
 
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -27,26 +27,26 @@ from rightbatch.records import Remark
 Phase = Literal["first", "validation", "second"]
 
 _COLLATED = 32
-"""Examples collated for real; a larger batch has the same shapes but for its first dimension."""
+"""Examples collated for real; a larger batch differs only in its first dimension."""
 _SMALL, _LARGER = (2, 6), (16, 24)
-"""Micro-batch sizes at which what CPU operations need inside is measured. From 16 examples on
-PyTorch takes other convolutions (use_mkldnn in aten/src/ATen/native/Convolution.cpp)."""
+"""Micro-batch sizes at which the internal memory of CPU operations is measured. From 16 examples on
+PyTorch uses other convolutions (use_mkldnn in aten/src/ATen/native/Convolution.cpp)."""
 
 
 class Followed(Protocol):
-    """What is followed: the steps and validation passes of one workload."""
+    """A workload whose steps and validation passes are followed."""
 
     @property
     def workload(self) -> Workload:
-        """What the user gave."""
+        """The user's workload."""
 
     @property
     def model(self) -> torch.nn.Module:
-        """The model that was started last."""
+        """The current model."""
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Its optimizer."""
+        """The optimizer of the current model."""
 
     def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
         """Build a fresh model and optimizer."""
@@ -65,7 +65,7 @@ class Followed(Protocol):
 
 
 class Footprints:
-    """Follows steps of one workload, and keeps what several of them have in common."""
+    """Follows steps of one workload, and caches what they share."""
 
     def __init__(self) -> None:
         self._worst: dict[int, WorstExamples] = {}
@@ -78,7 +78,7 @@ class Footprints:
         """Follow two steps of a plan, with a validation pass between them.
 
         Raises:
-            UsageError: Checkpointing was asked for, and the model has no repeated blocks.
+            UsageError: The plan has checkpointing, and the model no repeated blocks.
         """
         if plan.precision is None:
             plan = replace(plan, precision=subject.workload.precision)
@@ -94,7 +94,9 @@ class Footprints:
             except Exception as error:
                 if isinstance(error, UsageError) or is_out_of_memory(error):
                     raise
-                self._needs_data[kind] = _reason(error)
+                message = str(error).strip().partition("\n")[0]
+                reason = Remark.of("needs_data", error=type(error).__name__, message=message)
+                self._needs_data[kind] = reason
         return replace(self._follow(subject, plan, None), reason=self._needs_data[kind])
 
     def _follow(self, subject: Followed, plan: StepPlan, faker: Faker | None) -> Footprint:
@@ -134,16 +136,17 @@ class Footprints:
             rise = self._real_validation(subject, plan)
             tracker.rise(rise)
             tracker.events += [(0, rise), (0, -rise)] if rise else []
+        differ = bool(expected) and not (tracker.as_expected and all(expected.values()))
         return Footprint(
             tracker.peak_bytes,
             tuple(tracker.peak_parts.items()),
             tuple(tracker.events),
             "real" if faker is None else "fake",
-            warnings=_warnings(plan, tracker, expected),
+            warnings=(Remark.of("operations_differ"),) if differ else (),
         )
 
     def _real_validation(self, subject: Followed, plan: StepPlan) -> int:
-        """How far a real validation pass rises above its start, in bytes."""
+        """Peak of a real validation pass above its start, in bytes."""
         kind = replace(plan, batch_size=0, micro_batch_size=0)
         if kind not in self._validation:
             _start(subject, plan)
@@ -163,7 +166,7 @@ class Footprints:
         return self._worst[size]
 
     def _batch(self, subject: Followed, size: int, faker: Faker | None) -> Any:
-        """The worst batch, collated in full only where its shapes cannot be known otherwise."""
+        """The worst batch, collated in full only where its shapes cannot be derived."""
         worst = self._examples(subject, size)
         if faker is None:
             return worst.batch(size)
@@ -176,9 +179,8 @@ class Footprints:
     def _expected(
         self, subject: Followed, plan: StepPlan
     ) -> dict[Phase, tuple[inside.Operation, ...]]:
-        """What each operation needs inside, from real runs at two small sizes."""
-        pieces = -(-plan.batch_size // plan.micro_batch_size)
-        runs = []
+        """Internal memory of each operation, from real runs at two small sizes."""
+        runs, pieces = [], -(-plan.batch_size // plan.micro_batch_size)
         sizes = _LARGER if plan.micro_batch_size >= min(_LARGER) else _SMALL
         worst = self._examples(subject, plan.batch_size)
         for size in sizes:
@@ -211,12 +213,12 @@ class Footprints:
 
 
 def _valid_share(subject: Followed, plan: StepPlan) -> float:
-    """How much of the validation batches is new memory: on a CPU, slices of tensors are none."""
+    """Share of the validation batches in new memory: on a CPU, slices of tensors share theirs."""
     return 0.0 if plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple) else 1.0
 
 
 def _evaluate(subject: Followed, batch: Any, faker: Faker | None, answers: AnswerItems) -> bool:
-    """Whether the metric could be computed; on fake tensors it need not."""
+    """Whether the metric could be computed; on fake tensors it may fail."""
     answers.any_kind = True
     try:
         subject.evaluate_on([batch])
@@ -230,7 +232,7 @@ def _evaluate(subject: Followed, batch: Any, faker: Faker | None, answers: Answe
 
 
 def _tracker(subject: Followed, plan: StepPlan, batch: Any) -> LiveStorage:
-    """A tracker that knows what is there before the first step."""
+    """A tracker that counts everything allocated before the first step."""
     tracker = LiveStorage(count_rises=plan.device == "cpu")
     tracker.add(subject.model.parameters(), "parameters")
     tracker.add(subject.model.buffers(), "buffers")
@@ -242,7 +244,7 @@ def _tracker(subject: Followed, plan: StepPlan, batch: Any) -> LiveStorage:
 
 
 def _start(subject: Followed, plan: StepPlan) -> None:
-    """A fresh model and optimizer, as the plan has them."""
+    """Start a fresh model and optimizer, as planned."""
     subject.start(plan.optimizer, None, seed=0)
     if plan.checkpointing:
         checkpoint_blocks(subject.model)
@@ -253,7 +255,7 @@ def _start(subject: Followed, plan: StepPlan) -> None:
 
 
 def _watch(subject: Followed, tracker: LiveStorage) -> None:
-    """Tell gradients and optimizer state as they come to be."""
+    """Have a tracker label gradients and optimizer state as they appear."""
 
     def computed(parameter: torch.Tensor) -> None:
         if parameter.grad is not None:
@@ -274,9 +276,9 @@ def _watch(subject: Followed, tracker: LiveStorage) -> None:
 
 
 def _is_recurrent(model: torch.nn.Module) -> bool:
-    """Whether a model keeps workspace for its backward pass that fake tensors do not have.
+    """Whether a model keeps a workspace for its backward pass that fake tensors lack.
 
-    oneDNN's, which a small real run tells, stands for cuDNN's on CUDA.
+    oneDNN's, measured in a small real run, stands for cuDNN's on CUDA.
     """
     return any(isinstance(module, torch.nn.RNNBase) for module in model.modules())
 
@@ -291,16 +293,3 @@ def _state(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 def _largest(batches: list[Any]) -> Any:
     return max(batches, key=tensor_bytes)
-
-
-def _reason(error: Exception) -> Remark:
-    first = str(error).strip().partition("\n")[0]
-    return Remark.of("needs_data", error=type(error).__name__, message=first)
-
-
-def _warnings(
-    plan: StepPlan, tracker: LiveStorage, expected: dict[Phase, Any]
-) -> tuple[Remark, ...]:
-    if expected and not (tracker.as_expected and all(expected.values())):
-        return (Remark.of("operations_differ"),)
-    return ()

@@ -1,8 +1,8 @@
-"""What CPU operations allocate and release inside, measured on small real steps.
+"""Internal memory of CPU operations, measured on small real steps.
 
-oneDNN's convolutions, for one, reorder into a second tensor and then back. PyTorch's profiler sees
-every allocation; laid beside the operations as a dispatch mode sees them, it tells how far above
-its start each one rises.
+oneDNN's convolutions, for one, reorder into a second tensor and back. PyTorch's profiler records
+every allocation; matched with the operations that a dispatch mode sees, it gives the rise of each
+operation above its start.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +24,8 @@ class Operation:
 
     Attributes:
         name: Its name.
-        rise_bytes: Highest sum of what it allocated less what it released.
-        output_bytes: Storage of each tensor it returned; some have none on fake tensors, such as
+        rise_bytes: Peak of what it allocated less what it released.
+        output_bytes: Storage of each tensor it returned; on fake tensors some have none, such as
             the workspace that a recurrent layer keeps for its backward pass.
     """
 
@@ -40,7 +40,7 @@ def grown(
     """Operations at another batch size, each rise on a line through two sizes.
 
     Returns:
-        None of them where the two runs did not do the same.
+        The operations; none where the two runs differ.
     """
     if [operation.name for operation in small] != [operation.name for operation in large]:
         return ()
@@ -60,12 +60,12 @@ def grown(
 
 
 def counted(func: Any) -> bool:
-    """Whether an operation exists with and without data: questions to a fake tensor do not."""
+    """Whether an operation runs both with and without data, unlike queries to a fake tensor."""
     return not str(func).startswith("prim.")
 
 
 def operations(run: Callable[[], object]) -> list[Operation]:
-    """Run something for real, and tell every operation that it did."""
+    """Run a function for real; the operations it ran."""
     marks = _Marks()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler, marks:
         run()
@@ -97,7 +97,7 @@ def _allocations(tree: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
 
 
 class _Marks(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Puts a mark with its number around each operation."""
+    """Puts a numbered mark around each operation."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

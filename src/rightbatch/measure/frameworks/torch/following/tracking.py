@@ -1,8 +1,8 @@
 """Live tensor storage, followed from allocation to release.
 
-A storage is counted once however many tensors look at it, so views and in-place operations add
-nothing. What a kernel allocates and releases inside one operation is not seen; it can be told
-beforehand, as `inside` measured it.
+A storage is counted once however many tensors share it, so views and in-place operations add
+nothing. What a kernel allocates and releases inside one operation is not visible; it can be
+supplied, as measured by `inside`.
 """
 
 import weakref
@@ -17,33 +17,33 @@ from rightbatch.measure.frameworks.torch.following.inside import Operation, coun
 from rightbatch.records import MEMORY_PARTS, MemoryPart
 
 _AHEAD = 12
-"""Operations that may be left out before one that is expected."""
+"""Operations that may be missing before an expected one."""
 _FEW = 0.05
 _ADD = torch.ops.aten.add.Tensor
-"""How the backward pass sums gradients that meet; without a mode it sums into the first."""
+"""Sums gradients that meet in the backward pass; without a mode, into the first of them."""
 
 
 class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of live storages while it is active, and keeps their highest sum.
 
-    Storages that an operation returns are found by themselves. Those that exist before are told
-    with `add`. Each belongs to one part at a time; `move` changes it, for a gradient is known to
-    be one only after it was computed. Where gradients meet, PyTorch sums into the first of them if
-    nothing else holds it, but makes a new tensor while a mode looks on; a sum whose first operand
-    goes at once is therefore counted in its place.
+    Storages that an operation returns are found automatically; existing ones are added with `add`.
+    Each belongs to one part at a time, which `move` changes: a gradient is known to be one only
+    once it is computed. Where gradients meet, PyTorch sums into the first of them if nothing else
+    holds it, but makes a new tensor while a mode is active; a sum whose first operand is released
+    at once is therefore counted in its place.
 
     Attributes:
         peak_bytes: Highest sum of live bytes so far.
         peak_parts: Bytes of each part at that moment.
-        events: (number of the storage, bytes), above 0 when it appears and below 0 when it goes.
-        updating: Whether the optimizer works: what it makes is not kept for a backward pass.
+        events: (number of the storage, bytes), above 0 when it appears and below 0 when released.
+        updating: Whether the optimizer is running, whose tensors no backward pass keeps.
     """
 
     def __init__(self, count_rises: bool = True) -> None:
-        """Begin with nothing.
+        """Start empty.
 
         Args:
-            count_rises: Whether what expected operations need inside is counted.
+            count_rises: Whether the internal memory of expected operations is counted.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._count_rises = count_rises
@@ -52,7 +52,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.events: list[tuple[int, int]] = []
         self.updating = False
         self._expected: tuple[Operation, ...] = ()
-        self._done = self._missed = self._asked = 0
+        self._done = self._missed = self._announced = 0
         self._summed = False
         self._live: dict[int, tuple[int, int, MemoryPart]] = {}
         self._bytes: dict[MemoryPart, int] = dict.fromkeys(MEMORY_PARTS, 0)
@@ -61,21 +61,21 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @property
     def live_parts(self) -> dict[MemoryPart, int]:
-        """Bytes of each part now."""
+        """Current bytes of each part."""
         return dict(self._bytes)
 
     @property
     def as_expected(self) -> bool:
-        """Whether nearly all operations came as they were told to `expect`."""
-        return self._missed <= _FEW * self._asked
+        """Whether nearly all operations were those passed to `expect`."""
+        return self._missed <= _FEW * self._announced
 
     def add(self, tensors: Iterable[torch.Tensor], part: MemoryPart, share: float = 1.0) -> None:
-        """Count the storages of tensors that exist already, or a share of their bytes."""
+        """Count the storages of existing tensors, or a share of their bytes."""
         for tensor in tensors:
             self._appear(tensor, part, share)
 
     def move(self, tensors: Iterable[torch.Tensor], part: MemoryPart) -> None:
-        """Have the storages of some tensors belong to another part, wherever they came from."""
+        """Assign the storages of tensors to another part."""
         for tensor in tensors:
             self._appear(tensor, part)
             key = tensor.untyped_storage()._cdata if tensor.layout is torch.strided else None
@@ -86,12 +86,12 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._bytes[part] += size
 
     def expect(self, operations: Iterable[Operation]) -> None:
-        """Tell what the next operations are, and what each needs inside."""
+        """Announce the next operations and their internal memory."""
         self._expected, self._done = tuple(operations), 0
-        self._asked += len(self._expected)
+        self._announced += len(self._expected)
 
     def rise(self, size: int, part: MemoryPart = "temporaries") -> None:
-        """Count bytes that come and go on top of what is live now."""
+        """Count bytes allocated and released on top of what is live."""
         if self._total + size > self.peak_bytes:
             self.peak_bytes = self._total + size
             self.peak_parts = self._bytes | {part: self._bytes[part] + size}
@@ -121,7 +121,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _next_expected(self, name: str) -> Operation | None:
-        """The operation expected next; either side may have a few that the other lacks."""
+        """The next expected operation; either side may lack a few of the other's."""
         if not self._expected:
             return None
         ahead = self._expected[self._done : self._done + _AHEAD]
@@ -135,7 +135,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return operation
 
     def _part_of_new(self) -> MemoryPart:
-        """What is made in a forward pass and lives on was kept for the backward pass."""
+        """The part of a new storage: one that outlives a forward pass is kept for the backward."""
         if _in_backward() or self.updating or not torch.is_grad_enabled():
             return "temporaries"
         return "activations"
@@ -165,7 +165,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if size == 0:
             return
         if self._summed and self.events[-1][1] == size:
-            self.events.insert(-1, (number, -size))  # what was summed into went before the sum came
+            self.events.insert(-1, (number, -size))  # the first operand, released before the sum
         else:
             self.events.append((number, -size))
         self._change(-size, part)
@@ -180,7 +180,6 @@ def _in_backward() -> bool:
 
 
 def _pieces(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The tensors that a sparse tensor is made of; none for a layout without any."""
-    if tensor.layout is torch.sparse_coo:
-        return tensor._indices(), tensor._values()
-    return ()
+    """The tensors that a sparse COO tensor consists of; none for other layouts."""
+    coo = tensor.layout is torch.sparse_coo
+    return (tensor._indices(), tensor._values()) if coo else ()
