@@ -265,7 +265,7 @@ def test_an_optimizer_that_accumulates_gradients_itself_is_refused():
 
 def test_what_is_no_optimizer_is_refused():
     with pytest.raises(
-        UsageError, match="'mine' of the workload must .* return a keras.*, not float"
+        UsageError, match=r"'mine' of the workload must .* return a keras.*, not float"
     ):
         subject(optimizers={"mine": float}).facts()
 
@@ -390,7 +390,7 @@ def test_a_model_must_be_compiled():
         subject(model=lambda: keras.Sequential([LAYERS.Dense(10)])).facts()
     with pytest.raises(UsageError, match="that is compiled without an optimizer"):
         subject(model=without_optimizer).facts()
-    with pytest.raises(UsageError, match="model must be a function that makes .*, not Sequential"):
+    with pytest.raises(UsageError, match=r"model must be a function that makes .*, not Sequential"):
         subject(model=model()).facts()
     with pytest.raises(UsageError, match=r"must return a keras\.Model"):
         subject(model=lambda: LAYERS.Dense(10)).facts()

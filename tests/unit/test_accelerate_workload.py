@@ -104,7 +104,7 @@ def test_other_pieces_are_refused_in_a_sentence(prepared):
 
 
 def test_the_pieces_in_place_of_their_function_are_refused():
-    with pytest.raises(UsageError, match="must be a function that makes .*, not tuple"):
+    with pytest.raises(UsageError, match=r"must be a function that makes .*, not tuple"):
         workload(pieces())
 
 

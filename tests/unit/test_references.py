@@ -132,7 +132,7 @@ def test_a_factory_must_be_a_function_and_give_a_workload(folder):
     with pytest.raises(WorkloadNotFound, match="is a int, no function"):
         load_factory(reference(f"{name}.py:number"))
     job = Job(reference(f"{name}.py:wrong"), DescribeProbe())
-    with pytest.raises(WorkloadNotFound, match="must return a rightbatch.*Workload, not dict"):
+    with pytest.raises(WorkloadNotFound, match=r"must return a rightbatch.*Workload, not dict"):
         load_subject(job, None)
 
 

@@ -45,7 +45,7 @@ def test_a_workload_of_a_notebook_is_none_to_resume(tmp_path, monkeypatch):
         raise AssertionError("Nothing of it is run.")
 
     monkeypatch.setattr(workload, "__module__", "__main__")
-    with pytest.raises(UsageError, match="cannot be resumed.* top level of a file"):
+    with pytest.raises(UsageError, match=r"cannot be resumed.* top level of a file"):
         tune(workload, store=tmp_path / "studies.db", resume=True)
 
 

@@ -147,7 +147,7 @@ def test_a_tensor_that_does_not_count_examples_cannot_be_divided():
 
 @pytest.mark.parametrize("batch", [3, None, {}, (), torch.tensor(1.0), "text"])
 def test_a_batch_must_count_its_examples(batch):
-    with pytest.raises(UsageError, match="must be a tensor, .* with one row per example, not"):
+    with pytest.raises(UsageError, match=r"must be a tensor, .* with one row per example, not"):
         data.size(batch)
 
 
@@ -193,7 +193,7 @@ def test_the_goal_names_one_of_several_metrics():
     assert made.evaluate() == 1.5
     with pytest.raises(UsageError, match=r"names 'f1', but validation returns error, lo"):
         subject(metric=lambda net, batches: {"loss": 1, "error": 2}, goal="f1 >= 1").evaluate()
-    with pytest.raises(UsageError, match="names the metric 'f1', but validation gives nothing"):
+    with pytest.raises(UsageError, match="names 'f1', but validation returns nothing"):
         subject(metric=lambda net, batches: {}, goal="f1 >= 1").evaluate()
 
 
@@ -404,7 +404,7 @@ def test_a_reference_batch_larger_than_the_data_is_the_whole_data():
         ({"learning_rate": 0.0}, "learning_rate is 0.0; it must be above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"precision": "fp8"}, "precision is 'fp8'; use 'fp32' or 'bf16'"),
-        ({"schedule": lambda step, total: 1.0}, "schedule needs Workload.epochs"),
+        ({"schedule": lambda step, total: 1.0}, "set Workload.epochs"),
         ({"epochs": 0}, "epochs is 0; it must be above 0"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
         ({"valid_batch_size": 0}, "valid_batch_size is 0"),
@@ -420,7 +420,7 @@ def test_a_workload_that_cannot_be(changes, said):
 
 
 def test_the_old_name_of_num_workers_is_taken_with_a_warning():
-    said = r"workers is called num_workers now.*use that name"
+    said = r"workers is now num_workers.*use that name"
     with pytest.warns(FutureWarning, match=said) as told:
         made = workload(workers=2)
     assert made.num_workers == 2
