@@ -74,13 +74,13 @@ def subject(seed=0, **changes):
 
 
 def weights(made):
-    return torch.cat([p.detach().flatten().clone() for p in made._model.parameters()])
+    return torch.cat([p.detach().flatten().clone() for p in made.model.parameters()])
 
 
 def learning_rates(made, steps, batch_size=10):
     batches, seen = made.batches(batch_size, 0), []
     for batch in islice(batches, steps):
-        seen.append(made._optimizer.param_groups[0]["lr"])
+        seen.append(made.optimizer.param_groups[0]["lr"])
         made.step(batch, batch_size)
     return seen
 
@@ -223,7 +223,7 @@ class MeanSquaredError:
 def test_a_metric_object_gives_the_same_as_a_function_every_time(dataset):
     metric = MeanSquaredError()
     made = subject(metric=metric, valid_data=dataset, valid_batch_size=7)
-    expected = mean_error(made._model, [(X, Y)])
+    expected = mean_error(made.model, [(X, Y)])
     assert made.evaluate() == pytest.approx(expected, rel=1e-5)
     assert made.evaluate() == pytest.approx(expected, rel=1e-5)
     assert metric.place == torch.device("cpu")
@@ -255,7 +255,7 @@ def test_a_schedule_has_as_many_steps_as_the_run_has_even_while_others_are_sampl
     made.batches(30, 1)
     batch = next(training)
     made.step(batch, 10)
-    assert made._optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 3)
+    assert made.optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 3)
     made.start("SGD", None, 0)
     assert learning_rates(made, 1, batch_size=15) == pytest.approx([0.05])
 
@@ -285,7 +285,7 @@ def test_bfloat16_trains_on_a_cpu():
     for batch in islice(made.batches(10, 0), 60):
         made.step(batch, 10)
     assert set(dtypes) == {torch.bfloat16}
-    assert next(made._model.parameters()).dtype == torch.float32
+    assert next(made.model.parameters()).dtype == torch.float32
     assert made.evaluate() < before / 4
 
 
@@ -386,11 +386,11 @@ def test_only_trainable_parameters_are_counted_and_trained():
 
     made = subject(model=model)
     assert made.facts().parameters == 5
-    frozen = made._model[0].weight.clone()
+    frozen = made.model[0].weight.clone()
     batch = next(made.batches(10, 0))
     made.sqr_norms(batch, 5)
     made.step(batch, 10)
-    assert torch.equal(made._model[0].weight, frozen)
+    assert torch.equal(made.model[0].weight, frozen)
 
 
 def test_a_reference_batch_larger_than_the_data_is_the_whole_data():

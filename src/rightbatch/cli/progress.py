@@ -78,7 +78,8 @@ class StudyProgress(Observer):
     def started(self, ask: Ask) -> None:
         """Show a new probe, beside those under way, in the bar of its stage."""
         if self._task is None or ask.stage != self._stage:
-            self._close()
+            if self._task is not None:
+                self._bars.update(self._task, completed=1.0, what="", ends=None)
             self._stage = ask.stage
             self._task = self._bars.add_task(STAGE_TITLES[ask.stage], total=1.0, what="", ends=None)
         self._under_way[ask.probe] = ask, 0.0
@@ -109,7 +110,3 @@ class StudyProgress(Observer):
         last = next(reversed(running))[0]
         ends = self._ends.get(last.probe) if last.seconds_left > 0 else None
         self._bars.update(self._task, completed=done, what=what, ends=ends)
-
-    def _close(self) -> None:
-        if self._task is not None:
-            self._bars.update(self._task, completed=1.0, what="", ends=None)

@@ -87,14 +87,14 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
         hardware=field("hardware", lambda name: str(name or "")),
         metric=metric,
         direction=direction,
-        targets=field("targets", _targets),
+        targets=field("targets", lambda levels: tuple(finite(_number(n)) for n in _listed(levels))),
         examples_per_epoch=field("examples_per_epoch", lambda value: positive(int(value))),
         longest_run_epochs=field("longest_run_epochs", lambda value: positive(float(value))),
         speeds=(),
         runs=(),
     )
     counts = field("runs_per_batch_size", lambda runs: {int(k): count for k, count in runs.items()})
-    sizes = field("batch_sizes", _candidates)
+    sizes = field("batch_sizes", lambda sizes: tuple(positive(int(str(n))) for n in _listed(sizes)))
     _check_once(path, "target", described.targets)
     _check_once(path, "batch size", sizes)
     return described, sizes, _checked_counts(path, counts)
@@ -217,14 +217,6 @@ def _check_longest(path: Path, study: RecordedStudy, runs: Sequence[Run]) -> Non
                     f"batch size {run.batch_size} reached {goal} only after {at:g} epochs; set it "
                     "to the epochs after which unsuccessful runs were stopped."
                 )
-
-
-def _targets(levels: object) -> tuple[float, ...]:
-    return tuple(finite(_number(level)) for level in _listed(levels))
-
-
-def _candidates(sizes: object) -> tuple[int, ...]:
-    return tuple(positive(int(str(size))) for size in _listed(sizes))
 
 
 def _listed(values: object) -> list[object]:

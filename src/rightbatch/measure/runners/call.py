@@ -72,7 +72,7 @@ class Call:
         self._progress: Callable[[float], None] = _ignore
         self._stopped: float | None = None
         self._kills_before = 0
-        self._said: object = None
+        self._last: object = None
         self._stopped_for: StoppedFor | None = None
         self._ended: Ended | None = None
         self._keeper_lost = False
@@ -168,7 +168,7 @@ class Call:
     @property
     def _waits(self) -> bool:
         """Whether the child has paused and no stop was sent."""
-        return isinstance(self._said, Paused) and self._stopped is None
+        return isinstance(self._last, Paused) and self._stopped is None
 
     @property
     def _kills(self) -> int:
@@ -177,7 +177,7 @@ class Call:
 
     def _order(self, order: Assignment | GoOn, progress: Callable[[float], None]) -> None:
         self._begun, self._deadline = time.monotonic(), order.deadline
-        self._progress, self._said = progress, None
+        self._progress, self._last = progress, None
         self._kills_before += self._kills
         with suppress(OSError):  # the child is gone already: `Ended` follows
             self._channel.send(order)
@@ -189,14 +189,14 @@ class Call:
             RunnerError: The function's value cannot travel between processes.
         """
         value = None
-        if isinstance(self._said, Unpicklable):
+        if isinstance(self._last, Unpicklable):
             raise RunnerError(
-                f"The {self._said.type_name} that {self._entry} returned cannot be pickled "
-                f"({self._said.message}); return plain data."
+                f"The {self._last.type_name} that {self._entry} returned cannot be pickled "
+                f"({self._last.message}); return plain data."
             )
-        if isinstance(self._said, Returned | Paused):
+        if isinstance(self._last, Returned | Paused):
             try:
-                value = pickle.loads(self._said.value)
+                value = pickle.loads(self._last.value)
             except Exception as error:
                 raise RunnerError(
                     f"What {self._entry} returned cannot be unpickled here ({error}); return "
@@ -205,7 +205,7 @@ class Call:
         ended, killed = self._ended, self._kills > 0
         short = self._watch.memory_ran_out(count_kernel_kills=self._group is None)
         return Evidence(
-            said=self._said,
+            last=self._last,
             stopped_for=self._stopped_for,
             status=ended.status if ended else None,
             killed_in_group=killed,
@@ -222,7 +222,7 @@ class Call:
             if isinstance(message, Share):
                 self._progress(message.done)
             else:
-                self._said = message
+                self._last = message
                 if not isinstance(message, Paused):
                     self._deadline = time.monotonic() + _EXIT_SECONDS  # to exit normally
         for message in self._control.arrived():

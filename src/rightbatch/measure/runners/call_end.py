@@ -63,20 +63,20 @@ class Evidence:
     """What is known once a trial's process is gone.
 
     Attributes:
-        said: Its last message; None where it ended without one.
+        last: Its last message; None where it ended without one.
         stopped_for: Why the parent stopped it; None where it ended by itself.
         status: Its wait status; None where it could not be collected.
         killed_in_group: Whether the kernel killed one of its processes at the limit of their group;
             others may have continued.
         memory_ran_out: Whether memory was short at the end, within the limit or on the machine.
-        value: The value in `said`, if that is `Returned` or `Paused`.
+        value: The value in `last`, if that is `Returned` or `Paused`.
         peak_bytes: As in `CallEnd`.
         group_peak_bytes: As in `CallEnd`.
         wall_seconds: As in `CallEnd`.
         output_tail: As in `CallEnd`.
     """
 
-    said: object
+    last: object
     stopped_for: StoppedFor | None
     status: int | None
     killed_in_group: bool
@@ -102,18 +102,18 @@ def call_end(seen: Evidence) -> CallEnd:
 
 def _reported_end(seen: Evidence) -> CallEnd:
     """The end as far as the last message or the parent's stop determines it."""
-    if isinstance(seen.said, Returned):
+    if isinstance(seen.last, Returned):
         return CallEnd("returned", seen.value)
-    if isinstance(seen.said, Paused) and seen.status is None and seen.stopped_for is None:
+    if isinstance(seen.last, Paused) and seen.status is None and seen.stopped_for is None:
         return CallEnd("paused", seen.value)
-    if isinstance(seen.said, MemoryRanOut) or _means_lack_of_memory(seen):
+    if isinstance(seen.last, MemoryRanOut) or _means_lack_of_memory(seen):
         return CallEnd("out_of_memory")
-    if isinstance(seen.said, Raised):
+    if isinstance(seen.last, Raised):
         return CallEnd(
             "raised",
-            type_name=seen.said.type_name,
-            message=seen.said.message,
-            traceback=seen.said.traceback,
+            type_name=seen.last.type_name,
+            message=seen.last.message,
+            traceback=seen.last.traceback,
         )
     if seen.stopped_for is not None:
         return CallEnd(seen.stopped_for, traceback=_after(_DUMP, seen.output_tail))
@@ -124,9 +124,9 @@ def _means_lack_of_memory(seen: Evidence) -> bool:
     """Whether a kill in the group, or an ambiguous exception, means that memory ran out."""
     if seen.killed_in_group:
         return True
-    if not isinstance(seen.said, Raised) or not seen.memory_ran_out:
+    if not isinstance(seen.last, Raised) or not seen.memory_ran_out:
         return False
-    return any(text.search(seen.said.message) for text in (_WORKER_KILLED, _SAYS_NO_REASON))
+    return any(text.search(seen.last.message) for text in (_WORKER_KILLED, _SAYS_NO_REASON))
 
 
 def _silent_end(seen: Evidence) -> CallEnd:

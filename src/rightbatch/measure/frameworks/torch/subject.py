@@ -33,6 +33,11 @@ class TorchSubject:
         threads: Compute threads; None for PyTorch's default.
         goal: A goal that replaces the workload's; empty to keep it.
         host: The machine, as the operating system reports it.
+
+    Attributes:
+        workload: The user's workload.
+        model: The current model, from `start`.
+        optimizer: Its optimizer.
     """
 
     def __init__(
@@ -46,7 +51,7 @@ class TorchSubject:
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._workload = workload
+        self.workload = workload
         self._title = workload.name or title
         self._place = _device(device)
         self._catalog = optimizers.catalog(workload)
@@ -55,32 +60,17 @@ class TorchSubject:
         self.goal: Goal = parse_goal(goal or workload.goal)
         self.device: Device = CudaDevice(self._place, host) if self._place.type == "cuda" else host
         self.threads = torch.get_num_threads()
-        self._model: torch.nn.Module
+        self.model: torch.nn.Module
         self._least: int  # examples per forward pass: batch normalisation needs two
-        self._optimizer: torch.optim.Optimizer
+        self.optimizer: torch.optim.Optimizer
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
         self._footprints: Footprints | None = None
         self._ranked: torch.Tensor | None = None
 
-    @property
-    def workload(self) -> Workload:
-        """The user's workload."""
-        return self._workload
-
-    @property
-    def model(self) -> torch.nn.Module:
-        """The current model."""
-        return self._model
-
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """The optimizer of the current model."""
-        return self._optimizer
-
     def facts(self) -> WorkloadFacts:
         """Plain facts of the workload; builds the model once to count its parameters."""
-        model = self._workload.model()
+        model = self.workload.model()
         if not isinstance(model, torch.nn.Module):
             raise UsageError(
                 f"Workload.model must return a torch.nn.Module, not {type(model).__name__}."
@@ -95,13 +85,13 @@ class TorchSubject:
             framework="torch",
             train_examples=self.train_examples,
             valid_examples=self._valid_examples,
-            batch_size=min(self._workload.batch_size, self.train_examples),
-            optimizers=optimizers.facts(self._workload, model),
+            batch_size=min(self.workload.batch_size, self.train_examples),
+            optimizers=optimizers.facts(self.workload, model),
             goal=self.goal,
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
             batch_dependent_layers=tuple(sorted(_batch_dependent(model))),
-            notes=self._workload.notes,
-            names=self._workload.names,
+            notes=self.workload.notes,
+            names=self.workload.names,
         )
 
     def versions(self) -> tuple[tuple[str, str], ...]:
@@ -117,18 +107,18 @@ class TorchSubject:
                 f"The workload has no optimizer {optimizer!r}; use {', '.join(self._catalog)}."
             ) from None
         _seed(seed)
-        self._model = self._workload.model().to(self._place)
-        self._model.train()
-        self._least = 2 if _batch_dependent(self._model) else 1
-        self._optimizer = optimizers.make(
-            factory, self._model, reference if learning_rate is None else float(learning_rate)
+        self.model = self.workload.model().to(self._place)
+        self.model.train()
+        self._least = 2 if _batch_dependent(self.model) else 1
+        self.optimizer = optimizers.make(
+            factory, self.model, reference if learning_rate is None else float(learning_rate)
         )
         self._scheduler = None
 
     @property
     def loaders(self) -> int:
         """Batches loaded in parallel with the steps, one by each worker of the DataLoader."""
-        work = self._workload
+        work = self.workload
         return 0 if isinstance(work.train_data, tuple) else work.num_workers
 
     def batches(self, batch_size: int, seed: int) -> Iterator[Any]:
@@ -138,12 +128,12 @@ class TorchSubject:
         first call after `start` sets the number of steps of the schedule; past its end the
         schedule keeps its last factor.
         """
-        work = self._workload
+        work = self.workload
         if self._scheduler is None and work.schedule is not None and work.epochs is not None:
             schedule = work.schedule
             total = max(1, round(work.epochs * -(-self.train_examples // batch_size)))
             self._scheduler = torch.optim.lr_scheduler.LambdaLR(
-                self._optimizer, lambda step: schedule(min(step, total), total)
+                self.optimizer, lambda step: schedule(min(step, total), total)
             )
         generator = torch.Generator().manual_seed(seed)
         return data.shuffled(
@@ -152,7 +142,7 @@ class TorchSubject:
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:
         """Batches of the longest examples, an ordinary one if lengths differ, the short last."""
-        work, size = self._workload, min(batch_size, self.train_examples)
+        work, size = self.workload, min(batch_size, self.train_examples)
         chosen = lengths.hard_selections(
             self.train_examples, size, longest, self.ranked(), self._least
         )
@@ -161,7 +151,7 @@ class TorchSubject:
     def ranked(self) -> torch.Tensor:
         """Numbers of the training examples, the longest first; computed once."""
         if self._ranked is None:
-            work = self._workload
+            work = self.workload
             self._ranked = lengths.ranked(
                 work.train_data, self.train_examples, work.length, work.collate
             )
@@ -176,11 +166,11 @@ class TorchSubject:
 
     def step(self, batch: Any, micro_batch_size: int) -> SupportsFloat:
         """One optimizer update, accumulated over even micro-batches where the batch is larger."""
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss = self._backward(batch, micro_batch_size)
-        if self._workload.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._workload.clip_norm)
-        self._optimizer.step()
+        if self.workload.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.workload.clip_norm)
+        self.optimizer.step()
         if self._scheduler is not None:
             self._scheduler.step()
         return loss
@@ -188,11 +178,11 @@ class TorchSubject:
     def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
         """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
         count = data.size(batch)
-        parameters = [p for p in self._model.parameters() if p.requires_grad]
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
         total = [torch.zeros_like(p) for p in parameters]
         small = []
         for start in range(0, count - micro_batch_size + 1, micro_batch_size):
-            self._optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             piece = data.part(batch, start, start + micro_batch_size)
             if self._items(piece):
                 self._backward(piece, micro_batch_size)
@@ -201,7 +191,7 @@ class TorchSubject:
             for sum_, gradient in zip(total, gradients, strict=True):
                 if gradient is not None:
                     sum_.add_(gradient)
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         large = sum(float(g.pow(2).sum()) for g in total) / len(small) ** 2
         return sum(small) / len(small), large
 
@@ -212,7 +202,7 @@ class TorchSubject:
     def valid_batches(self) -> list[Any]:
         """Every validation batch, kept on the device."""
         if self._valid is None:
-            work = self._workload
+            work = self.workload
             batches = data.in_order(
                 work.valid_data, work.valid_batch_size, work.collate, work.num_workers
             )
@@ -221,13 +211,13 @@ class TorchSubject:
 
     def evaluate_on(self, batches: list[Any]) -> float:
         """The validation metric over some batches."""
-        self._model.eval()
+        self.model.eval()
         try:
             with torch.no_grad(), self._autocast():
-                value = _metric(self._workload.metric, self._model, batches, self._place)
+                value = _metric(self.workload.metric, self.model, batches, self._place)
                 return _named(value, self.goal.metric)
         finally:
-            self._model.train()
+            self.model.train()
 
     def infer(self, batch: Any) -> None:
         """Run a forward pass in evaluation mode, without gradients, as the metric does."""
@@ -238,7 +228,7 @@ class TorchSubject:
         twin = copy.copy(self)
         twin._valid = None
         if precision is not None:
-            twin._workload = replace(self._workload, precision=precision)
+            twin.workload = replace(self.workload, precision=precision)
         return twin
 
     def footprint(self, plan: StepPlan) -> Footprint:
@@ -257,7 +247,7 @@ class TorchSubject:
     def flops(self, batch: Any) -> float | None:
         """FLOPs of the matrix products and convolutions of one step."""
         with FlopCounterMode(display=False) as counter:
-            self._optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             self._backward(batch, data.size(batch))
         return float(counter.get_total_flops()) or None
 
@@ -283,7 +273,7 @@ class TorchSubject:
         mean_loss = torch.zeros((), device=self._place)
         for piece, share in self._pieces(batch, micro_batch_size):
             with self._autocast():
-                loss = self._workload.loss(self._model, data.to_device(piece, self._place))
+                loss = self.workload.loss(self.model, data.to_device(piece, self._place))
             loss = loss * share if share != 1 else loss
             loss.backward()  # type: ignore[no-untyped-call]
             mean_loss += loss.detach()
@@ -306,11 +296,11 @@ class TorchSubject:
 
     def _items(self, batch: Any) -> float:
         """Number of items that the loss of a batch averages over."""
-        return float((self._workload.items or data.size)(batch))
+        return float((self.workload.items or data.size)(batch))
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
-            self._place.type, dtype=torch.bfloat16, enabled=self._workload.precision == "bf16"
+            self._place.type, dtype=torch.bfloat16, enabled=self.workload.precision == "bf16"
         )
 
 
