@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import run
-from rightbatch.decide.advise.recommend import advise
+from rightbatch.api.study import run
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.records import Fits
 from rightbatch.store import open_store
 
@@ -39,9 +39,9 @@ def measured(name: str, stage: str) -> Fits:
     asked = {"max_batch_size": LARGEST_TIMED, "budget": "4m"}
     if stage == "memory":
         asked = {"max_batch_size": 1_000_000, "budget": "5m", "memory_limit": f"{LIMIT_MIB}MiB"}
-    settings = make_settings(stages=(stage,), threads=1, device="cpu", **asked)
+    planner = Recommend(make_settings(stages=(stage,), threads=1, device="cpu", **asked))
     with TemporaryDirectory() as folder, open_store(Path(folder) / "study.db") as store:
-        return advise(run(f"{file}:workload", settings, store)).fits
+        return planner.conclude(run(f"{file}:workload", planner, store)).fits
 
 
 def memory_row(name: str) -> dict[str, str]:

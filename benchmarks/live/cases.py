@@ -15,7 +15,15 @@ from typing import Literal
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject
 from rightbatch.measure.ports import Job, Subject
-from rightbatch.records import DescribeProbe, WorkloadReference
+from rightbatch.records import (
+    Curve,
+    DescribeProbe,
+    Evaluation,
+    Goal,
+    TrainingResult,
+    WorkloadReference,
+    step_at,
+)
 from rightbatch.zoo import ZOO
 
 ROOT = Path(__file__).parents[2]
@@ -208,3 +216,15 @@ ZOO_CASES = {"digits": CASES["digits-sgd"], **_MEASURED}
 def named(name: str) -> Case:
     """A case by its name."""
     return {**CASES, **_MEASURED}[name]
+
+
+def crossing(result: TrainingResult, goal: Goal) -> float | None:
+    """Steps at which a run's curve met the goal, between two evaluations; None where it did not.
+
+    The column `steps` of the truth, whose grid is the finer so: worlds are simulated by it. The run
+    itself arrived, as `rightbatch` counts it, at `steps_done`.
+    """
+    told = tuple(Evaluation(p.step, p.examples, p.metric) for p in result.points)
+    return (
+        None if goal.target is None else step_at(Curve(told).improvements(goal), goal.target, goal)
+    )

@@ -10,12 +10,11 @@ import csv
 import math
 import sys
 
-from cases import named
+from cases import crossing, named
 from truth_table import best, truth
 
 from rightbatch.measure.probes.training import train
 from rightbatch.records import TrainingProbe
-from rightbatch.science.convergence import steps_to_target
 
 COLUMNS = ["batch_size", "learning_rate", "seed", "steps", "steps_done"]
 
@@ -49,13 +48,10 @@ def main() -> None:
                 case.optimizer, size, size, rate, seed, most, 600.0, seconds_limit=1e9
             )
             _, result = train(subject, probe, lambda _: None)
-            points = result.points
-            steps = steps_to_target(
-                [p.step for p in points], [p.metric for p in points], goal.target, goal.direction
-            )
+            steps = crossing(result, goal)
             told = "" if steps is None else f"{steps:.2f}"
             with path.open("a") as file:
-                csv.writer(file).writerow([size, rate, seed, told, points[-1].step])
+                csv.writer(file).writerow([size, rate, seed, told, result.points[-1].step])
             print(case.name, size, rate, seed, told, flush=True)
 
 

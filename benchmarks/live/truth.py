@@ -21,14 +21,13 @@ import statistics
 import sys
 from pathlib import Path
 
-from cases import Case, named
+from cases import Case, crossing, named
 from truth_table import FIRST_APART, FIRST_SEED, searched, step_seconds
 from truth_table import best as best_of
 
 from rightbatch.measure.ports import Subject
 from rightbatch.measure.probes.training import train
 from rightbatch.records import Status, TrainingProbe
-from rightbatch.science.convergence import steps_to_target
 
 COLUMNS = [
     "batch_size",
@@ -84,15 +83,7 @@ class Grid:
             )  # fmt: skip
             outcome, result = train(self.subject, probe, lambda _: None)
             goal = self.subject.goal
-            reached = None
-            if outcome.status is Status.OK and goal.target is not None:
-                points = result.points
-                reached = steps_to_target(
-                    [p.step for p in points],
-                    [p.metric for p in points],
-                    goal.target,
-                    goal.direction,
-                )
+            reached = crossing(result, goal) if outcome.status is Status.OK else None
             row = {
                 "batch_size": str(size), "rung": str(rung),
                 "learning_rate": f"{self.learning_rate(rung):.6g}", "seed": str(key[2]),

@@ -19,8 +19,8 @@ from cases import named
 from truth_table import best, truth
 
 from rightbatch.api.settings import make_settings
-from rightbatch.api.verbs import run
-from rightbatch.decide.advise.recommend import advise
+from rightbatch.api.study import run
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.records import Advice, Settings
 from rightbatch.store import open_store
 
@@ -28,7 +28,8 @@ from rightbatch.store import open_store
 def tuned(target: str, settings: Settings) -> Advice:
     """The advice of one study, in a store of its own."""
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "study.db") as store:
-        return advise(run(target, settings, store))
+        planner = Recommend(settings)
+        return planner.conclude(run(target, planner, store))
 
 
 def main() -> None:

@@ -65,6 +65,8 @@ MEASURES[CountProbe] = count  # where a trial's own process finds it too: this f
 class CountTwice:
     """A planner that looks at the workload, counts twice, and concludes with the sum."""
 
+    settings = Settings(threads=1, device="cpu")
+
     def ask(self, trials, spent_seconds, under_way=(), capacity=None):
         if under_way or len(trials) > 2:
             return None
@@ -85,9 +87,8 @@ def registered(monkeypatch):
 
 def test_a_made_up_probe_goes_through_planner_runner_store_progress_and_report(tmp_path):
     screen = Console(file=StringIO(), force_terminal=True, width=100)
-    settings = Settings(threads=1, device="cpu")
     with open_store(tmp_path / "studies.db") as store, StudyProgress(screen) as progress:
-        made = run("digits", settings, store, planner=CountTwice(), observer=progress)
+        made = run("digits", CountTwice(), store, observer=progress)
         progress.started(Ask("speed", CountProbe(7)))
         kept = store.recording(made.study.name)
     assert kept == replace(made, trials=kept.trials)

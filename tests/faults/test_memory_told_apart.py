@@ -12,7 +12,7 @@ from memory_faults import BUGS, FAULT, SPELLINGS
 from rightbatch.api.references import preload
 from rightbatch.api.settings import make_settings
 from rightbatch.api.study import run
-from rightbatch.decide.advise.recommend import advise
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.errors import WorkloadFailed
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject
@@ -120,15 +120,15 @@ def test_a_grandchild_ends_with_its_trial(carried_out):
 
 
 def test_a_study_goes_on_after_a_trial_that_was_killed(tmp_path):
-    settings = make_settings(stages=("memory",), budget="60s", threads=1, device="cpu")
+    planner = Recommend(make_settings(stages=("memory",), budget="60s", threads=1, device="cpu"))
     with open_store(tmp_path / "study.db") as store:
-        recording = run(f"{FILE}:crashes_at_large_sizes", settings, store)
+        recording = run(f"{FILE}:crashes_at_large_sizes", planner, store)
         assert store.recording(recording.study.name) == recording
     statuses = [trial.outcome.status for trial in recording.trials]
     assert statuses[-1] is Status.KILLED
     assert statuses[1] is Status.OK
     assert recording.study.finished
-    assert advise(recording).fits.memory.capped_by == "broken"
+    assert planner.conclude(recording).fits.memory.capped_by == "broken"
 
 
 # ---- counters that the machines of this project cannot move for real ----

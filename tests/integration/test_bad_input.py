@@ -38,7 +38,7 @@ from rightbatch.store import open_store
         (["tune", "digits", "--seed", "-1"], "seed"),
         (["tune", "digits", "--report", "."], "is a directory"),
         (["report", "nothing-1"], "There is no store"),
-        (["tune", "digits", "--objective", "cost"], "needs what an hour costs"),
+        (["tune", "digits", "--objective", "cost"], "price-per-hour"),
         (["tune", "digits", "--price-per-hour", "-1"], "must be a number above 0"),
         (["export", "nothing-1", "there"], "There is no store"),
         (["import", "nowhere"], "nowhere"),

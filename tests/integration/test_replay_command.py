@@ -41,7 +41,7 @@ def test_tables_tell_targets_data_sets_and_all(tmp_path):
     write_files(tmp_path / "studies" / "small", SMALL)
     done = in_process("replay", tmp_path / "studies", folder=tmp_path)
     assert done.code == 0, done.err
-    for title in ("Per target", "Per data set", "Over all"):
+    for title in ("Per target", "Per data set", "Overall"):
         assert title in done.out
     assert "exhaustive" in done.out
     assert "pollux" not in done.out  # there are no gradient statistics
@@ -52,7 +52,7 @@ def test_at_80_columns_every_policy_is_named_in_one_piece_and_told_with_its_wall
     done = in_process("replay", tmp_path / "studies", "--repeats", 1, folder=tmp_path)
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
-    sentence = " ".join(done.out.split()).rpartition("Playing took ")[2]
+    sentence = " ".join(done.out.split()).rpartition("The replay took ")[2]
     for policy in POLICIES:
         if policy.needs_noise_scales:
             assert policy.name not in sentence

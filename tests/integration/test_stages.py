@@ -129,3 +129,23 @@ def workload():
         batch_size=32, learning_rate=1e-4,
     )
 """
+
+
+OLD_NAME = """
+from dataclasses import fields
+
+from rightbatch.torch import Workload
+from rightbatch.zoo import digits
+
+
+def workload():
+    made = digits.workload()
+    given = {f.name: getattr(made, f.name) for f in fields(made) if f.name != "num_workers"}
+    return Workload(**given, workers=0)
+"""
+
+
+def test_an_old_name_in_the_users_file_is_warned_of_once(tmp_path):
+    (tmp_path / "old.py").write_text(OLD_NAME)
+    done, _ = measured("memory", "old.py:workload", budgets=(15, 30), folder=tmp_path)
+    assert done.err.count("rightbatch: Workload.workers is now num_workers") == 1

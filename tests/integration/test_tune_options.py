@@ -23,7 +23,7 @@ def test_a_one_off_ends_with_the_first_model(tmp_path):
     (reached,) = (row for row in done.json["results"] if row["runs_reached"])
     assert done.json["batch_size"] == reached["batch_size"]
     words = in_process("report", done.json["study"], folder=tmp_path).out
-    assert "first run at the goal after" in " ".join(words.split())
+    assert "Stopped at the first run that reached the goal" in " ".join(words.split())
 
 
 def test_a_one_off_without_a_level_is_refused_in_one_sentence(tmp_path):

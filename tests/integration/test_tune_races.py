@@ -29,7 +29,7 @@ def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(t
         t.started for t in trials if isinstance(t.probe, TrainingProbe)
     )
     again = in_process("report", done.json["study"], folder=tmp_path)
-    assert "beside another run" in " ".join(again.out.split())
+    assert "of it in parallel" in " ".join(again.out.split())
 
 
 def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):

@@ -97,7 +97,7 @@ def learning_fit(
                     status,
                     first_trial + len(runs),
                     done * step_seconds(size) * 1.02,
-                    steps=steps if status is Status.OK else None,
+                    steps=done if status is Status.OK else None,
                 )
             )
         steps = math.exp(sum(map(math.log, reached)) / len(reached))

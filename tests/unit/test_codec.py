@@ -122,7 +122,7 @@ def test_a_study_and_a_recording_survive():
 def test_advice_and_its_fits_survive():
     estimate = Estimate(3.0, low=None, high=math.inf, unit="s", note="fieller")
     curve = Curve((Evaluation(20, 640.0, 0.9),))
-    run = Run(32, 0.1, 0, curve, "sgd", Status.OK, 1, 1.5, steps=12.5)
+    run = Run(32, 0.1, 0, curve, "sgd", Status.OK, 1, 1.5, steps=20)
     fits = Fits(
         memory=MemoryFit(
             ((8, 100), (16, 200)), (), estimate, None, 0.1, 2**30, 16, 16, 0.05, "time"

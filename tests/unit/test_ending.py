@@ -6,14 +6,14 @@ import pytest
 from recorded_fixture import study, write_files
 from simulated_world import SimulatedOptimizer, World, next_ask, run_study
 
-from rightbatch.api.verbs import advised
 from rightbatch.decide.learning.race import next_move
 from rightbatch.decide.learning.state import Choose, Race, RaceRun, Tuning
 from rightbatch.decide.planners.asking import ask
 from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.exchange import import_study
 from rightbatch.records import Curve, Evaluation, Goal, Run, Settings
-from rightbatch.report.ending import ending_told
+from rightbatch.report.ending import ending_sentence
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
 
@@ -30,7 +30,7 @@ def test_a_race_that_found_nothing_worth_its_time_tells_what_it_had_to_be_worth(
     ending = how_it_ended(raced)
     assert ending.kind == "worth"
     assert ending.worth == Tuning().worth
-    told = ending_told(ending)
+    told = ending_sentence(ending)
     assert " of the 5 min budget left: " in told
     assert "was not expected to improve the time to goal by even 2.2%" in told
 
@@ -69,12 +69,12 @@ def test_a_race_that_found_nothing_worth_its_time_tells_what_it_had_to_be_worth(
 def test_each_way_to_end_is_told_with_its_numbers(world, settings, kind, words):
     ending = how_it_ended(run_study(world, settings))
     assert ending.kind == kind
-    assert words in ending_told(ending)
+    assert words in ending_sentence(ending)
 
 
 def test_a_study_that_was_stopped_says_so_with_the_time_it_had(raced):
     stopped = replace(raced, study=replace(raced.study, finished=False), trials=raced.trials[:-1])
-    told = ending_told(how_it_ended(stopped))
+    told = ending_sentence(how_it_ended(stopped))
     assert told.startswith("Interrupted after ")
     assert told.endswith(" of the 5 min budget; continue with --resume.")
 
@@ -97,14 +97,14 @@ def test_a_study_of_another_version_that_would_go_on_is_not_said_to_have_run_out
 def test_a_published_study_was_not_planned_so_that_nothing_ended_it(tmp_path):
     recording = import_study(write_files(tmp_path / "told", study({8: 0.1}, {8: [100]})))
     assert how_it_ended(recording) is None
-    told = advice_json(advised(recording))
+    told = advice_json(Recommend(recording.study.settings).conclude(recording))
     assert told["ended"] is None
     assert "recorded elsewhere" in told["ended_reason"]
 
 
 def test_verdict_report_and_json_tell_it(raced):
-    advice = advised(raced)
-    told = ending_told(advice.ended)
+    advice = Recommend(raced.study.settings).conclude(raced)
+    told = ending_sentence(advice.ended)
     assert make_view(raced, advice).ended == told
     assert advice_json(advice)["ended"] == told
 

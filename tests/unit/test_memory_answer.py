@@ -80,8 +80,8 @@ def test_the_largest_on_all_devices_need_not_be_that_of_the_least():
 @pytest.mark.parametrize("status", [Status.HUNG, Status.KILLED])
 def test_a_first_trial_without_an_end_is_no_lack_of_memory(status):
     _, recording = found(HEAVY)
-    broken = trial(1, 8, None, status=status)
-    (fit,) = advise(replace(recording, trials=(broken,))).fits.memories
+    look, broken = recording.trials[0], trial(2, 8, None, status=status)
+    (fit,) = advise(replace(recording, trials=(look, broken))).fits.memories
     assert (fit.largest_batch_size, fit.capped_by) == (None, "broken")
 
 
@@ -217,7 +217,7 @@ def test_a_micro_batch_of_one_example_has_a_caveat_with_batch_norm(batch_size, e
     _, recording = found(HEAVY)
     facts = replace(recording.study.facts, train_examples=examples)
     plain = accumulation_caveats(batch_size, 1024, facts)
-    assert not any("of a single example" in caveat for caveat in say_all(plain))
+    assert not any("a single example" in caveat for caveat in say_all(plain))
     normal = replace(facts, batch_dependent_layers=("BatchNorm1d",))
     assert "torch.tensor_split" in say(accumulation_caveats(batch_size, 1024, normal)[-1])
     assert "a single example" in say(accumulation_caveats(batch_size, 1, normal)[-1])

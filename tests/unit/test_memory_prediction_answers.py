@@ -105,10 +105,11 @@ def test_answers_grow_with_the_memory_and_lie_on_one_line(name):
 
 
 @pytest.mark.slow
-def test_what_if_rows_agree_with_the_answer():
+@pytest.mark.parametrize("name", ["cnn", pytest.param("transformer", marks=pytest.mark.long)])
+def test_what_if_rows_agree_with_the_answer(name):
     target = MemoryTarget("GPU", "cuda", 2048 * MIB, 64 * MIB, 8 * MIB)
     probe = PredictProbe("adam", target, devices=(replace(target, name="The same GPU"),))
-    result = predict_memory(subject_named("transformer"), probe, lambda share: None)[1]
+    result = predict_memory(subject_named(name), probe, lambda share: None)[1]
     rows = {row.name: row.largest_batch_size for row in result.alternatives}
     for same in ("adam", "fp32", "The same GPU"):
         assert rows[same] == pytest.approx(result.largest_batch_size, rel=0.05)

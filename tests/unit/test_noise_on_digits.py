@@ -24,7 +24,7 @@ from rightbatch.measure.frameworks.torch.subject import TorchSubject
 from rightbatch.measure.probes.noise import measure_noise
 from rightbatch.measure.probes.training import train
 from rightbatch.records import NoiseProbe, TrainingProbe
-from rightbatch.science.convergence import fit_hyperbola, steps_to_target
+from rightbatch.science.convergence import fit_hyperbola
 from rightbatch.science.noise import unbiased_parts
 from rightbatch.torch import Workload
 
@@ -103,8 +103,7 @@ def steps_at(subject, batch_size, learning_rate, seed):
         "sgd", batch_size, batch_size, learning_rate, seed, most, 30.0, seconds_limit=60.0
     )
     _, result = train(subject, probe, lambda done: None)
-    points = result.points
-    return steps_to_target([p.step for p in points], [p.metric for p in points], TARGET, "max")
+    return next((p.step for p in result.points if p.metric >= TARGET), None)
 
 
 def best_learning_rate(subject, batch_size):

@@ -25,7 +25,7 @@ def test_it_is_the_advice_with_its_sentences():
     assert told.reasons[0].startswith("Critical batch size: 90 examples (72 to 112)")
     assert told.warnings == ("Noisy machine: other processes used 53% of its cores during timing.",)
     assert recommendation(too_little).missing == {
-        "batch_size": "No step time was measured; allow a longer budget."
+        "batch_size": "No step time was measured; allow a larger budget."
     }
 
 
@@ -43,7 +43,7 @@ def test_printing_it_shows_the_verdict_in_a_few_lines():
     lines = str(recommendation()).splitlines()
     assert lines[0] == "digits-1: accuracy >= 0.96"
     assert lines[1] == "Train with batch size 128 and learning rate 0.528 (sgd)."
-    assert "  Settings        batch_size=128, learning_rate=0.528" in lines
+    assert "  Settings         batch_size=128, learning_rate=0.528" in lines
     assert len(lines) <= 10
     assert max(map(len, lines)) <= 80
 

@@ -169,7 +169,7 @@ def test_power_between_measured_sizes_lies_on_a_line_over_log_batch_size():
     assert interpolate_power([8, 32], [80.0, 240.0], 16) == pytest.approx(160.0)
     assert interpolate_power([32, 8], [240.0, 80.0], 4) == 80.0
     assert interpolate_power([8, 32], [80.0, 240.0], 999) == 240.0
-    with pytest.raises(ValueError, match="power of its own"):
+    with pytest.raises(ValueError, match="exactly one power"):
         interpolate_power([8], [], 8)
 
 

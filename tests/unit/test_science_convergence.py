@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
+from published_formulas import zhang_critical_batch_size
 
 from rightbatch.records import Remark
-from rightbatch.science.convergence import (
-    deepest_common_level,
-    examples_to_target,
-    fit_hyperbola,
-    steps_to_target,
-    zhang_critical_batch_size,
-)
+from rightbatch.science.convergence import fit_hyperbola
 
 SIZES = [16, 32, 64, 128, 256, 512, 1024]
 S_MIN, B_CRIT = 1000.0, 130.0
@@ -25,38 +20,7 @@ def runs(rng, sizes, seeds, spread, critical=B_CRIT):
     return batch, S_MIN * (1 + critical / batch) * np.exp(spread * rng.standard_normal(batch.size))
 
 
-def test_steps_are_interpolated_between_two_evaluations():
-    assert steps_to_target([0, 100, 200], [0.1, 0.5, 0.9], 0.7, "max") == pytest.approx(150)
-    assert steps_to_target([0, 100, 200], [2.0, 1.0, 0.5], 0.75, "min") == pytest.approx(150)
-
-
-def test_the_first_crossing_counts():
-    assert steps_to_target([10, 20, 30, 40], [0.1, 0.8, 0.2, 0.9], 0.8, "max") == pytest.approx(20)
-
-
-def test_a_run_that_starts_at_the_target_counts_with_its_first_evaluation():
-    assert steps_to_target([5, 10], [0.9, 0.95], 0.8, "max") == 5
-
-
-def test_a_target_that_is_never_met_has_no_steps():
-    assert steps_to_target([1, 2], [0.1, 0.2], 0.8, "max") is None
-    assert steps_to_target([1, 2], [0.1, float("nan")], 0.8, "max") is None
-    assert steps_to_target([], [], 0.8, "max") is None
-
-
-def test_an_evaluation_after_a_broken_one_counts_whole():
-    assert steps_to_target([1, 2, 3], [0.1, float("nan"), 0.9], 0.8, "max") == 3
-
-
-def test_deepest_common_level_is_the_worst_of_the_bests():
-    assert deepest_common_level([[0.1, 0.9, 0.8], [0.2, 0.7]], "max") == 0.7
-    assert deepest_common_level([[2.0, 0.4], [1.0, 0.6]], "min") == 0.6
-    assert deepest_common_level([[0.1], [float("nan")]], "max") is None
-    assert deepest_common_level([], "max") is None
-
-
-def test_examples_and_zhangs_critical_batch_size():
-    assert examples_to_target(100, 32) == 3200
+def test_critical_batch_size_of_zhang():
     # S(CBS) is 20% above perfect scaling from 256
     a, b = 2000.0, 4e6
     size = zhang_critical_batch_size(a, b)

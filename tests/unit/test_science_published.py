@@ -4,9 +4,10 @@ import csv
 
 import numpy as np
 import pytest
+from published_formulas import zhang_critical_batch_size
 
 import needs
-from rightbatch.science.convergence import fit_hyperbola, zhang_critical_batch_size
+from rightbatch.science.convergence import fit_hyperbola
 
 CBS = {"85M": 745.3, "151M": 955.2, "302M": 1393.7, "604M": 1888.5, "1.2B": 2533.4}
 MILLIONS = [85, 151, 302, 604, 1200]

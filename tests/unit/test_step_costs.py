@@ -67,7 +67,7 @@ def test_sizes_that_were_too_slow_to_time_are_told():
     left_out = replace(advice.fits.speed, left_out=(2048, 4096))
     fits = replace(advice.fits, speed=left_out, speeds=(left_out,))
     lines = stage_lines("speed", recording, replace(advice, fits=fits))
-    assert "Too slow for the time allowed, and not timed: 2,048 and 4,096." in lines
+    assert "Not timed, as too slow for the budget: 2,048 and 4,096." in lines
     assert not any("Too slow" in line for line in stage_lines("speed", recording, advice))
 
 

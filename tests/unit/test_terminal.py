@@ -68,7 +68,7 @@ def test_time_of_runs_side_by_side_is_told_once():
     advice = replace(advice, time_spent=replace(advice.time_spent, overlapped=60.0))
     text = " ".join(printed((recording, advice)).split())
     assert "Used 1 min 47 s of 3 min: 1 min 52 s training" in text
-    assert "1 min of it beside another run" in text
+    assert "1 min of it in parallel" in text
 
 
 def drawn(happen) -> str:

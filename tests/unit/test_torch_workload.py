@@ -193,7 +193,7 @@ def test_the_goal_names_one_of_several_metrics():
     assert made.evaluate() == 1.5
     with pytest.raises(UsageError, match=r"names 'f1', but validation returns error, lo"):
         subject(metric=lambda net, batches: {"loss": 1, "error": 2}, goal="f1 >= 1").evaluate()
-    with pytest.raises(UsageError, match="names the metric 'f1', but validation gives nothing"):
+    with pytest.raises(UsageError, match="names 'f1', but validation returns nothing"):
         subject(metric=lambda net, batches: {}, goal="f1 >= 1").evaluate()
 
 
@@ -404,7 +404,7 @@ def test_a_reference_batch_larger_than_the_data_is_the_whole_data():
         ({"learning_rate": 0.0}, "learning_rate is 0.0; it must be above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"precision": "fp8"}, "precision is 'fp8'; use 'fp32' or 'bf16'"),
-        ({"schedule": lambda step, total: 1.0}, "schedule needs Workload.epochs"),
+        ({"schedule": lambda step, total: 1.0}, "set Workload.epochs"),
         ({"epochs": 0}, "epochs is 0; it must be above 0"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
         ({"valid_batch_size": 0}, "valid_batch_size is 0"),
@@ -420,13 +420,13 @@ def test_a_workload_that_cannot_be(changes, said):
 
 
 def test_the_old_name_of_num_workers_is_taken_with_a_warning():
-    said = r"workers is called num_workers now.*use that name"
-    with pytest.warns(DeprecationWarning, match=said) as told:
+    said = r"workers is now num_workers.*use that name"
+    with pytest.warns(FutureWarning, match=said) as told:
         made = workload(workers=2)
     assert made.num_workers == 2
-    with pytest.warns(DeprecationWarning, match=said):
+    with pytest.warns(FutureWarning, match=said):
         assert replace(made, workers=1).num_workers == 1
-    with pytest.raises(UsageError, match="num_workers is -1"), pytest.warns(DeprecationWarning):
+    with pytest.raises(UsageError, match="num_workers is -1"), pytest.warns(FutureWarning):
         workload(workers=-1)
     assert len(told) == 1
 

@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 from report_fixture import digits, facts, memory_only, step_seconds, too_little, two_optimizers
 
-from rightbatch.records import Choice, Decision, Estimate
+from rightbatch.records import Choice, Decision, Ending, Estimate
 from rightbatch.report import words
 from rightbatch.report.figures import make_figures
 from rightbatch.report.view import make_view
@@ -83,6 +83,38 @@ def test_the_verdict_names_what_to_use_and_what_it_gains():
     assert "× as fast as your 32" in verdict["Time to goal"]
     assert verdict["Near-optimal"] == "64 and 128 are within 10% of the best"
     assert verdict["Limited by"].startswith("critical batch size")
+
+
+def change(recording, advice):
+    return dict(make_view(recording, advice).verdict)["Would change it"]
+
+
+def test_the_verdict_says_what_would_change_it():
+    recording, advice = digits()
+    (fit,) = advice.fits.learning
+    best = next(row for row in fit.predictions if row.batch_size == 128)
+    rivals = [row.batch_size for row in fit.predictions
+              if row.batch_size != 128 and row.seconds.low <= best.seconds.high]  # fmt: skip
+    assert 0 < len(rivals) < 4
+    rest = f"({words.sizes(rivals)} not ruled out)"
+    assert change(recording, advice) == f"more runs {rest}"
+    assert change(recording, replace(advice, ended=Ending("time"))) == f"a larger budget {rest}"
+    noisy = replace(advice.fits, speed=replace(advice.fits.speed, noisy=True))
+    bound = replace(advice, binding_constraint="memory", fits=noisy)
+    assert change(recording, bound) == f"more runs {rest}, more memory, a quiet machine"
+
+
+def test_without_rivals_limits_or_noise_only_another_question_would_change_the_verdict():
+    recording, advice = digits()
+    (fit,) = advice.fits.learning
+    alone = tuple(row for row in fit.predictions if row.batch_size == 128)
+    fits = replace(
+        advice.fits,
+        learning=(replace(fit, predictions=alone),),
+        speed=replace(advice.fits.speed, noisy=False),
+    )
+    told = change(recording, replace(advice, fits=fits))
+    assert told == "another goal, model or machine"
 
 
 def test_settings_to_paste_name_the_micro_batch_where_gradients_accumulate():

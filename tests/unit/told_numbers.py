@@ -117,7 +117,7 @@ def sources(recording: Recording, advice: Advice) -> set[tuple[str, float]]:
     """What sentences may tell: fits, settings, facts, the machine, what is counted of trials."""
     study, trials, spent = recording.study, recording.trials, advice.time_spent
     found = {*values(advice), *values(study.settings), *values(study.facts)}
-    found |= {*values(study.hardware), ("seconds", spent.wall), ("plain", float(len(trials)))}
+    found |= {*values(recording.hardware), ("seconds", spent.wall), ("plain", float(len(trials)))}
     runs = [run for fit in advice.fits.learning for run in fit.runs]
     found |= {("plain", float(n)) for run in runs for n in (run.seed, run.curve.steps)}
     found |= {("plain", float(n)) for n in _counts(recording, advice)}

@@ -85,7 +85,7 @@ def make_settings(
     if objective == "energy" and "speed" not in stages:
         raise UsageError("The objective energy needs the speed stage; add it to `stages`.")
     if learning_rate is not None:
-        warnings.warn("learning_rate is now called learning_rates.", DeprecationWarning, 2)
+        warnings.warn("learning_rate is now called learning_rates.", FutureWarning, 2)
         learning_rates = learning_rate
     if learning_rates not in get_args(LearningRates):
         raise UsageError(

@@ -14,7 +14,6 @@ from rightbatch.api.one_thread import one_thread
 from rightbatch.api.references import reference
 from rightbatch.api.runner import local_runner
 from rightbatch.decide.planners.base import Ask, Planner
-from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.decide.study.evidence import description, wall_seconds
 from rightbatch.errors import RunnerError, UsageError, WorkloadFailed
 from rightbatch.measure.ports import Ended, Job, Runner
@@ -70,10 +69,9 @@ class Observer:
 
 def run(
     workload: str | Callable[[], Any],
-    settings: Settings,
+    planner: Planner[object],
     store: Store,
     *,
-    planner: Planner[object] | None = None,
     resume: bool = False,
     observer: Observer | None = None,
 ) -> Recording:
@@ -81,9 +79,8 @@ def run(
 
     Args:
         workload: A built-in name, "file.py:factory", "module:factory", or the factory.
-        settings: What to measure.
+        planner: Chooses every probe; it has the user's settings.
         store: The store of the study.
-        planner: Chooses every probe; None for `Recommend`.
         resume: Continue the newest study of the same workload and settings, or return it if it is
             finished; without one, start a new study.
         observer: Follows the study.
@@ -102,7 +99,7 @@ def run(
             "The workload's file starts a study itself when a trial loads it; put that call under "
             "`if __name__ == '__main__':`."
         )
-    where = reference(workload)
+    where, settings = reference(workload), planner.settings
     if resume and where.pickled is not None:
         raise UsageError(
             f"{where.title} cannot be resumed, as it is defined in a notebook, a prompt or another "
@@ -124,7 +121,7 @@ def run(
     )
     runner = local_runner(job, store.recording(study.name).hardware, settings.workers)
     try:
-        return carry_on(store, study, planner or Recommend(settings), runner, observer)
+        return carry_on(store, study, planner, runner, observer)
     except KeyboardInterrupt as stop:
         raise Interrupted(study.name) from stop
     finally:

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rightbatch.api.settings import check_objective, listed, make_settings
 from rightbatch.api.study import Observer, run
-from rightbatch.decide.advise.recommend import advise
-from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.decide.stages.memory.fit import largest_on_all, smallest
 from rightbatch.records import Objective, Recording
 from rightbatch.report.notebook import Recommendation
@@ -61,10 +60,10 @@ def study(
     **settings: Any,  # noqa: ANN401 - the keywords of make_settings
 ) -> Answer:
     """Measure a workload; return the study with its advice. Arguments and errors as for `tune`."""
-    wanted = make_settings(**settings)
+    planner = Recommend(make_settings(**settings))
     with open_store(store_address(store)) as opened:
-        recording = run(workload, wanted, opened, resume=resume, observer=observer)
-    return Answer(recording, advised(recording))
+        recording = run(workload, planner, opened, resume=resume, observer=observer)
+    return Answer(recording, Recommendation.of(recording, planner.conclude(recording)))
 
 
 def tune(
@@ -131,17 +130,6 @@ def memory(
     return MemoryAnswer(answers, smallest(fits), largest_on_all(fits), safe)
 
 
-def advised(
-    recording: Recording,
-    objective: Objective | None = None,
-    memory_limit_bytes: int | None = None,
-    price_per_hour: float | None = None,
-) -> Recommendation:
-    """The advice of a recording (see `advise`), with the reason why its study ended."""
-    advice = advise(recording, objective, memory_limit_bytes, price_per_hour)
-    return Recommendation.of(recording, replace(advice, ended=how_it_ended(recording)))
-
-
 def readvise(
     study: str,
     *,
@@ -170,4 +158,5 @@ def readvise(
     with open_store(store_address(store), create=False) as opened:
         recording = opened.recording(study)
     limit, price = wanted.memory_limit_bytes, wanted.price_per_hour
-    return Answer(recording, advised(recording, objective, limit, price))
+    planner = Recommend(recording.study.settings, objective, limit, price)
+    return Answer(recording, Recommendation.of(recording, planner.conclude(recording)))

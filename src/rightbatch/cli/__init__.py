@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,11 +14,16 @@ def main() -> None:
     from rightbatch.cli.app import app
     from rightbatch.errors import RightbatchError
 
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app(prog_name="rightbatch")
     except RightbatchError as error:
         _explain(error)
         sys.exit(error.exit_code)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"rightbatch: {message}", file=sys.stderr)
 
 
 def _explain(error: "RightbatchError") -> None:

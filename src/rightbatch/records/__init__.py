@@ -1,4 +1,4 @@
-"""What every room of the house speaks: frozen records on the standard library alone."""
+"""The records that all packages share: frozen dataclasses on the standard library alone."""
 
 from rightbatch.records.advice import Advice, BindingConstraint, Choice, Remarks, TimeSpent
 from rightbatch.records.capacity import Capacity

@@ -18,13 +18,13 @@ BindingConstraint = Literal[
     "none",
     "budget",
 ]
-"""What keeps the best batch size from being larger: "none" where costs are flat, "budget" where
-there is not enough data to tell."""
+"""What keeps the best batch size from being larger: "none" if costs are flat, "budget" if there is
+not enough data to compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One batch size with the settings that go with it and what it is predicted to cost.
+    """A batch size with its settings and predicted cost.
 
     Attributes:
         optimizer: Name of the optimizer.
@@ -38,8 +38,8 @@ class Choice:
         steps_to_goal: Updates to the goal; None if unknown.
         joules_to_goal: Energy of the device to the goal; None if unknown.
         cost_to_goal: Price of the training time to the goal; None if unknown.
-        placement: The devices that take a step together; batch size = micro-batch size ×
-            accumulation steps × replicas.
+        placement: The devices that share each step; batch size = micro-batch size × accumulation
+            steps × replicas.
     """
 
     optimizer: str
@@ -58,16 +58,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpent:
-    """Where the study's time went, in seconds; of runs side by side, that of each.
+    """Where the study's time went, in seconds, summed over concurrent runs.
 
     Attributes:
         training: Training steps of the learning stage.
         measuring: Trials of the memory, speed and noise stages.
-        overhead: Starting processes, loading data, evaluating, deciding.
-        budget: What was allowed; None if nothing was said.
-        to_model: Wall-clock time until a run first reached the goal; None where none did.
-        overlapped: Time that runs side by side make count more than once; less that, the parts are
-            the study's wall-clock time.
+        overhead: Starting processes, loading data, evaluating, planning.
+        budget: The budget; None if none was set.
+        to_model: Wall-clock time until a run first reached the goal; None if none did.
+        overlapped: Time counted more than once because of concurrent runs.
     """
 
     training: float
@@ -85,13 +84,13 @@ class TimeSpent:
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """What is to be said of an advice.
+    """The remarks on an advice.
 
     Attributes:
-        headline: The verdict.
-        reasons: The numbers behind it, what limits the batch size first.
-        warnings: What makes the advice less sure.
-        missing: Why each figure that could not be estimated is missing, by its JSON name.
+        headline: The recommendation in one sentence.
+        reasons: The numbers behind it, starting with what limits the batch size.
+        warnings: What makes the advice less certain.
+        missing: Why each missing figure could not be estimated, by its JSON name.
     """
 
     headline: Remark
@@ -105,24 +104,24 @@ class Advice:
     """One recommendation with its evidence.
 
     Attributes:
-        study: Name of the study it was made from.
+        study: Name of the study.
         goal: The goal in words.
         objective: What is minimised: "time", "examples", "steps", "energy" or "cost".
-        recommended: The best guess; None where there is not enough data for one.
-        reference: The user's present settings, with what they are predicted to cost; None for a
-            study recorded elsewhere, which does not tell anybody's.
+        recommended: The recommended settings; None without enough data.
+        reference: The user's present settings with their predicted cost; None for a study recorded
+            elsewhere, in which they are unknown.
         near_optimal: Batch sizes predicted within 10% of the best, ascending.
         binding_constraint: What keeps the best batch size from being larger.
-        remarks: What is to be said of it.
-        fits: The fits every number comes from.
+        remarks: Headline, reasons, warnings and gaps.
+        fits: The fits that all numbers come from.
         by_optimizer: The best choice of each optimizer compared, best first.
-        regimes: Stochastic, mini-batch and full-batch rows where those were asked for:
-            (regime, choice) pairs.
+        regimes: (regime, choice) pairs for stochastic, mini-batch and full-batch training, if they
+            were requested.
         time_spent: Where the wall-clock time went.
-        price_per_hour: What an hour of training was said to cost; None where nothing was said.
-        ended: Why the study ended; None where no planner made it, or nobody asked.
+        price_per_hour: The price of an hour of training; None if not given.
+        ended: Why the study ended; None if no planner made it, or it was not determined.
         times_as_fast: How many times as fast as the reference the recommendation reaches the goal;
-            None where that is not known, or both are the same.
+            None if unknown, or if both are the same settings.
     """
 
     study: str

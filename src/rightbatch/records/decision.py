@@ -1,4 +1,4 @@
-"""What the planner decided, as numbers that a report can put into words."""
+"""The planner's decisions, as numbers for a report to put into words."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -32,33 +32,32 @@ DecisionKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision of a race of batch sizes, or what became of a run.
+    """One decision of a race between batch sizes, or how a run compared.
 
-    What is asked for: "time" a step; "begin" with the size that looks cheapest; "look" for a short
-    time at another learning rate; "settle" on one of them; "carry_on" with a run on its way;
-    "challenge" a run that stalled with a smaller size; "return" to a run once all have stalled;
-    "try" another size after a run ended without the target; "race" a size or learning rate against
-    the best; "repeat" a size with another seed; a size that the user "asked" for; the user's
-    present settings, to "compare".
+    Why a run was requested: "time" a step; "begin" with the size that looks cheapest; "look"
+    briefly at another learning rate; "settle" on one of those; "carry_on" with a run; "challenge" a
+    stalled run with a smaller size; "return" to a run once all have stalled; "try" another size
+    after a run ended short of the target; "race" a size or learning rate against the best; "repeat"
+    a size with another seed; "asked": a size that the user named; "compare": the user's present
+    settings.
 
-    What became of a run, next to the fastest that arrived: "slower" to the target; "behind" or
-    "ahead" at the deepest level both reached, and given up; "overdue": ahead there, and too long
-    without a better one; "silent": no level to compare.
-    "best": it is the run that the others are compared with; "diverged"; "unrivalled": no run
-    arrived that it could be compared with.
+    How a run compared with the fastest one at the target: "slower" to the target; "behind" or
+    "ahead" at the deepest level that both reached, and stopped; "overdue": ahead there, but too
+    long without improvement; "silent": no level in common; "best": the run that others are compared
+    with; "diverged"; "unrivalled": no run reached the target to compare with.
 
-    How it ended: "choose" the best of those raced; "choose_first": one model was wanted and this
-    size arrived first; "choose_untrained": no run arrived.
+    What was chosen: "choose": the best of the race; "choose_first": a single model was requested
+    and this size reached the target first; "choose_untrained": no run reached the target.
 
     Attributes:
-        kind: Which of these.
-        batch_size: The size it is about.
-        against: The size it is compared with; None where there is none. It may be the same size,
-            with another seed.
-        difference: Time to the level, over the other's, less 1; None where it is not known.
-        level: Level of the metric at which they were compared; None where it is the target.
-        learning_rate: The learning rate it is about; None where that goes with the batch size.
-        against_rate: That of the run it is compared with.
+        kind: One of these.
+        batch_size: The batch size it is about.
+        against: The batch size it is compared with, possibly the same one with another seed; None
+            without a comparison.
+        difference: Time to the level relative to the other run's, minus 1; None if unknown.
+        level: Metric level at which they were compared; None for the target.
+        learning_rate: The learning rate it is about; None if it follows from the batch size.
+        against_rate: Learning rate of the run it is compared with.
     """
 
     kind: DecisionKind

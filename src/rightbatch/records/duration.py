@@ -1,4 +1,4 @@
-"""Durations and memory sizes in words, read and told once for every command."""
+"""Parsing durations and memory sizes, and formatting memory sizes."""
 
 import math
 import re
@@ -15,55 +15,48 @@ _DURATION = re.compile(rf"{_NUMBER}|({_NUMBER}\s*[a-z]+\s*)+", re.I)
 
 
 def parse_duration(text: str | float) -> float:
-    """Read a duration such as "90s", "3m", "1h30m" or a number of seconds.
+    """Parse a duration such as "90s", "3m", "1h30m" or a number of seconds.
 
     Returns:
         Seconds, above 0.
 
     Raises:
-        ValueError: The text is no duration; the message says what one looks like.
+        ValueError: The text is not a duration; the message gives examples.
     """
-    remedy = f"{text!r} is not a duration; write one like 90s, 3m or 1h30m."
+    total = math.nan
     if isinstance(text, int | float):
         total = float(text)
     elif isinstance(text, str) and _DURATION.fullmatch(text.strip()):
-        try:
-            total = sum(
-                float(count) * _SECONDS[unit.lower() or "s"] for count, unit in _PART.findall(text)
-            )
-        except KeyError:
-            raise ValueError(remedy) from None
-    else:
-        raise ValueError(remedy)
-    if not 0 < total < float("inf"):
-        raise ValueError(remedy)
+        total = sum(
+            float(count) * _SECONDS.get(unit.lower() or "s", math.nan)
+            for count, unit in _PART.findall(text)
+        )
+    if not 0 < total < math.inf:
+        raise ValueError(f"{text!r} is not a duration; write one like 90s, 3m or 1h30m.")
     return total
 
 
 def parse_bytes(text: str | float) -> int:
-    """Read a memory size such as "4GiB", "512M" or a number of bytes (1 K = 1024).
+    """Parse a memory size such as "4GiB", "512M" or a number of bytes (1 K = 1024).
 
     Returns:
         Bytes, above 0.
 
     Raises:
-        ValueError: The text is no size; the message says what one looks like.
+        ValueError: The text is not a memory size; the message gives examples.
     """
-    remedy = f"{text!r} is not a memory size; write one like 4GiB or 512MiB."
+    size = math.nan
     if isinstance(text, int | float):
         size = float(text)
-    else:
-        match = _PART.fullmatch(text.strip()) if isinstance(text, str) else None
-        if match is None or match[2].lower() not in _BYTES:
-            raise ValueError(remedy)
-        size = float(match[1]) * _BYTES[match[2].lower()]
-    if not 1 <= size < float("inf"):
-        raise ValueError(remedy)
+    elif isinstance(text, str) and (match := _PART.fullmatch(text.strip())):
+        size = float(match[1]) * _BYTES.get(match[2].lower(), math.nan)
+    if not 1 <= size < math.inf:
+        raise ValueError(f"{text!r} is not a memory size; write one like 4GiB or 512MiB.")
     return int(size)
 
 
 def memory_size(count: float) -> str:
-    """A number of bytes, 0 or more, in binary units to three digits, such as "412 MiB"."""
+    """A number of bytes >= 0 in binary units, to three significant digits, such as "412 MiB"."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if count < 1000:
             return f"{round(count)} bytes" if unit == "bytes" else f"{_three_digits(count)} {unit}"

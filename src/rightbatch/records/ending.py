@@ -1,4 +1,4 @@
-"""Why a study ended, as numbers that a report can put into words."""
+"""Why a study ended, as numbers for a report to put into words."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,24 +12,25 @@ EndingKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why nothing more was measured.
+    """Why a study ended.
 
-    "time": all of it was used, or no trial fits in what was left. "late": what was worth making
-    would not have arrived in the time left. "training_time": the user's limit on training was met.
-    "worth": nothing was expected to be worth its time. "arrived": one model was wanted, and is
-    there. "exhausted": no candidate is left. "stages": only stages before learning were asked for.
-    "untimed": nothing tells what a step takes. "stopped": it has not run to its end.
+    "time": the budget was used up, or too little was left for another trial. "late": no run worth
+    making would have reached the goal in the time left. "training_time": the training budget was
+    used up. "worth": no further run was expected to be worth its time. "arrived": a single model
+    was requested, and a run reached the goal. "exhausted": no candidate was left. "stages": only
+    stages before learning were selected. "untimed": step times (or power) are unknown. "stopped":
+    the study was interrupted.
 
     Attributes:
-        kind: Which of these.
-        worth: By what share a search as long as the fastest run had to be expected to lower what is
-            minimised; None where that was no matter.
-        run_seconds: Training time of the fastest run to the goal; None where none arrived.
-        overhead_seconds: Wall-clock time of a run beyond its training; None where nothing trained.
+        kind: One of these.
+        worth: Share by which a search as long as the fastest run would have had to be expected to
+            lower the objective; None if irrelevant.
+        run_seconds: Training time of the fastest run to the goal; None if none reached it.
+        overhead_seconds: Wall-clock time of a run beyond its training; None if nothing trained.
         spent_seconds: Wall-clock time of all trials.
         trained_seconds: Time in training steps.
-        budget_seconds: Wall-clock time that was allowed.
-        training_budget_seconds: Time in training steps that was allowed; None for no limit.
+        budget_seconds: The wall-clock budget.
+        training_budget_seconds: The budget for training steps; None for no limit.
         objective: What was minimised.
     """
 

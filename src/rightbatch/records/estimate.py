@@ -26,13 +26,13 @@ Note = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with the interval that covers the truth with probability `level`.
+    """A value with an interval that covers the truth with probability `level`.
 
     Attributes:
-        value: Best guess, in `unit`.
-        low: Lower end of the interval; None where nothing bounds it from below.
-        high: Upper end of the interval; None where nothing bounds it from above.
-        level: Coverage the interval aims at, 0 < level < 1.
+        value: Point estimate, in `unit`.
+        low: Lower end of the interval; None if unbounded below.
+        high: Upper end of the interval; None if unbounded above.
+        level: Target coverage of the interval, 0 < level < 1.
         unit: Unit of all three, such as "s", "bytes", "examples" or "examples/s".
         note: What the interval assumes.
     """

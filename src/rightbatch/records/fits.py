@@ -1,4 +1,4 @@
-"""Small models of what was measured, each with an interval and a lack-of-fit figure."""
+"""Small models fitted to measurements, with intervals and lack of fit."""
 
 import math
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from rightbatch.records.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Accumulation:
-    """A batch size kept by accumulating the gradients of micro-batches that fit.
+    """How to keep a batch size by accumulating gradients over micro-batches that fit.
 
     Attributes:
         batch_size: Examples per optimizer update.
         micro_batch_size: Examples per forward and backward pass; the last one may have fewer.
         accumulation_steps: Micro-batches per update.
-        ran: Whether steps that accumulate at this micro-batch size ran inside the margin.
-        caveats: What must not be averaged naively.
+        ran: Whether steps with this accumulation ran within the safety margin.
+        caveats: Cases in which accumulation differs from a whole batch.
     """
 
     batch_size: int
@@ -39,21 +39,20 @@ class MemoryFit:
         bytes_fixed: Memory at B = 0, in bytes; None with fewer than two sizes.
         bytes_per_example: Slope, in bytes per example; None with fewer than two sizes.
         lack_of_fit: Largest relative residual of the line.
-        limit_bytes: Memory a trial may use.
-        largest_batch_size: Largest micro-batch that ran inside the limit; None if none did.
+        limit_bytes: Memory limit of a trial.
+        largest_batch_size: Largest micro-batch that ran within the limit; None if none did.
         safe_batch_size: Largest micro-batch predicted to keep `margin` of the limit free; one at
             least as large ran.
         margin: Share of the limit kept free, 0 to 1.
-        capped_by: What ended the search; anything but "memory" means more may fit.
-        trials: Memory trials made, a prediction among them.
+        capped_by: What ended the search; anything but "memory" means that more may fit.
+        trials: Number of memory trials, including a prediction.
         seconds: Wall-clock time of those trials.
-        enforced_by: What held the limit, as in `MemoryResult`; empty where it is not known.
-        accumulation: How to keep the batch size asked for; None where it fits as it is.
-        predicted: What was predicted before it was measured, or why that failed; None where no
-            prediction was made.
+        enforced_by: What enforced the limit, as in `MemoryResult`; empty if unknown.
+        accumulation: How to keep the requested batch size; None if it fits without accumulation.
+        predicted: The prediction made before measuring, or why it failed; None if none was made.
         optimizer: The optimizer whose state was counted.
-        lasted_batch_size: Largest micro-batch that ran inside the limit for 20 steps, by when a
-            process's heap has mostly stopped growing; None where none did.
+        lasted_batch_size: Largest micro-batch that ran within the limit for 20 steps, after which a
+            process's heap has mostly stopped growing; None if none did.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -81,12 +80,12 @@ class SpeedPoint:
 
     Attributes:
         batch_size: Examples per step.
-        step_seconds: Time per step, data loading included.
+        step_seconds: Time per step, including data loading.
         load_seconds: The part of it spent waiting for data.
         examples_per_second: Throughput.
         samples: Raw step times, in seconds.
-        power_watts: Mean power of the device over its steps; None where it was not measured.
-        placement: The devices that took a step together.
+        power_watts: Mean power of the device during its steps; None if not measured.
+        placement: The devices that shared each step.
     """
 
     batch_size: int
@@ -100,25 +99,26 @@ class SpeedPoint:
 
 @dataclass(frozen=True, slots=True)
 class SpeedFit:
-    """step_seconds(B) = α + β·B, the knee of throughput and what limits it.
+    """step_seconds(B) = α + β·B, and the throughput knee.
 
     Attributes:
         points: Measured step times, by batch size.
         alpha: Fixed time per step, in seconds; None with fewer than three sizes.
         beta: Time per example, in seconds; None with fewer than three sizes.
-        lack_of_fit: Root mean square relative residual of the line.
-        interpolated: Whether the line is so poor that step times are interpolated instead.
-        knee_batch_size: Smallest batch size with 90% of the highest measured throughput, on lines
-            in its logarithm between the sizes measured, rounded up.
+        lack_of_fit: RMS relative residual of the line.
+        interpolated: Whether step times are interpolated because the line fits poorly.
+        knee_batch_size: Smallest batch size with 90% of the highest measured throughput, rounded
+            up; interpolated between measured sizes, linearly in log batch size.
         best_examples_per_second: Highest measured throughput.
-        load_share: Share of step time spent waiting for data at the first size measured from the
-            knee on, 0 to 1.
-        utilisation: Achieved over peak FLOP/s there (CPU), or device busy share (GPU).
-        micro_batch_size: Above it a step accumulates micro-batches of this size.
-        noisy: Whether the machine was too noisy to trust differences of a few percent.
-        noise_reason: What showed that; None where it was quiet.
+        load_share: Share of step time spent waiting for data at the first measured size at or above
+            the knee, 0 to 1.
+        utilisation: Achieved over peak FLOP/s there (CPU), or share of time the device is busy
+            (GPU).
+        micro_batch_size: Larger steps accumulate micro-batches of this size.
+        noisy: Whether the machine was too noisy to resolve differences of a few percent.
+        noise_reason: The evidence for that; None if it was quiet.
         optimizer: The optimizer whose steps were timed.
-        left_out: Sizes that were asked for and too slow for the time allowed, ascending.
+        left_out: Requested sizes that were too slow for the time allowed, ascending.
     """
 
     points: tuple[SpeedPoint, ...]
@@ -144,7 +144,7 @@ class NoiseEstimate:
     Attributes:
         step: Updates before the checkpoint.
         examples: Examples trained on before the checkpoint.
-        noise_scale: tr(Σ)/|G|² in examples; None where |G|² cannot be told from 0.
+        noise_scale: tr(Σ)/|G|² in examples; None if |G|² is indistinguishable from 0.
     """
 
     step: int
@@ -159,7 +159,7 @@ class NoiseFit:
     Attributes:
         points: One estimate per checkpoint.
         noise_scale: tr(Σ)/|G|² over the later half of the run, in examples; None if unknown.
-        reason: Why it is unknown; None where it is known.
+        reason: Why it is unknown; None if it is known.
         optimizer: The optimizer of the run.
     """
 
@@ -171,18 +171,18 @@ class NoiseFit:
 
 @dataclass(frozen=True, slots=True)
 class BatchPrediction:
-    """What the study knows of one batch size at its best learning rate.
+    """The prediction for one batch size at its best learning rate.
 
     Attributes:
         batch_size: Examples per update.
         learning_rate: The best learning rate found or predicted for it.
-        steps: Updates to the goal; its value is NaN while no run has reached that.
-        examples: Examples to the goal, likewise.
-        seconds: Training time to the goal, likewise.
+        steps: Updates to the goal; NaN if no run has reached it.
+        examples: Examples to the goal; NaN if no run has reached it.
+        seconds: Training time to the goal; NaN if no run has reached it.
         runs_reached: Runs at this batch size that reached the goal.
-        runs_censored: Runs at this batch size that did not, at any learning rate.
-        joules: Energy of the device to the goal, likewise; None where no power was measured.
-        cost: Price of the training time to the goal, likewise; None without a price.
+        runs_censored: Runs at this batch size, at any learning rate, that did not.
+        joules: Energy of the device to the goal; None if no power was measured.
+        cost: Price of the training time to the goal; None without a price.
     """
 
     batch_size: int
@@ -202,15 +202,15 @@ class LearningFit:
 
     Attributes:
         optimizer: Its name.
-        rule: Learning-rate rule that proposed where to look, "linear" or "square_root".
-        target: Level of the metric that counts as the goal (for "best within" goals: the best
-            level any run reached within the limit).
-        runs: Every training run, with its steps to that level and how it compares.
-        predictions: One row per batch size considered, ascending; while no run has reached the
-            goal, one per batch size tried, without its cost.
+        rule: Learning-rate rule that guided the search, "linear" or "square_root".
+        target: Metric level that counts as the goal (for "best within" goals, the best level that
+            any run reached within the limit).
+        runs: Every training run, with its steps to that level and how it compared.
+        predictions: One row per batch size considered, ascending; if no run has reached the goal,
+            one per batch size tried, without its cost.
         steps_min: S_min of S(B) = S_min·(1 + B_crit/B); None if it could not be fitted.
         critical_batch_size: B_crit of the same fit, in examples; None if it could not be fitted.
-        critical_reason: Why it could not; None where it could.
+        critical_reason: Why it could not be fitted; None if it was.
         lack_of_fit: RMS log residual of that fit; None if it could not be fitted.
     """
 
@@ -226,22 +226,22 @@ class LearningFit:
 
     @property
     def known(self) -> tuple[BatchPrediction, ...]:
-        """The rows whose cost is known; none while no run has reached the goal."""
+        """The rows whose cost is known; empty if no run has reached the goal."""
         return tuple(row for row in self.predictions if math.isfinite(row.steps.value))
 
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """All fits of a study; None where a stage was not run or gave nothing.
+    """All fits of a study; None or empty for a stage that was not run or measured nothing.
 
     Attributes:
-        memory: Of the memory stage: of the recommended optimizer, else the first that was tried.
-        speed: Of the speed stage, likewise.
-        noise: Of the noise stage, likewise.
-        learning: Of the learning stage, one per optimizer.
-        speeds: Of the speed stage, one per optimizer that was timed.
-        memories: Of the memory stage, one per optimizer that was tried, in that order.
-        noises: Of the noise stage, likewise.
+        memory: The memory fit of the recommended optimizer, or of the first one tried.
+        speed: The speed fit of the recommended optimizer, or of the first one timed.
+        noise: The noise fit of the recommended optimizer, or of the first one tried.
+        learning: One learning fit per optimizer.
+        speeds: One speed fit per optimizer timed.
+        memories: One memory fit per optimizer tried, in that order.
+        noises: One noise fit per optimizer tried, in that order.
     """
 
     memory: MemoryFit | None = None
@@ -253,15 +253,15 @@ class Fits:
     noises: tuple[NoiseFit, ...] = ()
 
     def memory_of(self, optimizer: str) -> MemoryFit | None:
-        """Memory with an optimizer; with the first that was tried where it was not."""
-        first = self.memories[0] if self.memories else self.memory
-        return next((fit for fit in self.memories if fit.optimizer == optimizer), first)
+        """The memory fit of an optimizer; of the first one tried if it was not tried itself."""
+        own = (fit for fit in self.memories if fit.optimizer == optimizer)
+        return next(own, self.memories[0] if self.memories else self.memory)
 
     def noise_of(self, optimizer: str) -> NoiseFit | None:
-        """Gradient noise with an optimizer; with the first that was tried where it was not."""
-        first = self.noises[0] if self.noises else self.noise
-        return next((fit for fit in self.noises if fit.optimizer == optimizer), first)
+        """The noise fit of an optimizer; of the first one tried if it was not tried itself."""
+        own = (fit for fit in self.noises if fit.optimizer == optimizer)
+        return next(own, self.noises[0] if self.noises else self.noise)
 
     def speed_of(self, optimizer: str) -> SpeedFit | None:
-        """Step times of an optimizer; of another where it was not timed itself."""
+        """The speed fit of an optimizer; of another one if it was not timed itself."""
         return next((fit for fit in self.speeds if fit.optimizer == optimizer), self.speed)

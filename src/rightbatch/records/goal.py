@@ -1,4 +1,4 @@
-"""What a study is after: a metric to reach, or the best metric within a limit."""
+"""The goal of a study: a metric to reach, or the best metric within a limit."""
 
 import math
 import re
@@ -26,10 +26,10 @@ class Goal:
 
     Attributes:
         metric: Name of the validation metric, as the user wrote it.
-        direction: "max" where larger is better, "min" where smaller is.
+        direction: "max" if larger is better, "min" if smaller is.
         target: Level to reach; None for a "best within" goal.
-        within_seconds: Training time that a "best within" goal allows, in seconds.
-        within_epochs: Passes over the training data that a "best within" goal allows.
+        within_seconds: Training time limit of a "best within" goal, in seconds.
+        within_epochs: Epoch limit of a "best within" goal.
     """
 
     metric: str
@@ -40,9 +40,7 @@ class Goal:
 
     def reached_by(self, value: float) -> bool:
         """Whether a metric value meets the target; always False for a "best within" goal."""
-        if self.target is None:
-            return False
-        return value >= self.target if self.direction == "max" else value <= self.target
+        return self.target is not None and (value == self.target or self.better(value, self.target))
 
     def better(self, value: float, other: float) -> bool:
         """Whether `value` is strictly better than `other`."""
@@ -58,7 +56,7 @@ class Goal:
 
 
 def parse_goal(text: str) -> Goal:
-    """Read a goal such as "accuracy >= 0.96" or "best accuracy within 60s".
+    """Parse a goal such as "accuracy >= 0.96" or "best accuracy within 60s".
 
     Args:
         text: The goal in words. "best" and "highest" mean larger is better, "lowest" smaller.
@@ -67,7 +65,7 @@ def parse_goal(text: str) -> Goal:
         The goal.
 
     Raises:
-        GoalError: The text is no goal; the message shows what one looks like.
+        GoalError: The text is not a goal; the message gives examples.
     """
     if match := _REACH.match(text):
         target = _number(match["target"])
@@ -93,7 +91,7 @@ def parse_goal(text: str) -> Goal:
 
 
 def _number(text: str) -> float:
-    """The number that a text is; NaN where it is none."""
+    """A text as a number; NaN if it is not one."""
     try:
         return float(text)
     except ValueError:

@@ -13,11 +13,11 @@ class Hardware:
         cores: Cores this process may use.
         threads: Compute threads that a trial uses.
         memory_bytes: Memory of the device.
-        memory_limit_bytes: Memory a trial may use: the user's limit, else what is safely free.
+        memory_limit_bytes: Memory limit of a trial: the user's, or else what is safely free.
         platform: Operating system and machine, in words.
         versions: Versions of Python and of the framework, as ("name", "version") pairs.
-        memory_taken_bytes: Memory of the device that others held at the first look.
-        counts_energy: Whether the energy that the device uses is counted.
+        memory_taken_bytes: Memory of the device held by other processes when the study began.
+        counts_energy: Whether the device has an energy counter.
     """
 
     device: str

@@ -1,4 +1,4 @@
-"""On what, and on how many of it, a step is taken."""
+"""The devices that a step runs on."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ class Placement:
     """The devices that share a batch.
 
     Attributes:
-        device: Their kind, "cpu", "cuda" ...; empty for that of the machine that carries it out.
-        devices: How many on each node.
-        nodes: Machines.
+        device: Their kind, "cpu", "cuda" ...; empty for the executing machine's own.
+        devices: Number of devices on each node.
+        nodes: Number of machines.
     """
 
     device: str = ""
@@ -19,9 +19,9 @@ class Placement:
 
     @property
     def replicas(self) -> int:
-        """Copies of the model that take a step together."""
+        """Copies of the model that share each step."""
         return self.devices * self.nodes
 
 
 ONE_DEVICE = Placement()
-"""One device of the machine that carries it out."""
+"""One device of the executing machine."""

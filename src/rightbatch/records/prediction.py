@@ -1,4 +1,4 @@
-"""Memory predicted without the device: for what device, of what it is made, and what fits."""
+"""Memory predicted without the device: the target, its parts and what fits."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,17 +10,17 @@ MemoryPart = Literal[
     "parameters", "buffers", "gradients", "optimizer_state", "batch", "activations", "temporaries"
 ]
 MEMORY_PARTS: tuple[MemoryPart, ...] = get_args(MemoryPart)
-"""What tensors are for: `batch` is input data, `activations` what a forward pass keeps for the
-backward pass, `temporaries` all that is gone after the step and was not made by a forward pass."""
+"""What tensors are used for: `batch` is input data, `activations` are kept by a forward pass for
+the backward pass, `temporaries` are everything else that is freed by the end of the step."""
 
 Change = Literal["optimizer", "precision", "checkpointing", "accumulation", "device"]
-"""What a "what if" changes."""
+"""What a "what if" alternative changes."""
 
 PredictionMethod = Literal["fake", "real"]
-"""How a step was followed: on tensors without data, or really, at small sizes."""
+"""How steps were traced: on fake tensors without data, or by running real steps at small sizes."""
 
 Cap = Literal["memory", "data_set_size", "max_batch_size", "default_cap", "broken", "time"]
-"""What ended a search for the largest batch size."""
+"""What ended the search for the largest micro-batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class MemoryTarget:
     """The device whose memory is predicted.
 
     Attributes:
-        name: What to call it.
-        kind: "cuda", with PyTorch's caching allocator, or "cpu", where resident memory counts.
+        name: Name of the device.
+        kind: "cuda", with PyTorch's caching allocator, or "cpu", with resident memory.
         total_bytes: Memory that the device reports, or that may be used.
-        context_bytes: Memory that is gone before the first tensor: the driver's context.
+        context_bytes: Memory used before the first tensor, by the driver's context.
         workspace_bytes: cuBLAS workspace per thread that multiplies matrices.
     """
 
@@ -49,9 +49,9 @@ class PredictedPeak:
     Attributes:
         batch_size: Examples per optimizer update.
         micro_batch_size: Examples per forward and backward pass.
-        tensor_bytes: Peak of live tensors.
-        total_bytes: Peak with all that is not a tensor.
-        parts: (part, bytes) of the tensors at that moment.
+        tensor_bytes: Peak memory of live tensors.
+        total_bytes: Peak memory including everything else.
+        parts: (part, bytes) pairs of the tensors at the peak.
     """
 
     batch_size: int
@@ -63,16 +63,16 @@ class PredictedPeak:
 
 @dataclass(frozen=True, slots=True)
 class MemoryAlternative:
-    """What another choice would need.
+    """The predicted memory of another choice.
 
     Attributes:
         kind: What is changed.
         name: What it is changed to: the name of an optimizer or a device, "fp32" or "bf16",
             "repeated_blocks", or "2x32" for two micro-batches of 32.
-        peak_bytes: Predicted peak at the reference batch size; None where it could not be followed.
-        largest_batch_size: Largest micro-batch by the line through two sizes, 0 where not one
-            example fits; None where memory sets no limit or it could not be followed.
-        reason: Why there is no figure; None where there is one.
+        peak_bytes: Predicted peak at the reference batch size; None if it could not be traced.
+        largest_batch_size: Largest micro-batch by the line through two sizes, 0 if not even one
+            example fits; None if memory sets no limit or it could not be traced.
+        reason: Why there is no figure; None if there is one.
     """
 
     kind: Change
@@ -84,28 +84,28 @@ class MemoryAlternative:
 
 @dataclass(frozen=True, slots=True)
 class PredictResult(Result):
-    """Memory of training steps, predicted.
+    """The predicted memory of training steps.
 
     Attributes:
         target: The device it is predicted for.
         optimizer: Name of the optimizer.
-        reference_batch_size: The batch size the user trains with today.
+        reference_batch_size: The user's present batch size.
         peaks: Predictions in ascending order of batch size.
-        bytes_fixed: Memory at batch size 0 of the line near the limit.
-        bytes_per_example: Its slope.
+        bytes_fixed: Memory at batch size 0 by the line near the limit.
+        bytes_per_example: Slope of that line.
         overhead_bytes: The part of `bytes_fixed` that is not tensors.
-        limit_bytes: Memory that may be used.
-        margin: Share of it kept free by `safe_batch_size`, 0 to 1.
-        largest_batch_size: Largest micro-batch predicted to fit; None where not one example does.
-        safe_batch_size: The same with the margin kept free.
+        limit_bytes: Memory limit.
+        margin: Share of the limit that `safe_batch_size` keeps free, 0 to 1.
+        largest_batch_size: Largest micro-batch predicted to fit; None if not even one example does.
+        safe_batch_size: Largest micro-batch predicted to fit with the safety margin.
         capped_by: What keeps it from being larger: memory, the training set or the largest size
-            that was to be considered.
-        verified: Whether a step of `largest_batch_size` itself was followed.
-        method: How steps were followed.
-        reason: Why they were followed by running them; None where they were not.
-        warnings: What makes the prediction less sure.
-        alternatives: What other choices would need.
-        inference: Whether forward passes alone were followed.
+            to consider.
+        verified: Whether a step at `largest_batch_size` itself was traced.
+        method: How steps were traced.
+        reason: Why real steps were run; None if none were.
+        warnings: What makes the prediction less certain.
+        alternatives: Predictions for other choices.
+        inference: Whether only forward passes were traced.
     """
 
     target: MemoryTarget

@@ -1,4 +1,4 @@
-"""What the planner asks for: one probe is one child process."""
+"""Probes: the measurements that the planner requests, one child process each."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -19,19 +19,19 @@ from rightbatch.records.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One thing to measure; what is known of its kind stands with it.
+    """One measurement, with the facts of its kind as class attributes.
 
     Attributes:
-        kind: Stable tag of the kind; of a probe in a store and of its result.
-        stage: The stage whose time it takes; None for the first look at a workload.
-        result: What it brings.
-        uses_device: Whether it is carried out on the study's device; else on a CPU.
-        optional: Whether a study goes on where it fails, whatever the reason.
-        optimizer: Name of the optimizer; empty where none is used, or for the workload's own.
+        kind: Stable tag of the kind, used in stores for probes and their results.
+        stage: The stage it belongs to; None for describing the workload.
+        result: Type of its result.
+        uses_device: Whether it runs on the study's device, or else on a CPU.
+        optional: Whether the study continues if it fails, whatever the reason.
+        optimizer: Name of the optimizer; empty for none, or for the workload's own.
         seconds_limit: Wall-clock deadline of the whole trial, in seconds.
-        placement: The devices that take a step together.
-        at_once: Trials that may be under way at the same time, this one included; each has its part
-            of the memory limit and of the threads.
+        placement: The devices that share each step.
+        at_once: Number of concurrent trials, including this one, which share the memory limit and
+            the threads.
     """
 
     kind: ClassVar[str]
@@ -47,16 +47,16 @@ class Probe:
 
     @property
     def examples_at_once(self) -> int:
-        """Examples per forward and backward pass, at most; 0 where it trains nothing."""
+        """Maximum number of examples per forward and backward pass; 0 if it trains nothing."""
         return 0
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeProbe(Probe):
-    """Build the workload once and tell its plain facts; importing the framework counts.
+    """Build the workload once and describe it and the machine.
 
     Attributes:
-        memory_limit_bytes: Memory that trials may use; None for what is safely free.
+        memory_limit_bytes: Memory limit of trials; None for what is safely free.
     """
 
     kind: ClassVar[str] = "describe"
@@ -67,17 +67,16 @@ class DescribeProbe(Probe):
 
 @dataclass(frozen=True, slots=True)
 class MemoryProbe(Probe):
-    """Train the worst batches of an epoch at one micro-batch size, validate, tell the peak memory.
+    """Measure peak memory over training steps on the longest examples, and validation.
 
     Attributes:
         batch_size: Examples per forward and backward pass.
-        limit_bytes: Memory that the trial's process may use.
+        limit_bytes: Memory limit of the trial's process.
         steps: Steps on the longest examples, at least two, so that optimizer state exists in the
-            second; with more the process's heap settles. Validation comes after the second.
-        accumulation_steps: Micro-batches per optimizer step: gradients of the one before are held
-            while the next is computed, which takes more memory than one micro-batch alone.
-        inference: Whether each step is a forward pass alone, in evaluation mode and without
-            gradients.
+            second; more let the process's heap settle. Validation follows the second.
+        accumulation_steps: Micro-batches per optimizer step: accumulated gradients are held while
+            the next micro-batch is computed, which takes more memory than a single one.
+        inference: Whether each step is only a forward pass, in evaluation mode without gradients.
     """
 
     kind: ClassVar[str] = "memory"
@@ -102,8 +101,8 @@ class SpeedProbe(Probe):
     """Time training steps at several batch sizes, interleaved in one process.
 
     Attributes:
-        batch_sizes: Sizes to time, in order; a size that turns out too slow is left out.
-        micro_batch_size: Largest number of examples per forward and backward pass.
+        batch_sizes: Batch sizes to time, in order; sizes that prove too slow are left out.
+        micro_batch_size: Maximum number of examples per forward and backward pass.
         seconds: Time to spend measuring, in seconds.
     """
 
@@ -118,7 +117,7 @@ class SpeedProbe(Probe):
 
     @property
     def examples_at_once(self) -> int:
-        """Examples per forward and backward pass, at most."""
+        """Maximum number of examples per forward and backward pass."""
         return min(max(self.batch_sizes), self.micro_batch_size)
 
 
@@ -134,7 +133,7 @@ class NoiseProbe(Probe):
         groups: Independent large gradients per checkpoint.
         checkpoints: Steps at which to measure, ascending, 0 before the first update.
         seed: Seed of initialisation and data order.
-        seconds: Time to spend, in seconds; later checkpoints are dropped when it is over.
+        seconds: Time to spend, in seconds; checkpoints beyond it are dropped.
     """
 
     kind: ClassVar[str] = "noise"
@@ -153,7 +152,7 @@ class NoiseProbe(Probe):
 
     @property
     def examples_at_once(self) -> int:
-        """Examples per forward and backward pass, at most."""
+        """Maximum number of examples per forward and backward pass."""
         return max(self.batch_size, self.micro_batch_size)
 
 
@@ -161,22 +160,22 @@ class NoiseProbe(Probe):
 class TrainingProbe(Probe):
     """Train towards the goal at one batch size, learning rate and seed, up to a limit.
 
-    These and the optimizer name a run. Asked for again with later limits, one that paused goes on
-    from there, or, where its process is gone, starts anew.
+    These and the optimizer identify a run. Requested again with higher limits, a paused run
+    continues, or starts again if its process is gone.
 
     Attributes:
         batch_size: Examples per optimizer update.
-        micro_batch_size: Largest number of examples per forward and backward pass.
+        micro_batch_size: Maximum number of examples per forward and backward pass.
         learning_rate: Learning rate.
         seed: Seed of initialisation and data order.
-        max_steps: Optimizer steps after which the run is given up.
-        max_seconds: Training seconds of this trial after which the run is given up; what the run
-            took before it paused is not counted.
+        max_steps: Optimizer steps after which the run is stopped.
+        max_seconds: Training seconds of this trial, excluding those before a pause, after which the
+            run is stopped.
         milestones: (step, metric) pairs, ascending: a run that has not reached the metric by the
-            step cannot win any more and is given up.
-        reason: Why it was made, in the words of an earlier version; else empty.
-        pause: Whether a run that stops at a limit waits, alive, to go on.
-        decision: Why a race of batch sizes asked; None outside one.
+            step can no longer win and is stopped.
+        reason: Why it was requested, as worded by an earlier version; otherwise empty.
+        pause: Whether a run that stops at a limit stays alive to be continued.
+        decision: Why a race of batch sizes requested it; None outside a race.
     """
 
     kind: ClassVar[str] = "training"
@@ -197,7 +196,7 @@ class TrainingProbe(Probe):
 
     @property
     def run(self) -> tuple[str, int, str, int]:
-        """What names the run; the learning rate in words, since NaN equals nothing."""
+        """The run's identity; the learning rate as text, since NaN equals nothing."""
         return self.optimizer, self.batch_size, repr(self.learning_rate), self.seed
 
     @property
@@ -214,10 +213,10 @@ class PredictProbe(Probe):
         target: The device, and how its memory is counted.
         margin: Share of its memory to keep free.
         max_batch_size: Largest micro-batch to consider; None for the training set.
-        devices: Other devices to answer for.
-        what_if: Whether to follow steps of other optimizers, precisions and the like as well.
-        verify: Whether to follow the answer itself; else the line near it will do.
-        inference: Whether to follow a forward pass alone, in evaluation mode and without gradients.
+        devices: Other devices to predict for.
+        what_if: Whether to trace steps of other optimizers, precisions and so on as well.
+        verify: Whether to trace a step at the answer itself, rather than rely on the line near it.
+        inference: Whether to trace only a forward pass, in evaluation mode without gradients.
     """
 
     kind: ClassVar[str] = "predict"
@@ -240,4 +239,4 @@ KINDS: dict[str, type[Probe]] = {
     kind.kind: kind
     for kind in (DescribeProbe, MemoryProbe, SpeedProbe, NoiseProbe, TrainingProbe, PredictProbe)
 }
-"""Every kind of probe by its tag: what a store can hold."""
+"""Every kind of probe by its tag."""

@@ -1,4 +1,4 @@
-"""A recorded study: whole training runs at several batch sizes, for a replay."""
+"""Recorded studies: complete training runs at several batch sizes, for replays."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from rightbatch.records.run import Run
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpeed:
-    """The recorded step time of a batch size; the micro-batches of all devices count as one.
+    """The recorded step time of a batch size.
 
     Attributes:
         batch_size: Examples per update.
         step_seconds: Time per update.
-        micro_batch_size: Examples per forward and backward pass.
-        power_watts: Mean power meanwhile; None where it was not recorded.
+        micro_batch_size: Examples per forward and backward pass, over all devices.
+        power_watts: Mean power during the steps; None if not recorded.
     """
 
     batch_size: int
@@ -25,20 +25,20 @@ class RecordedSpeed:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStudy:
-    """A study that was recorded to be read or replayed.
+    """A study recorded for import or replay.
 
     Attributes:
         name: Its name.
         dataset: Name of its training data; studies of one data set are not independent.
-        optimizer: Name of its optimizer; "recorded" where it was not told.
-        hardware: What it ran on.
+        optimizer: Name of its optimizer; "recorded" if unknown.
+        hardware: The machine it ran on.
         metric: Name of the validation metric.
-        direction: "max" where larger is better, "min" where smaller is.
-        targets: Levels of the metric to reach, each a question of its own.
-        examples_per_epoch: Training examples in an epoch, nominally.
-        longest_run_epochs: Where a run that never arrived was given up.
+        direction: "max" if larger is better, "min" if smaller is.
+        targets: Metric levels to reach, each replayed on its own.
+        examples_per_epoch: Nominal number of training examples in an epoch.
+        longest_run_epochs: Epochs after which runs were stopped.
         speeds: Step times, one for each candidate batch size.
-        runs: Runs at candidate batch sizes, those that never reached any level included.
+        runs: Runs at candidate batch sizes, including those that reached no target.
     """
 
     name: str

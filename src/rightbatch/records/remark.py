@@ -1,4 +1,4 @@
-"""Something worth saying, as a code and its numbers; `report.sentences` puts it into words."""
+"""Remarks: codes with numbers, which `report.sentences` puts into words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A reason, a warning or a piece of advice that is not yet a sentence.
+    """A reason, a warning or a recommendation, not yet put into words.
 
     Attributes:
-        code: What is to be said, such as "micro_batch_too_large"; stable once released.
-        values: (name, value) pairs that the sentence needs, by name.
+        code: What it says, such as "micro_batch_too_large"; stable once released.
+        values: (name, value) pairs that its sentence needs.
     """
 
     code: str
@@ -20,17 +20,17 @@ class Remark:
 
     @classmethod
     def of(cls, code: str, **values: Value) -> Self:
-        """A remark with its values by name."""
+        """A remark with values given as keyword arguments."""
         return cls(code, tuple(values.items()))
 
     def __getitem__(self, name: str) -> Value:
-        """The value of that name.
+        """The value with this name.
 
         Raises:
-            KeyError: There is none.
+            KeyError: There is no such value.
         """
         return dict(self.values)[name]
 
 
 Value = int | float | str | bool | None | tuple[int | str, ...] | Remark
-"""What a remark's sentence is filled with; another remark stands in it as its own sentence."""
+"""A value of a remark; a nested remark is inserted as a sentence."""

@@ -1,4 +1,4 @@
-"""What probes bring back: raw samples."""
+"""Results of probes: raw samples."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from rightbatch.records.workload import WorkloadFacts
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a probe of some kind measured."""
+    """The result of a probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeResult(Result):
-    """Facts of the workload and of the machine as its framework sees it."""
+    """The workload, and the machine as its framework sees it."""
 
     facts: WorkloadFacts
     hardware: Hardware
@@ -25,14 +25,14 @@ class MemoryResult(Result):
 
     Attributes:
         peak_bytes: Peak memory of the trial: resident set on a CPU, reserved memory on a GPU.
-        baseline_bytes: Memory in use before the first step, workload built.
+        baseline_bytes: Memory in use before the first step, with the workload built.
         step_seconds: Time of the last step on the longest examples.
-        swap_bytes: Memory of the trial that went to swap meanwhile.
-        spilled_bytes: Memory beyond what the device had free: its driver keeps it elsewhere.
+        swap_bytes: Memory of the trial that was swapped out.
+        spilled_bytes: Memory beyond what the device had free, which its driver keeps elsewhere.
         allocator_retries: Times the framework's allocator emptied its cache to find memory, after
             the first step.
-        enforced_by: What held the limit: "cgroup", "data_segment" (the process's data, with the
-            peak of the resident set checked), "allocator", or empty where it is not known.
+        enforced_by: What enforced the limit: "cgroup", "data_segment" (a limit on the process's
+            data, with a check of peak resident memory), "allocator", or empty if unknown.
     """
 
     peak_bytes: int
@@ -46,14 +46,14 @@ class MemoryResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class SpeedSample:
-    """One timing: `steps` steps in a row at one batch size.
+    """One timing of consecutive steps at one batch size.
 
     Attributes:
         batch_size: Examples per step.
-        steps: Steps in the timing.
-        compute_seconds: Time per step of forward, backward and update, in seconds.
+        steps: Number of steps timed.
+        compute_seconds: Time per step for forward, backward and update, in seconds.
         load_seconds: Time per step waiting for data, in seconds.
-        round: Number of the interleaved round, from 0.
+        round: Index of the interleaved round, from 0.
     """
 
     batch_size: int
@@ -64,7 +64,7 @@ class SpeedSample:
 
     @property
     def step_seconds(self) -> float:
-        """Time per step, data loading included, in seconds."""
+        """Time per step including data loading, in seconds."""
         return self.compute_seconds + self.load_seconds
 
 
@@ -73,14 +73,14 @@ class SpeedResult(Result):
     """Timings at several batch sizes.
 
     Attributes:
-        samples: Every timing, in the order taken.
-        left_out: Sizes that were asked for and not timed, being too slow for the time allowed.
-        flops_per_example: Floating-point operations of one example's step; None if not counted.
-        peak_flops_per_second: What a large matrix product reaches here; None if not measured.
-        device_utilisation: Share of time the device was busy, 0 to 1; None where not reported.
-        other_load: Share of the machine that other processes kept busy meanwhile, 0 to 1.
-        power_watts: (batch size, mean power of the device over measured steps) pairs; none where
-            nothing counts its energy.
+        samples: Every timing, in order.
+        left_out: Requested sizes not timed because they were too slow for the time allowed.
+        flops_per_example: Floating-point operations per example and step; None if not counted.
+        peak_flops_per_second: FLOP/s of a large matrix product here; None if not measured.
+        device_utilisation: Share of time the device was busy, 0 to 1; None if not reported.
+        other_load: Share of the machine's cores used by other processes, 0 to 1.
+        power_watts: (batch size, mean power of the device during its steps) pairs; empty without an
+            energy counter.
     """
 
     samples: tuple[SpeedSample, ...]
@@ -127,9 +127,9 @@ class TrainingPoint:
     Attributes:
         step: Optimizer updates so far.
         examples: Training examples seen so far.
-        seconds: Training time so far, evaluations left out, in seconds.
+        seconds: Training time so far without evaluations, in seconds.
         metric: The validation metric.
-        loss: Mean training loss since the evaluation before.
+        loss: Mean training loss since the previous evaluation.
     """
 
     step: int
@@ -141,17 +141,16 @@ class TrainingPoint:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult(Result):
-    """A training run.
+    """The result of a training run.
 
     Attributes:
         points: Its evaluations, in order.
-        train_seconds: Time spent in training steps, data loading included.
-        other_seconds: Time of this trial spent evaluating and setting up.
-        compile_seconds: Of that, the time in which the framework compiled the steps.
-        earlier_seconds: Part of `train_seconds` that an earlier trial, which paused, had spent.
-        peak_bytes: Highest memory of the device in use so far; 0 where it is not told.
-        held_bytes: Memory of the device that a run which paused keeps from others; 0 where it is
-            not told.
+        train_seconds: Time spent in training steps, including data loading.
+        other_seconds: Time of this trial spent on setup and evaluation.
+        compile_seconds: The part of it in which the framework compiled the steps.
+        earlier_seconds: Part of `train_seconds` spent in earlier, paused trials.
+        peak_bytes: Peak memory of the device so far; 0 if unknown.
+        held_bytes: Memory of the device that the paused run holds; 0 if unknown.
     """
 
     points: tuple[TrainingPoint, ...]

@@ -1,4 +1,4 @@
-"""A study: one question asked of one workload on one machine, and its settings."""
+"""A study of one workload on one machine, and its settings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,31 +15,32 @@ LearningRates = Literal["search", "rule"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user asked of a study.
+    """The user's settings of a study.
 
     Attributes:
-        budget_seconds: Wall-clock time for the whole study, in seconds.
-        training_budget_seconds: Time in training steps of the learning stage; None for no limit.
+        budget_seconds: Wall-clock budget of the whole study, in seconds.
+        training_budget_seconds: Budget for training steps of the learning stage, in seconds; None
+            for no limit.
         objective: What to minimise on the way to the goal: seconds, examples, steps, joules, price.
         stages: The stages to run, in order.
         optimizers: Names of optimizers to compare; empty for the workload's own.
-        batch_sizes: The only batch sizes to consider; empty to choose; 0 stands for "full".
+        batch_sizes: The only batch sizes to consider, 0 for "full"; empty for an automatic choice.
         goal: A goal in words that replaces the workload's; empty to keep it.
-        memory_limit_bytes: Memory a trial may use; None for what is safely free.
+        memory_limit_bytes: Memory limit of a trial; None for what is safely free.
         margin: Share of the memory limit kept free, 0 to 1.
         max_batch_size: Largest batch size to consider; None for the training set.
         threads: Compute threads per trial; None for one per core.
-        device: "cpu", "cuda" ...; None for the best there is.
+        device: "cpu", "cuda" ...; None for the best one available.
         seed: Seed of everything random in the study.
         batch_size: Batch size to keep by accumulating micro-batches; None for the workload's own.
         multiple_of: What micro-batch sizes of the memory stage are multiples of.
-        inference: Whether the memory stage makes forward passes alone, as when a model serves.
-        one_off: Whether one trained model is all that is wanted: learning ends with the first run
-            that reaches the goal. Else the workload will be trained again.
-        learning_rates: "search" for the best learning rate of each batch size; "rule" where it
-            follows the optimizer's scaling rule from the workload's own, and batch sizes race.
-        workers: Training runs to have under way at the same time, memory permitting.
-        price_per_hour: What an hour of training costs, in the user's currency; None if not told.
+        inference: Whether the memory stage runs only forward passes, as for serving a model.
+        one_off: Whether a single trained model is enough: learning ends with the first run that
+            reaches the goal. Otherwise the workload is expected to be trained again.
+        learning_rates: "search" for the best learning rate of each batch size; "rule" to scale the
+            workload's own by the optimizer's rule and compare only batch sizes.
+        workers: Maximum number of concurrent training runs, memory permitting.
+        price_per_hour: Price of an hour of training, in the user's currency; None if not given.
     """
 
     budget_seconds: float = 180.0
@@ -70,12 +71,12 @@ class Study:
 
     Attributes:
         name: Unique name in its store, such as "digits-1".
-        workload: Where the workload comes from (never with a pickled factory at rest).
-        settings: What was asked.
-        created: Seconds since 1970-01-01 UTC.
+        workload: Where the workload comes from (without a pickled factory when stored).
+        settings: The user's settings.
+        created: Creation time, in seconds since 1970-01-01 UTC.
         rightbatch_version: The version that made it.
-        facts: What the first look told; None before it.
-        finished: Whether the study ran to its end (False: it can be resumed).
+        facts: The description of the workload; None before it was made.
+        finished: Whether the study ran to its end; if not, it can be resumed.
     """
 
     name: str
@@ -89,18 +90,17 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A study with all its trials: everything that advice and reports are made from."""
+    """A study with all its trials, from which advice and reports are made."""
 
     study: Study
     trials: tuple[Trial, ...]
 
     @property
     def hardware(self) -> Hardware | None:
-        """The machine of the first trial of which it is known; None before."""
-        return next((found for trial in self.trials if (found := _machine(trial))), None)
-
-
-def _machine(trial: Trial) -> Hardware | None:
-    """What a trial ran on: as its runner noted, or as a first look found."""
-    found = trial.result.hardware if isinstance(trial.result, DescribeResult) else None
-    return trial.hardware or found
+        """The machine of the first trial that has one, from its runner or its result; or None."""
+        found = (
+            trial.hardware
+            or (trial.result.hardware if isinstance(trial.result, DescribeResult) else None)
+            for trial in self.trials
+        )
+        return next(filter(None, found), None)

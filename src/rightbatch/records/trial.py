@@ -10,7 +10,7 @@ from rightbatch.records.result import Result
 
 
 class Status(StrEnum):
-    """How a trial ended. Every one but `OK` carries a reason."""
+    """How a trial ended; every status but `OK` comes with a reason."""
 
     OK = "ok"
     GOAL_NOT_REACHED = "goal_not_reached"
@@ -27,9 +27,9 @@ class Outcome:
     """How a trial ended.
 
     Attributes:
-        status: The kind of ending.
-        reason: What happened, as a code and its numbers; None where all went well.
-        advice: The same as a sentence, of trials that earlier versions stored; else empty.
+        status: The status.
+        reason: What happened, as a code with numbers; None if the trial succeeded.
+        advice: The same as a sentence, in trials stored by earlier versions; otherwise empty.
     """
 
     status: Status
@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def remark(self) -> Remark | None:
-        """What happened, in whatever form it was stored; None where all went well."""
+        """What happened, in either form; None if the trial succeeded."""
         return self.reason or (Remark.of("text", text=self.advice) if self.advice else None)
 
 
@@ -47,13 +47,13 @@ class Trial:
     """A probe, how it ended and what it measured.
 
     Attributes:
-        number: Place in the study, from 1.
-        probe: What was asked.
+        number: Number in the study, from 1.
+        probe: The measurement requested.
         outcome: How it ended.
-        result: What was measured; None where the trial ended before measuring anything.
-        started: Seconds since 1970-01-01 UTC.
-        wall_seconds: Wall-clock time of the whole trial, start of the process included.
-        hardware: The machine that it ran on; None where that is not known.
+        result: What was measured; None if the trial ended before measuring anything.
+        started: Start time, in seconds since 1970-01-01 UTC.
+        wall_seconds: Wall-clock time of the whole trial, including the start of its process.
+        hardware: The machine it ran on; None if unknown.
     """
 
     number: int

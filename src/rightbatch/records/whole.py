@@ -1,4 +1,4 @@
-"""Whole numbers from what a user gives, checked once for settings and workloads."""
+"""Validation of whole numbers in settings and workloads."""
 
 from numbers import Integral
 
@@ -6,15 +6,15 @@ from rightbatch.errors import UsageError
 
 
 def whole_number(name: str, value: object, least: int | None = None) -> int:
-    """A whole number as Python's own int, whichever library's number it is: NumPy's are no JSON.
+    """Convert a whole number of any library to Python's int, as JSON requires.
 
     Args:
-        name: What to call it.
-        value: What was given.
-        least: The least that it may be; None for no bound.
+        name: Name of the value, for messages.
+        value: The value.
+        least: Its minimum; None for no bound.
 
     Raises:
-        UsageError: It is no whole number, or less than that; the message names it.
+        UsageError: The value is not a whole number, or is below the minimum.
     """
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise UsageError(f"{name} is {value!r}; it must be a whole number.")

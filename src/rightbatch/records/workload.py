@@ -1,4 +1,4 @@
-"""What the user gives, and what a first look at it tells."""
+"""Where a workload comes from, and its description."""
 
 import math
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class WorkloadReference:
         file: Absolute path of the Python file that defines it.
         module: Import name of the module that defines it.
         pickled: The factory as cloudpickle bytes, for a notebook; on the wire only, never at rest.
-        title: What to call the workload in a study, such as "digits" or "train.py:workload".
-        imported: Whether the study came from plain files, which another machine may have written.
+        title: Name of the workload in a study, such as "digits" or "train.py:workload".
+        imported: Whether the study was imported from files, possibly from another machine.
     """
 
     factory: str
@@ -38,9 +38,9 @@ class OptimizerFacts:
 
     Attributes:
         name: The user's name for it, such as "sgd".
-        rule: How its learning rate is first guessed to scale with the batch size.
+        rule: The rule for first guesses of how its learning rate scales with the batch size.
         learning_rate: Learning rate at the workload's reference batch size.
-        tuned: Whether the user gave that learning rate (False: it is a library default).
+        tuned: Whether the user set that learning rate; if not, it is a library default.
     """
 
     name: str
@@ -51,12 +51,12 @@ class OptimizerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is kept of a study that was recorded elsewhere, to be exported again.
+    """What is kept of a study recorded elsewhere so that it can be exported again.
 
     Attributes:
         dataset: Name of its training data; studies of one data set are not independent.
-        targets: Levels of the metric to reach, in its order.
-        longest_run_epochs: Where a run that never arrived was given up.
+        targets: Metric levels to reach, in the study's order.
+        longest_run_epochs: Epochs after which runs were stopped.
     """
 
     dataset: str
@@ -66,23 +66,23 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFacts:
-    """What a first look at a workload tells, in plain numbers.
+    """The description of a workload.
 
     Attributes:
         title: Name of the workload.
-        framework: "torch" or "keras"; "recorded" where the study was recorded elsewhere.
+        framework: "torch" or "keras"; "recorded" if the study was recorded elsewhere.
         train_examples: Number of training examples.
         valid_examples: Number of validation examples.
-        batch_size: The batch size the user trains with today (the reference); of a study recorded
-            elsewhere, one of its batch sizes to count from, with which nobody need train.
+        batch_size: The user's present batch size (the reference); for a study recorded elsewhere,
+            one of its batch sizes, used only as a starting point.
         optimizers: The optimizers that can be studied; the first is the user's own.
-        goal: What the study is after.
+        goal: The goal.
         parameters: Number of trainable parameters.
-        batch_dependent_layers: Kinds of layers whose result depends on the micro-batch (BatchNorm).
-        notes: What differs from the user's own training, one sentence each.
-        names: (name, field of a `Choice`) pairs: what the user's library calls the settings.
-        origin: Of a study recorded elsewhere; None for one made here, or imported by a version that
-            did not keep it.
+        batch_dependent_layers: Kinds of layers whose output depends on the micro-batch (BatchNorm).
+        notes: Differences from the user's own training, one sentence each.
+        names: (name, field of a `Choice`) pairs: the settings by the names of the user's library.
+        origin: Set for a study recorded elsewhere; None for one made here, or imported by a version
+            that did not keep it.
     """
 
     title: str
@@ -100,17 +100,17 @@ class WorkloadFacts:
 
     @property
     def recorded(self) -> bool:
-        """Whether the study was recorded elsewhere, so that nobody's present settings are known."""
+        """Whether the study was recorded elsewhere, so that present settings are unknown."""
         return self.framework == "recorded"
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Updates in an epoch; the last one has the examples that are left."""
+        """Updates in an epoch, including a last one with the remainder."""
         return math.ceil(self.train_examples / batch_size)
 
     def updates(self, batch_size: int) -> tuple[tuple[int, int], ...]:
-        """(examples, how often) of the updates in an epoch: its last one has what is left.
+        """(examples, count) pairs of the updates in an epoch, including a last one with the rest.
 
-        Of a study recorded elsewhere, which does not tell how its epochs end, one of batch_size.
+        For a study recorded elsewhere, whose last updates are unknown, one of `batch_size`.
         """
         full, rest = divmod(self.train_examples, batch_size)
         if self.recorded or not rest:
@@ -118,6 +118,6 @@ class WorkloadFacts:
         return ((batch_size, full), (rest, 1)) if full else ((rest, 1),)
 
     def examples_per_step(self, batch_size: int) -> float:
-        """Examples in an update, the mean over an epoch."""
+        """Mean number of examples per update over an epoch."""
         updates = self.updates(batch_size)
         return sum(size * times for size, times in updates) / sum(times for _, times in updates)

@@ -1,4 +1,4 @@
-"""A quiet Plotly canvas: thin axes, labels that read as words, room for a finger on a phone."""
+"""A plain Plotly canvas: thin axes, labels in words, large enough targets for a phone."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,14 +12,19 @@ from rightbatch.report import words
 _LINE = 18  # pixels from one line of labels above the plot to the next
 
 Tell = Callable[[float], str]
+"""Formats a number as a tick label."""
+_FACTORS: tuple[tuple[float, tuple[float, ...]], ...] = (
+    (4, (1,)), (2.5, (1, 3)), (0.8, (1, 2, 5)), (-math.inf, (1, 1.5, 2, 3, 4, 5, 6, 8)),
+)  # fmt: skip
+"""Ticks of a logarithmic axis by the decades it spans, as multiples of powers of ten."""
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
 class Canvas:
-    """One figure in the making: add what it shows, set its axes, take the figure."""
+    """A figure under construction: add its elements, set its axes, then take the figure."""
 
     def __init__(self, x_title: str, y_title: str) -> None:
-        """Start an empty figure whose axes are named with their units."""
+        """Start an empty figure with axis titles that name the units."""
         self._traces: list[Any] = []
         self._shapes: list[dict[str, Any]] = []
         self._labels: list[dict[str, Any]] = []
@@ -33,7 +38,7 @@ class Canvas:
         self._y_title = y_title
 
     def hide_in_legend(self, *names: str) -> None:
-        """Leave names out of the legend, where another figure has told what they are."""
+        """Leave names out of the legend that another figure explains."""
         self._in_legend.update(names)
 
     def points(
@@ -46,7 +51,7 @@ class Canvas:
         symbol: str = "circle",
         size: int = 7,
     ) -> None:
-        """Add points, each with its own words under the pointer; none for none."""
+        """Add points, each with its own hover text."""
         if not x:
             return
         self._heights += y
@@ -68,7 +73,7 @@ class Canvas:
         dash: str = "solid",
         markers: bool = False,
     ) -> None:
-        """Add a line; dotted ones are thin and do not widen the axes."""
+        """Add a line; dashed and dotted lines are thin and do not extend the axes."""
         thin = dash != "solid"
         if not thin:
             self._heights += y
@@ -85,7 +90,7 @@ class Canvas:
     def band(
         self, x: Sequence[float], low: Sequence[float], high: Sequence[float], color: str, name: str
     ) -> None:
-        """Shade between two curves."""
+        """Shade the area between two curves."""
         self._heights += [*low, *high]
         self._add(
             [*x, *reversed(x)],
@@ -101,7 +106,7 @@ class Canvas:
     def estimates(
         self, x: Sequence[float], found: Sequence[Estimate], name: str, color: str
     ) -> None:
-        """Add estimates as rings with their intervals as error bars."""
+        """Add estimates as rings, with their intervals as error bars."""
         y = [estimate.value for estimate in found]
         above = [0.0 if e.high is None else e.high - e.value for e in found]
         below = [0.0 if e.low is None else e.value - e.low for e in found]
@@ -128,11 +133,11 @@ class Canvas:
         """Add one large mark on the curve."""
         edge = {"width": 1.6, "color": "var(--paper)"}
         marker = {"size": 18 if symbol == "star" else 14, "color": color, "symbol": symbol}
-        told = f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"
-        self._add([x], [y], name, [told], mode="markers", marker={**marker, "line": edge})
+        hover = f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"
+        self._add([x], [y], name, [hover], mode="markers", marker={**marker, "line": edge})
 
     def at_the_top(self, x: Sequence[float], name: str, color: str, hover: Sequence[str]) -> None:
-        """Add crosses along the upper edge: runs that no height would be true for."""
+        """Add crosses along the upper edge, for runs without a value."""
         if x:
             edge = {"width": 1.8, "color": color}
             marker = {"symbol": "x-thin", "size": 8, "color": color, "line": edge}
@@ -140,7 +145,7 @@ class Canvas:
             self._top.append(self._traces[-1])
 
     def mark(self, x: float, text: str, color: str) -> None:
-        """Draw a vertical line with its label above the plot, one label a line."""
+        """Draw a vertical line with its label above the plot, one label per line."""
         line = {"color": color, "width": 1.6, "dash": "dash"}
         ends = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
         self._shapes.append({"type": "line", **ends, "line": line, "layer": "below"})
@@ -148,7 +153,7 @@ class Canvas:
         self._marks.append(_label(x, 1, text, color, yref="paper", yshift=height))
 
     def level(self, y: float, text: str, color: str) -> None:
-        """Draw a horizontal line with its label on it."""
+        """Draw a horizontal line with its label above it."""
         self._heights.append(1.06 * y)
         line = {"color": color, "width": 1.8, "dash": "dash"}
         ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y}
@@ -156,7 +161,7 @@ class Canvas:
         self._labels.append(_label(0.01, y, text, color, xref="paper", yshift=3))
 
     def shade(self, low: float, high: float, color: str, name: str) -> None:
-        """Shade a range of batch sizes from bottom to top."""
+        """Shade a range of batch sizes over the full height."""
         ends = {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper"}
         shown = name not in self._in_legend
         self._in_legend.add(name)
@@ -173,16 +178,16 @@ class Canvas:
         )
 
     def remark(self, text: str) -> None:
-        """Write a remark inside the plot, at its lower left."""
+        """Write a remark in the lower left of the plot."""
         place = {"xref": "paper", "yref": "paper", "yshift": 8, "xshift": 8}
         self._labels.append(_label(0, 0, text, "var(--muted)", **place))
 
     def ignore_below(self, floor: float) -> None:
-        """Let nothing below `floor` widen the vertical axis."""
+        """Do not extend the vertical axis below `floor`."""
         self._floor = floor
 
     def log_axes(self, sizes: Sequence[float], tell: Tell) -> None:
-        """Make both axes logarithmic, with ticks at the batch sizes that were considered."""
+        """Make both axes logarithmic, with ticks at the batch sizes considered."""
         self.log_x(sizes)
         self.log_y(tell)
 
@@ -199,7 +204,7 @@ class Canvas:
         }
 
     def linear_x(self, far: float) -> None:
-        """Make the horizontal axis linear from 0 to a little beyond `far`."""
+        """Make the horizontal axis linear from 0 to slightly beyond `far`."""
         far = far or 1.0
         ticks = nice_ticks(0, far, 6)
         self._x |= {
@@ -209,7 +214,7 @@ class Canvas:
         }
 
     def log_y(self, tell: Tell) -> None:
-        """Make the vertical axis logarithmic, its ticks in words."""
+        """Make the vertical axis logarithmic, with tick labels in words."""
         heights = [height for height in self._heights if height > self._floor] or [1.0]
         low, high = min(heights) / 1.25, max(heights) * 1.25
         for trace in self._top:
@@ -223,7 +228,12 @@ class Canvas:
         }
 
     def linear_y(self, tell: Tell, binary: bool = False) -> None:
-        """Make the vertical axis linear from 0, its ticks in words (binary: powers of 1,024)."""
+        """Make the vertical axis linear from 0, with tick labels in words.
+
+        Args:
+            tell: Formats a tick label.
+            binary: Whether ticks are round in powers of 1,024.
+        """
         high = 1.06 * max(self._heights, default=1.0)
         unit = 1024.0 ** math.floor(math.log(high, 1024)) if binary else 1.0
         ticks = [unit * tick for tick in nice_ticks(0, high / unit, 5)]
@@ -234,7 +244,7 @@ class Canvas:
         }
 
     def figure(self) -> go.Figure:
-        """The figure."""
+        """The finished figure."""
         head = _LINE * len(self._marks)
         place = {"xref": "paper", "yref": "paper", "yshift": 10 + head}
         title = _label(0, 1, self._y_title, "var(--muted)", **place)
@@ -282,25 +292,20 @@ class Canvas:
         hover: Sequence[str],
         **style: object,
     ) -> None:
-        shown = bool(name) and name not in self._in_legend
+        """Add a trace, with a legend entry at the first use of its name."""
+        style["showlegend"] = bool(name) and name not in self._in_legend
         self._in_legend.add(name)
-        told = (
-            {"text": list(hover), "hovertemplate": "%{text}<extra></extra>"}
-            if hover
-            else {"hoverinfo": "skip"}
-        )
-        self._traces.append(
-            go.Scatter(
-                x=list(x), y=list(y), name=name, showlegend=shown, cliponaxis=False, **told, **style
-            )
-        )
+        if hover:
+            style |= {"text": list(hover), "hovertemplate": "%{text}<extra></extra>"}
+        else:
+            style["hoverinfo"] = "skip"
+        self._traces.append(go.Scatter(x=list(x), y=list(y), name=name, cliponaxis=False, **style))
 
 
 def _label(x: float, y: float, text: str, color: str, **place: object) -> dict[str, Any]:
     font = {"color": color, "size": 13}
     base = {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
-    base |= {"xanchor": "left", "yanchor": "bottom"}
-    return base | place
+    return {**base, "xanchor": "left", "yanchor": "bottom", **place}
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
@@ -313,6 +318,7 @@ def nice_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def _apart(sizes: Sequence[float], ratio: float) -> list[float]:
+    """Batch sizes that are at least `ratio` apart, always including the last one."""
     kept: list[float] = []
     for size in sizes:
         if not kept or size / kept[-1] >= ratio:
@@ -323,12 +329,8 @@ def _apart(sizes: Sequence[float], ratio: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Ticks at 1, 2 and 5 times powers of ten; fewer where the range is long."""
+    """Ticks at round multiples of powers of ten; fewer for a longer range."""
     decades = math.log10(high / low)
-    factors: tuple[float, ...] = (
-        (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1, 2, 5)
-    )
-    if decades < 0.8:
-        factors = (1, 1.5, 2, 3, 4, 5, 6, 8)
+    factors = next(each for least, each in _FACTORS if decades >= least)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]

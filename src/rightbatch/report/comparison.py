@@ -1,48 +1,46 @@
-"""Choices side by side: the best of each optimizer, and the three regimes."""
+"""Choices side by side: the best one of each optimizer, and the three regimes."""
 
-from rightbatch.records import Advice, Choice, MemoryFit, NoiseFit
+from collections.abc import Sequence
+
+from rightbatch.records import Advice, Choice
 from rightbatch.report import words
 from rightbatch.report.table import Table
 
 
 def optimizers(advice: Advice) -> Table | None:
-    """The best choice of each optimizer with what fits, and its noise scale where one is known.
+    """The best choice of each optimizer, with the largest micro-batch and the noise scale if known.
 
-    None with fewer than two.
+    None with fewer than two optimizers.
     """
-    names, fits = [choice.optimizer for choice in advice.by_optimizer], advice.fits
-    table = _choices(tuple(zip(names, advice.by_optimizer, strict=True)), "optimizer")
-    if table is None or len(names) < 2:
+    fits, choices = advice.fits, advice.by_optimizer
+    table = _choices([(choice.optimizer, choice) for choice in choices], "Optimizer")
+    if len(table.rows) < 2:
         return None
     head, rows = table.head, table.rows
+    memories = [fits.memory_of(choice.optimizer) for choice in choices]
     if fits.memory is not None:
+        largest = [fit.largest_batch_size if fit else None for fit in memories]
         head = (*head, "Largest that ran")
-        rows = tuple((*row, _largest(fits.memory_of(row[0]))) for row in rows)
-    if any(noise is not None and noise.noise_scale for noise in map(fits.noise_of, names)):
+        rows = tuple(
+            (*row, words.count(n) if n else "none") for row, n in zip(rows, largest, strict=True)
+        )
+    noises = [fits.noise_of(choice.optimizer) for choice in choices]
+    scales = [None if fit is None else fit.noise_scale for fit in noises]
+    if any(scales):
         head = (*head, "Noise scale")
-        rows = tuple((*row, _scale(fits.noise_of(row[0]))) for row in rows)
+        rows = tuple((*row, words.bare(scale)) for row, scale in zip(rows, scales, strict=True))
     return Table(head, rows)
 
 
-def _largest(fit: MemoryFit | None) -> str:
-    if fit is None or fit.largest_batch_size is None:
-        return "none"
-    return words.count(fit.largest_batch_size)
-
-
-def _scale(fit: NoiseFit | None) -> str:
-    return words.bare(None if fit is None else fit.noise_scale)
-
-
 def regimes(advice: Advice) -> Table | None:
-    """Stochastic, mini-batch and full-batch training side by side; None where not asked for."""
-    return _choices(advice.regimes, "regime")
+    """Stochastic, mini-batch and full-batch training side by side; None if not requested."""
+    return _choices(advice.regimes, "Regime") if advice.regimes else None
 
 
-def _choices(rows: tuple[tuple[str, Choice], ...], first: str) -> Table | None:
+def _choices(choices: Sequence[tuple[str, Choice]], first: str) -> Table:
+    """Named choices, one row each."""
     settings = ("Batch size", "Learning rate", "Steps per epoch")
-    head = (first.capitalize(), *settings, "Epochs to goal", "Time to goal")
-    lines = tuple(
+    rows = tuple(
         (
             name,
             words.count(choice.batch_size),
@@ -51,6 +49,6 @@ def _choices(rows: tuple[tuple[str, Choice], ...], first: str) -> Table | None:
             words.bare(choice.epochs_to_goal),
             words.estimate(choice.seconds_to_goal),
         )
-        for name, choice in rows
+        for name, choice in choices
     )
-    return Table(head, lines) if lines else None
+    return Table((first, *settings, "Epochs to goal", "Time to goal"), rows)

@@ -1,12 +1,15 @@
-"""The planner's decisions in words: why a run was made, what became of it, and whole races."""
+"""The planner's decisions in words: why a run was made, how it compared, and whole races."""
 
 from collections.abc import Sequence
 
 from rightbatch.records import Decision, DecisionKind
+from rightbatch.report import words
 
-_ENDS: set[DecisionKind] = {"slower", "behind", "ahead", "overdue", "silent", "best", "diverged"}
-_ENDS |= {"choose", "choose_first", "choose_untrained"}
-"""What became of a run."""
+_CONCLUSIONS: set[DecisionKind] = {
+    "slower", "behind", "ahead", "overdue", "silent", "best", "diverged",
+    "choose", "choose_first", "choose_untrained",
+}  # fmt: skip
+"""Decisions that say how a run compared, or that it was chosen."""
 
 _WHY: dict[DecisionKind, str] = {
     "time": "to time its steps",
@@ -21,12 +24,12 @@ _WHY: dict[DecisionKind, str] = {
     "asked": "a batch size you named",
     "compare": "your present settings",
 }
-"""Why a run was made, from what was known then."""
+"""Why a run was made."""
 
 _SENTENCES: dict[DecisionKind, str] = {
     "time": "Timed steps at {one}",
     "begin": "Started at {one}, the cheapest given its speed and a typical critical batch size",
-    "look": "Ran {one} for a short time to compare learning rates",
+    "look": "Ran {one} briefly to compare learning rates",
     "settle": "Continued with {one}, the best learning rate of the short runs",
     "carry_on": "Continued {one}",
     "challenge": "Tried {one}, as {against} had stalled",
@@ -38,8 +41,8 @@ _SENTENCES: dict[DecisionKind, str] = {
     "compare": "Ran {one}, your present settings",
     "slower": "{one}: {times} the {quantity} of {against}",
     "behind": "{one}: stopped at {metric} {level:.4g}, {times} the {quantity} of {against}",
-    "ahead": "{one}: stopped at {metric} {level:.4g}, {times} the {quantity} of {against}, as more "
-    "was not worth its time",
+    "ahead": "{one}: stopped at {metric} {level:.4g}, {times} the {quantity} of {against}; "
+    "continuing was not worth its time",
     "overdue": "{one}: stalled after {metric} {level:.4g}, {times} the {quantity} of {against}",
     "silent": "{one}: stopped before any level to compare",
     "best": "{one}: the best run",
@@ -53,10 +56,10 @@ _SENTENCES: dict[DecisionKind, str] = {
 
 
 def sentence(decision: Decision, metric: str, quantity: str = "time") -> str:
-    """One decision, in one sentence.
+    """One decision in one sentence.
 
     Args:
-        decision: What was decided.
+        decision: The decision.
         metric: Name of the validation metric.
         quantity: What is minimised, such as "time".
     """
@@ -72,35 +75,34 @@ def sentence(decision: Decision, metric: str, quantity: str = "time") -> str:
 
 
 def why(reason: str, decisions: Sequence[Decision]) -> str:
-    """Why a training run was made: the decisions of a race in order.
+    """Why a training run was made.
 
     Args:
-        reason: The words of an earlier version's planner; empty in a race.
-        decisions: Why the race made it, piece by piece.
+        reason: The reason as worded by an earlier version; empty in a race.
+        decisions: The decisions of a race that requested the run's trials, in order.
     """
-    asked = (each for each in decisions if each.kind in _WHY)
-    found = [_WHY[each.kind].format(against=_sides(each)[1]) for each in asked]
-    return "; ".join(dict.fromkeys(filter(None, (reason, *found))))
+    reasons = (_WHY.get(each.kind, "").format(against=_sides(each)[1]) for each in decisions)
+    return "; ".join(dict.fromkeys(filter(None, (reason, *reasons))))
 
 
 def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     """A race from its first step time to the choice, one sentence each.
 
-    Runs that were made in pieces are told once; those raced against the best, by what became of
-    them, or as run where that is not known and they were not chosen.
+    A run made in several trials is mentioned once. A run raced against the best is described by how
+    it compared, or as run if that is unknown and it was not chosen.
     """
-    timed = [f"{told.batch_size:,}" for told in decisions if told.kind == "time"]
-    opening = [f"Timed steps at {_listed(timed)}"] if timed else []
-    ends = {told.batch_size for told in decisions if told.kind in _ENDS}
-    raced = {told.batch_size: told for told in decisions if told.kind in ("race", "repeat")}
-    untold = {told for size, told in raced.items() if size not in ends}
+    timed = [words.count(each.batch_size) for each in decisions if each.kind == "time"]
+    opening = [f"Timed steps at {words.listed(timed)}"] if timed else []
+    concluded = {each.batch_size for each in decisions if each.kind in _CONCLUSIONS}
+    raced = {each.batch_size: each for each in decisions if each.kind in ("race", "repeat")}
+    open_ended = {each for size, each in raced.items() if size not in concluded}
     left_out = {"time", "carry_on", "race", "repeat"}
-    rest = (told for told in decisions if told.kind not in left_out or told in untold)
-    return (*opening, *(sentence(told, metric) for told in dict.fromkeys(rest)))
+    rest = (each for each in decisions if each.kind not in left_out or each in open_ended)
+    return (*opening, *(sentence(each, metric) for each in dict.fromkeys(rest)))
 
 
 def _sides(decision: Decision) -> tuple[str, str]:
-    """The two that are compared: batch sizes with their learning rates where those are known."""
+    """The two sides of a comparison: batch sizes, with learning rates if known."""
     one = _setting(decision.batch_size, decision.learning_rate)
     if decision.against is None:
         return one, one
@@ -109,8 +111,4 @@ def _sides(decision: Decision) -> tuple[str, str]:
 
 
 def _setting(batch_size: int, learning_rate: float | None) -> str:
-    return f"{batch_size:,}" + (f" (lr {learning_rate:.3g})" if learning_rate else "")
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return words.count(batch_size) + (f" (lr {learning_rate:.3g})" if learning_rate else "")

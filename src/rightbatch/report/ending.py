@@ -19,11 +19,11 @@ _SENTENCES: dict[EndingKind, str] = {
 }
 
 
-def ending_told(ending: Ending) -> str:
-    """Why a study ended, in one sentence whose numbers are its own."""
+def ending_sentence(ending: Ending) -> str:
+    """Why a study ended, in one sentence."""
     overhead = run = ""
     if ending.overhead_seconds is not None:
-        overhead = f" (a trial has {words.duration(ending.overhead_seconds)} overhead)"
+        overhead = f" (overhead per trial: {words.duration(ending.overhead_seconds)})"
     if ending.run_seconds is not None:
         run = f" (the fastest took {words.duration(ending.run_seconds)} of training)"
     return _SENTENCES[ending.kind].format(
@@ -36,8 +36,6 @@ def ending_told(ending: Ending) -> str:
         worth=f"{100 * (ending.worth or 0.0):.2g}%",
         run_seconds=words.duration(ending.run_seconds or 0.0),
         overhead=overhead,
-        lacking="no power was measured"
-        if ending.objective == "energy"
-        else "no step time was measured",
+        lacking=f"no {'power' if ending.objective == 'energy' else 'step time'} was measured",
         run=run,
     )

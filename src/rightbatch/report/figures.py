@@ -1,14 +1,15 @@
 """The figures of the report, drawn with Plotly from a View.
 
-Colours are names of CSS variables ("var(--blue)"), which the page replaces by the colours of its
-light or dark theme: blue is what was fitted, green the recommendation, orange what the user does
-today, purple the critical batch size and the noise scale, red a limit or a failure, grey raw data.
+Colours are names of CSS variables ("var(--blue)"), which the page replaces with the colours of its
+light or dark theme: blue for fits, green for the recommendation, orange for the user's present
+settings, purple for the critical batch size and the noise scale, red for limits and failures, grey
+for raw data.
 """
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from html import escape
-from itertools import pairwise
+from itertools import groupby
 from typing import NoReturn
 
 import plotly.graph_objects as go
@@ -56,7 +57,7 @@ _RUN_KINDS: dict[str, tuple[str, int, str, Callable[[DrawnRun], bool]]] = {
 
 
 def make_figures(view: View) -> dict[str, go.Figure]:
-    """Draw every figure there is something to show in, by the key of its finding."""
+    """Draw every figure that has data, by the key of its finding."""
     return {
         finding.key: _FIGURES[finding.key](view) for finding in view.findings if not finding.missing
     }
@@ -71,8 +72,8 @@ def _time(view: View) -> go.Figure:
         sizes = [row.batch_size for row in rows]
         canvas.band(
             sizes,
-            [_low(row.seconds) for row in rows],
-            [_high(row.seconds) for row in rows],
+            [row.seconds.value if row.seconds.low is None else row.seconds.low for row in rows],
+            [row.seconds.value if row.seconds.high is None else row.seconds.high for row in rows],
             "var(--blue-band)",
             "95% interval",
         )
@@ -129,7 +130,7 @@ def _throughput(view: View) -> go.Figure:
     canvas.points(
         [size for size, _ in raw],
         [rate for _, rate in raw],
-        "single timings",
+        "individual timings",
         "var(--raw)",
         [
             f"batch size {words.count(size)}<br>{words.number(rate)} examples/s"
@@ -240,12 +241,12 @@ def _noise_level(canvas: Canvas, fit: NoiseFit, ends: Sequence[float]) -> None:
         canvas.band(
             ends, [found.low] * 2, [found.high] * 2, "var(--purple-band)", "interval, later half"
         )
-    told = [f"later half: {words.estimate(found)}"] * 2
-    canvas.line(ends, [found.value] * 2, "later half of the run", "var(--purple)", told)
+    hover = [f"later half: {words.estimate(found)}"] * 2
+    canvas.line(ends, [found.value] * 2, "later half of the run", "var(--purple)", hover)
 
 
 def _runs(canvas: Canvas, view: View, measure: Measure, tell: Callable[[float], str]) -> None:
-    """Every training run as a point: solid where it reached the goal, open where it did not."""
+    """Every training run as a point: filled if it reached the goal, open if it did not."""
     shown = [(run, value) for run in view.runs if (value := measure(run)) is not None]
     for name, (symbol, size, color, belongs) in _RUN_KINDS.items():
         kind = [(run, value) for run, value in shown if belongs(run)]
@@ -268,22 +269,23 @@ def _runs(canvas: Canvas, view: View, measure: Measure, tell: Callable[[float], 
 
 
 def _rate(value: float, *, start: str = "", end: str = "") -> str:
-    """A learning rate in what hovers; nothing where it was not recorded."""
+    """A learning rate in hover text; empty if it was not recorded."""
     return "" if math.isnan(value) else f"{start}learning rate {words.learning_rate(value)}{end}"
 
 
-def _about(drawn: DrawnRun, told: str) -> str:
+def _about(drawn: DrawnRun, value: str) -> str:
+    """The hover text of a run."""
     run = drawn.run
     bound = "" if drawn.reached or run.diverged else "more than "
     return (
-        f"batch size {words.count(run.batch_size)}<br>{bound}{told}<br>"
+        f"batch size {words.count(run.batch_size)}<br>{bound}{value}<br>"
         f"{_rate(run.learning_rate, end=', ')}seed {run.seed}<br>"
         f"{escape(run.optimizer)}, trial {run.trial}"
     )
 
 
 def _fitted(canvas: Canvas, fit: LearningFit, power: int, found: list[Estimate]) -> None:
-    """Predictions with their intervals, and S_min·(1 + B_crit/B)·B^power where it was fitted."""
+    """Predictions with their intervals, and the fitted S_min·(1 + B_crit/B)·B^power, if any."""
     sizes = _sizes(fit)
     if fit.steps_min is not None and fit.critical_batch_size is not None:
         critical, least = fit.critical_batch_size, fit.steps_min.value
@@ -321,46 +323,39 @@ def _other_optimizers(
 
 
 def _colors(first: str, fits: Collection[object]) -> tuple[str, ...]:
-    """A colour for the fit that a figure is about, and one for that of each other optimizer."""
+    """A colour for the fit that a figure is about, and one for each other optimizer's."""
     return (first, *_OTHERS * len(fits))[: len(fits)]
 
 
 def _whose(optimizer: str, fits: Collection[object]) -> str:
-    """The optimizer of a point, where there are several."""
+    """The optimizer of a point, if there are several."""
     return f", {escape(optimizer)}" if len(fits) > 1 else ""
 
 
 def _choices(canvas: Canvas, view: View) -> None:
     """Mark the recommendation and the user's present batch size on the curve."""
     best, yours = view.recommended, view.reference
-    if yours is not None and (best is None or yours.batch_size != best.batch_size):
-        label = f"your {words.count(yours.batch_size)}"
-        canvas.mark(yours.batch_size, label, "var(--orange)")
-        if yours.seconds_to_goal is not None:
-            value = yours.seconds_to_goal.value
-            canvas.emblem(yours.batch_size, value, "your settings", "var(--orange)", "diamond")
-    if best is not None:
-        label = f"recommended {words.count(best.batch_size)}"
-        canvas.mark(best.batch_size, label, "var(--green)")
-        if best.seconds_to_goal is not None:
-            value = best.seconds_to_goal.value
-            canvas.emblem(best.batch_size, value, "recommended", "var(--green)", "star")
+    if yours is not None and best is not None and yours.batch_size == best.batch_size:
+        yours = None
+    for choice, label, name, color, symbol in (
+        (yours, "your", "your settings", "var(--orange)", "diamond"),
+        (best, "recommended", "recommended", "var(--green)", "star"),
+    ):
+        if choice is not None:
+            size = choice.batch_size
+            canvas.mark(size, f"{label} {words.count(size)}", color)
+            if choice.seconds_to_goal is not None:
+                canvas.emblem(size, choice.seconds_to_goal.value, name, color, symbol)
 
 
 def _near_optimal(view: View) -> Iterable[tuple[float, float]]:
-    """The near-optimal set as unbroken ranges of the batch sizes considered."""
-    main = _main(view)
-    near = set(view.near_optimal)
+    """The near-optimal set as contiguous ranges of the batch sizes considered."""
+    main, near = _main(view), set(view.near_optimal)
     sizes = sorted({*(_sizes(main) if main else ()), *near})
-    inside = [size for size in sizes if size in near]
-    if not inside:
-        return
-    start = inside[0]
-    for size, following in pairwise(inside):
-        if sizes.index(following) != sizes.index(size) + 1:
-            yield start, size
-            start = following
-    yield start, inside[-1]
+    for inside, group in groupby(sizes, key=near.__contains__):
+        if inside:
+            members = list(group)
+            yield members[0], members[-1]
 
 
 def _main(view: View) -> LearningFit | None:
@@ -368,24 +363,19 @@ def _main(view: View) -> LearningFit | None:
 
 
 def _sizes(fit: LearningFit) -> list[float]:
+    """The batch sizes predicted; without predictions, those trained."""
     rows = fit.predictions
     return [row.batch_size for row in rows] if rows else sorted({r.batch_size for r in fit.runs})
 
 
 def _grid(sizes: Sequence[float]) -> list[float]:
+    """61 batch sizes over the same range, equally spaced on a logarithmic axis."""
     low, high = math.log(min(sizes)), math.log(max(sizes))
     return [math.exp(low + (high - low) * place / 60) for place in range(61)]
 
 
-def _low(found: Estimate) -> float:
-    return found.value if found.low is None else found.low
-
-
-def _high(found: Estimate) -> float:
-    return found.value if found.high is None else found.high
-
-
 def _nothing(name: str) -> NoReturn:
+    """Fail if a figure without a fit is drawn."""
     raise ValueError(f"There is no {name} fit to draw; leave that figure out.")
 
 

@@ -1,6 +1,6 @@
-"""What each figure says, in words: its heading, its finding and its numbers."""
+"""What each figure shows, in words: its finding as a heading, how to read it and its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from rightbatch.report.sentences import say
 from rightbatch.report.sentences.phrases import CAPPED_BY
 from rightbatch.report.table import Table
 
-_OfOne = TypeVar("_OfOne", bound=MemoryFit | NoiseFit)
+_Fit = TypeVar("_Fit", bound=MemoryFit | NoiseFit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Finding:
 
     Attributes:
         key: Name of the figure: "time", "throughput", "memory", "steps", "examples" or "noise".
-        heading: What was found, as a title.
-        reading: How to read the figure, in a sentence or two.
-        missing: Why there is no figure; empty where there is one.
-        table: The numbers of the figure; None where there is none.
+        heading: The finding, as a title.
+        reading: How to read the figure, in a few sentences.
+        missing: Why there is no figure; empty if there is one.
+        table: The numbers of the figure; None without any.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 def make_findings(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> tuple[Finding, ...]:
-    """What each figure says, in the order they are shown."""
+    """The finding of each figure, in display order."""
     fits = advice.fits
     learning = pick_fit(fits, advice.recommended)
     return (
@@ -67,12 +67,13 @@ def pick_fit(fits: Fits, recommended: Choice | None) -> LearningFit | None:
     return next((fit for fit in fits.learning if fit.optimizer == recommended.optimizer), first)
 
 
-def with_others(fit: _OfOne, fits: Sequence[_OfOne]) -> tuple[_OfOne, ...]:
+def with_others(fit: _Fit, fits: Sequence[_Fit]) -> tuple[_Fit, ...]:
     """The fit that a figure is about, then those of the other optimizers."""
     return (fit, *(other for other in fits if other.optimizer != fit.optimizer))
 
 
 def _absent(study: Study, stage: Stage, name: str) -> str:
+    """Why there is no figure of a stage."""
     if stage not in study.settings.stages:
         return f"The {stage} stage was not selected, so there is no figure of {name}."
     if not study.finished:
@@ -82,14 +83,14 @@ def _absent(study: Study, stage: Stage, name: str) -> str:
 
 def _time(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
-        "Each point is one training run: its steps to goal times the mean step time over an epoch "
-        "at its batch size. The line is the prediction at the best learning rate of each batch "
-        "size, the band its 95% interval. Both axes are logarithmic. Open triangles are runs that "
-        "were stopped before the goal: their true time is longer."
+        "Each point is one training run: its steps to goal times the mean step time at its batch "
+        "size. The line is the prediction at the best learning rate of each batch size; the band "
+        "is its 95% interval. Both axes are logarithmic. Open triangles are runs stopped before "
+        "the goal: their time to goal is longer."
     )
     if not any(run.seconds is not None for run in runs):
         return Finding("time", "Time to goal", reading, _absent(study, "learning", "time to goal"))
-    best, heading = advice.recommended, "Time to goal: no run reached the goal yet"
+    best, heading = advice.recommended, "Time to goal: no run reached the goal"
     if best is not None and best.seconds_to_goal is not None:
         took = words.duration(best.seconds_to_goal.value)
         least = "is shortest near" if advice.objective in ("time", "cost") else "at the recommended"
@@ -116,8 +117,7 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
         "with 95% intervals. Where the curve is flat, a larger batch no longer speeds up an epoch."
     )
     if fit is None or not fit.points:
-        missing = _absent(study, "speed", "throughput")
-        return Finding("throughput", "Throughput", reading, missing)
+        return Finding("throughput", "Throughput", reading, _absent(study, "speed", "throughput"))
     knee, best = fit.knee_batch_size, fit.best_examples_per_second
     heading = (
         f"Throughput reaches 90% of its maximum, {words.number(best.value)} examples/s, "
@@ -141,33 +141,32 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
 
 
 def _with(study: Study, optimizer: str) -> str:
-    """Which optimizer a figure is of, where there are several."""
+    """The optimizer that a figure is about, if there are several."""
     return f" with {optimizer}" if len(study.settings.optimizers) > 1 else ""
 
 
 def _memory(study: Study, fits: Fits) -> Finding:
     reading = (
-        "Peak memory of a fresh process at each micro-batch size: real training steps on the "
-        "longest examples with the real optimizer, and a validation pass. The line is the fit."
+        "Peak memory of a new process at each micro-batch size, over training steps on the longest "
+        "examples and a validation pass. The line is the fit."
     )
     fit = fits.memory
     if fit is None or not (fit.points or fit.failed):
         return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
     limit = memory_size(fit.limit_bytes)
     if fit.largest_batch_size is None:
-        heading = f"No batch size fits in {limit}{_with(study, fit.optimizer)}"
+        heading = f"No micro-batch fits in {limit}{_with(study, fit.optimizer)}"
     else:
         largest = words.count(fit.largest_batch_size)
         where = f"{limit}{_with(study, fit.optimizer)}"
         heading = f"Largest micro-batch that ran in {where}: {largest} ({CAPPED_BY[fit.capped_by]})"
     head = ("Micro-batch size", "Peak memory", "Share of the limit")
-    of_each = [
-        (of_one.optimizer, _memory_rows(of_one)) for of_one in with_others(fit, fits.memories)
-    ]
-    return Finding("memory", heading, reading, "", _by_optimizer(head, of_each))
+    rows = {each.optimizer: _memory_rows(each) for each in with_others(fit, fits.memories)}
+    return Finding("memory", heading, reading, "", _by_optimizer(head, rows))
 
 
 def _memory_rows(fit: MemoryFit) -> list[tuple[str, ...]]:
+    """Peak memory at each micro-batch size, then the sizes that ran out of memory."""
     measured = {size for size, _ in fit.points}
     return [
         *(
@@ -182,14 +181,12 @@ def _memory_rows(fit: MemoryFit) -> list[tuple[str, ...]]:
     ]
 
 
-def _by_optimizer(
-    head: tuple[str, ...], of_each: Sequence[tuple[str, Sequence[tuple[str, ...]]]]
-) -> Table:
-    """The rows of every optimizer, named where there are several."""
-    if len(of_each) == 1:
-        return Table(head, tuple(of_each[0][1]))
-    rows = tuple((name, *row) for name, rows in of_each for row in rows)
-    return Table(("Optimizer", *head), rows)
+def _by_optimizer(head: tuple[str, ...], rows: Mapping[str, Sequence[tuple[str, ...]]]) -> Table:
+    """The rows of all optimizers, with their names if there are several."""
+    if len(rows) == 1:
+        return Table(head, tuple(row for each in rows.values() for row in each))
+    named = tuple((name, *row) for name, each in rows.items() for row in each)
+    return Table(("Optimizer", *head), named)
 
 
 def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
@@ -199,9 +196,8 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) ->
         "leaves it, and larger batches save little."
     )
     if fit is None or not runs:
-        return Finding(
-            "steps", "Steps to goal", reading, _absent(study, "learning", "steps to goal")
-        )
+        missing = _absent(study, "learning", "steps to goal")
+        return Finding("steps", "Steps to goal", reading, missing)
     if fit.critical_batch_size is None:
         heading = "Steps to goal: no critical batch size could be fitted"
         reading += f" {say(fit.critical_reason)}" if fit.critical_reason is not None else ""
@@ -213,9 +209,9 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) ->
 
 def _examples(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
     reading = (
-        "Training examples to goal: what a larger batch costs in computation. Up to the critical "
-        "batch size it costs little. The last step of an epoch has the examples that are left; "
-        "the curve is for whole batches."
+        "Training examples to goal: the computation that a larger batch costs. Up to the critical "
+        "batch size it costs little. The curve assumes full batches; the last batch of an epoch "
+        "may be smaller."
     )
     if fit is None or not runs:
         missing = _absent(study, "learning", "examples to goal")
@@ -232,6 +228,7 @@ def _examples(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...])
 
 
 def _predictions(fit: LearningFit, unit: str) -> Table | None:
+    """Predicted steps or examples to goal at each batch size; None without any."""
     rows = tuple(
         (
             words.count(row.batch_size),
@@ -248,26 +245,23 @@ def _noise(study: Study, fits: Fits) -> Finding:
     reading = (
         "The gradient noise scale along a short run at your present settings: the batch size at "
         "which noise and signal in the gradient are equal. It usually grows during training and "
-        "is a first, low estimate of the critical batch size."
+        "is an early, low estimate of the critical batch size."
     )
-    fit = fits.noise
+    fit, heading = fits.noise, "Gradient noise scale"
     if fit is None:
-        missing = _absent(study, "noise", "gradient noise")
-        return Finding("noise", "Gradient noise scale", reading, missing)
+        return Finding("noise", heading, reading, _absent(study, "noise", "gradient noise"))
     if not any(point.noise_scale for point in fit.points):
         missing = say(fit.reason or Remark.of("gradient_lost_in_noise"))
-        return Finding("noise", "Gradient noise scale", reading, missing)
-    heading = f"Gradient noise scale along training{_with(study, fit.optimizer)}"
+        return Finding("noise", heading, reading, missing)
+    heading += _with(study, fit.optimizer)
     if fit.noise_scale is not None:
-        found = words.estimate(fit.noise_scale)
-        heading = f"Gradient noise scale{_with(study, fit.optimizer)}: {found}"
+        heading += f": {words.estimate(fit.noise_scale)}"
     head = ("Steps before", "Examples before", "Noise scale, examples")
-    of_each = [(of_one.optimizer, _noise_rows(of_one)) for of_one in with_others(fit, fits.noises)]
-    return Finding("noise", heading, reading, "", _by_optimizer(head, of_each))
-
-
-def _noise_rows(fit: NoiseFit) -> list[tuple[str, ...]]:
-    return [
-        (words.count(point.step), words.count(point.examples), words.bare(point.noise_scale))
-        for point in fit.points
-    ]
+    rows = {
+        each.optimizer: [
+            (words.count(point.step), words.count(point.examples), words.bare(point.noise_scale))
+            for point in each.points
+        ]
+        for each in with_others(fit, fits.noises)
+    }
+    return Finding("noise", heading, reading, "", _by_optimizer(head, rows))

@@ -15,12 +15,12 @@ from rightbatch.report.view import make_view
 
 
 def write_report(recording: Recording, advice: Advice, path: Path) -> Path:
-    """Write the report to one self-contained file, all of it or nothing.
+    """Write the report to one self-contained file, atomically.
 
     Args:
         recording: The study and its trials.
-        advice: What was made of it.
-        path: Where to write; its folder is made where it is missing.
+        advice: Its advice.
+        path: Where to write; missing folders are created.
 
     Returns:
         The absolute path of the file.
@@ -59,22 +59,19 @@ def render(recording: Recording, advice: Advice) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    scripts = (get_plotlyjs(), _page_script())
+    page_script = resources.files("rightbatch.report").joinpath("templates/report.js")
+    scripts = (get_plotlyjs(), page_script.read_text("utf-8"))
     return environment.get_template("report.html.j2").render(
         view=view,
         figures=figures,
         policy=_policy(scripts),
-        plotlyjs=Markup(scripts[0]),  # our dependency's own text, no user's
+        plotlyjs=Markup(scripts[0]),  # the dependency's own text, not a user's
         page_script=Markup(scripts[1]),  # our own file
     )
 
 
-def _page_script() -> str:
-    return resources.files("rightbatch.report").joinpath("templates/report.js").read_text("utf-8")
-
-
 def _policy(scripts: tuple[str, ...]) -> str:
-    """A content security policy: these scripts run, no other, and nothing is fetched."""
+    """A content security policy under which only these scripts run and nothing is fetched."""
     digests = (base64.b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (

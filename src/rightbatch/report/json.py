@@ -1,7 +1,7 @@
-"""The JSON contract, version 1: what `--json` prints, documented in docs/json.md.
+"""The JSON contract, version 1: the output of `--json`, documented in docs/json.md.
 
-Every object is strict JSON: a number that is not finite, and every figure that could not be
-estimated, is null with the reason beside it under `<name>_reason`.
+Every object is strict JSON: a non-finite number, or a figure that could not be estimated, is null
+with the reason in `<name>_reason`.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from rightbatch.records import (
     SpeedFit,
     TimeSpent,
 )
-from rightbatch.report.ending import ending_told
+from rightbatch.report.ending import ending_sentence
 from rightbatch.report.findings import pick_fit
 from rightbatch.report.json_values import (
     NO_RATE,
@@ -52,10 +52,13 @@ def advice_json(advice: Advice) -> Json:
         why |= dict.fromkeys(_choice(None), missing["batch_size"])
     if advice.recommended is not None:
         why |= NO_RATE
-    unpriced = {name: told for name, told in missing.items() if name in _PRICED} | NO_RATE
-    why["reference"] = _NO_REFERENCE
-    why["times_as_fast"] = _NO_REFERENCE if advice.reference is None else _NOT_COMPARED
-    told = {
+    unpriced = {name: reason for name, reason in missing.items() if name in _PRICED} | NO_RATE
+    why |= {
+        "reference": _NO_REFERENCE,
+        "times_as_fast": _NO_REFERENCE if advice.reference is None else _NOT_COMPARED,
+        "ended": "The study was recorded elsewhere, or planned by another version.",
+    }
+    values = {
         "schema": "rightbatch/advice/1",
         "study": advice.study,
         "goal": advice.goal,
@@ -72,7 +75,7 @@ def advice_json(advice: Advice) -> Json:
         else with_reasons(_choice(advice.reference), unpriced),
         "times_as_fast": estimate_json(advice.times_as_fast),
         "reasons": list(say_all(advice.remarks.reasons)),
-        "ended": None if advice.ended is None else ending_told(advice.ended),
+        "ended": None if advice.ended is None else ending_sentence(advice.ended),
         "warnings": list(say_all(advice.remarks.warnings)),
         "results": [
             {"optimizer": fit.optimizer, **prediction_json(row)}
@@ -86,12 +89,11 @@ def advice_json(advice: Advice) -> Json:
         ],
         "time_spent": _time_spent(advice.time_spent),
     }
-    why["ended"] = "The study was recorded elsewhere, or planned by another version."
-    return with_reasons(told, why | missing)
+    return with_reasons(values, why | missing)
 
 
 def _time_spent(spent: TimeSpent) -> Json:
-    """Where the time went, each figure that was renamed under its old name as well."""
+    """Where the time went; renamed figures also appear under their old names."""
     return with_reasons(
         {
             "training_seconds": spent.training,
@@ -115,7 +117,7 @@ def _figures(
     noise: NoiseFit | None,
     learning: LearningFit | None,
 ) -> tuple[Json, dict[str, str]]:
-    """What each stage found with an optimizer, and why a figure would be missing."""
+    """The figures of each stage for one optimizer, and the reasons for any that are missing."""
     why = {name: f"The {stage} stage was not run." for name, stage in _BY_STAGE.items()}
     if noise is not None and noise.reason is not None:
         why["noise_scale"] = say(noise.reason)
@@ -134,7 +136,7 @@ def _figures(
 
 
 def _compared(choice: Choice, fits: Fits, unpriced: Mapping[str, str]) -> Json:
-    """The best choice of an optimizer, and what each stage found with it."""
+    """The best choice of an optimizer, and the figures of each stage."""
     name = choice.optimizer
     figures, why = _figures(
         fits.memory_of(name), fits.speed_of(name), fits.noise_of(name), pick_fit(fits, choice)
@@ -143,6 +145,7 @@ def _compared(choice: Choice, fits: Fits, unpriced: Mapping[str, str]) -> Json:
 
 
 def _choice(choice: Choice | None) -> Json:
+    """A choice; null throughout without one."""
     return {
         "optimizer": choice.optimizer if choice else None,
         "batch_size": choice.batch_size if choice else None,

@@ -1,14 +1,12 @@
-"""The JSON objects of single stages: a fit and its raw results, documented in docs/json.md."""
+"""The JSON objects of single stages, fits and raw results, documented in docs/json.md."""
 
 from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import (
     Accumulation,
     Fits,
-    LearningFit,
     MemoryFit,
     MemoryProbe,
     MemoryResult,
-    Objective,
     Recording,
     Stage,
     Trial,
@@ -35,27 +33,16 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
         fits: The fits of the recording.
         recording: The study and its trials.
     """
-    told: Json = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
-    if stage == "memory":
-        body = _memory(fits, recording)
-    elif stage == "speed":
-        body = _speed(fits)
-    elif stage == "noise":
-        body = _noise(fits)
-    else:
-        facts, aim = recording.study.facts, recording.study.settings.objective
-        body = _learning(fits.learning, facts.goal.metric if facts else "metric", aim)
-    default = f"The {stage} stage gave no result." if _absent(stage, fits) else DEFAULT_REASON
+    make = {"memory": _memory, "speed": _speed, "noise": _noise, "learning": _learning}[stage]
+    body = make(fits, recording)
     reasons: dict[str, str] = body.pop("why", {})
-    return with_reasons(told | body, reasons, default)
-
-
-def _absent(stage: Stage, fits: Fits) -> bool:
-    return not getattr(fits, stage)
+    default = DEFAULT_REASON if getattr(fits, stage) else f"The {stage} stage gave no result."
+    head = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
+    return with_reasons(head | body, reasons, default)
 
 
 def _memory(fits: Fits, recording: Recording) -> Json:
-    """The first optimizer's fit at the top; every optimizer's answer and trials under it."""
+    """The first optimizer's fit on top; the sizes and trials of every optimizer below."""
     fit = fits.memory
     rows = [
         _memory_row(trial, trial.probe)
@@ -67,14 +54,13 @@ def _memory(fits: Fits, recording: Recording) -> Json:
         "memory_limit_bytes": fit.limit_bytes if fit else None,
         "margin": fit.margin if fit else None,
         "mode": "inference" if recording.study.settings.inference else "training",
-        "trials": sum(of_one.trials for of_one in fits.memories),
-        "seconds": sum((of_one.seconds for of_one in fits.memories), 0.0),
+        "trials": sum(each.trials for each in fits.memories),
+        "seconds": sum((each.seconds for each in fits.memories), 0.0),
         "prediction": say(fit.predicted) if fit and fit.predicted else None,
         "enforced_by": fit.enforced_by or None if fit else None,
         "devices": [memory_of_device(recording, fit)],
         "optimizers": [
-            with_reasons(_memory_figures(of_one), _why_no_memory(of_one))
-            for of_one in fits.memories
+            with_reasons(_memory_figures(each), _why_no_memory(each)) for each in fits.memories
         ],
         "results": rows,
         "why": {"prediction": "None was made.", **_why_no_memory(fit)},
@@ -82,7 +68,7 @@ def _memory(fits: Fits, recording: Recording) -> Json:
 
 
 def _memory_figures(fit: MemoryFit | None) -> Json:
-    """What fits with an optimizer."""
+    """The figures of a memory fit; null throughout without one."""
     return {
         "optimizer": fit.optimizer if fit else None,
         "largest_batch_size": fit.largest_batch_size if fit else None,
@@ -97,16 +83,16 @@ def _memory_figures(fit: MemoryFit | None) -> Json:
 
 
 def _why_no_memory(fit: MemoryFit | None) -> dict[str, str]:
-    no_size = {} if fit is None else dict.fromkeys(SIZES_THAT_FIT, say(why_none(fit)))
+    """The reasons for missing figures of a memory fit."""
     return {
         "accumulation": "The batch size fits without it, or nothing fits.",
         "lasted_batch_size": "None ran 20 steps: memory is no limit, or time was short.",
-        **no_size,
+        **({} if fit is None else dict.fromkeys(SIZES_THAT_FIT, say(why_none(fit)))),
     }
 
 
 def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
-    """The answer for one device, a row of `devices`."""
+    """The sizes that fit on one device, a row of `devices`."""
     hardware = recording.hardware
     return with_reasons(
         {
@@ -115,7 +101,7 @@ def memory_of_device(recording: Recording, fit: MemoryFit | None) -> Json:
             "largest_batch_size": fit.largest_batch_size if fit else None,
             "safe_batch_size": fit.safe_batch_size if fit else None,
         },
-        default="No batch size that was tried fits in the limit.",
+        default="No micro-batch tried fits the memory limit.",
     )
 
 
@@ -152,8 +138,8 @@ def _memory_row(trial: Trial, probe: MemoryProbe) -> Json:
     )
 
 
-def _speed(fits: Fits) -> Json:
-    """The first optimizer's fit at the top; every optimizer's rows under it."""
+def _speed(fits: Fits, _recording: Recording) -> Json:
+    """The first optimizer's fit on top; the rows of every optimizer below."""
     fit = fits.speed
     return {
         "optimizer": fit.optimizer if fit else None,
@@ -187,8 +173,8 @@ def _speed(fits: Fits) -> Json:
     }
 
 
-def _noise(fits: Fits) -> Json:
-    """The first optimizer's scale at the top; every optimizer's rows under it."""
+def _noise(fits: Fits, _recording: Recording) -> Json:
+    """The first optimizer's noise scale on top; the rows of every optimizer below."""
     fit, unclear = fits.noise, "The gradient is indistinguishable from zero here."
     return {
         "optimizer": fit.optimizer if fit else None,
@@ -196,23 +182,25 @@ def _noise(fits: Fits) -> Json:
         "results": [
             with_reasons(
                 {
-                    "optimizer": of_one.optimizer,
+                    "optimizer": each.optimizer,
                     "step": point.step,
                     "examples": point.examples,
                     "noise_scale": estimate_json(point.noise_scale),
                 },
                 default=unclear,
             )
-            for of_one in fits.noises
-            for point in of_one.points
+            for each in fits.noises
+            for point in each.points
         ],
         "why": {"noise_scale": say(fit.reason)} if fit and fit.reason else {},
     }
 
 
-def _learning(fits: tuple[LearningFit, ...], metric: str, objective: Objective) -> Json:
-    """The first optimizer's fit at the top; every optimizer's rows and runs under it."""
-    first = fits[0] if fits else None
+def _learning(fits: Fits, recording: Recording) -> Json:
+    """The first optimizer's fit on top; the rows and runs of every optimizer below."""
+    facts, objective = recording.study.facts, recording.study.settings.objective
+    metric = facts.goal.metric if facts else "metric"
+    first = fits.learning[0] if fits.learning else None
     return {
         "optimizer": first.optimizer if first else None,
         "rule": first.rule if first else None,
@@ -222,7 +210,7 @@ def _learning(fits: tuple[LearningFit, ...], metric: str, objective: Objective) 
         "lack_of_fit": first.lack_of_fit if first else None,
         "results": [
             {"optimizer": fit.optimizer, **prediction_json(row)}
-            for fit in fits
+            for fit in fits.learning
             for row in fit.predictions
         ],
         "runs": [
@@ -242,7 +230,7 @@ def _learning(fits: tuple[LearningFit, ...], metric: str, objective: Objective) 
                 },
                 {"steps_to_goal": "The run ended before it reached the goal.", **NO_RATE},
             )
-            for fit in fits
+            for fit in fits.learning
             for run in fit.runs
         ],
         "why": dict.fromkeys(("critical_batch_size", "steps_min"), say(first.critical_reason))

@@ -1,7 +1,7 @@
-"""What the objects of the JSON contract are made of.
+"""Building blocks of the JSON contract.
 
-A number that is not finite, and every figure that could not be estimated, is null with the reason
-beside it under `<name>_reason`.
+A non-finite number, or a figure that could not be estimated, is null with the reason in
+`<name>_reason`.
 """
 
 import math
@@ -19,7 +19,7 @@ DEFAULT_REASON = "There is not enough data for it."
 
 
 def estimate_json(found: Estimate | None) -> Json | None:
-    """An estimate; None where it has no finite value."""
+    """An estimate; None without a finite value."""
     if found is None or not math.isfinite(found.value):
         return None
     return {
@@ -33,11 +33,12 @@ def estimate_json(found: Estimate | None) -> Json | None:
 
 
 def _end(value: float | None) -> float | None:
+    """An end of an interval; None if it is unbounded."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def placement_json(placement: Placement) -> Json:
-    """The devices that take a step together; null where their kind is not known."""
+    """The devices that share each step; their kind is null if unknown."""
     kind = {"device": placement.device or None}
     return {
         **with_reasons(kind, default="It was not recorded."),
@@ -47,11 +48,11 @@ def placement_json(placement: Placement) -> Json:
 
 
 def with_reasons(
-    told: Json, reasons: Mapping[str, str] | None = None, default: str = DEFAULT_REASON
+    values: Json, reasons: Mapping[str, str] | None = None, default: str = DEFAULT_REASON
 ) -> Json:
-    """The object with the reason beside every figure that is null or not finite."""
+    """The object with a reason for every value that is null or not finite."""
     out: Json = {}
-    for name, value in told.items():
+    for name, value in values.items():
         known = not (value is None or (isinstance(value, float) and not math.isfinite(value)))
         out[name] = value if known else None
         if not known:
@@ -60,10 +61,15 @@ def with_reasons(
 
 
 def prediction_json(row: BatchPrediction) -> Json:
-    """What is predicted of a batch size, a row of `results`."""
-    unreached = "No training run reached the goal."
+    """The prediction for a batch size, a row of `results`."""
     figures = ("steps", "examples", "seconds", "joules", "cost")
-    why = {f"predicted_{figure}_to_goal": unreached for figure in figures}
+    why = dict.fromkeys(
+        (f"predicted_{figure}_to_goal" for figure in figures), "No training run reached the goal."
+    )
+    if row.joules is None:
+        why["predicted_joules_to_goal"] = "No power was measured."
+    if row.cost is None:
+        why["predicted_cost_to_goal"] = "No price was given (price_per_hour)."
     return with_reasons(
         {
             "batch_size": row.batch_size,
@@ -76,15 +82,5 @@ def prediction_json(row: BatchPrediction) -> Json:
             "runs_reached": row.runs_reached,
             "runs_censored": row.runs_censored,
         },
-        why | NO_RATE | _unmeasured(row.joules, row.cost),
+        why | NO_RATE,
     )
-
-
-def _unmeasured(joules: Estimate | None, cost: Estimate | None) -> dict[str, str]:
-    """Why energy or cost is unknown where that has nothing to do with the goal."""
-    why = {}
-    if joules is None:
-        why["predicted_joules_to_goal"] = "No power was measured."
-    if cost is None:
-        why["predicted_cost_to_goal"] = "No price was given (price_per_hour)."
-    return why

@@ -1,4 +1,4 @@
-"""The recommendation as Python users get it: an advice that shows itself in words."""
+"""The recommendation for Python users: an advice with its words."""
 
 from dataclasses import dataclass, fields
 from html import escape
@@ -6,7 +6,8 @@ from typing import Self
 
 from rightbatch.records import Advice, Recording
 from rightbatch.report.sentences import say, say_all
-from rightbatch.report.verdict import Rows, make_verdict
+from rightbatch.report.table import Pairs
+from rightbatch.report.verdict import make_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +15,20 @@ class Recommendation(Advice):
     """An advice with its sentences.
 
     Attributes:
-        verdict: The verdict as (what, value) pairs, in words.
+        verdict: The verdict as (name, value) pairs.
     """
 
-    verdict: Rows = ()
+    verdict: Pairs = ()
 
     @classmethod
     def of(cls, recording: Recording, advice: Advice) -> Self:
-        """The advice of a recording, in words as well."""
+        """The advice of a recording, with its verdict in words."""
         same = {field.name: getattr(advice, field.name) for field in fields(Advice)}
         return cls(**same, verdict=make_verdict(recording.study, advice))
 
     @property
     def headline(self) -> str:
-        """The verdict in one sentence."""
+        """The recommendation in one sentence."""
         return say(self.remarks.headline)
 
     @property
@@ -37,12 +38,12 @@ class Recommendation(Advice):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What makes the advice less sure, one sentence each."""
+        """What makes the advice less certain, one sentence each."""
         return say_all(self.remarks.warnings)
 
     @property
     def missing(self) -> dict[str, str]:
-        """Why each figure that could not be estimated is missing, by its JSON name."""
+        """Why each missing figure could not be estimated, by its JSON name."""
         return {name: say(remark) for name, remark in self.remarks.missing.items()}
 
     def __str__(self) -> str:

@@ -1,6 +1,4 @@
-"""Predicted memory for the terminal and as JSON."""
-
-from typing import Any
+"""Predicted memory in a terminal and as JSON."""
 
 from rich.console import Console
 from rich.table import Table
@@ -14,8 +12,9 @@ from rightbatch.records import (
     memory_size,
 )
 from rightbatch.records.prediction import Change
-from rightbatch.report.json_values import Json, with_reasons
+from rightbatch.report.json_values import SIZES_THAT_FIT, Json, with_reasons
 from rightbatch.report.sentences import say, say_all
+from rightbatch.report.stages import peak_line
 from rightbatch.report.words import count, share
 
 _PARTS: dict[MemoryPart, str] = {
@@ -36,16 +35,16 @@ _CHANGES: dict[Change, str] = {
 }
 _CHOICES = {"bf16": "bf16 autocast", "repeated_blocks": "of repeated blocks"}
 _SURE = {
-    "cuda": "run `rightbatch memory` on the device to verify.",
-    "cpu": "resident memory is fragmented, so the safe size leaves 15% more free; run `rightbatch "
-    "memory` without --predict to verify.",
+    "cuda": "verify it with `rightbatch memory` on the device.",
+    "cpu": "resident memory is fragmented, so the safe size leaves 15% more free; verify it with "
+    "`rightbatch memory` without --predict.",
 }
 _NOTHING = "Not even one example fits."
 
 
 def prediction_json(title: str, result: PredictResult) -> Json:
     """A prediction as one JSON object, schema "rightbatch/memory-prediction/1"."""
-    told: Json = {
+    values: Json = {
         "schema": "rightbatch/memory-prediction/1",
         "workload": title,
         "device": result.target.name,
@@ -67,16 +66,16 @@ def prediction_json(title: str, result: PredictResult) -> Json:
         "results": [_peak_json(peak) for peak in result.peaks],
         "what_if": [_alternative_json(row) for row in result.alternatives],
     }
-    return with_reasons(told, dict.fromkeys(("largest_batch_size", "safe_batch_size"), _NOTHING))
+    return with_reasons(values, dict.fromkeys(SIZES_THAT_FIT, _NOTHING))
 
 
 def _warnings(result: PredictResult) -> tuple[str, ...]:
-    """What makes a prediction less sure: first, that steps were really run."""
+    """What makes a prediction less certain, starting with why real steps were run."""
     return say_all((*filter(None, (result.reason,)), *result.warnings))
 
 
 def _choice(row: MemoryAlternative) -> str:
-    """What another choice is, in words."""
+    """An alternative in words."""
     steps, _, micro = row.name.partition("x")
     if row.kind == "accumulation" and micro:
         return f"{steps} micro-batches of {int(micro):,}"
@@ -94,26 +93,23 @@ def _peak_json(peak: PredictedPeak) -> Json:
 
 
 def _alternative_json(row: MemoryAlternative) -> Json:
-    told: dict[str, Any] = {
+    why = {"device": "Only the limit changes.", "accumulation": "The micro-batch sets the limit."}
+    values = {
         "change": row.kind,
         "to": _choice(row),
         "peak_bytes": row.peak_bytes,
         "largest_batch_size": row.largest_batch_size,
     }
-    why = {"device": "Only the limit changes.", "accumulation": "The micro-batch sets the limit."}
-    return with_reasons(told, {}, say(row.reason) if row.reason else why.get(row.kind, ""))
+    return with_reasons(values, {}, say(row.reason) if row.reason else why.get(row.kind, ""))
 
 
 def print_prediction(title: str, result: PredictResult, console: Console) -> None:
-    """Print what fits, of what it is made, and what other choices would need."""
+    """Print what fits, the parts of peak memory, and what other choices would need."""
     limit = f"{memory_size(result.limit_bytes)} of {result.target.name}"
     how = "inference" if result.inference else result.optimizer
     console.print(f"{title}, predicted for {limit} with {how}", style="dim")
     console.print(_headline(result), style="bold")
-    console.print(
-        f"Peak memory ≈ {memory_size(max(0.0, result.bytes_fixed))} "
-        f"+ {memory_size(result.bytes_per_example)} per example."
-    )
+    console.print(peak_line(max(0.0, result.bytes_fixed), result.bytes_per_example))
     console.print()
     console.print(_parts_table(result))
     if result.alternatives:
@@ -130,7 +126,7 @@ def _headline(result: PredictResult) -> str:
     largest = f"Largest micro-batch {count(result.largest_batch_size)}"
     safe = "none" if result.safe_batch_size is None else count(result.safe_batch_size)
     how = "" if result.verified else " (extrapolated)"
-    bound = {"data_set_size": ", the whole training set", "max_batch_size": ", as far as asked"}
+    bound = {"data_set_size": ", the whole training set", "max_batch_size": ", your max_batch_size"}
     return (
         f"{largest}{bound.get(result.capped_by, '')}{how}; "
         f"{safe} with a safety margin of {share(result.margin)}"
@@ -138,12 +134,11 @@ def _headline(result: PredictResult) -> str:
 
 
 def _parts_table(result: PredictResult) -> Table:
-    """The reference size and the answer side by side."""
+    """The parts of peak memory at the reference and the largest size, side by side."""
     by_size = {peak.batch_size: peak for peak in result.peaks}
     wanted = [result.reference_batch_size, result.largest_batch_size or 0]
     shown = [by_size[one] for one in dict.fromkeys(wanted) if one in by_size]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Batch size", header_style="dim")
+    table = _table("Batch size")
     for peak in shown:
         table.add_column(count(peak.batch_size), justify="right", header_style="dim")
     for part, name in _PARTS.items():
@@ -158,9 +153,14 @@ def _parts_table(result: PredictResult) -> Table:
     return table
 
 
-def _what_if_table(result: PredictResult) -> Table:
+def _table(first: str) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("What if", header_style="dim")
+    table.add_column(first, header_style="dim")
+    return table
+
+
+def _what_if_table(result: PredictResult) -> Table:
+    table = _table("What if")
     table.add_column("", header_style="dim", overflow="fold")
     reference = count(result.reference_batch_size)
     table.add_column(f"Peak at {reference}", justify="right", header_style="dim")

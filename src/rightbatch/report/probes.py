@@ -1,4 +1,4 @@
-"""Each kind of probe in words: what it is called, and what is under way."""
+"""Stages and probes in words."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,9 +33,9 @@ PROBES: dict[type[Probe], Callable[[Any], str]] = {
         f"learning rate {words.learning_rate(probe.learning_rate)}"
     ),
 }
-"""What a probe of each kind does, for a line of progress."""
+"""What a probe of each kind does, for the progress display."""
 
 
 def under_way(probe: Probe) -> str:
-    """What is under way, in a few words."""
+    """What a running probe does, in a few words."""
     return PROBES[type(probe)](probe)

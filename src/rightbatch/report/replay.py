@@ -1,4 +1,4 @@
-"""What a replay found: tables for people, one JSON object for programs."""
+"""The results of a replay as tables and as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -33,27 +33,30 @@ def races_json(races: Sequence[RaceTold]) -> dict[str, object]:
 
 
 def races_lines(races: Sequence[RaceTold]) -> list[str]:
-    """The same for people: a heading for each race, its sentences under it."""
-    lines = []
-    for race in races:
-        lines.append(f"{race.study}, {race.metric} {race.target:g}, {race.policy}")
-        lines += [f"  {told}" for told in story(race.decisions, race.metric)]
-    return lines
+    """The planner's decisions as lines: a heading for each race, then its sentences."""
+    return [
+        line
+        for race in races
+        for line in (
+            f"{race.study}, {race.metric} {race.target:g}, {race.policy}",
+            *(f"  {sentence}" for sentence in story(race.decisions, race.metric)),
+        )
+    ]
 
 
 def replay_tables(rows: Sequence[ReplayRow]) -> dict[str, Table]:
-    """A table per target, one per data set and one over all, by title."""
+    """The tables per target, per data set and overall, by title."""
     return {
         "Per target, means over the repeats": _per_target(rows),
         "Per data set, means": _per_dataset(rows),
-        "Over all, data sets weighing alike": overall(rows),
+        "Overall, data sets weighted equally": overall(rows),
     }
 
 
 def time_taken(seconds: Mapping[str, float]) -> str:
-    """The wall-clock time that playing took, of every policy that played and in all."""
+    """The wall-clock time of the replay, in total and for each policy."""
     each = ", ".join(f"{name} {duration(taken)}" for name, taken in seconds.items() if taken > 0)
-    return f"Playing took {duration(sum(seconds.values()))}: {each}."
+    return f"The replay took {duration(sum(seconds.values()))}: {each}."
 
 
 def overall(rows: Sequence[ReplayRow]) -> Table:
@@ -64,36 +67,36 @@ def overall(rows: Sequence[ReplayRow]) -> Table:
     )  # fmt: skip
     cells = []
     for (policy,), group in _grouped(rows, lambda row: (row.policy,)):
-        told = summarise(group)
+        figures = summarise(group)
         cells.append(
             (
                 policy,
-                str(told.rows),
-                _figure(told.regret, 3),
-                f"{100 * told.within:.0f}%",
-                _figure(told.worst_regret, 2),
-                _figure(told.search_cost, 2),
-                _figure(told.high_search_cost, 2),
-                _figure(told.time_to_model, 3),
-                _figure(told.worst_time_to_model, 2),
+                str(figures.rows),
+                _figure(figures.regret, 3),
+                f"{100 * figures.within:.0f}%",
+                _figure(figures.worst_regret, 2),
+                _figure(figures.search_cost, 2),
+                _figure(figures.high_search_cost, 2),
+                _figure(figures.time_to_model, 3),
+                _figure(figures.worst_time_to_model, 2),
             )
         )
     return Table(head, tuple(cells))
 
 
 def _per_target(rows: Sequence[ReplayRow]) -> Table:
-    cells = []
-    for key, group in _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy)):
-        sizes = sorted({row.batch_size for row in group})
-        cells.append((*key, ", ".join(map(str, sizes)), *_means(group)))
-    return Table(("study", "target", "policy", "batch sizes chosen", *_FIGURES), tuple(cells))
+    groups = _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy))
+    cells = tuple(
+        (*key, ", ".join(map(str, sorted({row.batch_size for row in group}))), *_means(group))
+        for key, group in groups
+    )
+    return Table(("study", "target", "policy", "batch sizes chosen", *_FIGURES), cells)
 
 
 def _per_dataset(rows: Sequence[ReplayRow]) -> Table:
     groups = _grouped(rows, lambda row: (row.dataset, row.policy))
-    return Table(
-        ("data set", "policy", *_FIGURES), tuple((*key, *_means(group)) for key, group in groups)
-    )
+    cells = tuple((*key, *_means(group)) for key, group in groups)
+    return Table(("data set", "policy", *_FIGURES), cells)
 
 
 def _means(rows: Sequence[ReplayRow]) -> tuple[str, str, str]:
@@ -105,7 +108,7 @@ def _means(rows: Sequence[ReplayRow]) -> tuple[str, str, str]:
 
 
 def _figure(value: float, places: int) -> str:
-    """A figure to so many places; to fewer from a hundred on, so that tables stay narrow."""
+    """A figure to so many decimal places, or fewer from 100 up to keep tables narrow."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.{1 if value >= 100 else places}f}"
@@ -114,7 +117,7 @@ def _figure(value: float, places: int) -> str:
 def _grouped(
     rows: Sequence[ReplayRow], key: Callable[[ReplayRow], tuple[str, ...]]
 ) -> list[tuple[tuple[str, ...], list[ReplayRow]]]:
-    """Rows with the same key together, in order of first appearance."""
+    """Rows grouped by key, in order of first appearance."""
     groups: dict[tuple[str, ...], list[ReplayRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)

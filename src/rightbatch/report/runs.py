@@ -8,19 +8,19 @@ from rightbatch.records import Fits, Run, WorkloadFacts
 
 @dataclass(frozen=True, slots=True)
 class DrawnRun:
-    """One training run in numbers that can be compared between batch sizes.
+    """One training run in figures that are comparable across batch sizes.
 
     Attributes:
         run: The run.
         tuned: Whether its learning rate is the best known for its batch size.
-        steps: Updates to the goal, or updates made where it was not reached.
-        examples: Training examples seen in them, the mean over an epoch in each.
+        steps: Updates to the goal, or all updates if it was not reached.
+        examples: Training examples in these updates, at the mean over an epoch.
         seconds: `steps` times the step time at its batch size; None without a step time.
     """
 
     run: Run
     tuned: bool
-    steps: float
+    steps: int
     examples: float
     seconds: float | None
 
@@ -34,30 +34,30 @@ def drawn_runs(fits: Fits, facts: WorkloadFacts) -> tuple[DrawnRun, ...]:
     """Every training run of a study.
 
     Args:
-        fits: Of the study.
-        facts: Of its workload.
+        fits: The fits of the study.
+        facts: The facts of its workload.
     """
-    told = []
+    runs = []
     for fit in fits.learning:
-        timed = seconds_per_step(fits.speed_of(fit.optimizer), (), facts)
+        step_time = seconds_per_step(fits.speed_of(fit.optimizer), (), facts)
         best = {row.batch_size: row.learning_rate for row in fit.predictions}
-        told += [_drawn(run, best.get(run.batch_size), timed, facts) for run in fit.runs]
-    return tuple(told)
+        runs += [_drawn(run, best.get(run.batch_size), step_time, facts) for run in fit.runs]
+    return tuple(runs)
 
 
 def _drawn(
-    run: Run, best_rate: float | None, timed: PerStep | None, facts: WorkloadFacts
+    run: Run, best_rate: float | None, step_time: PerStep | None, facts: WorkloadFacts
 ) -> DrawnRun:
+    """One run, with the run's own step time if none was measured by the speed stage."""
     done = run.curve.steps
-    steps = float(done) if run.steps is None else run.steps
-    if timed is not None:
-        step: float | None = timed(run.batch_size)
-    else:
-        step = run.train_seconds / done if done else None
+    steps = done if run.steps is None else run.steps
+    per_step = run.train_seconds / done if done else None
+    if step_time is not None:
+        per_step = step_time(run.batch_size)
     return DrawnRun(
         run,
         best_rate is not None and abs(run.learning_rate / best_rate - 1) < 1e-3,
         steps,
         steps * facts.examples_per_step(run.batch_size),
-        None if step is None else steps * step,
+        None if per_step is None else steps * per_step,
     )

@@ -20,9 +20,10 @@ from rightbatch.report.sentences.phrases import CAPPED_BY
 
 _NOTHING = "Nothing was measured; allow a larger budget."
 _NOTABLE = 0.05
+"""Share of the memory held by other processes above which it is mentioned."""
 _ENFORCED = {
     "cgroup": "a control group around each trial",
-    "data_segment": "the peak of resident memory, and a bound on the process's data",
+    "data_segment": "a limit on the process's data and its peak resident memory",
     "allocator": "the framework's allocator",
 }
 _LASTED = "It ran for 20 steps."
@@ -38,53 +39,61 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
         advice: Its advice, for the fits.
 
     Returns:
-        Lines of plain text, the name of the study last.
+        Lines of plain text, ending with the name of the study.
     """
-    fits = advice.fits
-    match stage:
-        case "memory":
-            hardware, several = recording.hardware, len(fits.memories) > 1
-            lines = [line for fit in fits.memories for line in _memory(fit, hardware, several)]
-            lines = lines or [_NOTHING]
-        case "speed":
-            lines = [line for fit in fits.speeds for line in _speed(fit, len(fits.speeds) > 1)]
-            lines = lines or [_NOTHING]
-        case "noise":
-            lines = [line for fit in fits.noises for line in _noise(fit, len(fits.noises) > 1)]
-            lines = lines or [_NOTHING]
-        case "learning":
-            lines = _learning(advice)
-    told = filter(None, (outcome_sentence(trial.outcome) for trial in recording.trials))
-    if stage != "learning":
-        lines += [sentence for sentence in told if sentence not in lines]
-    return [*lines, f"Study {recording.study.name}."]
+    fits, study = advice.fits, f"Study {recording.study.name}."
+    if stage == "learning":
+        return [*_learning(advice), study]
+    lines: list[str] = []
+    for memory in fits.memories if stage == "memory" else ():
+        lines += [f"Memory with {memory.optimizer}:"] if len(fits.memories) > 1 else []
+        lines += _memory(memory, recording.hardware)
+    for speed in fits.speeds if stage == "speed" else ():
+        lines += [f"Steps with {speed.optimizer}:"] if len(fits.speeds) > 1 else []
+        lines += _speed(speed)
+    for noise in fits.noises if stage == "noise" else ():
+        lines += [f"Noise with {noise.optimizer}:"] if len(fits.noises) > 1 else []
+        lines += _noise(noise)
+    lines = lines or [_NOTHING]
+    outcomes = filter(None, (outcome_sentence(trial.outcome) for trial in recording.trials))
+    return [*lines, *(sentence for sentence in outcomes if sentence not in lines), study]
 
 
-def _memory(fit: MemoryFit, hardware: Hardware | None, one_of_several: bool) -> list[str]:
-    lines = [f"Memory with {fit.optimizer}:"] if one_of_several else []
+def _memory(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
     if fit.largest_batch_size is None:
-        return [*lines, f"{say(why_none(fit))} The limit is {memory_size(fit.limit_bytes)}."]
-    lines += [
+        return [f"{say(why_none(fit))} Memory limit: {memory_size(fit.limit_bytes)}."]
+    lines = [
         f"Largest micro-batch that ran: {fit.largest_batch_size:,} ({CAPPED_BY[fit.capped_by]}).",
         f"Safe micro-batch, leaving {fit.margin:.0%} of {memory_size(fit.limit_bytes)} free: "
         f"{fit.safe_batch_size:,}." if fit.safe_batch_size else say(why_none(fit)),
     ]  # fmt: skip
     if fit.safe_batch_size and fit.capped_by == "memory":
-        lines.append(
-            _LASTED if (fit.lasted_batch_size or 0) >= fit.safe_batch_size else _NOT_LASTED
-        )
+        lasted = (fit.lasted_batch_size or 0) >= fit.safe_batch_size
+        lines.append(_LASTED if lasted else _NOT_LASTED)
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
+        lines.append(peak_line(fit.bytes_fixed.value, fit.bytes_per_example.value))
+    if fit.accumulation is not None:
+        lines += _accumulation(fit.accumulation)
+    lines.append(f"{fit.trials} trials in {words.duration(fit.seconds)}.")
+    if fit.predicted is not None:
+        lines.append(say(fit.predicted))
+    if fit.enforced_by:
+        lines.append(f"Memory limit enforced by {_ENFORCED[fit.enforced_by]}.")
+    if hardware is not None and hardware.memory_taken_bytes > _NOTABLE * hardware.memory_bytes:
         lines.append(
-            f"Peak memory ≈ {memory_size(fit.bytes_fixed.value)} + "
-            f"{memory_size(fit.bytes_per_example.value)} per example."
+            f"Other processes held {memory_size(hardware.memory_taken_bytes)} of "
+            f"{memory_size(hardware.memory_bytes)} when the study began."
         )
-    return [*lines, *_accumulation(fit.accumulation), *_how_it_was_found(fit, hardware)]
+    return lines
 
 
-def _accumulation(kept: Accumulation | None) -> list[str]:
-    if kept is None:
-        return []
-    ran = "ran within the margin" if kept.ran else "not tried"
+def peak_line(fixed: float, per_example: float) -> str:
+    """Peak memory as a line in the micro-batch size, both coefficients in bytes."""
+    return f"Peak memory ≈ {memory_size(fixed)} + {memory_size(per_example)} per example."
+
+
+def _accumulation(kept: Accumulation) -> list[str]:
+    ran = "ran within the safety margin" if kept.ran else "not tried"
     return [
         f"Batch size {kept.batch_size:,}: accumulate {kept.accumulation_steps:,} micro-batches of "
         f"{kept.micro_batch_size:,} ({ran}).",
@@ -92,23 +101,8 @@ def _accumulation(kept: Accumulation | None) -> list[str]:
     ]
 
 
-def _how_it_was_found(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
-    told = [f"{fit.trials} trials in {words.duration(fit.seconds)}."]
-    if fit.predicted is not None:
-        told.append(say(fit.predicted))
-    if fit.enforced_by:
-        told.append(f"Memory limit enforced by {_ENFORCED[fit.enforced_by]}.")
-    if hardware is not None and hardware.memory_taken_bytes > _NOTABLE * hardware.memory_bytes:
-        told.append(
-            f"Other processes held {memory_size(hardware.memory_taken_bytes)} of "
-            f"{memory_size(hardware.memory_bytes)} when the study began."
-        )
-    return told
-
-
-def _speed(fit: SpeedFit, one_of_several: bool) -> list[str]:
-    lines = [f"Steps with {fit.optimizer}:"] if one_of_several else []
-    lines += [
+def _speed(fit: SpeedFit) -> list[str]:
+    lines = [
         f"{point.batch_size:>8,}  {words.estimate(point.step_seconds)} per step, "
         f"{words.count(point.examples_per_second.value)} examples/s"
         + ("" if point.power_watts is None else f", {words.number(point.power_watts)} W")
@@ -120,38 +114,28 @@ def _speed(fit: SpeedFit, one_of_several: bool) -> list[str]:
     )
     if fit.left_out:
         lines.append(f"Not timed, as too slow for the budget: {words.sizes(fit.left_out)}.")
-    lines += _where_a_step_goes(fit)
-    if fit.noise_reason is not None:
-        lines.append(say(fit.noise_reason))
-    return lines
-
-
-def _where_a_step_goes(fit: SpeedFit) -> list[str]:
-    """The fitted line, and at the knee the wait for data and how busy the device is."""
-    told = []
     if fit.alpha is not None and fit.beta is not None:
-        error = "" if fit.lack_of_fit is None else f" (fit error {words.share(fit.lack_of_fit)})"
-        instead = "; interpolated between the sizes timed instead" if fit.interpolated else ""
-        told.append(
+        then = ", so step times are interpolated" if fit.interpolated else ""
+        lines.append(
             f"Step time ≈ {words.duration(fit.alpha.value)} + "
-            f"{words.duration(fit.beta.value)} per example{error}{instead}."
+            f"{words.duration(fit.beta.value)} per example "
+            f"(fit error {words.share(fit.lack_of_fit or 0.0)}{then})."
         )
     used = ""
     if fit.utilisation is not None:
         used = f"; device utilisation {words.share(fit.utilisation)}"
-    told.append(f"At the knee, {words.share(fit.load_share)} of a step waits for data{used}.")
-    return told
+    lines.append(f"At the knee, {words.share(fit.load_share)} of a step waits for data{used}.")
+    return [*lines, *say_all(filter(None, (fit.noise_reason,)))]
 
 
-def _noise(fit: NoiseFit, one_of_several: bool) -> list[str]:
-    lines = [f"Noise with {fit.optimizer}:"] if one_of_several else []
-    lines += [
+def _noise(fit: NoiseFit) -> list[str]:
+    lines = [
         f"step {point.step:>6,}  "
         + ("unknown" if point.noise_scale is None else words.estimate(point.noise_scale))
         for point in fit.points
     ]
     if fit.noise_scale is None:
-        return [*lines, *say_all([fit.reason] if fit.reason else [])]
+        return [*lines, *say_all(filter(None, (fit.reason,)))]
     return [*lines, f"Gradient noise scale, later half: {words.estimate(fit.noise_scale)}."]
 
 

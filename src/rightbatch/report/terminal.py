@@ -1,4 +1,4 @@
-"""The verdict in a terminal, short enough to be read at a glance."""
+"""The verdict in a terminal, short enough for one screen."""
 
 import unicodedata
 from dataclasses import replace
@@ -13,21 +13,21 @@ from rightbatch.report.view import View
 
 _MOST_ROWS = 6
 _MOST_REASONS = 3
-_ROOM = 10
-"""Lines of a screen for rows of the table, reasons, why the study ended and warnings."""
+_ROOM = 9
+"""Lines of a screen for table rows, reasons, the reason for stopping and warnings."""
 _IN_REPORT = ("Steps per epoch", "Epochs to goal")
-"""Columns that would make every row of a table several lines."""
+"""Columns left to the report, as they would wrap every row of a table."""
 _ASCII = str.maketrans(
     {"×": "x", "µ": "u", "≈": "~", "…": "...", "≥": ">=", "≤": "<=", "·": "-", "–": "-", "—": "-"}
 )
 
 
 def print_verdict(view: View, console: Console) -> None:
-    """Print the verdict on one screen: what to use, what it saves, how sure that is, and why.
+    """Print the verdict on one screen: what to set, what it gains, how sure it is, and why.
 
     Args:
         view: What to show.
-        console: Where to print; narrow, colourless and ASCII-only terminals are fine.
+        console: Where to print; it may be narrow, colourless or ASCII-only.
     """
 
     def text(words: str, style: str = "") -> Text:
@@ -41,16 +41,17 @@ def print_verdict(view: View, console: Console) -> None:
         console.print(text(view.next_step))
     console.print()
     console.print(_pairs(view, console))
-    for compared in (view.optimizers, view.regimes, view.tried and _first_rows(view.tried)):
-        if compared is not None:
+    tried = view.tried and replace(view.tried, rows=view.tried.rows[:_MOST_ROWS])
+    for table in (view.optimizers, view.regimes, tried):
+        if table is not None:
             console.print()
-            console.print(_table(compared, console))
-    more = len(view.tried.rows) - _MOST_ROWS if view.tried else 0
-    if more > 0:
-        console.print(Padding(text(f"… {more} more in the report", "dim"), (0, 0, 0, 2)))
+            console.print(_table(table, console))
+    rows = len(view.tried.rows) if view.tried else 0
+    if rows > _MOST_ROWS:
+        more = text(f"… {rows - _MOST_ROWS} more in the report", "dim")
+        console.print(Padding(more, (0, 0, 0, 2)))
     ended = [view.ended] if view.in_time else []
-    rows = min(len(view.tried.rows), _MOST_ROWS + 1) if view.tried else 0
-    room = _ROOM - rows - 2 * len(ended) - len(view.warnings)
+    room = _ROOM - min(rows, _MOST_ROWS + 1) - 2 * len(ended) - len(view.warnings)
     most = min(_MOST_REASONS, max(0, room))
     console.print()
     for reason in (*view.reasons[:most], *ended):
@@ -60,11 +61,8 @@ def print_verdict(view: View, console: Console) -> None:
     console.print(text(view.time_words, "dim"))
 
 
-def _first_rows(table: view_table.Table) -> view_table.Table:
-    return replace(table, rows=table.rows[:_MOST_ROWS])
-
-
 def _pairs(view: View, console: Console) -> Padding:
+    """The verdict, the settings in bold."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", max_width=max(12, min(22, console.width // 3)))
     grid.add_column(ratio=1, overflow="fold")
@@ -75,7 +73,7 @@ def _pairs(view: View, console: Console) -> Padding:
 
 
 def _table(table: view_table.Table, console: Console) -> Padding:
-    """Settings side by side, the best in bold."""
+    """A table, the best settings in bold."""
     grid = Table(box=None, pad_edge=False)
     shown = [place for place, title in enumerate(table.head) if title not in _IN_REPORT]
     for place in shown:
@@ -88,6 +86,7 @@ def _table(table: view_table.Table, console: Console) -> Padding:
 
 
 def _item(mark: Text, sentence: Text) -> Padding:
+    """A list item with a hanging indent."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1, overflow="fold")
@@ -96,7 +95,7 @@ def _item(mark: Text, sentence: Text) -> Padding:
 
 
 def _printable(words: str, console: Console) -> str:
-    """Drop control characters, and what the terminal's encoding cannot show."""
+    """The words without control characters, in ASCII if the terminal has nothing else."""
     kept = "".join(sign for sign in words if unicodedata.category(sign) != "Cc")
     if console.options.ascii_only:
         return kept.translate(_ASCII).encode("ascii", "replace").decode("ascii")

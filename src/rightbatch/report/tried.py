@@ -1,17 +1,17 @@
-"""What was tried, next to the recommendation: settings in one small table, and single runs."""
+"""What was tried, compared with the recommendation: settings in one table, and single runs."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, pvariance
 
-from rightbatch.records import Advice, LearningFit, Run
+from rightbatch.records import Advice, Choice, LearningFit, Run
 from rightbatch.report import words
 from rightbatch.report.runs import DrawnRun
 from rightbatch.report.table import Table
 
 Setting = tuple[str, int, str]
-"""Optimizer, batch size and learning rate, the last as it is shown."""
+"""Optimizer, batch size and learning rate, the last as displayed."""
 
 _SHOWN: dict[str, Callable[[float], str]] = {
     "time": words.duration,
@@ -24,15 +24,15 @@ _SHOWN: dict[str, Callable[[float], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One training run next to the recommendation.
+    """One training run compared with the recommendation.
 
     Attributes:
         setting: Its settings.
-        amount: What it took to the goal of what is minimised; NaN where it did not arrive.
-        shown: The same in words.
-        ratio: Over what the recommendation takes, to the goal or to the deepest level that it and
-            the best run both reached; NaN where that is not known.
-        compared: The same in words.
+        amount: The amount of what is minimised that it took to the goal; NaN if not reached.
+        shown: The amount in words.
+        ratio: Its amount relative to the recommendation's, to the goal or to the deepest level that
+            it and the best run both reached; NaN if unknown.
+        compared: The ratio in words.
     """
 
     setting: Setting
@@ -43,22 +43,22 @@ class Tried:
 
 
 def compare(advice: Advice, runs: Sequence[DrawnRun], metric: str) -> dict[int, Tried]:
-    """Every training run next to the recommendation, by the number of its trial.
+    """Every training run compared with the recommendation, by trial number.
 
     Args:
-        advice: Of the study.
+        advice: The advice of the study.
         runs: Its training runs.
         metric: Name of the validation metric.
     """
     amounts = {drawn.run.trial: _amount(drawn, advice) for drawn in runs}
     best = recommended(advice)
-    mine = [
-        amounts[drawn.run.trial] for drawn in runs if drawn.reached and _setting(drawn.run) == best
-    ]
+    mine = [amounts[each.run.trial] for each in runs if each.reached and _setting(each.run) == best]
     reference = median(mine) if mine else math.nan
     fastest = {
-        fit.optimizer: next((amounts[r.trial] for r in fit.runs if _is_best(r)), math.nan)
+        fit.optimizer: amounts[run.trial]
         for fit in advice.fits.learning
+        for run in reversed(fit.runs)
+        if run.compared is not None and run.compared.kind == "best"
     }
     found = {}
     for drawn in runs:
@@ -67,37 +67,38 @@ def compare(advice: Advice, runs: Sequence[DrawnRun], metric: str) -> dict[int, 
             ratio = amount / reference
             shown, compared = _SHOWN[advice.objective](amount), _times(ratio)
         else:
-            ratio, compared = _stopped(run, fastest[run.optimizer] / reference, metric)
+            scale = fastest.get(run.optimizer, math.nan) / reference
+            ratio, compared = _stopped(run, scale, metric)
             amount, shown = math.nan, "not reached"
         found[run.trial] = Tried(_setting(run), amount, shown, ratio, compared)
     return found
 
 
 def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
-    """One row per setting: the recommended first, then by time; None where nothing was trained.
+    """One row per setting: the recommended one first, then by amount; None without any run.
 
     Args:
-        advice: Of the study.
-        tried: Every training run, as `compare` makes it.
+        advice: The advice of the study.
+        tried: Every training run, as returned by `compare`.
     """
     groups: dict[Setting, list[Tried]] = {}
     for run in tried.values():
         groups.setdefault(run.setting, []).append(run)
-    best, yours = recommended(advice), _yours(advice)
+    best = recommended(advice)
+    yours = None if advice.reference is None else _setting(advice.reference)
     several = len(advice.fits.learning) > 1
+    typical = {setting: _typical(group) for setting, group in groups.items()}
 
     def place(setting: Setting) -> tuple[bool, float, float]:
-        amount, ratio, _ = _middle(groups[setting])
+        amount, ratio, _ = typical[setting]
         return setting != best, _or_last(amount), _or_last(ratio)
 
     rows = []
     for setting in sorted(groups, key=place):
-        amount, ratio, compared = _middle(groups[setting])
+        amount, ratio, compared = typical[setting]
         if best in groups and _by_chance(ratio, groups, best, setting):
             compared += " (within noise)"
-        marks = ["recommended"] if setting == best else [compared] if compared else []
-        marks += ["yours"] if setting == yours else []
-        shown = "not reached" if math.isnan(amount) else _SHOWN[advice.objective](amount)
+        mine = "yours" if setting == yours else ""
         optimizer, size, rate = setting
         rows.append(
             (
@@ -105,8 +106,8 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
                 words.count(size),
                 rate,
                 str(len(groups[setting])),
-                shown,
-                ", ".join(marks),
+                "not reached" if math.isnan(amount) else _SHOWN[advice.objective](amount),
+                ", ".join(filter(None, ("recommended" if setting == best else compared, mine))),
             )
         )
     first = ("Optimizer", "Batch size") if several else ("Batch size",)
@@ -115,31 +116,22 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
 
 
 def goal_title(advice: Advice) -> str:
-    """The head of a column of what it takes to the goal."""
+    """The title of a column with amounts to the goal, such as "Time to goal"."""
     return f"{advice.objective.capitalize()} to goal"
 
 
 def recommended(advice: Advice) -> Setting | None:
-    """The recommended settings; None where there is no recommendation from runs."""
+    """The recommended settings; None without a recommendation from runs."""
     best = advice.recommended
-    if best is None or best.seconds_to_goal is None:
-        return None
-    return best.optimizer, best.batch_size, words.learning_rate(best.learning_rate)
+    return None if best is None or best.seconds_to_goal is None else _setting(best)
 
 
-def _yours(advice: Advice) -> Setting | None:
-    own = advice.reference
-    if own is None:
-        return None
-    return own.optimizer, own.batch_size, words.learning_rate(own.learning_rate)
+def _setting(source: Run | Choice) -> Setting:
+    return source.optimizer, source.batch_size, words.learning_rate(source.learning_rate)
 
 
-def _setting(run: Run) -> Setting:
-    return run.optimizer, run.batch_size, words.learning_rate(run.learning_rate)
-
-
-def _middle(group: Sequence[Tried]) -> tuple[float, float, str]:
-    """The median of the runs that arrived; without any, the one nearest to the best."""
+def _typical(group: Sequence[Tried]) -> tuple[float, float, str]:
+    """Amount, ratio and words: the median of runs that reached the goal, else the best ratio."""
     arrived = [run for run in group if not math.isnan(run.amount)]
     if arrived:
         ratio = median(run.ratio for run in arrived)
@@ -151,7 +143,7 @@ def _middle(group: Sequence[Tried]) -> tuple[float, float, str]:
 def _by_chance(
     ratio: float, groups: Mapping[Setting, Sequence[Tried]], one: Setting, other: Setting
 ) -> bool:
-    """Whether one is less than the recommended by no more than runs of one setting scatter."""
+    """Whether `other` is below `one` by no more than twice the standard error of the difference."""
     logs = [[math.log(run.amount) for run in group if run.amount > 0] for group in groups.values()]
     freedom = sum(len(group) - 1 for group in logs if group)
     counts = [sum(run.amount > 0 for run in groups[each]) for each in (one, other)]
@@ -163,6 +155,7 @@ def _by_chance(
 
 
 def _or_last(value: float) -> float:
+    """A sort key that puts NaN last."""
     return math.inf if math.isnan(value) else value
 
 
@@ -170,33 +163,40 @@ def _times(ratio: float) -> str:
     return "" if math.isnan(ratio) else words.multiple(ratio)
 
 
-def _is_best(run: Run) -> bool:
-    return run.compared is not None and run.compared.kind == "best"
-
-
 def _stopped(run: Run, scale: float, metric: str) -> tuple[float, str]:
-    """How far a run that did not arrive was behind: over the recommendation's, and in words."""
+    """Ratio and words of a run that did not reach the goal, up to the level it was compared at.
+
+    Args:
+        run: The run.
+        scale: Amount of the run it was compared with, relative to the recommendation's.
+        metric: Name of the validation metric.
+    """
     found = run.compared
     if run.diverged:
         return math.nan, "diverged"
-    if found is None or found.difference is None or found.level is None:
+    if found is None or found.difference is None or found.level is None or math.isnan(scale):
         return math.nan, "stopped"
     ratio = (1 + found.difference) * scale
-    times = _times(ratio)
-    return ratio, f"{times} up to {metric} {found.level:.4g}" if times else "stopped"
+    return ratio, f"{_times(ratio)} up to {metric} {found.level:.4g}"
 
 
-def _amount(run: DrawnRun, advice: Advice) -> float:
-    """What a run took of what is minimised; NaN where that is not known."""
-    if advice.objective in ("examples", "steps"):
-        return run.examples if advice.objective == "examples" else run.steps
-    if advice.objective == "energy":
-        return run.steps * _joules_per_step(run.run, advice.fits.learning)
-    seconds = math.nan if run.seconds is None else run.seconds
-    return seconds if advice.objective == "time" else seconds * (advice.price_per_hour or 0) / 3600
+def _amount(drawn: DrawnRun, advice: Advice) -> float:
+    """The amount of what is minimised that a run took; NaN if unknown."""
+    seconds = math.nan if drawn.seconds is None else drawn.seconds
+    match advice.objective:
+        case "examples":
+            return drawn.examples
+        case "steps":
+            return drawn.steps
+        case "energy":
+            return drawn.steps * _joules_per_step(drawn.run, advice.fits.learning)
+        case "cost":
+            return seconds * (advice.price_per_hour or 0) / 3600
+    return seconds
 
 
 def _joules_per_step(run: Run, fits: Sequence[LearningFit]) -> float:
+    """Energy per step at a run's optimizer and batch size; NaN if unknown."""
     rows = (row for fit in fits if fit.optimizer == run.optimizer for row in fit.predictions)
     row = next((row for row in rows if row.batch_size == run.batch_size), None)
     return math.nan if row is None or row.joules is None else row.joules.value / row.steps.value

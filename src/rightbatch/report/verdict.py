@@ -1,25 +1,36 @@
-"""The verdict of a study in words: what is recommended, and how it compares with today."""
+"""The verdict of a study: the recommendation, what it gains, how sure it is, what may change it."""
 
 import math
+from collections.abc import Iterator
 
-from rightbatch.records import Advice, Choice, Estimate, Study
+from rightbatch.records import Advice, BindingConstraint, Choice, EndingKind, Estimate, Study
 from rightbatch.report import words
 from rightbatch.report.sentences.phrases import LIMITED_BY
-
-Rows = tuple[tuple[str, str], ...]
-"""(what, value) pairs."""
+from rightbatch.report.table import Pairs
 
 _KEYWORDS = ("batch_size", "micro_batch_size", "accumulation_steps", "learning_rate")
+_QUANTITIES = {"time": "seconds", "energy": "joules"}
+"""The field of a prediction for an objective, if it has another name."""
+_OUT_OF_TIME: tuple[EndingKind, ...] = ("time", "late", "training_time", "stopped")
+_CHANGED_BY: dict[BindingConstraint, str] = {
+    "memory": "more memory",
+    "data_set_size": "more training data",
+    "sizes_considered": "larger batch sizes than considered",
+    "throughput": "a device that is faster at large batches",
+}
+"""What lifts the constraint that limits the batch size."""
 
 
-def make_verdict(study: Study, advice: Advice) -> Rows:
-    """What is recommended, in rows of a name and its words."""
-    best = advice.recommended
+def make_verdict(study: Study, advice: Advice) -> Pairs:
+    """The verdict as (name, value) pairs, the settings first."""
+    best, limit = advice.recommended, ("Limited by", LIMITED_BY[advice.binding_constraint])
     if best is None:
-        return (*_without_choice(advice), ("Limited by", LIMITED_BY[advice.binding_constraint]))
-    rows = []
+        return (*_without_choice(advice), limit)
+    rows = [("Settings", _settings(() if study.facts is None else study.facts.names, best))]
     if best.seconds_to_goal is not None:
-        rows.append(("Time to goal", _time_against(advice, best, best.seconds_to_goal)))
+        gain = _against_reference(advice, best, best.seconds_to_goal)
+        time = words.estimate(best.seconds_to_goal)
+        rows.append(("Time to goal", f"{time}, {gain}" if gain else time))
     if best.joules_to_goal is not None:
         energy = words.estimate(best.joules_to_goal)
         rows.append(("Energy to goal", energy + _energy_against(advice, best, best.joules_to_goal)))
@@ -29,15 +40,16 @@ def make_verdict(study: Study, advice: Advice) -> Rows:
     if best.epochs_to_goal is not None:
         steps = words.steps(best.steps_per_epoch)
         rows.append(("Epochs to goal", f"{words.bare(best.epochs_to_goal)} of {steps} each"))
-    if advice.near_optimal:
-        rows.append(("Near-optimal", _near_optimal(advice.near_optimal)))
-    rows.append(("Limited by", LIMITED_BY[advice.binding_constraint]))
-    names = () if study.facts is None else study.facts.names
-    return (*rows, ("Settings", _settings(names, best)))
+    if sizes := advice.near_optimal:
+        are = "are" if len(sizes) > 1 else "is"
+        only = "" if len(sizes) > 1 else "only "
+        rows.append(("Near-optimal", f"{only}{words.sizes(sizes)} {are} within 10% of the best"))
+    changes = ", ".join(_changes(advice, best)) or "another goal, model or machine"
+    return (*rows, limit, ("Would change it", changes))
 
 
-def _without_choice(advice: Advice) -> Rows:
-    """What is known all the same where nothing can be recommended."""
+def _without_choice(advice: Advice) -> Pairs:
+    """What is known without a recommendation."""
     fits, rows = advice.fits, []
     if fits.memory is not None and fits.memory.largest_batch_size is not None:
         rows.append(("Largest that ran", words.count(fits.memory.largest_batch_size)))
@@ -48,14 +60,36 @@ def _without_choice(advice: Advice) -> Rows:
     return tuple(rows)
 
 
-def _near_optimal(sizes: tuple[int, ...]) -> str:
-    if len(sizes) == 1:
-        return f"only {words.sizes(sizes)} is within 10% of the best"
-    return f"{words.sizes(sizes)} are within 10% of the best"
+def _changes(advice: Advice, best: Choice) -> Iterator[str]:
+    """What may change the recommendation: more runs, a lifted constraint, less noise."""
+    out_of_time = advice.ended is not None and advice.ended.kind in _OUT_OF_TIME
+    more = "a larger budget" if out_of_time or best.seconds_to_goal is None else "more runs"
+    rivals = _rivals(advice, best)
+    if rivals:
+        named = words.sizes(rivals) if len(rivals) < 4 else f"{len(rivals)} other sizes"
+        yield f"{more} ({named} not ruled out)"
+    elif out_of_time or advice.binding_constraint == "budget":
+        yield more
+    if advice.binding_constraint in _CHANGED_BY:
+        yield _CHANGED_BY[advice.binding_constraint]
+    if advice.fits.speed is not None and advice.fits.speed.noisy:
+        yield "a quiet machine"
 
 
-def _settings(names: tuple[tuple[str, str], ...], best: Choice) -> str:
-    """The settings to paste, as the user's library calls them, else as Python keywords."""
+def _rivals(advice: Advice, best: Choice) -> tuple[int, ...]:
+    """Other batch sizes whose 95% interval overlaps that of the recommended one."""
+    name = _QUANTITIES.get(advice.objective, advice.objective)
+    rows = [row for fit in advice.fits.learning if fit.optimizer == best.optimizer
+            for row in fit.known]  # fmt: skip
+    found = {row.batch_size: getattr(row, name) for row in rows}
+    mine = found.pop(best.batch_size, None)
+    if mine is None or mine.high is None:
+        return ()
+    return tuple(size for size, each in found.items() if each and (each.low or 0.0) <= mine.high)
+
+
+def _settings(names: Pairs, best: Choice) -> str:
+    """The settings to paste, under the names of the user's library or as Python keywords."""
     settings = {
         "batch_size": str(best.batch_size),
         "micro_batch_size": str(best.micro_batch_size),
@@ -71,7 +105,7 @@ def _settings(names: tuple[tuple[str, str], ...], best: Choice) -> str:
 
 
 def steps_per_epoch(study: Study, best: Choice) -> str:
-    """Steps of an epoch at a choice, and what they are made from."""
+    """Steps per epoch of a choice, with their derivation."""
     steps = words.count(best.steps_per_epoch)
     if study.facts is None:
         return steps
@@ -79,12 +113,8 @@ def steps_per_epoch(study: Study, best: Choice) -> str:
     return f"{steps} ({examples} examples / {words.count(best.batch_size)})"
 
 
-def _time_against(advice: Advice, best: Choice, seconds: Estimate) -> str:
-    ratio = _against_reference(advice, best, seconds)
-    return f"{words.estimate(seconds)}, {ratio}" if ratio else words.estimate(seconds)
-
-
 def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
+    """The time to goal compared with that of the present settings; empty if unknown."""
     yours = advice.reference
     if yours is None or yours.seconds_to_goal is None:
         return ""
@@ -97,12 +127,13 @@ def _against_reference(advice: Advice, best: Choice, seconds: Estimate) -> str:
 
 def same_settings(one: Choice, other: Choice) -> bool:
     """Whether two choices are the same settings."""
-    rates = one.learning_rate, other.learning_rate
-    same_rate = rates[0] == rates[1] or all(map(math.isnan, rates))
-    return same_rate and (one.optimizer, one.batch_size) == (other.optimizer, other.batch_size)
+    return (one.optimizer, one.batch_size, repr(one.learning_rate)) == (
+        other.optimizer, other.batch_size, repr(other.learning_rate),
+    )  # fmt: skip
 
 
 def _energy_against(advice: Advice, best: Choice, joules: Estimate) -> str:
+    """The energy to goal compared with that of the present settings; empty if unknown."""
     yours = advice.reference
     if yours is None or yours.joules_to_goal is None or same_settings(yours, best):
         return ""
@@ -115,14 +146,12 @@ def _energy_against(advice: Advice, best: Choice, joules: Estimate) -> str:
 
 
 def make_tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
-    """The figures that a report begins with: name, value and a remark."""
+    """The figures at the top of a report, as (name, value, remark)."""
     best = advice.recommended
     if best is None:
         return ()
     micro = f"{words.count(best.micro_batch_size)} × {best.accumulation_steps}"
-    tiles = [
-        ("Batch size", words.count(best.batch_size), f"micro-batch {micro}"),
-    ]
+    tiles = [("Batch size", words.count(best.batch_size), f"micro-batch {micro}")]
     if not math.isnan(best.learning_rate):
         rate = words.learning_rate(best.learning_rate)
         tiles.append(("Learning rate", rate, f"with {best.optimizer}"))

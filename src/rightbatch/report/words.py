@@ -1,13 +1,11 @@
-"""Numbers in human words: durations, counts, sizes and estimates with their intervals."""
+"""Numbers in words: durations, counts, sizes, and estimates with their intervals."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rightbatch.records import Estimate, memory_size
 
 UNKNOWN = "not known"
-
-_WHOLE_UNITS = ("examples", "steps", "examples/s")
 
 
 def count(value: float) -> str:
@@ -28,13 +26,26 @@ def number(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(places, 0)}f}"
 
 
+def whole(value: float) -> str:
+    """Three significant digits, without decimals from 10 up."""
+    return number(value) if abs(value) < 9.5 else number(round(value), 3 if value >= 100 else 2)
+
+
 def learning_rate(value: float) -> str:
     """A learning rate to three significant digits, such as "0.12" or "3e-05"."""
     return UNKNOWN if math.isnan(value) else f"{value:.3g}"
 
 
+_LONG = (
+    (3600, 60, "min", 1, "s"),
+    (172_800, 3600, "h", 60, "min"),
+    (math.inf, 86_400, "d", 3600, "h"),
+)
+"""Upper bound in seconds; seconds and name of the larger unit, then of the smaller one."""
+
+
 def duration(seconds: float) -> str:
-    """A duration to two significant parts, such as "2.3 s" or "1 min 40 s"."""
+    """A duration in at most two units, such as "2.3 s" or "1 min 40 s"."""
     if not math.isfinite(seconds):
         return UNKNOWN
     if seconds == 0:
@@ -42,15 +53,9 @@ def duration(seconds: float) -> str:
     for below, scale, unit in ((1e-3, 1e6, "µs"), (0.0995, 1e3, "ms"), (59.5, 1.0, "s")):
         if seconds < below:
             return f"{number(seconds * scale, 2)} {unit}"
-    whole = round(seconds)
-    for size, unit, part, small in ((60, "min", 1, "s"), (3600, "h", 60, "min")):
-        if whole < size * (60 if unit == "min" else 48):
-            return _two_parts(whole, size, unit, part, small)
-    return _two_parts(whole, 86400, "d", 3600, "h")
-
-
-def _two_parts(whole: int, size: int, unit: str, part: int, small: str) -> str:
-    large, rest = divmod(round(whole / part) * part, size)
+    rounded = round(seconds)
+    _, size, unit, part, small = next(row for row in _LONG if rounded < row[0])
+    large, rest = divmod(round(rounded / part) * part, size)
     return f"{large} {unit}" + (f" {rest // part} {small}" if rest else "")
 
 
@@ -64,23 +69,25 @@ def energy(joules: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share of one as a percentage, such as "7%"."""
+    """A fraction as a percentage, such as "7%"."""
     return f"{100 * value:.0f}%" if value >= 0.0095 or value == 0 else f"{100 * value:.1g}%"
 
 
+_WITH_UNIT = {"bytes": memory_size, "J": energy}
+_WHOLE = dict.fromkeys(("examples", "steps", "examples/s"), whole)
+
+
 def estimate(found: Estimate | None) -> str:
-    """An estimate with its interval in its own unit, such as "0.92 s (0.80 to 1.10)"."""
+    """An estimate with its interval and unit, such as "0.92 s (0.80 to 1.10)"."""
     if found is None or not math.isfinite(found.value):
         return UNKNOWN
     if found.unit == "s":
         return _seconds(found)
-    if found.unit == "bytes":
-        return memory_size(found.value) + _interval(memory_size, found)
-    if found.unit == "J":
-        return energy(found.value) + _interval(energy, found)
-    words = whole if found.unit in _WHOLE_UNITS else number
-    unit = f" {found.unit}" if found.unit else ""
-    return f"{words(found.value)}{unit}{_interval(words, found)}"
+    if found.unit in _WITH_UNIT:
+        words = _WITH_UNIT[found.unit]
+        return words(found.value) + _interval(words, found)
+    words = _WHOLE.get(found.unit, number)
+    return f"{words(found.value)} {found.unit}".rstrip() + _interval(words, found)
 
 
 def batch_size(found: Estimate) -> str:
@@ -89,38 +96,31 @@ def batch_size(found: Estimate) -> str:
 
 
 def bare(found: Estimate | None) -> str:
-    """An estimate with its interval and no unit, for a table whose head names the unit."""
+    """An estimate with its interval and no unit, for a table whose header names the unit."""
     if found is None or not math.isfinite(found.value):
         return UNKNOWN
-    words = whole if found.unit in _WHOLE_UNITS else number
+    words = _WHOLE.get(found.unit, number)
     return words(found.value) + _interval(words, found)
 
 
-def whole(value: float) -> str:
-    """Three significant digits, and no decimals from 10 up."""
-    return number(value) if abs(value) < 9.5 else number(round(value), 3 if value >= 100 else 2)
-
-
 def _seconds(found: Estimate) -> str:
+    """A duration with its interval, to the same number of places if all are in seconds."""
     ends = [end for end in (found.low, found.high) if end is not None and math.isfinite(end)]
     if not 0.0995 <= found.value < 59.5 or max(ends, default=0.0) >= 59.5:
         return duration(found.value) + _interval(duration, found)
-    places = max(0, 1 - math.floor(math.log10(found.value)))
-
-    def same_places(seconds: float) -> str:
-        return f"{seconds:.{places}f}"
-
-    return f"{same_places(found.value)} s{_interval(same_places, found)}"
+    words = f"{{:.{max(0, 1 - math.floor(math.log10(found.value)))}f}}".format
+    return f"{words(found.value)} s{_interval(words, found)}"
 
 
 def _interval(words: Callable[[float], str], found: Estimate) -> str:
-    low = None if found.low is None or not math.isfinite(found.low) else words(found.low)
-    high = None if found.high is None or not math.isfinite(found.high) else words(found.high)
-    if low is not None and high is not None:
+    """The interval of an estimate in parentheses; empty without one."""
+    low, high = (
+        "" if end is None or not math.isfinite(end) else words(end)
+        for end in (found.low, found.high)
+    )
+    if low and high:
         return f" ({low} to {high})"
-    if low is not None:
-        return f" (at least {low})"
-    return "" if high is None else f" (at most {high})"
+    return f" (at least {low})" if low else f" (at most {high})" if high else ""
 
 
 def steps(number_of: int) -> str:
@@ -128,16 +128,23 @@ def steps(number_of: int) -> str:
     return "1 step" if number_of == 1 else f"{count(number_of)} steps"
 
 
-def sizes(batch_sizes: tuple[int, ...]) -> str:
+def runs(number_of: int) -> str:
+    """Training runs with their noun, such as "1 training run" or "3 training runs"."""
+    return f"{count(number_of)} training run{'' if number_of == 1 else 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items as a list, such as "48, 64 and 96"."""
+    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+
+def sizes(batch_sizes: Sequence[int]) -> str:
     """Batch sizes as a list, such as "48, 64 and 96"."""
-    words = [count(batch_size) for batch_size in batch_sizes]
-    if not words:
-        return UNKNOWN
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return listed([count(size) for size in batch_sizes]) or UNKNOWN
 
 
 def multiple(ratio: float) -> str:
-    """How many times as much, such as "2.7×"."""
+    """A ratio, such as "2.7×"."""
     return f"{number(ratio, 2)}×"
 
 
@@ -152,17 +159,14 @@ def against(
     reference_batch_size: int,
     ratio: Estimate | None = None,
 ) -> str:
-    """A time against the user's present one: "1.8× as fast as your 32 (1.5 to 2.2)"."""
-    times = reference_seconds / seconds
+    """A time compared with the user's present one: "1.8× as fast as your 32 (1.5 to 2.2)"."""
+    times, word = reference_seconds / seconds, "fast"
     yours = f"your {count(reference_batch_size)}"
     if about_same(times):
         return f"about the same as {yours}"
     low, high = (None, None) if ratio is None else (ratio.low, ratio.high)
-    word = "fast"
     if times < 1:
-        word, times = "long", 1 / times
+        times, word = 1 / times, "long"
         low, high = (1 / end if end else None for end in (high, low))
-    within = ""
-    if low is not None and high is not None:
-        within = f" ({number(low, 2)} to {number(high, 2)})"
+    within = "" if low is None or high is None else f" ({number(low, 2)} to {number(high, 2)})"
     return f"{multiple(times)} as {word} as {yours}{within}"

@@ -1,1 +1,1 @@
-"""Pure functions on numbers: memory, speed, noise, convergence, learning rate, statistics."""
+"""Pure functions of numbers: memory, speed, noise, convergence, learning rate, statistics."""

@@ -1,11 +1,12 @@
-"""PyTorch's caching allocator for CUDA, replayed on numbers.
+"""A simulation of PyTorch's caching allocator for CUDA.
 
-Sizes and rules are those of c10/cuda/CUDACachingAllocator.cpp with its default settings, as told in
-PyTorch's "CUDA semantics" notes: sizes are rounded up to 512 bytes; up to 1 MiB come from segments
-of 2 MiB, from there to 10 MiB from segments of 20 MiB, larger ones from segments of their own,
-rounded up to 2 MiB. A free block is the best fit of its pool; it is split where 512 bytes or more
-(small), or more than 1 MiB (large), would be left. Neighbours that are free become one. Where the
-device has no room for a new segment, segments that are free as a whole are given back first.
+Sizes and rules follow c10/cuda/CUDACachingAllocator.cpp with its default settings, as described in
+PyTorch's "CUDA semantics" notes. Sizes are rounded up to 512 bytes. Blocks of up to 1 MiB come from
+2 MiB segments, blocks of less than 10 MiB from 20 MiB segments, and larger blocks from segments of
+their own, rounded up to 2 MiB. The allocator takes the best-fitting free block of its pool and
+splits it if at least 512 bytes (small pool) or more than 1 MiB (large pool) would remain. Adjacent
+free blocks are merged. If the device has no room for a new segment, fully free segments are
+released first.
 """
 
 from bisect import bisect_left, insort
@@ -23,12 +24,12 @@ _ROUND_SEGMENT = 2 * _MIB
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """What the allocator came to hold.
+    """Peaks of the simulated allocator.
 
     Attributes:
-        allocated_bytes: Highest sum of blocks in use, as `torch.cuda.max_memory_allocated`.
-        reserved_bytes: Highest sum of segments held, as `torch.cuda.max_memory_reserved`.
-        fits: Whether every request could be met within the limit.
+        allocated_bytes: Peak of blocks in use, as in `torch.cuda.max_memory_allocated`.
+        reserved_bytes: Peak of segments held, as in `torch.cuda.max_memory_reserved`.
+        fits: Whether every request was met within the limit.
     """
 
     allocated_bytes: int
@@ -53,7 +54,7 @@ class _Allocator:
         self._blocks: dict[int, _Block] = {}
 
     def allocate(self, requested: int) -> _Block | None:
-        """A block for a request; None where it does not fit."""
+        """A block for a request; None if it does not fit."""
         size = max(_ROUND, -(-requested // _ROUND) * _ROUND)
         small = size <= _SMALL
         block = self._best_fit(size, small) or self._new_segment(size, small)
@@ -72,7 +73,7 @@ class _Allocator:
         return block
 
     def release(self, block: _Block) -> None:
-        """Give a block back, and join it with free neighbours."""
+        """Free a block and merge it with free neighbours."""
         self.allocated -= block.size
         block.used = False
         for other in (block.before, block.after):
@@ -128,11 +129,11 @@ class _Allocator:
 
 
 def replay(events: Iterable[tuple[int, int]], limit_bytes: int | None = None) -> Reserved:
-    """Follow allocations and releases through the allocator.
+    """Simulate a sequence of allocations and releases.
 
     Args:
-        events: (number of the allocation, bytes), above 0 to allocate and below 0 to release.
-        limit_bytes: Memory that segments may take; None for no limit.
+        events: (allocation number, bytes) pairs: positive to allocate, negative to release.
+        limit_bytes: Limit on the memory of all segments; None for no limit.
     """
     allocator = _Allocator(limit_bytes)
     held: dict[int, _Block] = {}

@@ -1,6 +1,5 @@
-"""Steps to a target against batch size, S(B) = S_min·(1 + B_crit/B) (McCandlish et al. 2018)."""
+"""Steps to target against batch size, S(B) = S_min·(1 + B_crit/B) (McCandlish et al. 2018)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,91 +7,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from rightbatch.records import Direction, Estimate, Remark
+from rightbatch.records import Estimate, Remark
 from rightbatch.science.stats import residual_variance, t_quantile
 
 _Array = npt.NDArray[np.float64]
 
 _MARGIN = np.log(1e4)
-"""How far beyond the sizes tried B_crit is looked for, as a log ratio; further is "unbounded"."""
-
-
-def steps_to_target(
-    steps: Sequence[float], values: Sequence[float], target: float, direction: Direction
-) -> float | None:
-    """Steps at which a metric first meets a level, on the line between two evaluations.
-
-    The first evaluation that meets the target is found, then the crossing on the straight line
-    from the evaluation before it: a run is not charged a whole evaluation interval. A run that
-    meets the target at its first evaluation counts with that evaluation's step.
-
-    Args:
-        steps: Updates before each evaluation, ascending, shape (n,).
-        values: The metric at each, shape (n,); one that is not finite never meets a target.
-        target: Level to reach.
-        direction: "max" where larger is better, "min" where smaller is.
-
-    Returns:
-        Steps, or None where no evaluation meets the target.
-    """
-    if len(steps) != len(values):
-        raise ValueError("Every evaluation needs one step and one metric value.")
-    sign = 1.0 if direction == "max" else -1.0
-    for i, value in enumerate(values):
-        if not (math.isfinite(value) and sign * (value - target) >= 0):
-            continue
-        if i == 0 or not math.isfinite(values[i - 1]):
-            return float(steps[i])
-        share = (target - values[i - 1]) / (value - values[i - 1])
-        return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
-    return None
-
-
-def deepest_common_level(runs: Sequence[Sequence[float]], direction: Direction) -> float | None:
-    """The best level that every run reaches: the worst of the runs' best metric values.
-
-    Args:
-        runs: Metric values of each run.
-        direction: "max" where larger is better, "min" where smaller is.
-
-    Returns:
-        The level, to be used as a target; None where a run has no finite value, or there is none.
-    """
-    finite = [[value for value in run if np.isfinite(value)] for run in runs]
-    if not finite or not all(finite):
-        return None
-    if direction == "max":
-        return min(max(run) for run in finite)
-    return max(min(run) for run in finite)
-
-
-def examples_to_target(steps: float, batch_size: float) -> float:
-    """E = S·B, in examples."""
-    return steps * batch_size
-
-
-def zhang_critical_batch_size(a: float, b: float) -> float:
-    """Batch size with 20% more steps than perfect scaling from B = 256 (Zhang et al. 2024).
-
-    With S = a + b/B: S(B) = 1.2·S(256)·256/B gives B = 1.2·256 + 0.2·b/a.
-
-    Args:
-        a: S_min, in steps, above 0.
-        b: E_min = S_min·B_crit, in examples.
-    """
-    if a <= 0:
-        raise ValueError("The critical batch size is unbounded where S_min is not above 0.")
-    return 1.2 * 256 + 0.2 * b / a
+"""How far beyond the sizes tried B_crit is searched, as a log ratio; beyond it is unbounded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hyperbola:
-    """S(B) = a + b/B with the region of curves that the runs do not rule out.
+    """S(B) = a + b/B with the confidence region of its parameters.
 
     Attributes:
         a: S_min, in steps.
         b: E_min = S_min·B_crit, in examples.
-        level: Coverage of intervals made from the region.
+        level: Coverage of the region's intervals.
         region: Rows log B_crit, log S_min and half-width of log S_min, one column per curve.
     """
 
@@ -102,11 +33,11 @@ class Hyperbola:
     region: _Array = field(repr=False)
 
     def at(self, batch_size: float) -> float:
-        """Steps to the target at a batch size."""
+        """Steps to target at a batch size."""
         return self.a + self.b / batch_size
 
     def estimate(self, batch_size: float) -> Estimate:
-        """Steps to the target of the typical run at a batch size, with a confidence interval."""
+        """Steps to target of the typical run at a batch size, with a confidence interval."""
         log_crit, log_min, half = self.region
         centre = np.logaddexp(log_min, log_min + log_crit - np.log(batch_size))
         low, high = float(np.exp((centre - half).min())), float(np.exp((centre + half).max()))
@@ -116,15 +47,15 @@ class Hyperbola:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HyperbolaFit:
-    """What the runs tell of S(B) = S_min·(1 + B_crit/B).
+    """A fit of S(B) = S_min·(1 + B_crit/B).
 
     Attributes:
-        curve: The fitted curve; None with fewer than three sizes or three runs at the target.
-        s_min: S_min, in steps; None where the runs do not bound it.
-        critical_batch_size: B_crit, in examples; None where the runs do not tell it.
-        sigma: Standard deviation of log steps between runs about the curve; None without a curve.
+        curve: The fitted curve; None with fewer than three batch sizes or three runs at the target.
+        s_min: S_min, in steps; None if the runs do not bound it.
+        critical_batch_size: B_crit, in examples; None if the runs do not determine it.
+        sigma: Standard deviation of log steps of runs about the curve; None without a curve.
         lack_of_fit: RMS log residual of the runs that reached the target; None without a curve.
-        reason: Why the critical batch size is unknown; None where it is known.
+        reason: Why the critical batch size is unknown; None if it is known.
     """
 
     curve: Hyperbola | None
@@ -137,7 +68,7 @@ class HyperbolaFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Runs:
-    """Log steps of the runs that reached the target and of those that were stopped before."""
+    """Log steps of the runs that reached the target and of those stopped before it."""
 
     log_batch: _Array
     log_steps: _Array
@@ -145,12 +76,12 @@ class _Runs:
     stopped_steps: _Array
 
     def shapes(self, log_crit: _Array) -> tuple[_Array, _Array]:
-        """log(S/S_min) for each curve (row) and run (column)."""
+        """log(S/S_min) of each curve (row) at each run (column)."""
         c = log_crit[:, None]
         return np.logaddexp(0, c - self.log_batch), np.logaddexp(0, c - self.stopped_batch)
 
     def profile(self, log_crit: _Array, sigma: float) -> tuple[_Array, _Array, _Array]:
-        """Best log S_min for each B_crit, its deviance (-2 log L) and curvature."""
+        """Best log S_min at each B_crit, with its deviance (-2 log L) and curvature."""
         reached, stopped = self.shapes(log_crit)
         r, q = self.log_steps - reached, self.stopped_steps - stopped
         m = r.mean(axis=1)
@@ -167,14 +98,14 @@ class _Runs:
         return m, deviance, curvature
 
     def best(self, grid: _Array, sigma: float) -> float:
-        """log B_crit of the most likely curve, by zooming in on the grid."""
+        """log B_crit of the most likely curve, by successive refinement of the grid."""
         for _ in range(4):
             i = int(np.argmin(self.profile(grid, sigma)[1]))
             grid = np.linspace(grid[max(i - 1, 0)], grid[min(i + 1, grid.size - 1)], 41)
         return float(grid[int(np.argmin(self.profile(grid, sigma)[1]))])
 
     def scatter(self, grid: _Array) -> float:
-        """Maximum-likelihood σ of log steps, with the runs that were stopped counted."""
+        """Maximum-likelihood σ of log steps, stopped runs included as censored."""
         n, coarse = self.log_steps.size, grid[::4]
         if not self.stopped_steps.size:
             best = np.array([self.best(coarse, 1.0)])
@@ -193,9 +124,9 @@ class _Runs:
         return float(np.exp(found.x))
 
     def error(self, log_crit: float, sigma: float, unevenness: float) -> tuple[float, int]:
-        """Variance of log steps for the intervals and its degrees of freedom.
+        """Variance of log steps for the intervals, and its degrees of freedom.
 
-        Runs at a size share what the size misses the curve by, so that it counts once for each.
+        Runs at one batch size share that size's misfit, which therefore counts once for each run.
         """
         one = np.array([log_crit])
         residuals = self.log_steps - self.shapes(one)[0][0] - self.profile(one, sigma)[0][0]
@@ -217,25 +148,25 @@ def fit_hyperbola(
     level: float = 0.95,
     unevenness: float = 0.0,
 ) -> HyperbolaFit:
-    """Fit S(B) = S_min·(1 + B_crit/B) to runs, those that were stopped early included.
+    """Fit S(B) = S_min·(1 + B_crit/B) to training runs, including runs stopped early.
 
-    log S is taken as normal about the curve with one σ, which for runs that all reached the target
-    is least squares on log steps; a run stopped after c steps adds P(S > c) (Tobin 1958). The
-    intervals hold the curves whose profile likelihood is within Student's (F's) quantile of the
-    best, σ held at its estimate (Bates and Watts 1988, section 6.1). Where sizes miss the curve by
-    more than their seeds scatter, the misses are taken as the error (`residual_variance`).
+    log S is modelled as normal about the curve with a single σ; without stopped runs this is least
+    squares on log steps. A run stopped after c steps contributes P(S > c) (Tobin 1958). Intervals
+    contain the curves whose profile likelihood lies within Student's (F's) quantile of the best, at
+    the estimated σ (Bates and Watts 1988, section 6.1). If batch sizes miss the curve by more than
+    their seeds scatter, the misfit is used as the error (`residual_variance`).
 
     Args:
         batch_sizes: Batch size of each run in examples, shape (n,).
-        steps: Steps each took to the target, shape (n,); None or NaN where it never did.
-        censored_at: Steps made by each run that never did, shape (n,); other entries are ignored.
-            A run with neither is left out.
+        steps: Steps of each run to the target, shape (n,); None or NaN if it was not reached.
+        censored_at: Steps completed by each run that did not reach it, shape (n,); other entries
+            are ignored. A run with neither is left out.
         level: Coverage of the intervals.
-        unevenness: Standard deviation of log steps by which batch sizes are taken to miss the
+        unevenness: Standard deviation of log steps that batch sizes are assumed to deviate from the
             curve, beyond what the runs show.
 
     Returns:
-        The fit; what the runs cannot tell is None in it, with the reason.
+        The fit; values that the runs do not determine are None, with the reason.
     """
     runs = _read_runs(batch_sizes, steps, censored_at)
     reason = _too_little(runs)
@@ -292,7 +223,7 @@ def _too_little(runs: _Runs) -> Remark | None:
 def _ends(
     runs: _Runs, grid: _Array, best: float, sigma: float, budget: float
 ) -> tuple[float | None, float | None]:
-    """Where the profile of log B_crit rises by `budget`; None where it does not on the grid."""
+    """Where the profile of log B_crit rises by `budget` on either side; None if not on the grid."""
     c = np.unique(np.append(grid, best))
     deviance = runs.profile(c, sigma)[1]
     at = int(np.searchsorted(c, best))
@@ -316,7 +247,7 @@ def _describe(
     sigma: float,
     lack_of_fit: float,
 ) -> HyperbolaFit:
-    """Which of the estimates the runs determine, and why not the others."""
+    """The estimates that the runs determine, and why the others are missing."""
     low, best, high = crit
     _, m, half = curve.region
     lowest = None if high is None else float(np.exp((m - half).min()))

@@ -1,4 +1,4 @@
-"""When a training run is evaluated: the same numbers of examples at every batch size."""
+"""When training runs are evaluated: after the same numbers of examples at every batch size."""
 
 import math
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 _FIRST_SHARE = 1 / 32
 """Share of an epoch before the first evaluation."""
 _SPACING = 1.07
-"""Each evaluation comes after 7% more examples than the one before, so that steps to the goal
-are known to a few percent at every batch size and evaluations cost little in all."""
+"""Each evaluation comes after 7% more examples than the previous one: steps to goal are resolved to
+a few percent at every batch size, at little total cost."""
 
 
 def evaluation_examples(train_examples: int) -> Iterator[int]:
-    """Numbers of examples after which a run is evaluated, the same for every batch size."""
+    """Numbers of examples after which runs are evaluated, the same for every batch size."""
     due = max(1.0, _FIRST_SHARE * train_examples)
     while True:
         yield math.ceil(due)
@@ -19,11 +19,11 @@ def evaluation_examples(train_examples: int) -> Iterator[int]:
 
 
 def evaluated_step(step: int, batch_size: int, train_examples: int) -> int:
-    """The first step from `step` on after which a run is evaluated.
+    """The first step, at or after `step`, at which a run is evaluated.
 
     Args:
         step: Updates.
-        batch_size: Examples per update; the last of an epoch has what is left.
+        batch_size: Examples per update; the last update of an epoch has the remainder.
         train_examples: Examples in an epoch.
     """
     steps_per_epoch = math.ceil(train_examples / batch_size)

@@ -11,7 +11,7 @@ from rightbatch.records import Estimate
 from rightbatch.science.stats import t_quantile
 
 RESIDENT_FILLED = 0.85
-"""Share of a limit on resident memory that tensors can be counted on to fill: a heap has holes."""
+"""Share of a resident-memory limit that tensors can be relied on to fill, as heaps fragment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,23 @@ def fit_line(
 ) -> MemoryLine:
     """Fit bytes(B) = fixed + slope·B by least squares with both coefficients >= 0.
 
-    Allocators hand out memory in blocks, so small sizes sit on steps: absolute (not relative)
-    least squares lets the large sizes, where the limit is, decide the slope. The intervals are
-    Student's, with the steps as the error. Rounding up adds half a block to `fixed` on average.
-    Steps are bounded and not quite independent of B: over slopes of 1 to 8 MiB an example and
-    blocks of 2 and 20 MiB, 92 to 97% of simulated 95% intervals held the truth; at a single slope
-    and where the sizes lie within few blocks, up to 99%.
+    Allocators round memory up to blocks, so the peaks of small sizes form a staircase: absolute
+    (not relative) least squares lets the large sizes, near the limit, determine the slope. The
+    intervals are Student's, with the staircase as the error. Rounding up adds half a block to
+    `fixed` on average. The rounding error is bounded and not quite independent of B: for slopes of
+    1 to 8 MiB per example and blocks of 2 and 20 MiB, 92 to 97% of simulated 95% intervals covered
+    the truth; for a single slope, or sizes within a few blocks, up to 99%.
 
     Args:
-        batch_sizes: Micro-batch sizes in examples, shape (n,), at least two distinct ones.
+        batch_sizes: Micro-batch sizes in examples, shape (n,), at least two of them distinct.
         peak_bytes: Peak memory in bytes, shape (n,).
         level: Coverage of the intervals.
 
     Returns:
-        The line; without intervals where n = 2.
+        The line; without intervals if n = 2.
 
     Raises:
-        ValueError: Fewer than two distinct sizes, or shapes that differ.
+        ValueError: Fewer than two distinct sizes, or different shapes.
     """
     B = np.asarray(batch_sizes, dtype=float)
     y = np.asarray(peak_bytes, dtype=float)
@@ -102,7 +102,7 @@ def largest_within(limit_bytes: float, fixed: float, slope: float) -> int | None
         slope: Memory per example, in bytes per example, >= 0.
 
     Returns:
-        Examples, 0 where not even one fits; None where memory does not grow with the batch.
+        Examples, 0 if not even one fits; None if memory does not grow with the batch size.
     """
     if slope < 0:
         raise ValueError(f"Memory per example is never below 0; it was given as {slope}.")
@@ -114,18 +114,18 @@ def largest_within(limit_bytes: float, fixed: float, slope: float) -> int | None
 
 
 def largest_between(points: Sequence[tuple[int, int]], limit_bytes: float) -> int | None:
-    """Largest micro-batch within a limit by straight lines between measured sizes.
+    """Largest micro-batch within a limit, by linear interpolation between measured sizes.
 
-    Where the limit is, what was measured near it counts more than the line through everything:
-    allocators and kernels that change with the size bend it. Peaks never fall with the size; beyond
-    the largest size measured the slope down to the nearest one at most two thirds as large goes on.
+    Near the limit, nearby measurements are more reliable than a single line: allocators, and
+    kernels chosen by size, bend it. Peaks are made monotonic. Beyond the largest measured size, the
+    line continues with the slope from the nearest size at most two thirds as large.
 
     Args:
-        points: (micro-batch size, peak bytes) pairs, of at least two distinct sizes.
+        points: (micro-batch size, peak bytes) pairs, at least two distinct sizes.
         limit_bytes: Memory allowed, in bytes.
 
     Returns:
-        Examples, 0 where not even one fits; None where memory does not grow with the batch.
+        Examples, 0 if not even one fits; None if memory does not grow with the batch size.
 
     Raises:
         ValueError: Fewer than two distinct sizes.
@@ -153,7 +153,7 @@ def line_through(first: tuple[int, float], second: tuple[int, float]) -> tuple[f
 
 
 def peak_between(points: Sequence[tuple[int, int]], batch_size: int) -> float:
-    """Peak memory at a size by the same lines, in bytes; that of the end beyond either end.
+    """Peak memory at a size by linear interpolation, in bytes; constant beyond either end.
 
     Args:
         points: (micro-batch size, peak bytes) pairs, at least one.
@@ -165,7 +165,7 @@ def peak_between(points: Sequence[tuple[int, int]], batch_size: int) -> float:
 def _never_falling(
     points: Sequence[tuple[int, int]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distinct sizes, ascending, and the highest peak up to each."""
+    """Distinct sizes in ascending order, and the highest peak up to each."""
     highest: dict[int, int] = {}
     for size, peak in points:
         highest[size] = max(highest.get(size, 0), peak)

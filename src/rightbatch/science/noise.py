@@ -20,7 +20,7 @@ def unbiased_parts(
     E|G_B|² = |G|² + tr(Σ)/B (McCandlish et al. 2018, appendix A.1). Each number may be negative.
 
     Args:
-        small_sqr_norms: |G_b|² per group (a mean over its micro-batches is one number), shape (n,).
+        small_sqr_norms: |G_b|² per group (the mean over its micro-batches), shape (n,).
         large_sqr_norms: |G_B|² per group, shape (n,).
         small_batch: b, in examples.
         large_batch: B, in examples, above b.
@@ -34,7 +34,7 @@ def unbiased_parts(
     if not 0 < b < B:
         raise ValueError(f"The noise scale needs two batch sizes, 0 < b < B, not {b:g} and {B:g}.")
     if small.shape != large.shape or small.ndim != 1 or small.size == 0:
-        raise ValueError("The noise scale needs as many small as large squared norms, and some.")
+        raise ValueError("The noise scale needs as many small as large squared norms, at least 1.")
     with np.errstate(invalid="ignore"):  # norms of a run that diverged are not finite
         return (B * large - b * small) / (B - b), (small - large) / (1 / b - 1 / B)
 
@@ -46,13 +46,12 @@ def noise_scale(
     large_batch: int,
     level: float = 0.95,
 ) -> Estimate | None:
-    """Gradient noise scale with Fieller's interval; None where there is not enough data.
+    """Gradient noise scale with Fieller's interval; None without enough data.
 
     Numerator and denominator are averaged over groups separately, then divided: a mean of ratios
-    would be biased. The interval holds every θ for which mean(tr(Σ) - θ·|G|²) is within t_(n-1)
-    standard errors of 0 (Fieller 1954). It is bounded exactly where |G|² differs from 0 at
-    `level`. Elsewhere the ratio may be anything, infinity included, and the answer is None:
-    nothing is clipped.
+    would be biased. The interval contains every θ for which mean(tr(Σ) - θ·|G|²) is within t_(n-1)
+    standard errors of 0 (Fieller 1954). It is bounded exactly when |G|² differs from 0 at `level`.
+    Otherwise the ratio is unbounded and the result is None; nothing is clipped.
 
     Args:
         small_sqr_norms: |G_b|² per group, shape (n,).
@@ -62,20 +61,19 @@ def noise_scale(
         level: Coverage of the interval.
 
     Returns:
-        tr(Σ)/|G|² in examples; `low` is None where the interval reaches 0. None where |G|² cannot
-        be told from 0, where tr(Σ) does not come out above 0, where a norm is not finite, or with
-        fewer than two groups.
+        tr(Σ)/|G|² in examples; `low` is None if the interval reaches 0. None if |G|² is
+        indistinguishable from 0, tr(Σ) is not above 0, a norm is not finite, or there are fewer
+        than two groups.
     """
     return _ratio([unbiased_parts(small_sqr_norms, large_sqr_norms, small_batch, large_batch)],
                   level)  # fmt: skip
 
 
 def pooled_noise_scale(points: Sequence[NoisePoint], level: float = 0.95) -> Estimate | None:
-    """Gradient noise scale of several checkpoints together: Σ tr(Σ) / Σ |G|², each counted once.
+    """Pooled gradient noise scale of several checkpoints: Σ tr(Σ) / Σ |G|², each counted once.
 
-    This is the checkpoints' average noise scale weighted by |G|². The error is the scatter within
-    checkpoints; with a single group in any of them, the scatter of all groups taken as one sample,
-    which is wider.
+    This is the average of the checkpoints' noise scales, weighted by |G|². The error is the scatter
+    within checkpoints; if any has a single group, it is the (wider) scatter of all groups together.
 
     Args:
         points: Checkpoints, each with its squared norms; batch sizes may differ.

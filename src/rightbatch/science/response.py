@@ -1,4 +1,4 @@
-"""A response surface: log cost to the goal against batch size and learning rate."""
+"""A response surface: log cost to goal against batch size and learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -15,33 +15,34 @@ _Array = npt.NDArray[np.float64]
 
 _TREND_MEAN = np.array([0.0, 0.0, 0.0, *RATE_MEANS, 0.0])
 _TREND_SD = np.array([3.0, 0.25, 0.04, *RATE_SDS])
-"""Prior of the coefficients of 1, u, u², v, v², u·v: wide on level and slopes."""
+"""Prior of the coefficients of 1, u, u², v, v², u·v: wide for the level and the slopes."""
 _WIGGLE_SD = 0.18
 _WIGGLE_LENGTHS = np.array([SIZE_LENGTH, RATE_LENGTH])
 _NOISE_SD = 0.17
 _NOISE_WEIGHT = 4.0
-"""Seed noise before any replicate is seen, worth so many degrees of freedom; published data have a
-median coefficient of variation of 4% and a ninth decile of 18%, small tasks more."""
+"""Prior seed noise, and its weight in degrees of freedom. In published data the median coefficient
+of variation is 4% and the ninth decile 18%; small tasks have more."""
 _NOISE_GROWTH = 0.6
 _NOISE_GROWS_FOR = 1.5
-"""Seed noise grows as 2^0.6 with each octave of learning rate, for so many octaves: set on studies
-that were simulated. In searches of small tasks it is 0.19 an octave or more below the best learning
-rate, 0.25 near it and 0.32 an octave or more above (`benchmarks/live/seed_noise.py`)."""
+"""Seed noise grows by a factor of 2^0.6 per octave of learning rate, over this many octaves; both
+were set on simulated studies. In searches on small tasks it is 0.19 an octave or more below the
+best learning rate, 0.25 near it and 0.32 an octave or more above (`benchmarks/live/seed_noise.py`).
+"""
 _LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
 """The density of the standard normal distribution at z is exp(-z²/2 - this)."""
 _GOOD = math.log(2)
-"""Log cost over the least within which the lowest learning rate counts as one with little noise."""
+"""Learning rates with a log cost within this of the lowest count as good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One run's log cost, or what an unfinished run lets one guess of it.
+    """Log cost observed in one run, or extrapolated from an unfinished one.
 
     Attributes:
         size: u, octaves of batch size from the reference.
-        rate: v, octaves of learning rate from what the scaling rule proposes at that batch size.
-        excess: log cost less the prior guess at that batch size.
-        extra_sd: Standard deviation beyond seed noise; 0 for a run that arrived.
+        rate: v, octaves of learning rate from the scaling rule at that batch size.
+        excess: Log cost minus the prior guess at that batch size.
+        extra_sd: Standard deviation beyond seed noise; 0 for a run that reached the goal.
     """
 
     size: float
@@ -51,7 +52,7 @@ class Observation:
 
 
 def noise_growth(octaves: float) -> float:
-    """Seed noise at a learning rate, over that at one so many octaves below; 1 below that."""
+    """Seed noise `octaves` above a quiet learning rate relative to that rate's; 1 below it."""
     return float(2 ** (_NOISE_GROWTH * min(_NOISE_GROWS_FOR, max(0.0, octaves))))
 
 
@@ -59,18 +60,18 @@ def quiet_rate(arrived: Sequence[tuple[float, float]]) -> float:
     """The lowest learning rate that costs at most twice the least, in octaves; 0 without runs.
 
     Args:
-        arrived: (octaves of learning rate, log cost) of each run that arrived.
+        arrived: (octaves of learning rate, log cost) of each run that reached the goal.
     """
     least = min((cost for _, cost in arrived), default=math.inf)
     return min((rate for rate, cost in arrived if cost <= least + _GOOD), default=0.0)
 
 
 def seed_noise(observations: Sequence[Observation]) -> tuple[float, float]:
-    """Standard deviation of log cost between seeds, from replicates and a prior guess.
+    """Standard deviation of log cost between seeds, from replicates and the prior.
 
     Returns:
-        It, at the lowest good learning rate, and the degrees of freedom that it has: those of the
-        replicates and of the guess.
+        The standard deviation at the lowest good learning rate, and its degrees of freedom: those
+        of the replicates plus those of the prior.
     """
     groups: dict[tuple[float, float], list[float]] = {}
     for seen, growth in zip(observations, _growths(observations), strict=True):
@@ -88,7 +89,7 @@ class ResponseSurface:
     exponential kernel (Rasmussen and Williams 2006, eqs. 2.25 and 2.41, with a proper prior on w).
 
     Args:
-        observations: What is known; may be empty, for the prior alone.
+        observations: Observed runs; empty for the prior alone.
         noise_sd: Seed noise; None to estimate it from the observations.
     """
 
@@ -96,7 +97,7 @@ class ResponseSurface:
         known = seed_noise(observations) if noise_sd is None else (noise_sd, np.inf)
         self.noise_sd, self.freedom = known
         self.half_width = t_quantile(0.95, self.freedom)
-        """Standard deviations to either side that hold 95% (Student's t: seed noise is a guess)."""
+        """Half-width of a 95% interval in standard deviations (Student's t: noise is estimated)."""
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
         excess = np.array([o.excess for o in observations])
         extra = np.array([o.extra_sd for o in observations])
@@ -106,7 +107,7 @@ class ResponseSurface:
         self._weights = self._inverse @ (excess - _trend(self._points))
 
     def predict(self, points: Sequence[tuple[float, float]]) -> tuple[_Array, _Array]:
-        """Posterior mean and standard deviation of the excess, seed noise left out.
+        """Posterior mean and standard deviation of the excess, without seed noise.
 
         Args:
             points: (u, v) pairs, shape (n, 2).
@@ -122,7 +123,7 @@ class ResponseSurface:
         return mean, np.sqrt(np.maximum(variance, 1e-12))
 
     def difference_sd(self, first: tuple[float, float], second: tuple[float, float]) -> float:
-        """Posterior standard deviation of the excess at one (u, v) less that at another."""
+        """Posterior standard deviation of the difference in excess between two (u, v)."""
         at = np.array([first, second], dtype=np.float64)
         cross = _kernel(at, self._points)
         covariance = _kernel(at, at) - cross @ self._inverse @ cross.T
@@ -134,7 +135,7 @@ def expected_improvement(gap: float, sd: float) -> float:
     """E[max(0, X)] of X ~ N(gap, sd²) (Jones, Schonlau and Welch 1998, eq. 15).
 
     Args:
-        gap: Best log cost so far less the candidate's mean log cost.
+        gap: Best log cost so far minus the candidate's mean log cost.
         sd: Standard deviation of the difference.
     """
     if sd <= 0:
@@ -158,7 +159,7 @@ def truncated_normal(mean: float, sd: float, least: float) -> tuple[float, float
 
 
 def _growths(observations: Sequence[Observation]) -> list[float]:
-    """Seed noise of each run over that at the lowest good learning rate."""
+    """Seed noise of each run relative to that at the lowest good learning rate."""
     quiet = quiet_rate([(seen.rate, seen.excess) for seen in observations if seen.extra_sd == 0])
     return [noise_growth(seen.rate - quiet) for seen in observations]
 

@@ -11,10 +11,10 @@ from rightbatch.records import Estimate
 from rightbatch.science.stats import MEDIAN_VARIANCE, residual_variance, t_quantile
 
 LARGEST_LACK_OF_FIT = 0.10
-"""RMS relative residual up to which the line is used rather than interpolation."""
+"""RMS relative residual above which step times are interpolated rather than read off the line."""
 
 KNEE_SHARE = 0.90
-"""Share of the highest throughput that the knee reaches."""
+"""Share of the highest throughput that defines the knee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class StepTime:
     """step_seconds(B), from measured medians and the line α + β·B through them.
 
     Attributes:
-        batch_sizes: Measured sizes in examples, ascending, each run without accumulation.
-        median_seconds: Median step time of each, in seconds.
+        batch_sizes: Measured sizes in examples, ascending, each timed without accumulation.
+        median_seconds: Median step time at each, in seconds.
         alpha: Fixed time per step, in seconds; None with fewer than three sizes.
         beta: Time per example, in seconds per example; None with fewer than three sizes.
-        lack_of_fit: Root mean square relative residual of the line; None without one.
-        micro_batch_size: Above it a step accumulates micro-batches of this size; None for never.
+        lack_of_fit: RMS relative residual of the line; None without a line.
+        micro_batch_size: Larger steps accumulate micro-batches of this size; None if none do.
     """
 
     batch_sizes: tuple[float, ...]
@@ -39,17 +39,17 @@ class StepTime:
 
     @property
     def interpolated(self) -> bool:
-        """Whether the line is missing or too poor, so that medians are interpolated instead."""
+        """Whether medians are interpolated because the line is missing or fits poorly."""
         return self.lack_of_fit is None or self.lack_of_fit > LARGEST_LACK_OF_FIT
 
     def at(self, batch_size: float) -> float:
         """Step time at a batch size, in seconds.
 
-        The line where it fits; else straight lines through the medians in log-log axes, carried on
-        below the smallest size along the first of them (slope kept within 0 and 1) and above the
-        largest by β per example. Above the micro-batch size m a step is taken as floor(B/m) steps
-        of size m and one of the rest: every micro-batch pays α, although the update, a part of α,
-        happens once (an upper bound where the update is dear).
+        Read off the line if it fits; otherwise interpolated between medians in log-log axes,
+        extrapolated below the smallest size along the first segment (slope clamped to 0 to 1) and
+        above the largest by β per example. Above the micro-batch size m, a step counts as
+        floor(B/m) steps of size m and one of the remainder: every micro-batch pays α, although the
+        update, a part of α, happens once (an upper bound if updates are expensive).
 
         Args:
             batch_size: Examples per step, above 0.
@@ -63,7 +63,7 @@ class StepTime:
         return full * self._one_pass(m) + (self._one_pass(rest) if rest else 0.0)
 
     def perturbed(self, relative: float) -> tuple["StepTime", ...]:
-        """The model had one median been larger by a relative change: one model per median."""
+        """The model with each median in turn increased by a relative change: one per median."""
         return tuple(self._with_median(i, relative) for i in range(len(self.batch_sizes)))
 
     def _with_median(self, index: int, relative: float) -> "StepTime":
@@ -117,23 +117,23 @@ def fit_step_time(
 ) -> StepTime:
     """Fit step_seconds(B) = α + β·B, α and β >= 0, to the medians by relative least squares.
 
-    Minimises Σ ((α + β·B_i - t_i)/t_i)² over the sizes, t_i the median of size i: a stalled step
-    moves nothing. The intervals are Student's. Their error is the scatter of a median, √(π/2)·s/√n
-    with the relative standard deviation s pooled over sizes, or the misfit of the line where that
-    is larger than chance allows (`residual_variance`); an end below 0 is put at 0, a bound that
-    holds by itself. Linear step time per micro-batch: Qiao et al. 2021 (Pollux).
+    Minimises Σ ((α + β·B_i - t_i)/t_i)² over the sizes, with t_i the median at size i, which a
+    stalled step does not move. Intervals are Student's. Their error is the scatter of a median,
+    √(π/2)·s/√n with the relative standard deviation s pooled over sizes, or the misfit of the line
+    if it is larger than chance allows (`residual_variance`). Ends below 0 are set to 0. Linear step
+    time per micro-batch: Qiao et al. 2021 (Pollux).
 
     Args:
         batch_sizes: Distinct sizes in examples, shape (k,).
         step_seconds: Raw step times in seconds, one or more per size.
-        micro_batch_size: Above it, steps accumulate micro-batches of this size.
+        micro_batch_size: Larger steps accumulate micro-batches of this size.
         level: Coverage of the intervals.
 
     Returns:
         The model; without a line for k < 3.
 
     Raises:
-        ValueError: No sizes, sizes that repeat, or samples that are missing or not above 0.
+        ValueError: No sizes, repeated sizes, or samples that are missing or not above 0.
     """
     B, samples = _by_size(batch_sizes, step_seconds)
     k = B.size
@@ -171,7 +171,7 @@ def fit_step_time(
 
 
 def _line(B: npt.NDArray[np.float64], medians: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """α and β, both >= 0, of the line through medians by relative least squares."""
+    """α and β, both >= 0, of the line through the medians, by relative least squares."""
     X = np.column_stack([1 / medians, B / medians])
     norms = np.linalg.norm(X, axis=0)
     value: npt.NDArray[np.float64] = optimize.nnls(X / norms, np.ones(B.size))[0] / norms
@@ -187,21 +187,20 @@ def knee(
 ) -> Estimate:
     """Smallest batch size with 90% of the highest median throughput.
 
-    On straight lines between medians, in the logarithm of the batch size.
-
-    Bootstrap of the medians; as resamples of n scatter less than samples by √((n-1)/n), their
-    distance from the median is stretched by as much, on logs (Davison and Hinkley 1997, ch. 2).
+    Medians are interpolated linearly in log batch size. The interval is a percentile bootstrap of
+    the medians (Efron and Tibshirani 1993, section 13.3). As resamples of n scatter less than
+    samples by √((n-1)/n), their log distance from the median is stretched by as much (Davison and
+    Hinkley 1997, ch. 2).
 
     Args:
         batch_sizes: Distinct sizes in examples, shape (k,).
         throughput_samples: Raw throughputs in examples/s, one or more per size.
-        level: Share of bootstrap resamples whose knee the interval holds.
-        resamples: Resamples of the bootstrap (Efron and Tibshirani 1993, section 13.3).
+        level: Coverage of the interval.
+        resamples: Number of bootstrap resamples.
         seed: Seed of the bootstrap.
 
     Returns:
-        The knee in whole examples, rounded up; between measured sizes where 90% lies between their
-        throughputs.
+        The knee in whole examples, rounded up, possibly between measured sizes.
     """
     B, samples = _by_size(batch_sizes, throughput_samples)
     rng = np.random.default_rng(seed)
@@ -218,7 +217,7 @@ def knee(
 def _medians(
     row: npt.NDArray[np.float64], drawn: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Medians of resamples of shape (resamples, n), as far from the row's as samples' would be."""
+    """Medians of resamples of shape (resamples, n), stretched to scatter as samples' medians do."""
     median, n = np.median(row), row.size
     stretched: npt.NDArray[np.float64] = median * (np.median(drawn, axis=1) / median) ** np.sqrt(
         n / max(1, n - 1)
@@ -229,7 +228,7 @@ def _medians(
 def _knee(
     B: npt.NDArray[np.float64], throughput: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Knee of each column; B of shape (k,), throughput of shape (k, columns)."""
+    """Knee of each column, for B of shape (k,) and throughput of shape (k, columns)."""
     goal = KNEE_SHARE * throughput.max(axis=0)
     above = np.argmax(throughput >= goal, axis=0)
     below = np.maximum(above - 1, 0)

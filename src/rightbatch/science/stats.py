@@ -1,4 +1,4 @@
-"""Medians, means and spreads with intervals that hold for few samples."""
+"""Medians and spreads, with intervals that are valid for few samples."""
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -10,13 +10,13 @@ from scipy import special
 from rightbatch.records import Estimate
 
 MEDIAN_VARIANCE = np.pi / 2
-"""Variance of the median over that of the mean, normal samples, many of them (fewer: less)."""
+"""Variance of the median over that of the mean for many normal samples (less for few)."""
 
 Z95 = float(special.ndtri(0.975))
-"""Half the width of a 95% interval in standard deviations, normal error."""
+"""Half-width of a 95% interval in standard deviations, for normal errors."""
 
 SIGNIFICANCE = 0.05
-"""A curve misses the points where chance would do so with less than this probability."""
+"""p-value below which a curve is taken not to fit the points."""
 
 
 @lru_cache(maxsize=1024)
@@ -47,16 +47,15 @@ def median_interval(
 ) -> Estimate:
     """Median with a confidence interval, from three samples up.
 
-    From the order statistics wherever n is large enough for them to reach the level (n >= 6 at
-    95%): P(x_(k) < median < x_(n+1-k)) = 1 - 2·P(Binomial(n, 1/2) < k) (David and Nagaraja 2003,
-    section 7.1), free of the distribution, and between the two k on either side of the level an
-    interpolation that is nearly so (Hettmansperger and Sheather 1986). With fewer,
-    median ± t_(n-1)·s·√(π/(2n)), which assumes roughly normal samples. With one or two samples
-    there is no interval.
+    If n is large enough for order statistics to reach the level (n >= 6 at 95%), the interval is
+    distribution-free: P(x_(k) < median < x_(n+1-k)) = 1 - 2·P(Binomial(n, 1/2) < k) (David and
+    Nagaraja 2003, section 7.1), interpolated between the two k on either side of the level
+    (Hettmansperger and Sheather 1986). With fewer samples it is median ± t_(n-1)·s·√(π/(2n)), which
+    assumes roughly normal samples. One or two samples have no interval.
 
     Args:
         samples: Independent samples, shape (n,).
-        level: Coverage to aim at.
+        level: Target coverage.
         unit: Unit of the samples.
 
     Returns:
@@ -79,11 +78,10 @@ def median_interval(
 
 @cache
 def _order_statistics(n: int, level: float) -> tuple[int, float]:
-    """k, and the share of the way from the k-th sample inwards to the next, of the interval's ends.
+    """k and λ: the interval ends a share λ of the way from the k-th sample inwards to the next.
 
-    λ = (n - k)·I/(k + (n - 2k)·I), I the way from the coverage of the k-th down to `level` as a
-    share of that down to the next one's (Hettmansperger and Sheather 1986). k is 0 where n is too
-    small for the level.
+    λ = (n - k)·I/(k + (n - 2k)·I), where I = (c_k - level)/(c_k - c_(k+1)) and c_k is the coverage
+    of the k-th (Hettmansperger and Sheather 1986). k is 0 if n is too small for the level.
     """
     each = np.arange(n)
     at_most = special.betainc(n - each, each + 1, 0.5)  # P(Binomial(n, 1/2) <= each)
@@ -96,16 +94,16 @@ def _order_statistics(n: int, level: float) -> tuple[int, float]:
 
 
 def median_log_variance(median: Estimate, samples: int) -> tuple[float, float] | None:
-    """Variance of the log of a median, and its degrees of freedom, from the median's interval.
+    """Variance of the log of a median and its degrees of freedom, from the median's interval.
 
-    (log(high/low)/(2·t_(n-1)))²: no matter how far off a few stalled samples are.
+    (log(high/low)/(2·t_(n-1)))², which a few stalled samples do not affect.
 
     Args:
-        median: As `median_interval` tells it.
-        samples: n, how many samples it is of.
+        median: An estimate made by `median_interval`.
+        samples: n, its number of samples.
 
     Returns:
-        None where it has no interval, or one that reaches 0.
+        (variance, degrees of freedom); None if it has no interval, or one that reaches 0.
     """
     if median.low is None or median.high is None or median.low <= 0 or samples < 2:
         return None
@@ -116,50 +114,14 @@ def median_log_variance(median: Estimate, samples: int) -> tuple[float, float] |
 def sum_of_variances(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Variance of a sum of independent errors and its degrees of freedom (Satterthwaite 1946).
 
-    (Σ v_i)²/Σ (v_i²/f_i) degrees of freedom, his approximation; without end where all v_i are 0.
+    By his approximation, (Σ v_i)²/Σ (v_i²/f_i) degrees of freedom; infinite if all v_i are 0.
 
     Args:
-        parts: (variance, degrees of freedom above 0) of each.
+        parts: (variance, degrees of freedom above 0) of each error.
     """
     total = sum(variance for variance, _ in parts)
     squares = sum(variance**2 / freedom for variance, freedom in parts)
     return total, total**2 / squares if squares > 0 else float("inf")
-
-
-def mean_interval(
-    samples: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95, unit: str = ""
-) -> Estimate:
-    """Mean with Student's interval, mean ± t_(n-1)·s/√n; no interval from one sample.
-
-    Args:
-        samples: Independent, roughly normal samples, shape (n,).
-        level: Coverage to aim at.
-        unit: Unit of the samples.
-    """
-    values = _clean(samples)
-    value = float(values.mean())
-    if values.size < 2:
-        return Estimate(value, level=level, unit=unit, note="too_few_samples")
-    half = t_quantile(level, values.size - 1) * float(values.std(ddof=1)) / values.size**0.5
-    return Estimate(value, value - half, value + half, level, unit, "normal_samples")
-
-
-def geometric_mean_interval(
-    samples: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95, unit: str = ""
-) -> Estimate:
-    """Geometric mean with Student's interval on the logarithms: the median of lognormal samples.
-
-    Args:
-        samples: Independent, roughly lognormal samples above 0, shape (n,).
-        level: Coverage to aim at.
-        unit: Unit of the samples.
-    """
-    values = _clean(samples)
-    if values[0] <= 0:
-        raise ValueError("A geometric mean needs samples above 0.")
-    logs = mean_interval(np.log(values), level)
-    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
-    return Estimate(float(np.exp(logs.value)), low, high, level, unit, "lognormal_samples")
 
 
 def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float:
@@ -169,7 +131,7 @@ def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float
         samples: Samples, shape (n,).
 
     Returns:
-        The spread, without unit; 0 from one sample.
+        The spread, dimensionless; 0 for one sample.
     """
     values = _clean(samples)
     if values[0] <= 0:
@@ -181,18 +143,18 @@ def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float
 def residual_variance(
     lack_mean_square: float, lack_df: int, pure_mean_square: float, pure_df: int
 ) -> tuple[float, int]:
-    """Variance, and its degrees of freedom, that the intervals of a fitted curve should use.
+    """Error variance for the intervals of a fitted curve, and its degrees of freedom.
 
-    Where the curve misses the points by more than their repeats scatter (F test of lack of fit,
-    Draper and Smith 1998, section 2.1), the misses themselves are the error, and more repeats at
-    the same points do not lessen it. Elsewhere both are pooled.
+    If the curve misses the points by more than their repeats scatter (F test of lack of fit,
+    Draper and Smith 1998, section 2.1), the misfit is the error, which more repeats at the same
+    points do not reduce. Otherwise both are pooled.
 
     Args:
-        lack_mean_square: Mean square of the points' means (or medians) about the curve, scaled so
-            that it has the expectation of `pure_mean_square` where the curve is true.
-        lack_df: Its degrees of freedom: points less parameters.
+        lack_mean_square: Mean square of the points' means (or medians) about the curve, scaled to
+            have the expectation of `pure_mean_square` if the curve is true.
+        lack_df: Its degrees of freedom: points minus parameters.
         pure_mean_square: Mean square of repeats about their own point.
-        pure_df: Its degrees of freedom: samples less points.
+        pure_df: Its degrees of freedom: samples minus points.
 
     Returns:
         (variance, degrees of freedom).

@@ -39,6 +39,6 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
 
 
 def _alike(one: BatchPrediction, other: BatchPrediction) -> bool:
-    """Whether two learning rates are the same as they are told, or both unknown."""
+    """Whether two learning rates are the same as they are shown, or both unknown."""
     rates = one.learning_rate, other.learning_rate
     return all(map(math.isnan, rates)) or math.isclose(*rates, rel_tol=1e-3)

@@ -59,10 +59,10 @@ def advise(
     """Recommend from what is stored; measures nothing.
 
     Args:
-        recording: The study and its trials, in any order; one told twice counts once.
+        recording: The study and its trials, in any order; a repeated one counts once.
         objective: What to minimise instead of the study's own objective.
         memory_limit_bytes: Memory limit instead of the study's own.
-        price_per_hour: What an hour costs instead of what the study was told.
+        price_per_hour: What an hour costs instead of the price in the study.
 
     Returns:
         The advice, with `recommended` None where there is not enough data for any.

@@ -69,7 +69,7 @@ def make_arms(
         fits: Of the stages before learning.
         objective: What is minimised.
         other_limit: Whether they are for another memory limit than the one that was timed under.
-        price_per_hour: What an hour costs; None if not told.
+        price_per_hour: What an hour costs; None if not given.
     """
     arms = []
     for optimizer in situation.optimizers:

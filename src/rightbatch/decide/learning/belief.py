@@ -88,7 +88,7 @@ class Belief:
         self.step_seconds = _step_seconds(race)
         self.candidates = race.candidates
         self._index = {candidate: i for i, candidate in enumerate(self.candidates)}
-        seen = [told for run in race.runs if (told := self._seen(run)) is not None]
+        seen = [cost for run in race.runs if (cost := self._seen(run)) is not None]
         posterior = self._posterior(seen)
         self._log_seconds = {
             candidate: float(posterior.mean[i])
@@ -99,7 +99,7 @@ class Belief:
         if going:
             seen += [CostSeen(i, float(posterior.mean[i])) for i in going]
             posterior = self._posterior(seen)
-        self._covariance = posterior.covariance
+        self._believed = posterior
         """Runs under way are believed to arrive as predicted: what they will tell is not looked for
         again (the kriging believer; Ginsbourger, Le Riche and Carraro 2010)."""
 
@@ -142,9 +142,9 @@ class Belief:
 
     def overdue(self, run: RaceRun) -> bool:
         """Whether a run should have shown a level beyond its deepest by now."""
-        told = self.comparisons(run)
+        comparisons = self.comparisons(run)
         late = self._late(run)
-        return bool(told) and late is not None and late.log_steps > told[-1].log_steps
+        return bool(comparisons) and late is not None and late.log_steps > comparisons[-1].log_steps
 
     def log_seconds(self, candidate: Candidate) -> float:
         """Expected log time to the target, up to a constant before any run arrived."""
@@ -158,12 +158,24 @@ class Belief:
         other = self._second if candidate == self.best else candidate
         if other is None:
             return 0.0
-        i, j, b = (self._index[each] for each in (candidate, other, self.best))
-        cov = self._covariance
-        sd = abs(cov[i, j] - cov[i, b]) / math.sqrt(cov[i, i] + self._tuning.prior.seed_sd**2)
+        variance = self._variances[self._index[candidate]]
+        shared = self._shared_with_best[self._index[other]]
+        sd = abs(variance - shared) / math.sqrt(variance + self._tuning.prior.seed_sd**2)
         gap = self.log_seconds(self.best) - self.log_seconds(other)
-        gain = expected_improvement(gap, float(sd))
+        gain = expected_improvement(gap, sd)
         return max(gain, self._confirmation(other)) if candidate == self.best else gain
+
+    @cached_property
+    def _variances(self) -> list[float]:
+        """Variance of the log time at each candidate."""
+        variances: list[float] = self._believed.variances().tolist()
+        return variances
+
+    @cached_property
+    def _shared_with_best(self) -> list[float]:
+        """Its covariance with that at the best candidate."""
+        shared: list[float] = self._believed.covariances(self._index[self.best]).tolist()
+        return shared
 
     def _confirmation(self, other: Candidate) -> float:
         """What another seed of the best is worth where one lucky run put it ahead."""
@@ -207,8 +219,8 @@ class Belief:
             if self.reference is None or run.candidate == self.reference.candidate:
                 continue
             octaves = run.candidate.apart(self.reference.candidate)
-            told = self.comparisons(run)
-            for before, after in pairwise(told):
+            comparisons = self.comparisons(run)
+            for before, after in pairwise(comparisons):
                 if after.way > before.way:
                     moved = (after.log_steps - before.log_steps) / octaves
                     total += moved**2 / math.log(after.way / before.way)
@@ -223,12 +235,16 @@ class Belief:
         if run.diverged and self.reference is not None:
             examples = self.reference.seconds / run.step_seconds * run.batch_size
             return CostSeen(index, math.log(examples) + _DIVERGED, _DIVERGED)
-        told = self.comparisons(run)
-        if self.reference is None or not told:
+        comparisons = self.comparisons(run)
+        if self.reference is None or not comparisons:
             return None
         octaves = run.candidate.apart(self.reference.candidate)
         drift_sd = self._drift_sd * octaves
-        log_steps, way, variance = told[-1].log_steps, min(told[-1].way, _ALMOST_THERE), 0.0
+        log_steps, way, variance = (
+            comparisons[-1].log_steps,
+            min(comparisons[-1].way, _ALMOST_THERE),
+            0.0,
+        )
         late = self._late(run)
         if late is not None and late.way > way:
             walk = max(drift_sd, self._tuning.prior.seed_sd)
@@ -281,14 +297,16 @@ class Belief:
 def _step_seconds(race: Race) -> dict[int, float]:
     """Step time of every candidate: known, on a line between two known, or at equal throughput."""
     timed = sorted(race.step_seconds)
-    told: dict[int, float] = {}
+    seconds: dict[int, float] = {}
     for size in race.batch_sizes:
         below = max((t for t in timed if t <= size), default=timed[0])
         above = min((t for t in timed if t >= size), default=timed[-1])
         if below < size < above:
             share = (size - below) / (above - below)
-            told[size] = (1 - share) * race.step_seconds[below] + share * race.step_seconds[above]
+            seconds[size] = (1 - share) * race.step_seconds[below] + share * race.step_seconds[
+                above
+            ]
         else:
             near = above if size <= above else below
-            told[size] = race.step_seconds[near] * size / near
-    return told
+            seconds[size] = race.step_seconds[near] * size / near
+    return seconds

@@ -32,7 +32,7 @@ SEEDS = 8
 _CLOSE = math.log(1.2)
 """Log cost within which of the least expected a setting may be the best."""
 _MORE_SEEDS, _CLOSER = 24, math.log(1.1)
-"""Runs of one that these have not told from the best: eight leave a mean open by some 7%."""
+"""Runs of a setting that eight have not set apart from the best: those leave a mean open by 7%."""
 
 
 def runs_left(race: Race, reference: RaceRun) -> float:

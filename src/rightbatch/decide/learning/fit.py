@@ -16,7 +16,7 @@ _CAUTION = 0.5
 """A pair is ranked by its mean log cost plus half a standard deviation, so that a lucky single
 run does not win over one as good that is better known."""
 KNOWN_SD = 0.4
-"""Standard deviation of log cost beyond which a prediction is too vague to be told."""
+"""Standard deviation of log cost beyond which a prediction is too vague to show."""
 _UNEVENNESS = 0.09
 """Log steps by which batch sizes miss the hyperbola beyond what their runs show: half of how uneven
 the response surface takes them to be, as a curve follows the rest."""
@@ -59,7 +59,7 @@ def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> Learn
 
 
 def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: float) -> LearningFit:
-    """What is told while no run has reached the goal: which runs there were, and no cost."""
+    """The fit while no run has reached the goal: which runs there were, and no cost."""
     unknown = Estimate(math.nan)
     tried = (row for row in rows if row.runs_reached + row.runs_censored)
     return LearningFit(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from rightbatch.decide.learning.progress import behind, steps_to
+from rightbatch.decide.learning.progress import behind
 from rightbatch.records import Goal, OptimizerFacts, Run, TrainingProbe, target_level
 from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
@@ -60,8 +60,8 @@ class LearningModel:
         return target is None or (self.level is not None and self.goal.reached_by(self.level))
 
     def _measured(self, run: Run) -> Run:
-        steps = None if self.level is None else steps_to(run, self.level, self.goal)
-        return replace(run, steps=steps)
+        there = run.curve.arrival(replace(self.goal, target=self.level))
+        return replace(run, steps=None if there is None else there.step)
 
     def cost(self, run: Run) -> float:
         """What a run cost to the goal; without end where it did not arrive."""

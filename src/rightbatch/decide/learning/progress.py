@@ -3,13 +3,6 @@
 import math
 
 from rightbatch.records import Goal, Run, step_at
-from rightbatch.science.convergence import steps_to_target
-
-
-def steps_to(run: Run, level: float, goal: Goal) -> float | None:
-    """Steps of a run to a level of the metric; None if it never got there."""
-    told = run.curve.evaluations
-    return steps_to_target([e.step for e in told], [e.metric for e in told], level, goal.direction)
 
 
 def behind(run: Run, best: Run, cost: float, best_cost: float, goal: Goal) -> tuple[float, float]:

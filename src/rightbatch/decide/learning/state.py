@@ -1,4 +1,4 @@
-"""What the planner of a race is told, and what it asks for."""
+"""What the planner of a race knows, and what it asks for."""
 
 import math
 from dataclasses import dataclass, field

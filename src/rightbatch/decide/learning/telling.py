@@ -1,4 +1,4 @@
-"""A study told as a race: its training runs, what they may still take and what failed."""
+"""A study as a race: its training runs, the time that is left and what failed."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
     going = {probe.run: begun(probe) for probe in model.under_way}
     known = {run.name: run for run in model.runs}
     every = known | {name: run for name, run in going.items() if name not in known}
-    told = (_told(run, arm, goal, searched) for run in every.values() if run.batch_size in sizes)
+    raced = (_raced(run, arm, goal, searched) for run in every.values() if run.batch_size in sizes)
     runs = tuple(
         replace(
             run,
@@ -38,7 +38,7 @@ def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
             going=run.run.name in going,
             ended=run.ended or run.batch_size in failed,
         )
-        for number, run in enumerate(told)
+        for number, run in enumerate(raced)
     )
     return Race(
         goal=goal,
@@ -61,7 +61,7 @@ def _goal(arm: Arm) -> Goal:
     return goal if goal.target is not None else replace(goal, target=arm.model.level)
 
 
-def _told(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
+def _raced(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
     """A training run as the race sees it: its steps cost what the study's objective says."""
     there = run.curve.arrival(goal)
     octaves = arm.model.rate_octaves(run.batch_size, run.learning_rate) if searched else 0.0

@@ -126,7 +126,7 @@ def why_nothing(
     """Why `ask` gives no probe with nothing under way; None where it gives one.
 
     Args:
-        settings: What the user asked.
+        settings: The user's settings.
         trials: Every trial so far, in order, the first look among them.
         spent_seconds: Wall-clock time of the study so far.
     """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from rightbatch.records import Capacity, Probe, Recording, Stage, Trial
+from rightbatch.records import Capacity, Probe, Recording, Settings, Stage, Trial
 
 Conclusion_co = TypeVar("Conclusion_co", covariant=True)
 
@@ -33,6 +33,10 @@ class Planner(Protocol[Conclusion_co]):
 
     So a study is resumed by asking again, and the same planner runs live and over recordings.
     """
+
+    @property
+    def settings(self) -> Settings:
+        """The user's settings; a study is found again by them, to resume."""
 
     def ask(
         self,

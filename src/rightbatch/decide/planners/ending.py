@@ -1,4 +1,4 @@
-"""Why a study ended: what the planner says when it is asked once more."""
+"""Why a study ended: what the planner answers when asked once more."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ def how_it_ended(recording: Recording) -> Ending | None:
 
     A pure function of settings and trials. Their time is a little less than the clock's, so where
     a study is finished and the planner would still have gone on, time is what ended it, if little
-    was left; else another version planned it, and nothing is told.
+    was left; else another version planned it, and nothing is known.
     """
     settings = recording.study.settings
     trials = evidence.distinct(recording.trials)

@@ -7,7 +7,7 @@ from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.planners import asking
 from rightbatch.decide.planners.base import Ask
 from rightbatch.decide.planners.ending import how_it_ended
-from rightbatch.records import Advice, Capacity, Probe, Recording, Settings, Trial
+from rightbatch.records import Advice, Capacity, Objective, Probe, Recording, Settings, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +15,16 @@ class Recommend:
     """A `Planner` whose conclusion is an advice.
 
     Attributes:
-        settings: What the user asked.
+        settings: The user's settings.
+        objective: What to minimise instead of the study's own objective.
+        memory_limit_bytes: Memory limit instead of the study's own.
+        price_per_hour: Price of an hour instead of the study's own.
     """
 
     settings: Settings
+    objective: Objective | None = None
+    memory_limit_bytes: int | None = None
+    price_per_hour: float | None = None
 
     def ask(
         self,
@@ -36,4 +42,5 @@ class Recommend:
 
     def conclude(self, recording: Recording) -> Advice:
         """The advice, with why the study ended."""
-        return replace(advise(recording), ended=how_it_ended(recording))
+        advice = advise(recording, self.objective, self.memory_limit_bytes, self.price_per_hour)
+        return replace(advice, ended=how_it_ended(recording))

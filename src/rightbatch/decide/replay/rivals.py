@@ -91,7 +91,7 @@ def _zeus(oracle: Oracle, repeat: int) -> int:
 def _zeus_run(oracle: Oracle, size: int, times: dict[int, list[float]]) -> float | None:
     """Train up to twice the best time so far; the time to the target, None if it did not arrive.
 
-    Where the record has no other run, what the last one told, uncharged.
+    Where the record has no other run, what the last one took, uncharged.
     """
     best = min((min(seconds) for seconds in times.values()), default=math.inf)
     try:

@@ -27,7 +27,7 @@ _Measured = tuple[Trial, TrainingProbe, TrainingResult]
 
 
 def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """The trials by number, each measurement once: told twice, it is no more evidence."""
+    """The trials by number, each measurement once: a repeated record is no more evidence."""
     kept: list[Trial] = []
     alike: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
@@ -53,7 +53,7 @@ def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
 
 
 def description(trials: Iterable[Trial]) -> DescribeResult | None:
-    """What the first look told; None before it."""
+    """What the first look found; None before it."""
     for trial in trials:
         if isinstance(trial.result, DescribeResult):
             return trial.result
@@ -63,7 +63,7 @@ def description(trials: Iterable[Trial]) -> DescribeResult | None:
 def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
     """Training runs of one optimizer that measured something, in order.
 
-    One that paused and went on is told by its longest trial.
+    The longest trial stands for a run that paused and went on.
     """
     measured: dict[object, list[_Measured]] = {}
     for trial, probe in of_kind(trials, TrainingProbe):
@@ -72,7 +72,7 @@ def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
             continue
         if result.points:
             measured.setdefault(probe.run, []).append((trial, probe, result))
-    return [_told(parts) for parts in measured.values()]
+    return [_run_of(parts) for parts in measured.values()]
 
 
 def begun(probe: TrainingProbe) -> Run:
@@ -86,7 +86,7 @@ def begun(probe: TrainingProbe) -> Run:
     )
 
 
-def _told(parts: Sequence[_Measured]) -> Run:
+def _run_of(parts: Sequence[_Measured]) -> Run:
     """A run as the longest of its trials tells it, the last of them where several are."""
     trial, probe, result = max(reversed(parts), key=lambda part: part[2].points[-1].step)
     decisions = dict.fromkeys(part[1].decision for part in parts)
@@ -156,5 +156,5 @@ def measuring_seconds(trials: Iterable[Trial]) -> float:
 
 def sizes_asked(settings: Settings, train_examples: int) -> tuple[int, ...]:
     """Batch sizes the user restricted the study to, 0 read as the full training set, ascending."""
-    asked = {min(size or train_examples, train_examples) for size in settings.batch_sizes}
-    return tuple(sorted(asked))
+    sizes = {min(size or train_examples, train_examples) for size in settings.batch_sizes}
+    return tuple(sorted(sizes))

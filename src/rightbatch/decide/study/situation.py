@@ -1,4 +1,4 @@
-"""A study so far: what is known of its workload and machine, what was asked, what was measured."""
+"""A study so far: what is known of its workload and machine, its settings, what was measured."""
 
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ class Situation:
     Attributes:
         facts: Of the workload.
         hardware: The machine.
-        settings: What the user asked.
+        settings: The user's settings.
         trials: Every trial so far.
         under_way: Probes of the training runs that are under way.
         asked_capacity: What the runner can have under way; None for that of `hardware`.

@@ -1,4 +1,4 @@
-"""Every sentence about what was measured or decided: remarks into words, one file a subject."""
+"""The sentences of all remarks, one file per subject."""
 
 from rightbatch.report.sentences.say import outcome_sentence, say, say_all
 

@@ -1,4 +1,4 @@
-"""How trials ended, and what to do."""
+"""How trials ended, and what to do about it."""
 
 from rightbatch.records import Value, memory_size
 from rightbatch.report.sentences.sentence import Sentence
@@ -15,13 +15,13 @@ _WORK = {
     "(micro-batch {micro_batch_size:,})",
     "training": "Training at batch size {batch_size:,} (micro-batch {micro_batch_size:,})",
 }
-"""What a trial did, as the subject of a sentence."""
+"""What a trial was doing, as the subject of a sentence."""
 
 _LESS_DATA = "load less data into memory, or raise the memory limit"
 _ACCUMULATE = "use a smaller micro-batch with gradient accumulation"
 _SMALLER = {"building": _LESS_DATA, "predicting": _LESS_DATA, "inference": "use a smaller batch"}
 _KILLS = ("SIGKILL", "SIGTERM")
-"""Signals that another process sends; any other is a crash."""
+"""Signals sent by another process; any other is a crash."""
 
 _SETTINGS = "batch size {batch_size:,} and learning rate {learning_rate:.3g}"
 _STOPPED = "Stopped at step {step:,} (batch size {batch_size:,}, learning rate {learning_rate:.3g})"
@@ -67,17 +67,6 @@ def _place(file: str, line: int, function: str) -> str:
     return f" in {file}, line {line} ({function})" if file else ""
 
 
-def _given_up_limit(limit: str, **run: Value) -> str:
-    return f"{_STOPPED.format(**run)}: {_LIMITS[limit]}."
-
-
-def _given_up_behind(milestone_step: int, metric: float, milestone: float, **run: Value) -> str:
-    return (
-        f"{_STOPPED.format(**run)}: behind the best run at step {milestone_step:,} "
-        f"(metric {metric:.4g}, needed {milestone:.4g})."
-    )
-
-
 SENTENCES: dict[str, Sentence] = {
     "text": "{text}",
     "workload_too_large": f"Building the workload exceeded the memory limit; {_LESS_DATA}.",
@@ -102,8 +91,9 @@ SENTENCES: dict[str, Sentence] = {
     "rate.",
     "diverged_at_present_settings": f"Training at your present settings, {_SETTINGS}, diverged by "
     "step {step:,}; use a smaller learning rate.",
-    "given_up_behind": _given_up_behind,
-    "given_up_limit": _given_up_limit,
+    "given_up_behind": f"{_STOPPED}: behind the best run at step {{milestone_step:,}} "
+    "(metric {metric:.4g}, needed {milestone:.4g}).",
+    "given_up_limit": lambda limit, **run: f"{_STOPPED.format(**run)}: {_LIMITS[limit]}.",
     "given_up_late": f"{_STOPPED}: out of time.",
     "recorded_run_given_up": "The recorded run ended after {epochs:g} epochs without reaching the "
     "goal.",

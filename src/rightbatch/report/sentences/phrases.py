@@ -1,4 +1,4 @@
-"""Codes as phrases that stand within a sentence, a table or a figure."""
+"""Codes as phrases for use in sentences, tables and figures."""
 
 from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import BindingConstraint, Note
@@ -8,7 +8,7 @@ LIMITED_BY: dict[BindingConstraint, str] = {
     "memory": "memory (a larger batch does not fit)",
     "throughput": "throughput (larger batches cost more time than they save)",
     "critical_batch_size": "critical batch size (larger batches save few steps)",
-    "data_set_size": "data set size (one batch holds all of it)",
+    "data_set_size": "data set size (this is the whole training set)",
     "sizes_considered": "batch sizes considered (this is the largest)",
     "none": "nothing (larger batch sizes do about as well)",
     "budget": "the budget (not enough data to compare)",
@@ -22,7 +22,7 @@ CAPPED_BY: dict[Cap, str] = {
     "default_cap": f"search capped at {DEFAULT_CAP:,} examples or {DEFAULT_TIMES} times your "
     "batch size; raise it with max_batch_size",
     "broken": "the search ended when a larger trial hung or was killed",
-    "time": "larger ones were too slow for the time allowed",
+    "time": "larger ones were too slow for the budget",
 }
 """What ended the search for the largest micro-batch."""
 

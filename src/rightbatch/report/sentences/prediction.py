@@ -1,4 +1,4 @@
-"""How memory was predicted, and what could not be."""
+"""How memory was predicted, and what could not be predicted."""
 
 from rightbatch.report.sentences.sentence import Sentence
 

@@ -1,7 +1,6 @@
 """The numbers behind an advice."""
 
 from rightbatch.records import Estimate, memory_size
-from rightbatch.records.prediction import Cap
 from rightbatch.report import words
 from rightbatch.report.sentences.phrases import CAPPED_BY
 from rightbatch.report.sentences.sentence import Sentence
@@ -11,50 +10,20 @@ def _examples(value: float, low: float | None, high: float | None) -> str:
     return words.estimate(Estimate(value, low, high, unit="examples"))
 
 
-def _critical_batch_size(value: float, low: float | None, high: float | None) -> str:
-    return f"Critical batch size: {_examples(value, low, high)}, measured on training runs."
-
-
-def _throughput_knee(examples_per_second: float, batch_size: int) -> str:
-    return (
-        f"Throughput: 90% of the maximum ({words.whole(examples_per_second)} examples/s) from "
-        f"batch size {words.count(batch_size)}."
-    )
-
-
-def _noise_scale(optimizer: str | None, value: float, low: float | None, high: float | None) -> str:
-    whose = f" with {optimizer}" if optimizer else ""
-    return f"Gradient noise scale at your settings{whose}: {_examples(value, low, high)}."
-
-
-def _largest_micro_batch(
-    optimizer: str | None, batch_size: int, capped_by: Cap, limit_bytes: int
-) -> str:
-    whose = f" with {optimizer}" if optimizer else ""
-    return (
-        f"Largest micro-batch that ran{whose}: {words.count(batch_size)} "
-        f"({CAPPED_BY[capped_by]}); memory limit {memory_size(limit_bytes)}."
-    )
+def _with(optimizer: str | None) -> str:
+    return f" with {optimizer}" if optimizer else ""
 
 
 def _memory_predicted(batch_size: int | None, reason: str | None) -> str:
     fits = f"micro-batches up to {words.count(batch_size)} fit" if batch_size else "nothing fits"
-    how = f" The prediction is from small real steps. {reason}" if reason else ""
+    how = f" The prediction is from real steps at small sizes. {reason}" if reason else ""
     return f"Predicted before measuring: {fits}.{how}"
 
 
 def _runs_reached(runs: int, reached: int, target: float, batch_sizes: int) -> str:
     sizes = "1 batch size" if batch_sizes == 1 else f"{batch_sizes} batch sizes"
-    every = "1 training run" if runs == 1 else f"{runs} training runs"
-    where = f", at {sizes}" if reached else ""
-    return f"{reached} of {every} reached {target:.6g}{where}."
-
-
-def _compile_time(median_seconds: float, most_seconds: float) -> str:
-    return (
-        f"Compiling took {words.duration(median_seconds)} per run (at most "
-        f"{words.duration(most_seconds)}), which the time to goal leaves out."
-    )
+    at = f", at {sizes}" if reached else ""
+    return f"{reached} of {words.runs(runs)} reached {target:.6g}{at}."
 
 
 def _power(first: int, first_watts: float, last: int, last_watts: float) -> str:
@@ -64,25 +33,34 @@ def _power(first: int, first_watts: float, last: int, last_watts: float) -> str:
     return f"{draw} (measured over training steps)."
 
 
-def _fastest_takes_more_energy(batch_size: int, less_time: float, more_energy: float) -> str:
-    return (
-        f"Batch size {words.count(batch_size)} is predicted to reach the goal in "
-        f"{words.share(less_time)} less time with {words.share(more_energy)} more energy."
-    )
-
-
 SENTENCES: dict[str, Sentence] = {
-    "critical_batch_size": _critical_batch_size,
-    "throughput_knee": _throughput_knee,
-    "noise_scale": _noise_scale,
-    "largest_micro_batch": _largest_micro_batch,
+    "critical_batch_size": lambda value, low, high: (
+        f"Critical batch size: {_examples(value, low, high)}, fitted to training runs."
+    ),
+    "throughput_knee": lambda examples_per_second, batch_size: (
+        f"Throughput: 90% of the maximum ({words.whole(examples_per_second)} examples/s) from "
+        f"batch size {words.count(batch_size)}."
+    ),
+    "noise_scale": lambda optimizer, value, low, high: (
+        f"Gradient noise scale at your settings{_with(optimizer)}: {_examples(value, low, high)}."
+    ),
+    "largest_micro_batch": lambda optimizer, batch_size, capped_by, limit_bytes: (
+        f"Largest micro-batch that ran{_with(optimizer)}: {words.count(batch_size)} "
+        f"({CAPPED_BY[capped_by]}); memory limit {memory_size(limit_bytes)}."
+    ),
     "memory_predicted": _memory_predicted,
     "runs_reached": _runs_reached,
-    "compile_time": _compile_time,
-    "runs_side_by_side": "Up to {at_once} runs trained at the same time, each with its share of "
-    "the memory; step times were measured before, one run at a time.",
+    "compile_time": lambda median_seconds, most_seconds: (
+        f"Compiling took {words.duration(median_seconds)} per run (at most "
+        f"{words.duration(most_seconds)}), which the time to goal leaves out."
+    ),
+    "runs_side_by_side": "Up to {at_once} runs trained at the same time, sharing the memory; step "
+    "times were measured beforehand, one run at a time.",
     "cost_follows_time": "At {price_per_hour:,g} an hour, cost is proportional to time: batch "
     "sizes rank the same.",
     "power": _power,
-    "fastest_takes_more_energy": _fastest_takes_more_energy,
+    "fastest_takes_more_energy": lambda batch_size, less_time, more_energy: (
+        f"Batch size {words.count(batch_size)} is predicted to reach the goal in "
+        f"{words.share(less_time)} less time, using {words.share(more_energy)} more energy."
+    ),
 }

@@ -1,4 +1,4 @@
-"""A remark in words."""
+"""Remarks in words."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,14 @@ SENTENCES: dict[str, Sentence] = {
     **prediction.SENTENCES,
     **advice.SENTENCES,
 }
-"""Every code and its sentence."""
+"""The sentence of every code."""
 
 
 def say(remark: Remark) -> str:
     """The sentence of a remark.
 
     Raises:
-        KeyError: There is no sentence for its code.
+        KeyError: Its code has no sentence.
     """
     sentence = SENTENCES[remark.code]
     values = {name: say(v) if isinstance(v, Remark) else v for name, v in remark.values}
@@ -31,8 +31,8 @@ def say_all(remarks: Iterable[Remark]) -> tuple[str, ...]:
 
 
 def outcome_sentence(outcome: Outcome) -> str:
-    """What happened in a trial and what to do; empty where all went well.
+    """What happened in a trial and what to do; empty if it succeeded.
 
-    Of a trial that an earlier version stored, it is the sentence stored with it.
+    For a trial stored by an earlier version, this is its stored sentence.
     """
     return say(outcome.remark) if outcome.remark else ""

@@ -1,10 +1,10 @@
-"""What makes an advice less sure."""
+"""What makes an advice less certain."""
 
 from rightbatch.report import words
 from rightbatch.report.sentences.sentence import Sentence
 
 _FAILED = {
-    "out_of_memory": "ran out of memory although they should fit",
+    "out_of_memory": "ran out of memory although they should have fitted",
     "diverged": "diverged",
     "hung": "hung",
     "killed": "were killed",
@@ -17,45 +17,34 @@ def _may_not_fit(why: str, optimizer: str | None) -> str:
     return f"{whose}{why} The recommendation may not fit."
 
 
-def _no_margin(margin: float, batch_size: int) -> str:
-    return (
-        f"No micro-batch tried leaves {words.share(margin)} of the memory limit free: the largest "
-        f"that ran, {words.count(batch_size)}, is used without a safety margin."
-    )
-
-
-def _trials_failed(status: str, failed: int, trials: int, last: str | None) -> str:
-    return f"{failed} of {trials} trials {_FAILED[status]}. The last: {last or 'no reason stored'}"
-
-
-def _metric_never_a_number(blind: int, runs: int) -> str:
-    every = "1 training run" if runs == 1 else f"{runs} training runs"
-    return (
-        f"{blind} of {every} could not reach the goal: the metric was not a number at any "
-        "evaluation. Check what the workload's metric returns."
-    )
-
-
 def _optimizers_without_power(optimizers: tuple[str, ...]) -> str:
-    return f"Power was not measured with {' and '.join(optimizers)}, which is not compared."
+    are = "are" if len(optimizers) > 1 else "is"
+    return f"No power was measured with {words.listed(optimizers)}, which {are} not compared."
 
 
 SENTENCES: dict[str, Sentence] = {
     "other_processes": "Noisy machine: other processes used {share:.0%} of its cores during "
     "timing.",
-    "step_times_scatter": "Noisy step times at batch size {batch_size:,}: repeats spread by "
-    "{share:.0%} (interquartile range over median). Other processes were running, or the budget "
-    "is too short.",
+    "step_times_scatter": "Noisy step times at batch size {batch_size:,}: their interquartile "
+    "range is {share:.0%} of the median. Other processes were running, or the budget is too small.",
     "loading_dominates": "Loading data takes {share:.0%} of a step: more loader workers may help "
     "more than another batch size.",
     "may_not_fit": _may_not_fit,
-    "no_margin": _no_margin,
+    "no_margin": lambda margin, batch_size: (
+        f"No micro-batch tried leaves {words.share(margin)} of the memory limit free: the largest "
+        f"that ran, {words.count(batch_size)}, is used without a safety margin."
+    ),
     "fewer_side_by_side": "At most {at_once} runs trained at the same time, not {workers}: a "
-    "smaller share of the memory limit would not hold one.",
-    "trials_failed": _trials_failed,
-    "metric_never_a_number": _metric_never_a_number,
-    "goal_without_target": "The goal has no target level: batch sizes are compared by how soon "
-    "they reach the best level of any run.",
+    "smaller share of the memory limit is not enough for a run.",
+    "trials_failed": lambda status, failed, trials, last: (
+        f"{failed} of {trials} trials {_FAILED[status]}. The last: {last or 'no reason stored'}"
+    ),
+    "metric_never_a_number": lambda blind, runs: (
+        f"{blind} of {words.runs(runs)} could not reach the goal: the metric was NaN at every "
+        "evaluation. Check what the workload's metric returns."
+    ),
+    "goal_without_target": "The goal has no target: batch sizes are compared by how soon they "
+    "reach the best level of any run.",
     "energy_without_power": "No power was measured, so energy is unknown; choose another "
     "objective.",
     "optimizers_without_power": _optimizers_without_power,

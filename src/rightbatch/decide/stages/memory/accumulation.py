@@ -45,7 +45,7 @@ def accumulation(
         safe: Largest micro-batch that keeps the margin free.
         ran: (micro-batch size, peak bytes) of trials that accumulated; None where one failed.
         allowed_bytes: The limit less the margin.
-        settings: What was asked.
+        settings: The user's settings.
         facts: The workload.
     """
     batch_size = batch_size_to_keep(settings, facts)

@@ -126,7 +126,8 @@ def _stopped_by(seen: Tried) -> Cap:
 def micro_batch_limit(memory: MemoryFit | None, facts: WorkloadFacts) -> int:
     """Largest micro-batch to use with an optimizer: what is safe, else what ran.
 
-    Where nothing was tried, anything up to the data; where no trial told, what the user has today.
+    Where nothing was tried, anything up to the data; where no trial measured it, the batch size
+    in use today.
     """
     if memory is None:
         return facts.train_examples

@@ -33,7 +33,7 @@ class Tried:
         trials: How many there were.
         seconds: Wall-clock time they took.
         baseline_bytes: Memory before the first step of the first trial that ran; 0 for none.
-        enforced_by: What held the limit; empty where no trial told.
+        enforced_by: What held the limit; empty where no trial noted it.
     """
 
     short: tuple[tuple[int, int], ...]

@@ -22,7 +22,7 @@ class StepCosts:
         seconds: Its time, and how well it is known.
         examples: Its training examples, the mean over an epoch.
         joules: Its energy, power × time; None where no power was measured.
-        price_per_hour: What an hour costs, in the user's currency; None if not told.
+        price_per_hour: What an hour costs, in the user's currency; None if not given.
     """
 
     seconds: StepSeconds

@@ -35,7 +35,7 @@ def _takes_old_name(cls: type[_T]) -> type[_T]:
             warnings.warn(
                 "Workload.workers is now num_workers, as in DataLoader; use that name, as the next "
                 "version will not accept the old one.",
-                DeprecationWarning,
+                FutureWarning,
                 stacklevel=2,
             )
             given["num_workers"] = given.pop("workers")
