@@ -19,8 +19,8 @@ from rightbatch.errors import UsageError
     [
         ((IMAGES[:9], LABELS[:8]), "differ in length .*; give every array one row"),
         ((IMAGES[:0], LABELS[:0]), "train_data is empty"),
-        (IMAGES, "train_data is a ndarray; give a tuple"),
-        (([object()], [1]), "no array"),
+        (IMAGES, r"train_data must be a tuple of arrays \(x, y\), .*, not ndarray"),
+        (([object()], [1]), "must be arrays with one row per example, not object"),
     ],
 )
 def test_data_that_cannot_be_counted_are_refused(data, told):
