@@ -266,7 +266,7 @@ def test_where_runs_are_cheap_settings_that_may_be_the_best_are_told_apart_by_se
 def test_the_setting_is_one_of_two_words():
     assert make_settings(learning_rates="rule").learning_rates == "rule"
     assert make_settings().learning_rates == "search"
-    with pytest.raises(UsageError, match=r"must be 'search' or 'rule'; your own rate belongs in"):
+    with pytest.raises(UsageError, match=r"must be 'search' or 'rule'. Your own rate belongs in"):
         make_settings(learning_rates="0.1")
 
 
