@@ -170,7 +170,13 @@ def test_settings_are_compared_the_recommended_first_then_the_present_one_then_b
     recording, advice = digits()
     view = make_view(recording, advice)
     best, yours, *others = view.tried.rows
-    assert view.tried.head == ("Batch size", "Learning rate", "Runs", "Median time", "vs recommended")
+    assert view.tried.head == (
+        "Batch size",
+        "Learning rate",
+        "Runs",
+        "Median time",
+        "vs recommended",
+    )
     assert (best[:3], best[-1]) == (("128", "0.528", "3"), "recommended")
     assert (yours[0], yours[-1][-7:]) == ("32", ", yours")
     assert view.tried.strong == (0,)
