@@ -16,7 +16,7 @@ from rightbatch.store import open_store
     ("arguments", "said"),
     [
         (["tune", "nothing.py:workload"], "There is no file nothing.py; check its path."),
-        (["tune", "digit"], "there is digits"),
+        (["tune", "digit"], "use digits"),
         (["tune", "digits", "--goal", "accuracy > 0.9"], "cannot be read"),
         (["tune", "digits", "--goal", "best accuracy within a while"], "limit"),
         (["tune", "digits", "--budget", "soon"], "not a duration"),
@@ -29,7 +29,10 @@ from rightbatch.store import open_store
         (["memory", "digits", "--predict", "--on", "rtx9999"], "Unknown GPU 'rtx9999'"),
         (["memory", "digits", "--predict", "--device-memory", "lots"], "not a memory size"),
         (["memory", "digits", "--predict", "--device", "cuda:0"], "--on"),
-        (["memory", "digits", "--predict", "--multiple-of", "8"], "--multiple-of would do nothing"),
+        (
+            ["memory", "digits", "--predict", "--multiple-of", "8"],
+            "it cannot be combined with --multiple-of",
+        ),
         (
             ["memory", "digits", "--on", "t4", "--device-memory", "4GiB", "--memory-limit", "2GiB"],
             "give one of them",
@@ -238,7 +241,7 @@ def test_a_workload_that_is_not_there_is_told_before_anything_heavy_is_loaded(co
 def test_a_built_in_name_that_does_not_exist_is_told_as_early(tmp_path):
     done = and_what_was_loaded("tune", "digit", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "[]\n")
-    assert "there is digits" in done.stderr
+    assert "use digits" in done.stderr
 
 
 def test_help_answers_at_once():
@@ -270,6 +273,6 @@ def test_a_backend_of_keras_that_cannot_train(backend, tmp_path, monkeypatch):
     done = rightbatch("noise", "mine.py", "--store", "studies.db", folder=tmp_path)
     assert done.code == 2
     assert done.err == (
-        f"rightbatch: KERAS_BACKEND is {backend!r}, which cannot train; set it to tensorflow, jax "
+        f"rightbatch: KERAS_BACKEND is {backend!r}, which cannot train; use tensorflow, jax "
         "or torch.\n"
     )

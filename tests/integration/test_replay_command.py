@@ -133,7 +133,7 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
     for arguments, said in (
         ((tmp_path / "nowhere",), "is not a folder"),
         ((tmp_path / "small", "--policy", "luck"), "There is no policy 'luck'"),
-        ((folder, "--repeats", 0), "ask for 1 or more"),
+        ((folder, "--repeats", 0), "--repeats is 0; it must be at least 1"),
         ((folder, "--explain", "--policy", "zeus"), "Only the planner explains"),
     ):
         done = in_process("replay", *arguments, folder=tmp_path)

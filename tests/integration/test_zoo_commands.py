@@ -19,7 +19,7 @@ def test_missing_data_are_told_in_one_sentence_with_what_brings_them(tmp_path, m
     done = in_process("tune", "language-model", "--budget", "20s", folder=tmp_path)
     assert done.code == 2
     assert done.err == (
-        "rightbatch: Jane Austen's novels are not on this machine; bring them with: "
+        "rightbatch: Jane Austen's novels are not on this machine; download them with: "
         "rightbatch fetch novels\n"
     )
 

@@ -413,7 +413,7 @@ def test_importing_runs_no_code_of_the_study(tmp_path):
         (
             "study.json",
             lambda text: text.replace("[\n    10,", "[\n    11,"),
-            "speed.csv: no row for batch size 11",
+            "speed.csv: there is no row for batch size 11",
         ),
         (
             "training.csv",

@@ -158,7 +158,7 @@ def test_an_optimizer_that_no_argument_tells_goes_by_its_class_and_its_own_rate(
         made.start("sgd", 0.6, 0)
         assert {group["lr"] for group in made.optimizer.param_groups} == {0.6}
         assert made.workload.notes == (
-            f"The learning rate is to be set in {place}, not in the TrainingArguments.",
+            f"Set the learning rate in {place}, not in the TrainingArguments.",
         )
         assert "learning_rate" not in dict(made.workload.names)
 
@@ -319,7 +319,10 @@ class Endless(IterableDataset):
             "lacks a data set; give it train_dataset and eval_dataset",
         ),
         ({"trainer": {"eval_dataset": {"a": ROWS, "b": ROWS}}}, "several eval_datasets"),
-        ({"trainer": {"train_dataset": Endless()}, "max_steps": 5}, "training data set is a"),
+        (
+            {"trainer": {"train_dataset": Endless()}, "max_steps": 5},
+            "training data set must be a map-style Dataset, .*, not Endless",
+        ),
         ({"include_for_metrics": ["inputs"]}, "include_for_metrics, but rightbatch calls"),
     ],
 )
@@ -376,7 +379,10 @@ def test_a_batch_is_shared_between_devices(arguments, monkeypatch):
     ("changes", "said"),
     [
         ({"recommended": None}, "mine-1 has no recommendation yet; give it a larger budget"),
-        ({"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)}, "to train with sgd, but the Training"),
+        (
+            {"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)},
+            "optimizer is sgd, but the TrainingArguments set",
+        ),
         (
             {"recommended": Choice("sgd", 8, 0.1, 8, 1, 1)},
             "learning rate 0.1, micro-batch 8 and 1 ",

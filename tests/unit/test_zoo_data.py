@@ -56,7 +56,7 @@ def numbers(origin, checksum=CHECKSUM):
 
 
 def test_what_is_missing_names_the_command_that_brings_it(cache, shipped):
-    said = "^Three numbers are not on this machine; bring them with: rightbatch fetch numbers$"
+    said = "^Three numbers are not on this machine; download them with: rightbatch fetch numbers$"
     with pytest.raises(MissingData, match=said):
         numbers(Folder(shipped)).folder()
 
@@ -105,7 +105,9 @@ def test_of_two_that_fetch_the_same_one_waits_for_the_other(cache, shipped):
 def test_a_cache_that_cannot_be_written_is_told_in_one_sentence(tmp_path, shipped, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RIGHTBATCH_DATA", str(tmp_path / "file"))
-    with pytest.raises(MissingData, match=r"cannot be kept in .*file: .*let RIGHTBATCH_DATA name"):
+    with pytest.raises(
+        MissingData, match=r"cannot be stored in .*file \(.*\); set RIGHTBATCH_DATA to another"
+    ):
         numbers(Folder(shipped)).fetch()
 
 
@@ -124,14 +126,14 @@ def test_an_installed_copy_that_lacks_a_file_is_passed_over(cache, shipped, tmp_
 
 def test_a_file_with_another_checksum_is_refused_and_not_kept(cache, shipped):
     data = numbers(Folder(shipped), checksum="0" * 64)
-    with pytest.raises(MissingData, match=r"numbers\.csv is not the file it should be"):
+    with pytest.raises(MissingData, match=r"the SHA-256 of numbers\.csv is wrong"):
         data.fetch()
     assert [path.name for path in cache.iterdir()] == [".numbers.lock"]
 
 
 def test_a_package_that_apt_does_not_know_is_told_with_what_to_do(cache):
     origin = DebianPackage("no-such-package-anywhere", Path("/nowhere"))
-    said = r"^Three numbers cannot be brought: apt.*; where .*, put them into .*numbers\.$"
+    said = r"^Three numbers cannot be downloaded: apt.*; if you have .*, put them into .*numbers\.$"
     with pytest.raises(MissingData, match=said) as told:
         numbers(origin).fetch()
     assert "\n" not in str(told.value)
@@ -142,7 +144,7 @@ def test_apt_without_lists_is_told_with_what_brings_them(tmp_path, monkeypatch):
     apt.write_text("#!/bin/sh\necho 'E: Unable to locate package numbers' >&2\nexit 100\n")
     apt.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    said = r"^apt's lists do not hold numbers \(sudo apt-get update brings them\)$"
+    said = r"^apt does not know numbers \(sudo apt-get update refreshes its lists\)$"
     with pytest.raises(MissingData, match=said):
         DebianPackage("numbers", Path("/nowhere")).download(tmp_path)
 
@@ -150,7 +152,7 @@ def test_apt_without_lists_is_told_with_what_brings_them(tmp_path, monkeypatch):
 def test_a_package_manager_that_fails_is_told_in_one_sentence(cache):
     origin = Wheel("not a requirement", "nothing_like_it", "data")
     assert origin.installed() is None
-    with pytest.raises(MissingData, match=r"pip .*says: ") as told:
+    with pytest.raises(MissingData, match=r"pip .*failed: ") as told:
         numbers(origin).fetch()
     assert "\n" not in str(told.value)
 
