@@ -45,5 +45,5 @@ def test_without_power_there_is_no_column_of_it(tmp_path):
 def test_what_is_no_power_is_refused_with_its_line(tmp_path, watts):
     published = write_files(tmp_path / "published", study({8: 0.1}, {8: [100]}))
     (published / "speed.csv").write_text(f"batch_size,step_seconds,power_watts\n8,0.1,{watts}\n")
-    with pytest.raises(StoreError, match=rf"line 2: '{watts}' is no power watts"):
+    with pytest.raises(StoreError, match=rf"line 2: power_watts is '{watts}', which is not valid"):
         read_recorded(published)

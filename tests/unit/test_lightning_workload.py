@@ -442,8 +442,14 @@ def two(module):
         ({"model": Linear()}, "must be a function that makes .*, not Linear"),
         ({"model": lambda: nn.Linear(4, 1)}, "model must make a LightningModule, not Linear"),
         ({"model": scheduled(one_cycle)}, "uses 'estimated_stepping_batches' of its Trainer"),
-        ({"loader": DataLoader(Endless(), batch_size=5)}, "training data set is a Endless"),
-        ({"loader": [DataLoader(TRAIN), DataLoader(TRAIN)]}, "training loader is a list"),
+        (
+            {"loader": DataLoader(Endless(), batch_size=5)},
+            "training data set must be a map-style Dataset, .*, not Endless",
+        ),
+        (
+            {"loader": [DataLoader(TRAIN), DataLoader(TRAIN)]},
+            "training loader must be a single torch DataLoader, .*, not list",
+        ),
         (
             {"loader": DataLoader(TRAIN, batch_sampler=[[0, 1], [2, 3]])},
             "from list, without a batch_size",
@@ -475,7 +481,7 @@ def test_lazy_layers_are_told():
             super().__init__()
             self.net = nn.LazyLinear(1)
 
-    with pytest.raises(UsageError, match=r"has lazy layers.*; run one batch through it"):
+    with pytest.raises(UsageError, match=r"has lazy layers.*; run a batch through it"):
         subject(model=Lazy)
 
 

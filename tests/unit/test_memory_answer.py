@@ -80,8 +80,8 @@ def test_the_largest_on_all_devices_need_not_be_that_of_the_least():
 @pytest.mark.parametrize("status", [Status.HUNG, Status.KILLED])
 def test_a_first_trial_without_an_end_is_no_lack_of_memory(status):
     _, recording = found(HEAVY)
-    broken = trial(1, 8, None, status=status)
-    (fit,) = advise(replace(recording, trials=(broken,))).fits.memories
+    look, broken = recording.trials[0], trial(2, 8, None, status=status)
+    (fit,) = advise(replace(recording, trials=(look, broken))).fits.memories
     assert (fit.largest_batch_size, fit.capped_by) == (None, "broken")
 
 

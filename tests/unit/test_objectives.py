@@ -153,7 +153,7 @@ def test_energy_needs_the_stage_that_measures_power():
 
 def test_an_unknown_objective_is_refused_with_those_there_are(recording, tmp_path):
     address = stored(recording, tmp_path)
-    named = "none of time, examples, steps, energy and cost"
+    named = "use time, examples, steps, energy, cost"
     with pytest.raises(UsageError, match=named):
         make_settings(objective="joy")
     with pytest.raises(UsageError, match=named):

@@ -200,7 +200,7 @@ def test_the_time_spent_is_that_of_each_run_and_what_they_share(study):
 
 
 def test_no_worker_at_all_is_refused():
-    with pytest.raises(UsageError, match="workers is 0; it must be at least 1"):
+    with pytest.raises(UsageError, match="`workers` is 0; it must be at least 1"):
         make_settings(workers=0)
     assert make_settings(workers=3).workers == 3
     assert make_settings(workers=2, learning_rates="rule").workers == 2

@@ -232,7 +232,7 @@ def test_every_decision_is_told_in_the_report():
     assert whys[0].startswith("the cheapest given its speed")
     assert all(why.startswith("could beat the runs so far") for why in whys[1:])
     compared = {row[-1] for row in view.decisions.rows}
-    assert "1.0×" in compared
+    assert "1.00×" in compared
     assert all("×" in told for told in compared)
     assert view.tried.rows[0][-1] == "recommended"
     assert ("Learning rates", "from the optimizer's scaling rule, not searched") in view.settings
@@ -266,7 +266,7 @@ def test_where_runs_are_cheap_settings_that_may_be_the_best_are_told_apart_by_se
 def test_the_setting_is_one_of_two_words():
     assert make_settings(learning_rates="rule").learning_rates == "rule"
     assert make_settings().learning_rates == "search"
-    with pytest.raises(UsageError, match=r"must be 'search' or 'rule'; your own rate belongs in"):
+    with pytest.raises(UsageError, match=r"must be 'search' or 'rule'. Your own rate belongs in"):
         make_settings(learning_rates="0.1")
 
 

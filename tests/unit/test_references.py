@@ -95,8 +95,8 @@ def test_a_file_may_have_any_name_and_hides_no_other_module(folder, stem):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("digit", "no built-in workload 'digit'; there is digits"),
-        ("something", "Name your own as file.py:factory"),
+        ("digit", "no built-in workload 'digit'; use digits"),
+        ("something", "or name your own as file.py:factory"),
         ("nowhere.py:workload", "There is no file nowhere.py"),
         ("nowhere.py", "There is no file nowhere.py"),
         ("train.py:", "names no function"),
@@ -129,7 +129,9 @@ def test_a_missing_factory_names_what_there_is(folder):
 def test_a_factory_must_be_a_function_and_give_a_workload(folder):
     name = unique()
     (folder / f"{name}.py").write_text("number = 3\ndef wrong():\n    return {}\n")
-    with pytest.raises(WorkloadNotFound, match="is a int, no function"):
+    with pytest.raises(
+        WorkloadNotFound, match="must be a function that returns a workload, not int"
+    ):
         load_factory(reference(f"{name}.py:number"))
     job = Job(reference(f"{name}.py:wrong"), DescribeProbe())
     with pytest.raises(WorkloadNotFound, match=r"must return a rightbatch.*Workload, not dict"):

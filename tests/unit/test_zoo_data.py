@@ -173,7 +173,7 @@ def test_all_are_tried_where_one_cannot_be_brought(two_data_sets, cache, capsys)
     assert printed.out == f"numbers: {cache / 'numbers'}\n"
     first, why, last = printed.err.splitlines()
     assert (first, last) == ("rightbatch: downloading letters", "rightbatch: downloading numbers")
-    assert why.startswith("rightbatch: Letters cannot be brought: ")
+    assert why.startswith("rightbatch: Letters cannot be downloaded: ")
 
 
 def test_a_program_learns_what_could_not_be_brought_and_why(two_data_sets, cache, capsys):
@@ -181,12 +181,12 @@ def test_a_program_learns_what_could_not_be_brought_and_why(two_data_sets, cache
         fetch_data([], json=True)
     one, other = json.loads(capsys.readouterr().out)["results"]
     assert (one["name"], one["folder"]) == ("letters", None)
-    assert one["folder_reason"].startswith("Letters cannot be brought: ")
+    assert one["folder_reason"].startswith("Letters cannot be downloaded: ")
     assert other == {"name": "numbers", "folder": str(cache / "numbers")}
 
 
 def test_one_that_cannot_be_brought_is_told_once(two_data_sets, capsys):
-    with pytest.raises(MissingData, match=r"^Letters cannot be brought: "):
+    with pytest.raises(MissingData, match=r"^Letters cannot be downloaded: "):
         fetch_data(["letters"], json=False)
     assert capsys.readouterr().err == "rightbatch: downloading letters\n"
 

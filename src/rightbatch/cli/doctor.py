@@ -11,11 +11,12 @@ from rightbatch.measure.devices.cpu import (
     swap_used_bytes,
     usable_cores,
 )
-from rightbatch.measure.devices.nvidia import gpus
+from rightbatch.measure.devices.nvidia import Gpu, gpus
 from rightbatch.records import memory_size
 
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers", "accelerate")
 _BUSY = 0.5
+_NO_RAPL = "not available (no RAPL, or only root may read it)"
 
 
 def _threads() -> int:
@@ -56,26 +57,33 @@ def examine(json: bool) -> None:
             }
         )
         return
+    rapl = "available (RAPL)" if hardware.counts_energy else _NO_RAPL
+    rows = [
+        ("Processor", hardware.device_name),
+        ("Threads", f"{hardware.threads} per trial, on {hardware.cores} usable cores"),
+        (
+            "Memory",
+            f"{memory_size(hardware.memory_bytes)}, {memory_size(free)} free; "
+            f"a trial may use {memory_size(hardware.memory_limit_bytes)}",
+        ),
+        ("Swap", f"{memory_size(swap) if swap else 'none'} in use"),
+        *(("GPU", _gpu(card)) for card in cards),
+        *([] if cards else [("GPU", "none reported by NVML")]),
+        ("CPU power", rapl),
+        ("Frameworks", ", ".join(frameworks) or "none"),
+        ("Load", f"{load:.2f} runnable processes per core in the last minute"),
+    ]
     terminal = console()
-    terminal.print(f"Processor   {hardware.device_name}")
-    terminal.print(f"Threads     {hardware.threads} per trial, on {hardware.cores} usable cores")
-    terminal.print(
-        f"Memory      {memory_size(hardware.memory_bytes)}, {memory_size(free)} free; "
-        f"a trial may use {memory_size(hardware.memory_limit_bytes)}"
-    )
-    terminal.print(f"Swap        {memory_size(swap) if swap else 'none'} in use")
-    for card in cards:
-        power = f"power {'' if card.counts_energy else 'not '}available"
-        terminal.print(f"GPU         {card.name}, {memory_size(card.memory_bytes)}, {power}")
-    if not cards:
-        terminal.print("GPU         none reported by NVML")
-    rapl = "available (RAPL)"
-    unavailable = "not available (no RAPL, or only root may read it)"
-    terminal.print(f"Power       CPU power: {rapl if hardware.counts_energy else unavailable}")
-    terminal.print(f"Frameworks  {', '.join(frameworks) or 'none'}")
-    terminal.print(f"Load        {load:.2f} runnable processes per core in the last minute")
+    for name, text in rows:
+        terminal.print(f"{name:<12}{text}")
     for warning in warnings:
         terminal.print(f"Warning     {warning}", style="yellow")
+
+
+def _gpu(card: Gpu) -> str:
+    """A GPU in words."""
+    power = "available" if card.counts_energy else "not available"
+    return f"{card.name}, {memory_size(card.memory_bytes)}, power {power}"
 
 
 def _warnings(load: float, swap: int, frameworks: list[str]) -> list[str]:

@@ -39,8 +39,7 @@ class CsvRow:
             return convert(text)
         except (ValueError, OverflowError):
             raise StoreError(
-                f"{self.where}: {reprlib.repr(text)} is not a valid {column.replace('_', ' ')}; "
-                "correct it."
+                f"{self.where}: {column} is {reprlib.repr(text)}, which is not valid; correct it."
             ) from None
 
 

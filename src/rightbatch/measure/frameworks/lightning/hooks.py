@@ -89,7 +89,5 @@ def set_up(module: Any, log: Callable[..., None] | None) -> None:
 
 def _base(owner: Any) -> type | None:
     """LightningModule or LightningDataModule, of whichever package; None for anything else."""
-    for kind in type(owner).__mro__:
-        if kind.__name__ in _BASES and kind.__module__.split(".")[0] in _PACKAGES:
-            return kind
-    return None
+    named = (kind for kind in type(owner).__mro__ if kind.__name__ in _BASES)
+    return next((kind for kind in named if kind.__module__.split(".")[0] in _PACKAGES), None)
