@@ -140,7 +140,7 @@ def test_a_factory_must_be_a_function_and_give_a_workload(folder):
 
 def test_a_live_object_is_refused():
     with pytest.raises(
-        UsageError, match="must be a name or the function that makes it, .*, not int"
+        UsageError, match=r"must be a name or the function that makes it, .*, not int"
     ):
         reference(42)
 

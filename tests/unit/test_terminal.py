@@ -40,7 +40,6 @@ def test_it_tells_the_recommendation_the_gain_the_binding_and_the_time():
         "Settings batch_size=128, learning_rate=0.528",
         "128 0.528 3 0.92 s recommended",
         "… 39 more settings in the report",
-        "Critical batch size: 90 examples (72 to 112)",
         "Noisy machine: other processes used 53% of its cores",
         "Used 2 min 47 s of 3 min: 1 min 52 s training, 31 s measuring, 24 s overhead.",
     ):
