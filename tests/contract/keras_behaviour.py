@@ -399,6 +399,6 @@ def test_a_model_must_be_compiled():
 def test_memory_is_measured_and_not_predicted():
     assert not isinstance(subject(), Follows)
     probe = PredictProbe("", MemoryTarget("cpu", "cpu", 2**30))
-    told = "Memory is predicted for PyTorch workloads only, and this one is Keras; leave out"
+    told = "predicted for PyTorch workloads only, not for Keras; measure it instead"
     with pytest.raises(UsageError, match=told):
         predict_memory(subject(), probe, lambda share: None)

@@ -134,7 +134,10 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(tmp_path):
         ((tmp_path / "nowhere",), "is not a folder"),
         ((tmp_path / "small", "--policy", "luck"), "There is no policy 'luck'"),
         ((folder, "--repeats", 0), "--repeats is 0; it must be at least 1"),
-        ((folder, "--explain", "--policy", "zeus"), "Only the planner explains"),
+        (
+            (folder, "--explain", "--policy", "zeus"),
+            "Only the planner's decisions can be explained",
+        ),
     ):
         done = in_process("replay", *arguments, folder=tmp_path)
         assert done.code == 2
