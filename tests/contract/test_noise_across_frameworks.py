@@ -22,6 +22,7 @@ def scales(framework, backend, cache):
     variables = {
         "KERAS_BACKEND": backend,
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(SCRIPT.parents[1]),
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }

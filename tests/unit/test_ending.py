@@ -76,7 +76,7 @@ def test_a_study_that_was_stopped_says_so_with_the_time_it_had(raced):
     stopped = replace(raced, study=replace(raced.study, finished=False), trials=raced.trials[:-1])
     told = ending_sentence(how_it_ended(stopped))
     assert told.startswith("Interrupted after ")
-    assert told.endswith(" of the 5 min budget; continue with --resume.")
+    assert told.endswith(" of the 5 min budget; resume the study to continue.")
 
 
 def test_where_the_planner_would_go_on_and_little_was_left_it_was_time_that_ended_the_study(raced):

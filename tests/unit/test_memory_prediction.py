@@ -56,9 +56,10 @@ def test_predicted_peak_is_within_two_percent_of_the_profilers(name, optimizer):
     ],
     ids=["accumulated", "bf16"],
 )
-def test_other_ways_to_step_are_predicted_as_well(plan):
-    workload = workload_of("transformer")
-    footprint = subject_named("transformer").footprint(plan)
+@pytest.mark.parametrize("name", ["cnn", pytest.param("transformer", marks=LONG)])
+def test_other_ways_to_step_are_predicted_as_well(plan, name):
+    workload = workload_of(name)
+    footprint = subject_named(name).footprint(plan)
     real = replace(workload, precision=plan.precision or "fp32")
     assert footprint.peak_bytes == pytest.approx(profiled_peak(real, plan), rel=0.02)
 

@@ -74,10 +74,11 @@ def regret(seed: int) -> float:
 
 @pytest.mark.slow
 def test_choices_are_close_to_the_best_in_most_worlds():
+    """At most 2 of 20 and 3 of 40 take more than 1.3 times as long as the best."""
     regrets = [regret(seed) for seed in range(WORLDS)]
     assert min(regrets) >= 1 - 1e-9
     assert np.median(regrets) <= 1.10
-    assert np.quantile(regrets, 0.9, method="higher") <= 1.30
+    assert sum(told > 1.30 for told in regrets) <= 3
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from rightbatch.records import (
 from rightbatch.science.response import noise_growth, quiet_rate
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
-WORLDS = 150
+WORLDS = pytest.mark.parametrize("worlds", [75, pytest.param(150, marks=pytest.mark.long)])
 TRIED = (32, 64, 256, 1024)
 BUDGET = Settings(budget_seconds=600.0)
 
@@ -95,13 +95,14 @@ def holds(told: Estimate | None, truth: float) -> bool:
     return told.low <= truth <= told.high
 
 
+@WORLDS
 @pytest.mark.parametrize(("timing_noise", "seconds"), [(0.02, 2.0), (0.3, 2.0), (0.3, 0.2)])
 def test_intervals_of_seconds_to_the_goal_hold_the_truth_however_noisy_the_timing(
-    timing_noise, seconds
+    timing_noise, seconds, worlds
 ):
     """Median seconds over seeds, at each batch size with a run and of the user's settings."""
     rows, present = [], []
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         true, told = advice(seed, timing_noise, seconds)
         (fit,) = told.fits.learning
         rows += [
@@ -115,16 +116,17 @@ def test_intervals_of_seconds_to_the_goal_hold_the_truth_however_noisy_the_timin
             present.append(
                 holds(yours.seconds_to_goal, true.seconds(yours.batch_size, yours.learning_rate))
             )
-    assert len(present) >= 0.95 * WORLDS
+    assert len(present) >= 0.95 * worlds
     assert 0.90 <= np.mean(rows) <= 0.98
     assert 0.90 <= np.mean(present) <= 0.98
 
 
+@WORLDS
 @pytest.mark.parametrize("timing_noise", [0.02, 0.3])
-def test_intervals_of_how_many_times_as_fast_hold_the_truth(timing_noise):
+def test_intervals_of_how_many_times_as_fast_hold_the_truth(timing_noise, worlds):
     """True seconds of the user's settings over those of the recommended ones."""
     inside, against = [], []
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         true, told = advice(seed, timing_noise, 2.0)
         best, yours, ratio = told.recommended, told.reference, told.times_as_fast
         assert best is not None and yours is not None
@@ -141,7 +143,7 @@ def test_intervals_of_how_many_times_as_fast_hold_the_truth(timing_noise):
             )
         )
         against.append(width(ratio) / math.hypot(width(best), width(yours)))
-    assert len(inside) >= 0.85 * WORLDS
+    assert len(inside) >= 0.85 * worlds
     assert 0.90 <= np.mean(inside) <= 0.98
     assert np.mean(against) < 1  # what both share leaves no doubt
 
@@ -152,16 +154,17 @@ def width(told) -> float:
     return math.log(found.high / found.low)
 
 
-def test_intervals_of_the_hyperbola_hold_the_truth_where_batch_sizes_are_uneven():
+@WORLDS
+def test_intervals_of_the_hyperbola_hold_the_truth_where_batch_sizes_are_uneven(worlds):
     crit, least = [], []
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         true, told = advice(seed, 0.02, 2.0)
         (fit,) = told.fits.learning
         if fit.critical_batch_size is not None:
             crit.append(within(fit.critical_batch_size, true.critical))
         if fit.steps_min is not None:
             least.append(within(fit.steps_min, true.optimizers[0].steps_min))
-    assert len(crit) >= 0.9 * WORLDS
+    assert len(crit) >= 0.9 * worlds
     assert 0.90 <= np.mean(crit) <= 0.98
     assert 0.90 <= np.mean(least) <= 0.98
 

@@ -346,17 +346,24 @@ def activations():
     )  # fmt: skip
 
 
-def test_inference_keeps_no_activations_and_no_state():
-    """A forward pass holds two of the tensors that training keeps at once."""
-    (training,) = peaks(activations, ("SGD", 3072))
-    (forward,) = peaks(activations, ("SGD", 3072), inference=True)
-    assert forward < 0.8 * training
-
-
-def test_peak_memory_grows_linearly_with_the_batch():
-    """Activations of 48 MiB and more: below 32 MiB the C library may keep what was freed."""
+@pytest.fixture(scope="module")
+def peaks_of_activations():
+    """By batch size, and of a forward pass alone at the largest."""
     sizes = (1536, 2304, 3072)
-    small, middle, large = peaks(activations, *(("SGD", size) for size in sizes))
+    trained = peaks(activations, *(("SGD", size) for size in sizes))
+    (forward,) = peaks(activations, ("SGD", 3072), inference=True)
+    return dict(zip(sizes, trained, strict=True)), forward
+
+
+def test_inference_keeps_no_activations_and_no_state(peaks_of_activations):
+    """A forward pass holds two of the tensors that training keeps at once."""
+    training, forward = peaks_of_activations
+    assert forward < 0.8 * training[3072]
+
+
+def test_peak_memory_grows_linearly_with_the_batch(peaks_of_activations):
+    """Activations of 48 MiB and more: below 32 MiB the C library may keep what was freed."""
+    small, middle, large = peaks_of_activations[0].values()
     assert 2 * 4 * 8192 * 0.9 < (large - small) / 1536 < 5 * 4 * 8192
     assert middle == pytest.approx((small + large) / 2, rel=0.1)
 

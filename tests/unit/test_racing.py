@@ -232,7 +232,7 @@ def test_every_decision_is_told_in_the_report():
     assert whys[0].startswith("the cheapest given its speed")
     assert all(why.startswith("could beat the runs so far") for why in whys[1:])
     compared = {row[-1] for row in view.decisions.rows}
-    assert "1.0×" in compared
+    assert "1.00×" in compared
     assert all("×" in told for told in compared)
     assert view.tried.rows[0][-1] == "recommended"
     assert ("Learning rates", "from the optimizer's scaling rule, not searched") in view.settings

@@ -57,8 +57,11 @@ def test_intervals_cover_the_truth(sizes, seeds, spread, critical):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "stop"), [(3, 5000), (1, 9000)])
-def test_intervals_cover_the_truth_where_runs_are_stopped_early(seeds, stop):
+@pytest.mark.parametrize(
+    ("seeds", "stop", "repeats"),
+    [(3, 5000, 100), (1, 9000, 400), pytest.param(3, 5000, 400, marks=pytest.mark.long)],
+)
+def test_intervals_cover_the_truth_where_runs_are_stopped_early(seeds, stop, repeats):
     """S_min, B_crit and the steps at a size beyond those tried, none of the fits left out.
 
     A stop after 5000 steps ends all runs at B = 16 and about half of those at 32; one after 9000
@@ -66,7 +69,7 @@ def test_intervals_cover_the_truth_where_runs_are_stopped_early(seeds, stop):
     """
     rng = np.random.default_rng(2)
     hits, values = np.zeros(3), []
-    for _ in range(400):
+    for _ in range(repeats):
         batch, steps = runs(rng, SIZES, seeds, 0.08)
         stopped = steps > stop
         fit = fit_hyperbola(
@@ -78,8 +81,8 @@ def test_intervals_cover_the_truth_where_runs_are_stopped_early(seeds, stop):
             holds(fit.curve.estimate(2048), S_MIN * (1 + B_CRIT / 2048)),
         )
         values.append(fit.critical_batch_size.value)
-    assert (hits / 400 >= 0.90).all()
-    assert (hits / 400 <= 0.98).all()
+    assert (hits / repeats >= 0.90).all()
+    assert (hits / repeats <= 0.98).all() or repeats < 400  # too few to tell 95% from all
     assert np.median(values) == pytest.approx(B_CRIT, rel=0.03)
 
 

@@ -33,14 +33,13 @@ def test_it_tells_the_recommendation_the_gain_the_binding_and_the_time():
     text = " ".join(printed(digits()).split())
     for told in (
         "Train with batch size 128 and learning rate 0.528 (sgd).",
-        " of 12 steps each",
+        ", 12 steps each",
         "1.4× as fast as your 32",
-        "64 and 128 are within 10% of the best",
+        "64 is also within 10%",
         "Limited by critical batch size",
         "Settings batch_size=128, learning_rate=0.528",
         "128 0.528 3 0.92 s recommended",
-        "… 39 more in the report",
-        "Critical batch size: 90 examples (72 to 112)",
+        "… 39 more settings in the report",
         "Noisy machine: other processes used 53% of its cores",
         "Used 2 min 47 s of 3 min: 1 min 52 s training, 31 s measuring, 24 s overhead.",
     ):

@@ -78,15 +78,15 @@ def test_the_verdict_names_what_to_use_and_what_it_gains():
     view = make_view(*digits())
     verdict = dict(view.verdict)
     assert verdict["Settings"] == "batch_size=128, learning_rate=0.528"
-    assert dict(view.details)["Steps per epoch"] == "12 (1,437 examples / 128)"
-    assert verdict["Epochs to goal"].endswith(" of 12 steps each")
+    assert view.epoch_example == "Here: 12 (1,437 examples / 128) steps."
+    assert verdict["Epochs to goal"].endswith(", 12 steps each")
     assert "× as fast as your 32" in verdict["Time to goal"]
-    assert verdict["Near-optimal"] == "64 and 128 are within 10% of the best"
+    assert verdict["Near-optimal"] == "64 is also within 10%"
     assert verdict["Limited by"].startswith("critical batch size")
 
 
 def change(recording, advice):
-    return dict(make_view(recording, advice).verdict)["Would change it"]
+    return dict(make_view(recording, advice).verdict)["Could change it"]
 
 
 def test_the_verdict_says_what_would_change_it():
@@ -96,7 +96,7 @@ def test_the_verdict_says_what_would_change_it():
     rivals = [row.batch_size for row in fit.predictions
               if row.batch_size != 128 and row.seconds.low <= best.seconds.high]  # fmt: skip
     assert 0 < len(rivals) < 4
-    rest = f"({words.sizes(rivals)} not ruled out)"
+    rest = f"({words.sizes(rivals)} may be as good)"
     assert change(recording, advice) == f"more runs {rest}"
     assert change(recording, replace(advice, ended=Ending("time"))) == f"a larger budget {rest}"
     noisy = replace(advice.fits, speed=replace(advice.fits.speed, noisy=True))
@@ -162,16 +162,23 @@ def test_every_run_is_told_with_why_it_was_made_and_how_it_compares():
         "the cheapest given its speed and a typical critical batch size; "
         "could beat the runs so far",
         "not reached",
-        f"{times:.1f}× up to accuracy 0.9",
+        f"{times:.2f}× up to accuracy 0.9",
     )
 
 
-def test_settings_are_compared_with_the_recommended_first_then_by_time():
+def test_settings_are_compared_the_recommended_first_then_the_present_one_then_by_time():
     recording, advice = digits()
     view = make_view(recording, advice)
-    best, *others = view.tried.rows
-    assert view.tried.head == ("Batch size", "Learning rate", "Runs", "Time to goal", "Compared")
+    best, yours, *others = view.tried.rows
+    assert view.tried.head == (
+        "Batch size",
+        "Learning rate",
+        "Runs",
+        "Median time",
+        "vs recommended",
+    )
     assert (best[:3], best[-1]) == (("128", "0.528", "3"), "recommended")
+    assert (yours[0], yours[-1][-7:]) == ("32", ", yours")
     assert view.tried.strong == (0,)
     assert len(view.tried.rows) == len({(d.run.batch_size, d.run.learning_rate) for d in view.runs})
     arrived = {
@@ -187,13 +194,11 @@ def test_settings_are_compared_with_the_recommended_first_then_by_time():
                   and run.run.learning_rate == advice.recommended.learning_rate)  # fmt: skip
     for row in others:
         if row[2] == "1" and row[3] != "not reached" and "noise" not in row[-1]:
-            assert row[-1] == words.multiple(arrived[row[:2]] / mine)
-    (yours,) = (row for row in others if row[-1].endswith("yours"))
-    assert yours[0] == "32"
+            assert row[-1] == f"{arrived[row[:2]] / mine:.2f}×"
     assert {row[-1] for row in others if row[3] == "not reached"} == {"stopped", "diverged"}
 
 
-def test_a_setting_that_looks_better_by_chance_is_marked():
+def test_a_setting_that_differs_by_chance_is_marked():
     recording, advice = digits()
     (fit,) = advice.fits.learning
     rate = advice.recommended.learning_rate
@@ -205,14 +210,14 @@ def test_a_setting_that_looks_better_by_chance_is_marked():
     learning = (replace(fit, runs=(*fit.runs, *quick)),)
     view = make_view(recording, replace(advice, fits=replace(advice.fits, learning=learning)))
     assert view.tried.rows[0][-1] == "recommended"
-    assert view.tried.rows[1][-1] == "0.97× (within noise)"
+    assert view.tried.rows[2][-1] == "0.97× (within noise)"
 
 
 @pytest.mark.parametrize("aim", ["examples", "steps"])
 def test_settings_are_compared_by_what_is_minimised(aim):
     recording, advice = digits()
     view = make_view(recording, replace(advice, objective=aim))
-    assert view.tried.head[-2] == f"{aim.capitalize()} to goal"
+    assert view.tried.head[-2] == f"Median {aim}"
     alike = [getattr(run, aim) for run in view.runs if run.run.batch_size == 128 and run.reached
              and run.run.learning_rate == advice.recommended.learning_rate]  # fmt: skip
     assert view.tried.rows[0][-2] == words.number(median(alike))

@@ -15,7 +15,7 @@ _SENTENCES: dict[EndingKind, str] = {
     "exhausted": f"Stopped with {_LEFT}: there was nothing else to try.",
     "stages": f"Stopped with {_LEFT}: the selected stages are done.",
     "untimed": f"Stopped with {_LEFT}: {{lacking}}, so no run could be chosen.",
-    "stopped": "Interrupted after {spent} of the {budget} budget; continue with --resume.",
+    "stopped": "Interrupted after {spent} of the {budget} budget; resume the study to continue.",
 }
 
 

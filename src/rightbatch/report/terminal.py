@@ -12,10 +12,11 @@ from rightbatch.report import table as view_table
 from rightbatch.report.view import View
 
 _MOST_ROWS = 6
+"""Settings shown of those tried; none next to a comparison of optimizers or regimes."""
 _MOST_REASONS = 3
 _ROOM = 9
-"""Lines of a screen for table rows, reasons, the reason for stopping and warnings."""
-_IN_REPORT = ("Steps per epoch", "Epochs to goal")
+"""Lines of a screen for tables and their titles, reasons, the reason for stopping and warnings."""
+_IN_REPORT = ("Steps per epoch", "Epochs to goal", "Largest that ran", "Noise scale")
 """Columns left to the report, as they would wrap every row of a table."""
 _ASCII = str.maketrans(
     {"×": "x", "µ": "u", "≈": "~", "…": "...", "≥": ">=", "≤": "<=", "·": "-", "–": "-", "—": "-"}
@@ -41,24 +42,27 @@ def print_verdict(view: View, console: Console) -> None:
         console.print(text(view.next_step))
     console.print()
     console.print(_pairs(view, console))
-    tried = view.tried and replace(view.tried, rows=view.tried.rows[:_MOST_ROWS])
-    for table in (view.optimizers, view.regimes, tried):
-        if table is not None:
-            console.print()
-            console.print(_table(table, console))
-    rows = len(view.tried.rows) if view.tried else 0
-    if rows > _MOST_ROWS:
-        more = text(f"… {rows - _MOST_ROWS} more in the report", "dim")
+    compared = [table for table in (view.optimizers, view.regimes) if table is not None]
+    tried = None if compared else view.tried
+    if tried is not None:
+        compared.append(replace(tried, rows=tried.rows[:_MOST_ROWS]))
+    for table in compared:
+        console.print()
+        console.print(_table(table, console))
+    if tried is not None and len(tried.rows) > _MOST_ROWS:
+        more = text(f"… {len(tried.rows) - _MOST_ROWS} more settings in the report", "dim")
         console.print(Padding(more, (0, 0, 0, 2)))
     ended = [view.ended] if view.in_time else []
-    room = _ROOM - min(rows, _MOST_ROWS + 1) - 2 * len(ended) - len(view.warnings)
-    most = min(_MOST_REASONS, max(0, room))
+    lines = sum(len(table.rows) + 2 for table in compared) + 2 * len(ended) + len(view.warnings)
+    most = min(_MOST_REASONS, max(0, _ROOM - lines))
     console.print()
     for reason in (*view.reasons[:most], *ended):
         console.print(_item(text("-"), text(reason)))
     for warning in view.warnings:
         console.print(_item(text("!", "bold yellow"), text(warning)))
     console.print(text(view.time_words, "dim"))
+    if enough:
+        console.print(text("Ranges in parentheses are 95% intervals.", "dim"))
 
 
 def _pairs(view: View, console: Console) -> Padding:

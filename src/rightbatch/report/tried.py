@@ -75,7 +75,7 @@ def compare(advice: Advice, runs: Sequence[DrawnRun], metric: str) -> dict[int, 
 
 
 def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
-    """One row per setting: the recommended one first, then by amount; None without any run.
+    """One row per setting: the recommended one, the present one, then by amount; None without runs.
 
     Args:
         advice: The advice of the study.
@@ -89,14 +89,14 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
     several = len(advice.fits.learning) > 1
     typical = {setting: _typical(group) for setting, group in groups.items()}
 
-    def place(setting: Setting) -> tuple[bool, float, float]:
+    def place(setting: Setting) -> tuple[bool, bool, float, float]:
         amount, ratio, _ = typical[setting]
-        return setting != best, _or_last(amount), _or_last(ratio)
+        return setting != best, setting != yours, _or_last(amount), _or_last(ratio)
 
     rows = []
     for setting in sorted(groups, key=place):
         amount, ratio, compared = typical[setting]
-        if best in groups and _by_chance(ratio, groups, best, setting):
+        if best in groups and setting != best and _by_chance(ratio, groups, best, setting):
             compared += " (within noise)"
         mine = "yours" if setting == yours else ""
         optimizer, size, rate = setting
@@ -111,7 +111,7 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
             )
         )
     first = ("Optimizer", "Batch size") if several else ("Batch size",)
-    head = (*first, "Learning rate", "Runs", goal_title(advice), "Compared")
+    head = (*first, "Learning rate", "Runs", f"Median {advice.objective}", "vs recommended")
     return Table(head, tuple(rows), (0,) if best in groups else ()) if rows else None
 
 
@@ -151,7 +151,7 @@ def _by_chance(
         return False
     variance = sum(pvariance(group) * len(group) for group in logs if group) / freedom
     error = math.sqrt(variance * sum(1 / count for count in counts))
-    return -2 * error < math.log(ratio) < 0
+    return abs(math.log(ratio)) < 2 * error
 
 
 def _or_last(value: float) -> float:
@@ -160,7 +160,9 @@ def _or_last(value: float) -> float:
 
 
 def _times(ratio: float) -> str:
-    return "" if math.isnan(ratio) else words.multiple(ratio)
+    if math.isnan(ratio):
+        return ""
+    return f"{ratio:.2f}×" if ratio < 10 else words.multiple(ratio)
 
 
 def _stopped(run: Run, scale: float, metric: str) -> tuple[float, str]:

@@ -39,13 +39,14 @@ def make_verdict(study: Study, advice: Advice) -> Pairs:
         rows.append(("Cost to goal", f"{words.bare(best.cost_to_goal)} {price}"))
     if best.epochs_to_goal is not None:
         steps = words.steps(best.steps_per_epoch)
-        rows.append(("Epochs to goal", f"{words.bare(best.epochs_to_goal)} of {steps} each"))
-    if sizes := advice.near_optimal:
-        are = "are" if len(sizes) > 1 else "is"
-        only = "" if len(sizes) > 1 else "only "
-        rows.append(("Near-optimal", f"{only}{words.sizes(sizes)} {are} within 10% of the best"))
+        rows.append(("Epochs to goal", f"{words.bare(best.epochs_to_goal)}, {steps} each"))
+    if advice.near_optimal:
+        others = [size for size in advice.near_optimal if size != best.batch_size]
+        are = "is" if len(others) == 1 else "are"
+        near = f"{words.sizes(others)} {are} also" if others else "no other size is"
+        rows.append(("Near-optimal", f"{near} within 10%"))
     changes = ", ".join(_changes(advice, best)) or "another goal, model or machine"
-    return (*rows, limit, ("Would change it", changes))
+    return (*rows, limit, ("Could change it", changes))
 
 
 def _without_choice(advice: Advice) -> Pairs:
@@ -67,7 +68,7 @@ def _changes(advice: Advice, best: Choice) -> Iterator[str]:
     rivals = _rivals(advice, best)
     if rivals:
         named = words.sizes(rivals) if len(rivals) < 4 else f"{len(rivals)} other sizes"
-        yield f"{more} ({named} not ruled out)"
+        yield f"{more} ({named} may be as good)"
     elif out_of_time or advice.binding_constraint == "budget":
         yield more
     if advice.binding_constraint in _CHANGED_BY:
@@ -150,8 +151,9 @@ def make_tiles(advice: Advice) -> tuple[tuple[str, str, str], ...]:
     best = advice.recommended
     if best is None:
         return ()
-    micro = f"{words.count(best.micro_batch_size)} × {best.accumulation_steps}"
-    tiles = [("Batch size", words.count(best.batch_size), f"micro-batch {micro}")]
+    micro = f"{best.accumulation_steps} × micro-batch {words.count(best.micro_batch_size)}"
+    parts = "no gradient accumulation" if best.accumulation_steps == 1 else micro
+    tiles = [("Batch size", words.count(best.batch_size), parts)]
     if not math.isnan(best.learning_rate):
         rate = words.learning_rate(best.learning_rate)
         tiles.append(("Learning rate", rate, f"with {best.optimizer}"))

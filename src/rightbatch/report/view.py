@@ -161,12 +161,14 @@ def make_view(recording: Recording, advice: Advice) -> View:
 
 
 def _details(study: Study, advice: Advice, verdict: Pairs) -> Pairs:
-    """The verdict without what the tiles show, and the steps per epoch."""
+    """The verdict without what the tiles show, and the steps per epoch if it names none."""
     best = advice.recommended
     if best is None:
         return verdict
-    epoch = ("Steps per epoch", steps_per_epoch(study, best))
-    return (*(row for row in verdict if row[0] not in _IN_TILES), epoch)
+    rows = tuple(row for row in verdict if row[0] not in _IN_TILES)
+    if best.epochs_to_goal is not None:
+        return rows
+    return (*rows, ("Steps per epoch", steps_per_epoch(study, best)))
 
 
 def _next_step(recording: Recording, advice: Advice) -> str:
