@@ -105,13 +105,14 @@ def _work(probe: Probe) -> dict[str, Value]:
             return {"work": work, "micro_batch_size": size, "accumulation_steps": steps}
         case SpeedProbe():
             work, size = "timing", max(probe.batch_sizes, default=probe.micro_batch_size)
+            micro_batch_size = probe.micro_batch_size
         case NoiseProbe():
-            work, size = "gradients", probe.batch_size
+            work, size, micro_batch_size = "gradients", probe.batch_size, probe.micro_batch_size
         case TrainingProbe():
-            work, size = "training", probe.batch_size
+            work, size, micro_batch_size = "training", probe.batch_size, probe.examples_at_once
         case _:
             return {"work": probe.kind}
-    return {"work": work, "batch_size": size, "micro_batch_size": probe.examples_at_once}
+    return {"work": work, "batch_size": size, "micro_batch_size": micro_batch_size}
 
 
 def _place(stack: str) -> dict[str, Value]:
