@@ -45,7 +45,7 @@ def test_the_search_begins_near_the_predicted_limit(tmp_path):
     found = searched(tmp_path, times=1000)
     assert found["capped_by"] == "memory"
     assert found["trials"] == len(found["results"]) + 1 <= 6
-    assert found["prediction"].startswith("Memory was predicted")
+    assert found["prediction"].startswith("Predicted before measuring")
     sizes = [row["batch_size"] for row in found["results"]]
     assert sizes[0] == 64
     assert sizes[1] > 0.7 * found["largest_batch_size"]

@@ -96,7 +96,7 @@ def test_report_recommends_again_from_what_is_stored(tuned, folder):
     assert other["batch_size"] <= tuned["batch_size"]
     words = in_process("report", tuned["study"], folder=folder)
     assert f"{tuned['batch_size']:,}" in words.out
-    assert "steps an epoch" in words.out
+    assert "steps each" in words.out
 
 
 def test_a_live_study_gives_the_same_advice_on_another_machine_and_its_export_replays(

@@ -69,7 +69,7 @@ def test_batch_sizes_race_where_learning_rates_follow_the_rule(tmp_path):
     rates = {row["batch_size"]: row["learning_rate"] for row in told["results"]}
     assert rates[told["batch_size"]] == pytest.approx(told["learning_rate"], rel=0.01)
     words = in_process("report", told["study"], folder=tmp_path).out
-    assert "The race - began with " in " ".join(words.split())
+    assert "Runs Median time vs recommended" in " ".join(words.split())
 
 
 def test_a_race_without_a_level_is_refused_in_one_sentence(tmp_path):
