@@ -1,4 +1,4 @@
-"""The exceptions rightbatch raises on purpose.
+"""The exceptions rightbatch raises on purpose, and the warning of an old name.
 
     RightbatchError
     ├── UsageError             something requested cannot be done
@@ -17,7 +17,10 @@ Expected failures of a trial (out of memory, divergence, a hung step ...) are no
 they are `rightbatch.records.Outcome` values, and the study continues.
 """
 
+import warnings
+from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -107,3 +110,25 @@ class WorkloadFailed(RightbatchError):
 
 class RunnerError(RightbatchError):
     """A trial's process could not be started or reached."""
+
+
+class RenamedWarning(FutureWarning):
+    """An old name that the next version will not accept."""
+
+
+def handle_renamed(handle: Callable[[str], None]) -> None:
+    """Pass the message of every `RenamedWarning` to a function; show other warnings as before."""
+    show = warnings.showwarning
+
+    def shown(
+        message: Warning | str,
+        category: type[Warning],
+        *where: Any,  # noqa: ANN401 - as of `warnings.showwarning`
+        **more: Any,  # noqa: ANN401
+    ) -> None:
+        if issubclass(category, RenamedWarning):
+            handle(str(message))
+        else:
+            show(message, category, *where, **more)
+
+    warnings.showwarning = shown

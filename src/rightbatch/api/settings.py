@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import TypeVar, get_args
 
 from rightbatch.decide.advise.objectives import check_price
-from rightbatch.errors import UsageError
+from rightbatch.errors import RenamedWarning, UsageError
 from rightbatch.records import (
     STAGES,
     LearningRates,
@@ -85,7 +85,7 @@ def make_settings(
     if objective == "energy" and "speed" not in stages:
         raise UsageError("The objective energy needs the speed stage; add it to `stages`.")
     if learning_rate is not None:
-        warnings.warn("learning_rate is now called learning_rates.", FutureWarning, 2)
+        warnings.warn("learning_rate is now called learning_rates.", RenamedWarning, 2)
         learning_rates = learning_rate
     if learning_rates not in get_args(LearningRates):
         raise UsageError(

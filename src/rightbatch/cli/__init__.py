@@ -2,7 +2,6 @@
 
 import re
 import sys
-import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,18 +11,14 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line and exit with its code (`errors.ExitCode`)."""
     from rightbatch.cli.app import app
-    from rightbatch.errors import RightbatchError
+    from rightbatch.errors import RightbatchError, handle_renamed
 
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    handle_renamed(_show)
     try:
         app(prog_name="rightbatch")
     except RightbatchError as error:
         _explain(error)
         sys.exit(error.exit_code)
-
-
-def _show_warning(message: Warning | str, *_: object) -> None:
-    print(f"rightbatch: {message}", file=sys.stderr)
 
 
 def _explain(error: "RightbatchError") -> None:
@@ -32,7 +27,11 @@ def _explain(error: "RightbatchError") -> None:
 
     if isinstance(error, WorkloadFailed) and error.user_traceback:
         print(error.user_traceback.rstrip(), end="\n\n", file=sys.stderr)
-    print(f"rightbatch: {_with_options(str(error))}", file=sys.stderr)
+    _show(str(error))
+
+
+def _show(message: str) -> None:
+    print(f"rightbatch: {_with_options(message)}", file=sys.stderr)
 
 
 def _with_options(message: str) -> str:

@@ -4,13 +4,14 @@ import os
 import pickle
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO
 
-from rightbatch.errors import RunnerError
+from rightbatch.errors import RenamedWarning, RunnerError
 from rightbatch.measure.runners.call_end import CallEnd, Evidence, StoppedFor, call_end
 from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.watch import Watch
@@ -21,6 +22,7 @@ from rightbatch.measure.runners.wire import (
     Ended,
     GoOn,
     Paused,
+    Renamed,
     Returned,
     Share,
     Unpicklable,
@@ -221,6 +223,8 @@ class Call:
         for message in self._channel.arrived():
             if isinstance(message, Share):
                 self._progress(message.done)
+            elif isinstance(message, Renamed):
+                warnings.warn(message.message, RenamedWarning, stacklevel=1)
             else:
                 self._last = message
                 if not isinstance(message, Paused):

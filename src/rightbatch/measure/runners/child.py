@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import psutil
 
 import rightbatch
+from rightbatch.errors import handle_renamed
 from rightbatch.measure.runners.cgroup import enter
 from rightbatch.measure.runners.wire import (
     Assignment,
@@ -31,6 +32,7 @@ from rightbatch.measure.runners.wire import (
     MemoryRanOut,
     Paused,
     Raised,
+    Renamed,
     Returned,
     Share,
     Unpicklable,
@@ -57,6 +59,7 @@ def carry_out_assignment(descriptor: int) -> NoReturn:
     orders: Orders = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(channel, orders), daemon=True).start()
     _prepare(assignment)
+    handle_renamed(lambda message: channel.send(Renamed(message)))
     channel.send(_ending(assignment, channel, orders))
     faulthandler.cancel_dump_traceback_later()
     atexit._run_exitfuncs()

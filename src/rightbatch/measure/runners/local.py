@@ -2,9 +2,7 @@
 
 import logging
 import os
-import re
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
@@ -41,8 +39,6 @@ _THREAD_COUNTS = (
 )
 _SHARED_DEVICES = ("cuda", "gpu")
 """Kinds of device that several processes can share; a TPU serves one."""
-_RENAMED = re.compile(r"FutureWarning: (Workload\..+)")
-"""An old name in the user's file, of which only the child's Python has warned."""
 
 
 @dataclass(slots=True)
@@ -186,8 +182,6 @@ class LocalRunner:
             raise
         if isinstance(result, DescribeResult):
             self._hardware = result.hardware
-            for old_name in _RENAMED.findall(ending.output_tail):
-                warnings.warn(old_name, FutureWarning, stacklevel=2)
         if ended.again == "raised":
             self._may_wait = False  # the device serves one process at a time
         self._waiting.put(ended.probe, first, self._used(first, result))

@@ -48,6 +48,13 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """Child to parent: the user's file uses an old name; the message of the warning."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """Child to parent: the function's value, pickled."""
 

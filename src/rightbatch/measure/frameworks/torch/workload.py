@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from rightbatch.errors import UsageError
+from rightbatch.errors import RenamedWarning, UsageError
 from rightbatch.records import whole_number
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _takes_old_name(cls: type[_T]) -> type[_T]:
             warnings.warn(
                 "Workload.workers is now num_workers, as in DataLoader; use that name, as the next "
                 "version will not accept the old one.",
-                FutureWarning,
+                RenamedWarning,
                 stacklevel=2,
             )
             given["num_workers"] = given.pop("workers")
