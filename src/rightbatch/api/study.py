@@ -109,8 +109,9 @@ def run(
     study = known or store.create_study(Study("", where, settings, time.time(), __version__))
     observer = observer or Observer()
     observer.begun(study, known is not None)
+    recording = store.recording(study.name)
     if study.finished:
-        return store.recording(study.name)
+        return recording
     job = Job(
         where,
         DescribeProbe(),
@@ -119,7 +120,7 @@ def run(
         goal=settings.goal,
         memory_limit_bytes=settings.memory_limit_bytes,
     )
-    runner = local_runner(job, store.recording(study.name).hardware, settings.workers)
+    runner = local_runner(job, recording.hardware, settings.workers)
     try:
         return carry_on(store, study, planner, runner, observer)
     except KeyboardInterrupt as stop:

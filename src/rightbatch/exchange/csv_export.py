@@ -10,13 +10,13 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
+from rightbatch.decide.study.evidence import of_optimizer
 from rightbatch.decide.study.evidence import runs as runs_of
 from rightbatch.errors import StoreError
 from rightbatch.records import (
     Goal,
     Recording,
     Run,
-    SpeedProbe,
     SpeedResult,
     TrainingProbe,
     WorkloadFacts,
@@ -65,12 +65,9 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> 
     """Median step time by batch size: as timed, else from the training runs."""
     timed: dict[int, list[float]] = {}
     trained: dict[int, list[float]] = {}
-    for trial in recording.trials:
-        if isinstance(trial.result, SpeedResult) and isinstance(trial.probe, SpeedProbe):
-            if trial.probe.optimizer != optimizer:
-                continue
-            for sample in trial.result.samples:
-                timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
+    for result in _timings(recording, optimizer):
+        for sample in result.samples:
+            timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
     for run in runs:
         if run.train_seconds > 0:
             trained.setdefault(run.batch_size, []).append(run.train_seconds / run.curve.steps)
@@ -79,13 +76,14 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> 
 
 def _power_watts(recording: Recording, optimizer: str) -> dict[int, float]:
     """Mean power during timing by batch size; the last measurement."""
-    return {
-        size: watts
-        for trial in recording.trials
-        if isinstance(trial.result, SpeedResult) and isinstance(trial.probe, SpeedProbe)
-        if trial.probe.optimizer == optimizer
-        for size, watts in trial.result.power_watts
-    }
+    results = _timings(recording, optimizer)
+    return {size: watts for result in results for size, watts in result.power_watts}
+
+
+def _timings(recording: Recording, optimizer: str) -> list[SpeedResult]:
+    """The results of the speed trials of one optimizer, in order."""
+    trials = of_optimizer(recording.trials, optimizer)
+    return [trial.result for trial in trials if isinstance(trial.result, SpeedResult)]
 
 
 def _speed_table(seconds: dict[int, float], watts: dict[int, float]) -> str:

@@ -39,7 +39,7 @@ class Choice:
         joules_to_goal: Energy of the device to the goal; None if unknown.
         cost_to_goal: Price of the training time to the goal; None if unknown.
         placement: The devices that share each step; batch size = micro-batch size × accumulation
-            steps × replicas.
+            steps × devices × nodes.
     """
 
     optimizer: str

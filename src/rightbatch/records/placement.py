@@ -17,11 +17,6 @@ class Placement:
     devices: int = 1
     nodes: int = 1
 
-    @property
-    def replicas(self) -> int:
-        """Copies of the model that share each step."""
-        return self.devices * self.nodes
-
 
 ONE_DEVICE = Placement()
 """One device of the executing machine."""

@@ -1,7 +1,7 @@
 """What was tried, compared with the recommendation: settings in one table, and single runs."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, pvariance
 
@@ -88,6 +88,8 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
     yours = None if advice.reference is None else _setting(advice.reference)
     several = len(advice.fits.learning) > 1
     typical = {setting: _typical(group) for setting, group in groups.items()}
+    arrived = {setting: _amounts_to_goal(group) for setting, group in groups.items()}
+    scatter = _scatter(arrived.values())
 
     def place(setting: Setting) -> tuple[bool, bool, float, float]:
         amount, ratio, _ = typical[setting]
@@ -96,7 +98,8 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
     rows = []
     for setting in sorted(groups, key=place):
         amount, ratio, compared = typical[setting]
-        if best in groups and setting != best and _by_chance(ratio, groups, best, setting):
+        counts = [len(arrived[each]) for each in (best, setting)] if best in arrived else []
+        if setting != best and _by_chance(ratio, counts, scatter):
             compared += " (within noise)"
         mine = "yours" if setting == yours else ""
         optimizer, size, rate = setting
@@ -140,18 +143,30 @@ def _typical(group: Sequence[Tried]) -> tuple[float, float, str]:
     return math.nan, nearest.ratio, nearest.compared
 
 
-def _by_chance(
-    ratio: float, groups: Mapping[Setting, Sequence[Tried]], one: Setting, other: Setting
-) -> bool:
-    """Whether `other` is below `one` by no more than twice the standard error of the difference."""
-    logs = [[math.log(run.amount) for run in group if run.amount > 0] for group in groups.values()]
-    freedom = sum(len(group) - 1 for group in logs if group)
-    counts = [sum(run.amount > 0 for run in groups[each]) for each in (one, other)]
-    if not freedom or not all(counts):
+def _amounts_to_goal(group: Sequence[Tried]) -> list[float]:
+    """The amounts of the runs that reached the goal and took any."""
+    return [run.amount for run in group if run.amount > 0]
+
+
+def _scatter(groups: Iterable[Sequence[float]]) -> float:
+    """Pooled variance of log amounts within groups; NaN if no group has two."""
+    logs = [[math.log(amount) for amount in group] for group in groups if group]
+    freedom = sum(len(group) - 1 for group in logs)
+    squares = sum(pvariance(group) * len(group) for group in logs)
+    return squares / freedom if freedom else math.nan
+
+
+def _by_chance(ratio: float, counts: Sequence[int], scatter: float) -> bool:
+    """Whether two settings differ by less than twice the standard error of the difference.
+
+    Args:
+        ratio: The ratio of their amounts.
+        counts: Runs of each that reached the goal; empty without a recommendation to compare with.
+        scatter: Variance of the log amount between runs of one setting; NaN if unknown.
+    """
+    if not counts or not all(counts):
         return False
-    variance = sum(pvariance(group) * len(group) for group in logs if group) / freedom
-    error = math.sqrt(variance * sum(1 / count for count in counts))
-    return abs(math.log(ratio)) < 2 * error
+    return abs(math.log(ratio)) < 2 * math.sqrt(scatter * sum(1 / count for count in counts))
 
 
 def _or_last(value: float) -> float:

@@ -99,7 +99,8 @@ def _dump_tagged(converter: Converter, record: type) -> Callable[[Any], dict[str
     if record in (Probe, Result):
         return lambda value: converter.unstructure(value, type(value))
     plain: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(record, converter)
-    return lambda value: {**plain(value), "kind": _kind_of(record)}
+    kind = _kind_of(record)
+    return lambda value: {**plain(value), "kind": kind}
 
 
 def _kind_of(record: type) -> str:

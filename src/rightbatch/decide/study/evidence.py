@@ -14,7 +14,6 @@ from rightbatch.records import (
     MemoryProbe,
     Probe,
     Run,
-    Settings,
     Status,
     TrainingPoint,
     TrainingProbe,
@@ -87,7 +86,7 @@ def begun(probe: TrainingProbe) -> Run:
 
 
 def _run_of(parts: Sequence[_Measured]) -> Run:
-    """A run as the longest of its trials tells it, the last of them where several are."""
+    """A run as its longest trial recorded it; as the last one if several are equally long."""
     trial, probe, result = max(reversed(parts), key=lambda part: part[2].points[-1].step)
     decisions = dict.fromkeys(part[1].decision for part in parts)
     return replace(
@@ -152,9 +151,3 @@ def wall_seconds(trials: Iterable[Trial]) -> float:
 def measuring_seconds(trials: Iterable[Trial]) -> float:
     """Wall-clock time of memory, speed and noise trials, in seconds."""
     return sum(t.wall_seconds for t in trials if t.probe.stage not in (None, "learning"))
-
-
-def sizes_asked(settings: Settings, train_examples: int) -> tuple[int, ...]:
-    """Batch sizes the user restricted the study to, 0 read as the full training set, ascending."""
-    sizes = {min(size or train_examples, train_examples) for size in settings.batch_sizes}
-    return tuple(sorted(sizes))

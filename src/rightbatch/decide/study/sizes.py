@@ -1,6 +1,5 @@
 """Which batch sizes and learning rates a study considers."""
 
-from rightbatch.decide.study.evidence import sizes_asked
 from rightbatch.records import Settings, WorkloadFacts
 from rightbatch.records.prediction import Cap
 
@@ -13,13 +12,15 @@ apart: from a sixteenth of it to 64 times, since users' rates are low more often
 
 
 def batch_sizes(facts: WorkloadFacts, settings: Settings) -> tuple[int, ...]:
-    """Batch sizes to consider: those asked for, else powers of two and the user's own.
+    """The batch sizes to consider, ascending.
 
-    Powers of two run from 4, or a quarter of the user's size where that is less, to the training
-    set (or `max_batch_size`); the full batch stands beside them.
+    These are the `batch_sizes` of the settings, where 0 means the full training set. Without any,
+    they are the user's own, the largest allowed, and the powers of two from 4 (or a quarter of the
+    user's own, if smaller) to the largest allowed.
     """
     if settings.batch_sizes:
-        return sizes_asked(settings, facts.train_examples)
+        most = facts.train_examples
+        return tuple(sorted({min(size or most, most) for size in settings.batch_sizes}))
     largest = largest_considered(facts, settings)
     start = max(1, min(_SMALLEST, facts.batch_size // 4))
     sizes = {min(facts.batch_size, largest), largest}
