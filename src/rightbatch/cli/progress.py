@@ -76,7 +76,7 @@ class StudyProgress(Observer):
             )
 
     def started(self, ask: Ask) -> None:
-        """Show a new probe, beside those under way, in the bar of its stage."""
+        """Show a probe that is about to start in the progress bar of its stage."""
         if self._task is None or ask.stage != self._stage:
             if self._task is not None:
                 self._bars.update(self._task, completed=1.0, what="", ends=None)

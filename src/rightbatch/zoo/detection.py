@@ -29,7 +29,7 @@ def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
 
 
 class Detector(nn.Module):
-    """Predicts a heat map of centres for each kind, and the box around each centre."""
+    """Predicts, for each class, a heat map of object centres, and a box at each centre."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ class Situation:
 
     @property
     def optimizers(self) -> tuple[OptimizerFacts, ...]:
-        """The optimizers to compare: those asked for, else the workload's own."""
+        """The optimizers to compare: those in the settings, or the workload's own without any."""
         known = {optimizer.name: optimizer for optimizer in self.facts.optimizers}
         return tuple(known[n] for n in self.settings.optimizers) or self.facts.optimizers[:1]
 

@@ -97,7 +97,7 @@ def _allocations(tree: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
 
 
 class _Marks(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Puts a numbered mark around each operation."""
+    """Numbers each operation and labels it in the profile."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
