@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rightbatch.api.settings import check_objective, listed, make_settings
 from rightbatch.api.study import Observer, run
 from rightbatch.decide.planners.recommend import Recommend
-from rightbatch.decide.stages.memory.fit import largest_on_all, smallest
+from rightbatch.decide.stages.memory.fit import largest_on_all, safe_on_all, smallest
 from rightbatch.records import Objective, Recording
 from rightbatch.report.notebook import Recommendation
 from rightbatch.store import open_store
@@ -126,8 +126,7 @@ def memory(
         for device in tuple(dict.fromkeys(listed(devices))) or (None,)
     )
     fits = [answer.advice.fits.memory for answer in answers]
-    safe = min((fit and fit.safe_batch_size) or 0 for fit in fits) or None
-    return MemoryAnswer(answers, smallest(fits), largest_on_all(fits), safe)
+    return MemoryAnswer(answers, smallest(fits), largest_on_all(fits), safe_on_all(fits))
 
 
 def readvise(

@@ -1,6 +1,6 @@
 """Memory trials -> MemoryFit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rightbatch.decide.stages.memory.accumulation import accumulation
 from rightbatch.decide.stages.memory.prediction import how_predicted
@@ -69,8 +69,17 @@ def smallest(fits: Sequence[MemoryFit | None]) -> int:
 
 
 def largest_on_all(fits: Sequence[MemoryFit | None]) -> int | None:
-    """Largest micro-batch that ran on several devices; None where nothing did on one of them."""
-    return min((fit and fit.largest_batch_size) or 0 for fit in fits) or None
+    """Largest micro-batch that ran on every one of several devices; None if none did on one."""
+    return _on_all(None if fit is None else fit.largest_batch_size for fit in fits)
+
+
+def safe_on_all(fits: Sequence[MemoryFit | None]) -> int | None:
+    """Largest micro-batch that keeps the margin free on every device; None if none does on one."""
+    return _on_all(None if fit is None else fit.safe_batch_size for fit in fits)
+
+
+def _on_all(sizes: Iterable[int | None]) -> int | None:
+    return min(size or 0 for size in sizes) or None
 
 
 def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
