@@ -28,7 +28,7 @@ class Arm:
     Attributes:
         optimizer: Its facts.
         memory: What fits with it; None where no memory was measured.
-        model: What is known of its learning.
+        model: The model of its learning.
         costs: What a step costs at any batch size.
         sizes: The batch sizes to consider, ascending.
     """
@@ -41,7 +41,7 @@ class Arm:
 
     @cached_property
     def rows(self) -> tuple[BatchPrediction, ...]:
-        """What is known of each batch size, ascending."""
+        """The predictions for each batch size, ascending."""
         return predictions(self.model, self.sizes, self.costs)
 
     @cached_property
@@ -62,7 +62,7 @@ def make_arms(
     other_limit: bool = False,
     price_per_hour: float | None = None,
 ) -> list[Arm]:
-    """One arm per optimizer; none where nothing tells what a step costs.
+    """One arm per optimizer whose cost per step is known.
 
     Args:
         situation: The study so far.
@@ -94,7 +94,7 @@ def learning_model(
     runs: Sequence[Run],
     cost: PerStep,
 ) -> LearningModel:
-    """What is known of one optimizer's learning."""
+    """The model of one optimizer's learning."""
     noise = fits.noise_of(optimizer.name)
     scale = noise.noise_scale if noise is not None else None
     return LearningModel(

@@ -1,4 +1,4 @@
-"""What became of every training run, next to the best one."""
+"""Every training run compared with the best one."""
 
 import math
 from dataclasses import replace

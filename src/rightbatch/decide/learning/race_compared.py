@@ -1,4 +1,4 @@
-"""What became of every run of a race, next to the fastest that arrived."""
+"""Every run of a race compared with the fastest that reached the goal."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The whole study as an ask/tell state machine: trials in, the next probe out."""
+"""The whole study as a pure function: from its trials to the next probe."""
 
 import math
 from collections.abc import Sequence
@@ -32,16 +32,16 @@ from rightbatch.records import (
 _SHARES: dict[Stage, float] = {"memory": 0.08, "speed": 0.12, "noise": 0.08}
 """Share of the budget that each stage before learning may take."""
 _ONE_OFF = 0.25
-"""Part of that where one model is wanted: no later training gains from what is measured."""
+"""Part of that for a one-off: no later training benefits from these measurements."""
 _LEAST_SECONDS = 1.0
 _GRACE = 1.06
-"""Trials end by themselves when the budget is over; what hangs is killed 6% later."""
+"""Trials stop themselves at the end of the budget; one that hangs is killed 6% later."""
 _PATIENCE = 0.5
 _FIRST_LOOKS = 1.5
-"""Before learning what hangs is killed when half of the time left is gone, so that the study can go
-on; but not before 1.5 times what the first look took, which loads the workload as every trial."""
+"""Before learning, a trial that hangs is killed after half of the remaining time, so that the study
+can continue, but not before 1.5 times what the first probe took, which loads the workload too."""
 _RUN_PATIENCE = 2.0
-"""A training run likewise, but not before twice the time it was asked to take."""
+"""So is a training run, but not before twice its own time limit."""
 
 
 def ask(
@@ -51,9 +51,9 @@ def ask(
     under_way: Sequence[Probe] = (),
     capacity: Capacity | None = None,
 ) -> Ask | None:
-    """The next probe of a study with some settings; see `Planner.ask`.
+    """The next probe of a study with these settings; see `Planner.ask`.
 
-    Training runs alone may be under way beside each other; all else times the machine, or fills it.
+    Only training runs are concurrent: any other probe times the machine, or fills its memory.
     """
     runs = tuple(probe for probe in under_way if isinstance(probe, TrainingProbe))
     most = settings.workers if capacity is None else len(capacity.memory_bytes)
@@ -104,7 +104,7 @@ def _share(stage: Stage, settings: Settings) -> float:
 
 
 def _later_begun(stage: Stage, situation: Situation) -> bool:
-    """Whether a later stage has begun: then this one was over, and stays so when resumed."""
+    """Whether a later stage has started: this one is then over, also after the study is resumed."""
     later = STAGES[STAGES.index(stage) + 1 :]
     return any(
         probe.stage in later
@@ -113,7 +113,7 @@ def _later_begun(stage: Stage, situation: Situation) -> bool:
 
 
 def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
-    """Whether one model was wanted and is there: runs under way are then of no use any more."""
+    """Whether a one-off has its model, so that runs under way are no longer needed."""
     described = evidence.description(trials)
     if described is None or not settings.one_off:
         return False
@@ -123,11 +123,11 @@ def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
 def why_nothing(
     settings: Settings, trials: tuple[Trial, ...], spent_seconds: float
 ) -> Ending | None:
-    """Why `ask` gives no probe with nothing under way; None where it gives one.
+    """Why `ask` returns no probe while none is under way; None if it returns one.
 
     Args:
         settings: The user's settings.
-        trials: Every trial so far, in order, the first look among them.
+        trials: Every trial so far, in order, including the first probe.
         spent_seconds: Wall-clock time of the study so far.
     """
     described = evidence.description(trials)
@@ -146,10 +146,10 @@ def why_nothing(
 
 
 def _learning(situation: Situation, left: float, deadline: float) -> TrainingProbe | Ending | None:
-    """The next run of the optimizer that has had the least time, or of the next that wants one.
+    """The next run, of the optimizer with the least training time that has one worth making.
 
-    Why there is none, by the optimizer that had the most; None where one model is wanted and a run
-    has reached the goal, or where as many runs are under way as may be.
+    If none has one, the reason, for the optimizer with the most training time; None if a one-off
+    has its model, or as many runs are under way as allowed.
     """
     fits = stage_fits(situation)
     at_once, memories = side_by_side(situation, fits.memories)
@@ -179,18 +179,18 @@ def _learning(situation: Situation, left: float, deadline: float) -> TrainingPro
 
 
 def _patience(left: float, least: float, deadline: float) -> float:
-    """Seconds after which a trial that hangs is killed."""
+    """Deadline of a trial, in seconds, after which it is killed."""
     return min(deadline, max(_PATIENCE * left, least, _LEAST_SECONDS))
 
 
 def _trained(arm: Arm) -> float:
-    """Training seconds that an optimizer has had, or was promised."""
+    """Training time of an optimizer, including that promised to its runs under way, in seconds."""
     trained = sum(run.train_seconds for run in arm.model.runs)
     return trained + promised_seconds(arm.model.under_way)
 
 
 def _time_left(situation: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
-    """What one more run may spend, where so many may still be put beside those under way."""
+    """The time that one more run may take, if `free` more can start now."""
     runs = [t for t, _ in evidence.of_kind(situation.trials, TrainingProbe) if t.result is not None]
     trained = evidence.training_seconds(situation.trials)
     wall = sum(trial.wall_seconds for trial in runs)
@@ -204,7 +204,7 @@ def _time_left(situation: Situation, arm: Arm, left: float, share: float, free: 
 
 
 def _asked(stage: Stage, probe: Probe, situation: Situation, spent: float) -> Ask:
-    """The probe with how far its stage is, by the time used of what may be used."""
+    """The probe with the progress of its stage: the time used, relative to the time allowed."""
     used = _used(stage, situation)
     budget = situation.settings.budget_seconds
     if stage != "learning" and len(situation.settings.stages) > 1:

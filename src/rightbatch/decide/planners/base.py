@@ -1,4 +1,4 @@
-"""What a planner promises: what to measure next, when it is over, and what to conclude."""
+"""The interface of a planner: what to measure next, when to stop, and what to conclude."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ Conclusion_co = TypeVar("Conclusion_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The next probe and how far its stage is.
+    """The next probe and the progress of its stage.
 
     Attributes:
-        stage: The stage it belongs to; None for the first look at the workload.
+        stage: Its stage; None for the first probe, which describes the workload.
         probe: What to measure.
         done: Share of the stage that is done, 0 to 1.
-        then: Share that will be done after this probe, at most.
-        seconds_left: Most time the stage may still take, in seconds.
+        then: Maximum share that will be done after this probe.
+        seconds_left: Maximum time that the stage may still take, in seconds.
     """
 
     stage: Stage | None
@@ -29,14 +29,14 @@ class Ask:
 
 
 class Planner(Protocol[Conclusion_co]):
-    """A pure function of what was measured: no clock, no I/O, no state of its own.
+    """A pure function of the trials: no clock, no I/O, no state of its own.
 
-    So a study is resumed by asking again, and the same planner runs live and over recordings.
+    A study is therefore resumed by calling it again, and it runs live and over recordings alike.
     """
 
     @property
     def settings(self) -> Settings:
-        """The user's settings; a study is found again by them, to resume."""
+        """The user's settings, by which a study is found again to be resumed."""
 
     def ask(
         self,
@@ -45,23 +45,23 @@ class Planner(Protocol[Conclusion_co]):
         under_way: Sequence[Probe] = (),
         capacity: Capacity | None = None,
     ) -> Ask | None:
-        """The next probe of a study; None when it is finished, or waits for what is under way.
+        """The next probe of a study; None if it is finished, or waits for probes under way.
 
         Args:
             trials: Every trial so far, in order.
             spent_seconds: Wall-clock time of the study so far.
-            under_way: Probes that were asked for and are not among the trials yet.
-            capacity: What the runner can have under way; None for the machine of the first look.
+            under_way: Probes that have started and are not among the trials yet.
+            capacity: What the runner can execute; None for the machine of the first probe.
 
         Raises:
-            UsageError: What the user wants contradicts what the first look found.
+            UsageError: The settings contradict what the first probe found.
         """
 
     def is_over(self, trials: tuple[Trial, ...]) -> bool:
-        """Whether nothing more is wanted, so that what is under way is of no use any more."""
+        """Whether nothing more is needed, not even the probes under way."""
 
     def conclude(self, recording: Recording) -> Conclusion_co:
-        """What comes of a study, finished or not.
+        """The result of a study, finished or not.
 
         Raises:
             UsageError: The study ended before its workload was described.

@@ -1,4 +1,4 @@
-"""What a user wants, held against what the first look at the workload found."""
+"""Check the settings against what the first probe found."""
 
 from rightbatch.errors import UsageError
 from rightbatch.records import DescribeResult, Settings
@@ -8,8 +8,8 @@ def check(settings: Settings, described: DescribeResult) -> None:
     """Refuse settings that contradict a workload or a machine.
 
     Raises:
-        UsageError: An optimizer that there is not, a goal without a level where one is needed,
-            energy that nothing counts, or multiples larger than the training set.
+        UsageError: An unknown optimizer, a goal without the level that is needed, energy without a
+            counter, or multiples larger than the training set.
     """
     facts, hardware = described.facts, described.hardware
     known = [optimizer.name for optimizer in facts.optimizers]

@@ -1,4 +1,4 @@
-"""Why a study ended: what the planner answers when asked once more."""
+"""Why a study ended, as the planner explains it from the trials."""
 
 from dataclasses import replace
 
@@ -7,15 +7,15 @@ from rightbatch.decide.study import evidence
 from rightbatch.records import Ending, Recording
 
 _LITTLE = 0.1
-"""Share of the budget that the clock may have taken beside all trials."""
+"""Share of the budget that may have passed outside trials."""
 
 
 def how_it_ended(recording: Recording) -> Ending | None:
-    """Why nothing more was measured; None for a study that no planner of ours made.
+    """Why nothing more was measured; None for a study planned by another version, or imported.
 
-    A pure function of settings and trials. Their time is a little less than the clock's, so where
-    a study is finished and the planner would still have gone on, time is what ended it, if little
-    was left; else another version planned it, and nothing is known.
+    It is inferred from settings and trials alone. Trials take slightly less than the clock shows,
+    so if a study is finished although the planner would continue, it ran out of time, provided
+    that little was left; if not, another version planned it.
     """
     settings = recording.study.settings
     trials = evidence.distinct(recording.trials)

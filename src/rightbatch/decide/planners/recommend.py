@@ -1,4 +1,4 @@
-"""The planner of `tune` and of the single stages: it measures, then recommends."""
+"""The planner of `tune` and of the single stages, which concludes with advice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ from rightbatch.records import Advice, Capacity, Objective, Probe, Recording, Se
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """A `Planner` whose conclusion is an advice.
+    """A `Planner` that concludes with advice.
 
     Attributes:
         settings: The user's settings.
         objective: What to minimise instead of the study's own objective.
         memory_limit_bytes: Memory limit instead of the study's own.
-        price_per_hour: Price of an hour instead of the study's own.
+        price_per_hour: Price per hour instead of the study's own.
     """
 
     settings: Settings
@@ -41,6 +41,6 @@ class Recommend:
         return asking.is_over(self.settings, trials)
 
     def conclude(self, recording: Recording) -> Advice:
-        """The advice, with why the study ended."""
+        """The advice, with the reason why the study ended."""
         advice = advise(recording, self.objective, self.memory_limit_bytes, self.price_per_hour)
         return replace(advice, ended=how_it_ended(recording))

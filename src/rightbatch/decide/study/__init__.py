@@ -1,1 +1,1 @@
-"""A study so far: its situation, its trials by what they measured, the sizes it considers."""
+"""The state of a study, its trials by kind, and the batch sizes it considers."""

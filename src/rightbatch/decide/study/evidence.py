@@ -26,7 +26,7 @@ _Measured = tuple[Trial, TrainingProbe, TrainingResult]
 
 
 def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """The trials by number, each measurement once: a repeated record is no more evidence."""
+    """The trials in order, without duplicate records of one measurement."""
     kept: list[Trial] = []
     alike: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
@@ -52,7 +52,7 @@ def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
 
 
 def description(trials: Iterable[Trial]) -> DescribeResult | None:
-    """What the first look found; None before it."""
+    """The description of the workload and machine; None before the first probe."""
     for trial in trials:
         if isinstance(trial.result, DescribeResult):
             return trial.result
@@ -60,9 +60,9 @@ def description(trials: Iterable[Trial]) -> DescribeResult | None:
 
 
 def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
-    """Training runs of one optimizer that measured something, in order.
+    """Training runs of one optimizer with at least one evaluation, in order.
 
-    The longest trial stands for a run that paused and went on.
+    A run that paused and was resumed is represented by its longest trial.
     """
     measured: dict[object, list[_Measured]] = {}
     for trial, probe in of_kind(trials, TrainingProbe):
@@ -75,7 +75,7 @@ def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
 
 
 def begun(probe: TrainingProbe) -> Run:
-    """A run that is under way, of which nothing is known yet."""
+    """A run under way, without results yet."""
     return Run(
         probe.batch_size,
         probe.learning_rate,
@@ -107,7 +107,7 @@ def _curve(points: tuple[TrainingPoint, ...]) -> Curve:
 
 
 def ran_out(trials: Iterable[Trial]) -> list[Trial]:
-    """Trials that ran out of memory, but for those of the memory stage, which look for that."""
+    """Trials that ran out of memory, except in the memory stage, which searches for that."""
     return [
         trial
         for trial in trials
@@ -136,7 +136,7 @@ def seconds_to_model(trials: Iterable[Trial], goal: Goal) -> float | None:
 
 
 def wall_seconds(trials: Iterable[Trial]) -> float:
-    """Wall-clock time that trials took, that of runs side by side counted once, in seconds."""
+    """Wall-clock time of trials, counting overlapping time once, in seconds."""
     total, until = 0.0, -math.inf
     for trial in sorted(trials, key=lambda trial: trial.started):
         counted = trial.wall_seconds

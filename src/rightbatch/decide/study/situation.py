@@ -1,4 +1,4 @@
-"""A study so far: what is known of its workload and machine, its settings, what was measured."""
+"""The state of a study: its workload, machine, settings and trials."""
 
 from dataclasses import dataclass, replace
 
@@ -18,15 +18,15 @@ from rightbatch.records import (
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A described workload on described hardware, with its settings and trials so far.
+    """The state of a study whose workload and hardware are described.
 
     Attributes:
-        facts: Of the workload.
+        facts: The facts of the workload.
         hardware: The machine.
         settings: The user's settings.
         trials: Every trial so far.
-        under_way: Probes of the training runs that are under way.
-        asked_capacity: What the runner can have under way; None for that of `hardware`.
+        under_way: Probes of the training runs under way.
+        asked_capacity: The capacity of the runner; None for that of `hardware`.
     """
 
     facts: WorkloadFacts
@@ -38,13 +38,13 @@ class Situation:
 
     @property
     def capacity(self) -> Capacity:
-        """How many runs may be under way, and with what memory each."""
+        """How many runs may be concurrent, and the memory limit of each."""
         shared = Capacity.shared(self.hardware.memory_limit_bytes, self.settings.workers)
         return self.asked_capacity or shared
 
     @property
     def placement(self) -> Placement:
-        """Where steps are taken: on one device."""
+        """Where steps run: on one device."""
         return Placement(self.hardware.device.partition(":")[0])
 
     @property
@@ -55,7 +55,7 @@ class Situation:
 
     @property
     def by_memory(self) -> tuple[OptimizerFacts, ...]:
-        """The same in the order in which their memory is measured: SGD, which keeps least, last."""
+        """The same in the order in which their memory is measured: SGD, with least state, last."""
         return tuple(sorted(self.optimizers, key=lambda optimizer: optimizer.rule == "linear"))
 
     @property
@@ -64,7 +64,7 @@ class Situation:
         return batch_sizes(self.facts, self.settings)
 
     def alone(self, optimizer: OptimizerFacts) -> "Situation":
-        """What a study of one of the optimizers would be: of its trials alone."""
+        """The state of a study of one of the optimizers, with its trials only."""
         return replace(
             self,
             settings=replace(self.settings, optimizers=(optimizer.name,)),

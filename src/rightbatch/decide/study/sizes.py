@@ -1,4 +1,4 @@
-"""Which batch sizes and learning rates a study considers."""
+"""The batch sizes and learning rates that a study considers."""
 
 from rightbatch.records import Settings, WorkloadFacts
 from rightbatch.records.prediction import Cap
@@ -7,8 +7,8 @@ _SMALLEST = 4
 DEFAULT_CAP = 65_536
 DEFAULT_TIMES = 16
 RATE_OCTAVES = tuple(k / 2 for k in range(-8, 13))
-"""Learning rates considered around what the scaling rule proposes, in octaves, half an octave
-apart: from a sixteenth of it to 64 times, since users' rates are low more often than high."""
+"""Learning rates considered, in octaves from what the scaling rule proposes, half an octave apart:
+from 1/16 to 64 times it, as users' learning rates are more often too low than too high."""
 
 
 def batch_sizes(facts: WorkloadFacts, settings: Settings) -> tuple[int, ...]:
@@ -32,10 +32,11 @@ def batch_sizes(facts: WorkloadFacts, settings: Settings) -> tuple[int, ...]:
 
 
 def largest_tried(facts: WorkloadFacts, settings: Settings) -> tuple[int, Cap]:
-    """The largest micro-batch that the memory stage tries, and why none beyond it.
+    """The largest micro-batch that the memory stage tries, and what limits it.
 
-    Without `max_batch_size` that is 65,536 examples or 16 times the user's batch size: a search on
-    a CPU would otherwise go on as long as there is data, in steps that nobody would train with.
+    Without `max_batch_size` it is 65,536 examples or 16 times the user's batch size, whichever is
+    more: on a CPU the search would otherwise continue to the whole training set, far beyond any
+    batch size used in practice.
     """
     second: tuple[int, Cap] = (settings.max_batch_size or 0, "max_batch_size")
     if settings.max_batch_size is None:
@@ -46,5 +47,5 @@ def largest_tried(facts: WorkloadFacts, settings: Settings) -> tuple[int, Cap]:
 
 
 def largest_considered(facts: WorkloadFacts, settings: Settings) -> int:
-    """The training set, or the user's `max_batch_size` where that is less."""
+    """The largest batch size considered: the training set, or `max_batch_size` if smaller."""
     return min(facts.train_examples, settings.max_batch_size or facts.train_examples)

@@ -10,7 +10,7 @@ _EVEN_SHARE = 1.25
 
 
 def batch_size_to_keep(settings: Settings, facts: WorkloadFacts) -> int:
-    """The batch size asked for, else the user's own, at most the training set."""
+    """The `batch_size` of the settings, or the user's own without one; at most the training set."""
     return min(settings.batch_size or facts.batch_size, facts.train_examples)
 
 
@@ -39,7 +39,7 @@ def accumulation(
     settings: Settings,
     facts: WorkloadFacts,
 ) -> Accumulation | None:
-    """How to keep the batch size asked for; None where it fits as it is, or nothing does.
+    """How to keep the requested batch size; None if it fits without accumulation, or nothing fits.
 
     Args:
         safe: Largest micro-batch that keeps the margin free.

@@ -1,4 +1,4 @@
-"""Training runs beside each other: how many, and what each may have of memory and of time."""
+"""Concurrent training runs: how many, and the memory and time of each."""
 
 from collections.abc import Iterable
 
