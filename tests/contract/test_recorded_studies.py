@@ -8,7 +8,6 @@ What is counted otherwise since was written anew: benchmarks/results/arrival.md 
 
 import gzip
 import json
-import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import needs
+from differences import differences
 from rightbatch.api.replay import replay_studies
 from rightbatch.decide.planners.asking import ask
 from rightbatch.decide.planners.recommend import Recommend
@@ -39,19 +39,6 @@ def recordings(tmp_path_factory):
         shutil.copyfileobj(packed, file)
     with open_store(path) as store:
         yield {study.name: store.recording(study.name) for study in store.studies()}
-
-
-def differences(before, now, where=""):
-    """Where something that was known before is another now; what was added is no difference."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        return [d for k, v in before.items() for d in differences(v, now.get(k), f"{where}.{k}")]
-    if isinstance(before, list) and isinstance(now, list | tuple) and len(before) == len(now):
-        pairs = enumerate(zip(before, now, strict=True))
-        return [d for i, (b, n) in pairs for d in differences(b, n, f"{where}[{i}]")]
-    both = isinstance(before, int | float) and isinstance(now, int | float)
-    if both and math.isclose(before, now, rel_tol=1e-9, abs_tol=1e-300):
-        return []
-    return [] if before == now else [f"{where}: {before} -> {now}"]
 
 
 @each_study

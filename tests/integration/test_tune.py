@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from browser import check_report, open_report
 from command_line import in_process, measured, rightbatch
+from differences import differences
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +112,8 @@ def test_a_live_study_gives_the_same_advice_on_another_machine_and_its_export_re
     imported = in_process("import", tmp_path / "study", "--json", folder=elsewhere)
     assert imported.code == 0, imported.err
     advice = in_process("report", imported.json["study"], "--json", folder=elsewhere).json
-    assert {**advice, "report": ""} == {**tuned, "report": ""}
+    assert advice.keys() == tuned.keys()
+    assert not differences({**tuned, "report": ""}, {**advice, "report": ""})
     replayed = in_process("replay", tmp_path / "study", "--json", folder=elsewhere)
     assert replayed.code == 0, replayed.err
     rows = replayed.json["results"]
