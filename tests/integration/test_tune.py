@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from browser import check_report, open_report
 from command_line import in_process, measured, rightbatch
+
 from differences import differences
 
 pytestmark = pytest.mark.slow
