@@ -17,7 +17,7 @@ from rightbatch.store import open_store
 
 DRIVER = Path(__file__).parent / "study_driver.py"
 
-LONG = {"budget": "60s", "goal": "accuracy >= 0.9999", "one_off": True}
+LONG = {"budget": "30s", "goal": "accuracy >= 0.9999", "one_off": True}
 """A study in which no run reaches the goal, so that they pause and are taken up again."""
 
 
@@ -104,7 +104,7 @@ def undisturbed(tmp_path_factory):
 
     Its second budget is for a busy machine.
     """
-    for budget in ("20s", "60s"):
+    for budget in ("12s", "60s"):
         folder = tmp_path_factory.mktemp("whole")
         settings = {"budget": budget, "batch_sizes": [2, 64, 1437]}
         whole = start(folder / "whole.db", folder / "whole.notes", settings)
@@ -186,7 +186,7 @@ def test_a_study_stopped_with_two_runs_under_way_keeps_the_others_and_leaves_no_
     by, tmp_path
 ):
     store, notes = tmp_path / "stopped.db", tmp_path / "stopped.notes"
-    settings = {"budget": "30s", "goal": LONG["goal"], "workers": 2}
+    settings = {"budget": "20s", "goal": LONG["goal"], "workers": 2}
     process = start(store, notes, settings)
     wait_until(lambda: len(lines(notes)) > 14 and two_are_under_way(notes), process)
     process.send_signal(by)

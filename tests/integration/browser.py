@@ -1,11 +1,13 @@
 """Opens a report in Debian's Chromium and tells what the browser saw."""
 
+import atexit
 import base64
 import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,28 +110,39 @@ class OpenReport:
         return path
 
 
+@cache
+def _driver() -> webdriver.Chrome:
+    """A headless browser that all tests of this process share."""
+    needs.programs(CHROMIUM, CHROMEDRIVER)
+    profile = tempfile.TemporaryDirectory(prefix="rightbatch-browser-")
+    atexit.register(profile.cleanup)
+    options = Options()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*_FLAGS, f"--user-data-dir={profile.name}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+    atexit.register(driver.quit)
+    return driver
+
+
 @contextmanager
 def open_report(
     path: Path, size: tuple[int, int] = DESKTOP, dark: bool = False
 ) -> Iterator[OpenReport]:
-    """Open a report file in a headless browser of its own.
+    """Open a report file in a browser that has nothing else open.
 
     Skips the test where there is no Chromium.
     """
-    needs.programs(CHROMIUM, CHROMEDRIVER)
-    with tempfile.TemporaryDirectory(prefix="rightbatch-browser-") as profile:
-        options = Options()
-        options.binary_location = str(CHROMIUM)
-        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-        try:
-            _emulate(driver, size, dark)
-            driver.get(path.resolve().as_uri())
-            yield OpenReport(driver)
-        finally:
-            driver.quit()
+    report = OpenReport(_driver())
+    _emulate(report.driver, size, dark)
+    report.driver.get(path.resolve().as_uri())
+    try:
+        yield report
+    finally:
+        report.driver.get("about:blank")
+        report.console()  # reading empties the logs for the next report
+        report.requests()
 
 
 def check_report(report: OpenReport) -> None:

@@ -33,13 +33,14 @@ def described(workload):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long)])
 def test_the_digits_network_is_the_same_in_every_framework(backend, monkeypatch):
     needs.libraries("keras", backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
     assert described(IN_KERAS) == pytest.approx(described(IN_TORCH))
 
 
+@pytest.mark.long
 def test_the_diamonds_in_keras_are_those_of_the_zoo(monkeypatch):
     needs.libraries("keras", "jax")
     needs.data(DIAMONDS)

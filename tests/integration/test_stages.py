@@ -65,7 +65,8 @@ def test_a_memory_limit_that_nothing_fits_is_told_with_the_remedy(tmp_path):
 def test_a_memory_limit_is_found_on_the_trial_process(tmp_path):
     (tmp_path / "wide.py").write_text(WIDE)
     done = rightbatch(
-        "memory", "wide.py:workload", "--memory-limit", "1GiB", "--threads", "1", "--budget", "90s",
+        "memory", "wide.py:workload", "--memory-limit", "640MiB", "--threads", "1",
+        "--budget", "90s",
         "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -84,20 +85,17 @@ def test_the_state_of_an_optimizer_makes_its_largest_batch_smaller(tmp_path):
     assert "Table())" in source
     (tmp_path / "wide.py").write_text(source)
     done = rightbatch(
-        "memory", "wide.py:workload", "--optimizers", "sgd,adam", "--memory-limit", "1GiB",
+        "memory", "wide.py:workload", "--optimizers", "sgd,adam", "--memory-limit", "700MiB",
         "--threads", "1", "--budget", "5m", "--json", folder=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
     found = {row["optimizer"]: row for row in done.json["optimizers"]}
     assert {row["capped_by"] for row in found.values()} == {"memory"}
     adam, sgd = found["adam"], found["sgd"]
-    more = 2 * 4 * 15_000_000 / sgd["bytes_per_example"]["value"]  # two moments of each parameter
+    more = 2 * 4 * 10_000_000 / sgd["bytes_per_example"]["value"]  # two moments of each parameter
     assert 0.4 * more < sgd["largest_batch_size"] - adam["largest_batch_size"] < 1.8 * more
-    trials = [row["optimizer"] for row in done.json["results"]]
-    assert trials.count("sgd") <= trials.count("adam"), done.json["results"]
     tried = [row["batch_size"] for row in done.json["results"] if row["optimizer"] == "sgd"]
-    small = [size for size in tried if size < adam["largest_batch_size"] / 2]
-    assert len(small) <= 1, tried  # the rest is begun from what Adam's told
+    assert tried[1] > 0.7 * sgd["largest_batch_size"], tried  # begun from what Adam's told
 
 
 TABLE = """
@@ -105,7 +103,7 @@ TABLE = """
 class Table(nn.Module):
     def __init__(self):
         super().__init__()
-        self.rows = nn.Parameter(torch.zeros(15_000_000))
+        self.rows = nn.Parameter(torch.zeros(10_000_000))
 
     def forward(self, x):
         return x + self.rows.mean()

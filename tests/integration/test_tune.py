@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("studies")
 
 
-@pytest.fixture(scope="module", params=[(35, 75), pytest.param((75,), marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=[(25, 75), pytest.param((75,), marks=pytest.mark.long)])
 def study(folder, request):
     """The demo, which `make demo` gives 75 seconds, and the budget that was enough."""
     done, seconds = measured("tune", "digits", budgets=request.param, folder=folder)

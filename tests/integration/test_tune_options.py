@@ -36,7 +36,7 @@ def test_a_one_off_without_a_level_is_refused_in_one_sentence(tmp_path):
 
 def test_regimes_compare_stochastic_mini_batch_and_full_batch(tmp_path):
     done, _ = measured(
-        "tune", "digits", "--batch-sizes", "1,32,full", budgets=(25, 40), folder=tmp_path
+        "tune", "digits", "--batch-sizes", "1,32,full", budgets=(18, 40), folder=tmp_path
     )
     regimes = {row["regime"]: row for row in done.json["regimes"]}
     assert set(regimes) == {"stochastic", "mini-batch", "full batch"}
@@ -50,7 +50,7 @@ def compared(tmp_path_factory):
     """A study of three optimizers: what was told, and its probes."""
     folder = tmp_path_factory.mktemp("optimizers")
     options = ("--optimizers", "sgd,adam,rmsprop", "--store", "studies.db")
-    done, _ = measured("tune", "digits", *options, budgets=(35, 60), folder=folder)
+    done, _ = measured("tune", "digits", *options, budgets=(24, 60), folder=folder)
     with open_store(folder / "studies.db") as store:
         return done.json, [trial.probe for trial in store.trials(done.json["study"])]
 
@@ -86,7 +86,7 @@ def test_goals_of_the_best_metric_within_a_limit(tmp_path):
         "digits",
         "--goal",
         "best accuracy within 5 epochs",
-        budgets=(15, 30),
+        budgets=(12, 30),
         folder=tmp_path,
     )
     assert done.json["goal"] == "best accuracy within 5 epochs"

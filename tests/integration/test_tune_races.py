@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(tmp_path):
-    done, seconds = measured("tune", "digits", "--workers", "2", budgets=(25, 40), folder=tmp_path)
+    done, seconds = measured("tune", "digits", "--workers", "2", budgets=(18, 40), folder=tmp_path)
     assert 32 <= done.json["batch_size"] <= 1437
     assert any("Up to 2 runs trained at the same time" in reason for reason in done.json["reasons"])
     spent = done.json["time_spent"]
@@ -40,7 +40,7 @@ def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
         "2",
         "--learning-rate",
         "rule",
-        budgets=(25, 40),
+        budgets=(18, 40),
         folder=tmp_path,
     )
     assert done.json["predicted_seconds_to_goal"]["value"] > 0

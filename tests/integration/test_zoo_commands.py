@@ -33,7 +33,7 @@ def test_a_data_set_of_another_name_is_refused_with_the_names_there_are(tmp_path
 @pytest.mark.slow
 def test_diamonds_are_tuned_end_to_end(tmp_path):
     needs.data(DIAMONDS)
-    done, _ = measured("tune", "diamonds", budgets=(40, 75), folder=tmp_path)
+    done, _ = measured("tune", "diamonds", budgets=(25, 75), folder=tmp_path)
     told = done.json
     assert told["batch_size"] in told["near_optimal"]
     assert told["reference"]["batch_size"] == 64

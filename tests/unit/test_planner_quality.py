@@ -11,7 +11,7 @@ from simulated_world import SimulatedOptimizer, World, run_study
 from rightbatch.decide.advise.recommend import advise
 from rightbatch.records import Advice, Settings
 
-WORLDS = 40
+each_number = pytest.mark.parametrize("worlds", [20, pytest.param(40, marks=pytest.mark.long)])
 
 
 def log_uniform(random: np.random.Generator, low: float, high: float) -> float:
@@ -73,33 +73,37 @@ def regret(seed: int) -> float:
 
 
 @pytest.mark.slow
-def test_choices_are_close_to_the_best_in_most_worlds():
+@each_number
+def test_choices_are_close_to_the_best_in_most_worlds(worlds):
     """At most 2 of 20 and 3 of 40 take more than 1.3 times as long as the best."""
-    regrets = [regret(seed) for seed in range(WORLDS)]
+    regrets = [regret(seed) for seed in range(worlds)]
     assert min(regrets) >= 1 - 1e-9
     assert np.median(regrets) <= 1.10
-    assert sum(told > 1.30 for told in regrets) <= 3
+    assert sum(told > 1.30 for told in regrets) <= (3 if worlds == 40 else 2)
 
 
 @pytest.mark.slow
-def test_intervals_of_the_steps_to_the_goal_hold_the_truth():
+@each_number
+def test_intervals_of_the_steps_to_the_goal_hold_the_truth(worlds):
     inside = [
         row.steps.low
         <= random_world(seed).steps(row.batch_size, row.learning_rate)
         <= row.steps.high
-        for seed in range(WORLDS)
+        for seed in range(worlds)
         for fit in advice(seed).fits.learning
         for row in fit.predictions
         if row.runs_reached
     ]
-    assert 0.90 <= np.mean(inside) <= 0.98
+    assert np.mean(inside) >= 0.90
+    assert np.mean(inside) <= 0.98 or worlds < 40  # too few to tell 95% from all
 
 
 @pytest.mark.slow
-def test_intervals_of_the_seconds_to_the_goal_hold_the_truth():
+@each_number
+def test_intervals_of_the_seconds_to_the_goal_hold_the_truth(worlds):
     """At each batch size with a run and at the user's settings, though the planner picks runs."""
     inside = []
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         world, told = random_world(seed), advice(seed)
         rows = [row for fit in told.fits.learning for row in fit.predictions if row.runs_reached]
         pairs = [(row.batch_size, row.learning_rate, row.seconds) for row in rows]
@@ -109,4 +113,5 @@ def test_intervals_of_the_seconds_to_the_goal_hold_the_truth():
         inside += [
             found.low <= world.seconds(size, rate) <= found.high for size, rate, found in pairs
         ]
-    assert 0.90 <= np.mean(inside) <= 0.98
+    assert np.mean(inside) >= 0.90
+    assert np.mean(inside) <= 0.98 or worlds < 40  # too few to tell 95% from all

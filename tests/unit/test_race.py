@@ -433,16 +433,17 @@ def test_nothing_arriving_and_single_candidates_are_coped_with(policy):
 
 
 @pytest.mark.slow
-def test_figures_on_published_studies():
+@pytest.mark.parametrize("seeds", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_figures_on_published_studies(seeds):
     asked = [
         each for folder in needs.published_studies() for each in questions(read_recorded(folder))
     ]
-    rows = replay(asked, (*OURS, *RIVALS), 5)
+    rows = replay(asked, (*OURS, *RIVALS), seeds)
     by_policy = {policy.name: [] for policy in (*OURS, *RIVALS)}
     for row in rows:
         by_policy[row.policy].append(row)
     recurring, one_off = (summarise(by_policy[policy.name]) for policy in OURS)
-    assert recurring.rows == one_off.rows == 5 * len(asked)
+    assert recurring.rows == one_off.rows == seeds * len(asked)
     assert recurring.regret <= 1.02
     assert recurring.within >= 0.95
     assert recurring.worst_regret <= 1.35
