@@ -81,7 +81,7 @@ def heat_map(
     y = (rows - cells[..., 1:]).square() / spread[..., 1:].clamp(min=1e-6)
     bumps = torch.exp(-(x.unsqueeze(2) + y.unsqueeze(3)))
     of_kind = kinds.unsqueeze(2) == torch.arange(shape[1], device=kinds.device)
-    return (bumps.unsqueeze(2) * of_kind[..., None, None]).amax(1)  # type: ignore[no-any-return]
+    return (bumps.unsqueeze(2) * of_kind[..., None, None]).amax(1)
 
 
 def detections(

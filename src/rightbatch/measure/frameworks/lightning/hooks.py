@@ -145,9 +145,7 @@ class Logged:
         elif self._listening:
             number = value.detach() if isinstance(value, torch.Tensor) else value
             self._numbers.setdefault(name, []).append((number, batch_size or self.examples))
-            self._reductions[name] = (
-                reduce_fx if isinstance(reduce_fx, str) else reduce_fx.__name__
-            )
+            self._reductions[name] = reduce_fx if isinstance(reduce_fx, str) else reduce_fx.__name__
 
     def stop(self) -> dict[str, float]:
         """Stop listening.

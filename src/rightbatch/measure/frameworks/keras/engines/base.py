@@ -61,7 +61,7 @@ class Engine(Protocol):
         if total is None:
             return scaled
         # in place where the backend can
-        return [g if t is None else iadd(t, g) for t, g in zip(total, scaled, strict=True)]
+        return [g if t is None else iadd(t, g) for t, g in zip(total, scaled, strict=True)]  # type: ignore[no-untyped-call]
 
     def apply(self, gradients: list[Any]) -> None:
         """Update the model with gradients."""
@@ -92,6 +92,7 @@ class Engine(Protocol):
 
     def write_back(self) -> None:
         """Copy the trained values to the model's own variables, where steps train others."""
+        return
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
