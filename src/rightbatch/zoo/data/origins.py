@@ -153,8 +153,12 @@ def _run(command: list[str], folder: Path, title: str) -> None:
     except FileNotFoundError:
         raise MissingData(f"{command[0]} is not installed here") from None
     if done.returncode != 0:
-        reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        reason = (
+            (done.stderr.strip() or done.stdout.strip() or "no output")
+            .splitlines()[-1]
+            .removeprefix("ERROR: ")
+            .removeprefix("E: ")
+        )
         if "after connection broken" in done.stderr:  # a warning of pip, whose last line hides it
             reason = "no connection to the package index"
-        reason = reason.removeprefix("ERROR: ").removeprefix("E: ")
         raise MissingData(f"{title} failed: {reason}")
