@@ -67,8 +67,7 @@ def loss(net: nn.Module, batch: Batch) -> torch.Tensor:
     errors = (at_centres - torch.cat([centres - cells, sizes], dim=2)).abs()
     weights = errors.new_tensor([1, 1, SIZE_WEIGHT, SIZE_WEIGHT])
     misplaced = ((errors * weights).sum(2) * there).sum(1) / count
-    mean: torch.Tensor = (focal + misplaced).mean()
-    return mean
+    return (focal + misplaced).mean()  # type: ignore[no-any-return]
 
 
 def heat_map(
@@ -82,8 +81,7 @@ def heat_map(
     y = (rows - cells[..., 1:]).square() / spread[..., 1:].clamp(min=1e-6)
     bumps = torch.exp(-(x.unsqueeze(2) + y.unsqueeze(3)))
     of_kind = kinds.unsqueeze(2) == torch.arange(shape[1], device=kinds.device)
-    heat: torch.Tensor = (bumps.unsqueeze(2) * of_kind[..., None, None]).amax(1)
-    return heat
+    return (bumps.unsqueeze(2) * of_kind[..., None, None]).amax(1)
 
 
 def detections(

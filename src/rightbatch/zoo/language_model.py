@@ -34,8 +34,7 @@ class Block(nn.Module):
         query, key, value = heads.permute(2, 0, 3, 1, 4)
         mixed = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + self.join(mixed.transpose(1, 2).flatten(2))
-        changed: torch.Tensor = x + self.layer(self.before_layer(x))
-        return changed
+        return x + self.layer(self.before_layer(x))  # type: ignore[no-any-return]
 
 
 class Transformer(nn.Module):
@@ -53,14 +52,12 @@ class Transformer(nn.Module):
         """Logits (N, context, characters) of the character after each."""
         before = nn.functional.pad(self.characters(text).transpose(1, 2), (NEIGHBOURS - 1, 0))
         embedded = self.neighbours(before).transpose(1, 2) + self.places[: text.shape[1]]
-        logits: torch.Tensor = self.output(self.blocks(embedded))
-        return logits
+        return self.output(self.blocks(embedded))  # type: ignore[no-any-return]
 
 
 def loss(net: nn.Module, batch: tuple[torch.Tensor]) -> torch.Tensor:
     """Mean cross-entropy of the next character, in nats."""
-    (text,) = batch
-    text = text.long()
+    text = batch[0].long()
     return nn.functional.cross_entropy(net(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
 
 

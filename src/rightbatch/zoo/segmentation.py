@@ -50,8 +50,7 @@ class UNet(nn.Module):
         coarse = self.coarse(nn.functional.max_pool2d(middle, 2))
         middle = self.join_middle(torch.cat([middle, self.up_middle(coarse)], dim=1))
         fine = self.join_fine(torch.cat([fine, self.up_fine(middle)], dim=1))
-        logits: torch.Tensor = self.output(fine)
-        return logits
+        return self.output(fine)  # type: ignore[no-any-return]
 
 
 def loss(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:

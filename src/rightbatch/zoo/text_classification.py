@@ -61,8 +61,7 @@ class Network(nn.Module):
         """Logits of the novels, (N, 6), for padded passages (N, longest)."""
         features = self.convolution(self.embedding(tokens).transpose(1, 2)).relu()
         features = features.masked_fill((tokens == PADDING).unsqueeze(1), 0.0)
-        logits: torch.Tensor = self.output(self.dropout(features.amax(2)))
-        return logits
+        return self.output(self.dropout(features.amax(2)))  # type: ignore[no-any-return]
 
 
 def collate(examples: list[Example]) -> Batch:

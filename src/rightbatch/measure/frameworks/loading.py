@@ -12,7 +12,7 @@ from typing import Any
 import cloudpickle
 
 from rightbatch.errors import MissingDependency, WorkloadNotFound
-from rightbatch.measure.frameworks.keras.choosing import choose_backend, refuse_backend_of
+from rightbatch.measure.frameworks.keras.workload import choose_backend, refuse_backend_of
 from rightbatch.measure.ports import Device, Job, Subject
 from rightbatch.records import WorkloadReference
 

@@ -29,9 +29,10 @@ def diamonds() -> tuple[torch.Tensor, torch.Tensor]:
     with (DIAMONDS.folder() / "diamonds.csv").open(newline="") as file:
         names, *rows = csv.reader(file)
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    properties = [np.array(columns[name], np.float32) for name in _NUMBERS]
-    for name, grades in _GRADES.items():
-        rank = {grade: number for number, grade in enumerate(grades)}
-        properties.append(np.array([rank[grade] for grade in columns[name]], np.float32))
+    numbers = [np.array(columns[name], np.float32) for name in _NUMBERS]
+    ranks = [
+        np.array([grades.index(grade) for grade in columns[name]], np.float32)
+        for name, grades in _GRADES.items()
+    ]
     prices = np.array(columns["price"], np.float32)
-    return torch.from_numpy(np.stack(properties, axis=1)), torch.from_numpy(prices)
+    return torch.from_numpy(np.stack(numbers + ranks, axis=1)), torch.from_numpy(prices)

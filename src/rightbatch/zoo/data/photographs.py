@@ -17,8 +17,7 @@ def photographs() -> list[Image]:
 
 def tissue(side: int) -> Image:
     """A stained section of tissue, strongly coloured, (side, side, 3) of bytes."""
-    image: Image = skimage.data.immunohistochemistry()[:side, :side]
-    return image
+    return skimage.data.immunohistochemistry()[:side, :side]  # type: ignore[no-any-return]
 
 
 def crops(images: list[Image], side: int, count: int, seed: int) -> Image:

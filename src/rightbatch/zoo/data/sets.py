@@ -94,7 +94,6 @@ class DataSet:
         return self.cache.with_name(f".{self.name}.partial")
 
     def _download_checked(self) -> Path:
-        """Download the files, check them and move them into the cache."""
         scratch = self._scratch
         shutil.rmtree(scratch, ignore_errors=True)
         kept = scratch / "kept"

@@ -28,20 +28,17 @@ class Vgg16(nn.Module):
         super().__init__()
         self.register_buffer("means", torch.tensor(_MEANS).reshape(3, 1, 1))
         self.blocks = nn.ModuleList()
-        channels = 3
         with h5py.File(VGG.folder() / VGG.files[0][0]) as weights:
             for number, (convolutions, width) in enumerate(_BLOCKS, start=1):
                 layers: list[nn.Module] = [nn.MaxPool2d(2)] if number > 1 else []
                 for place in range(convolutions):
-                    convolution = nn.Conv2d(channels, width, 3, padding=1)
                     name = "conv2d" if place == 0 else f"conv2d_{place}"
-                    kernel, bias = weights[f"block{number}/layers/{name}/vars"].values()
-                    kernel = torch.from_numpy(kernel[()]).permute(3, 2, 0, 1).contiguous()
-                    convolution.load_state_dict(
-                        {"weight": kernel, "bias": torch.from_numpy(bias[()])}
-                    )
+                    stored = weights[f"block{number}/layers/{name}/vars"].values()
+                    kernel, bias = (torch.from_numpy(values[()]) for values in stored)
+                    kernel = kernel.permute(3, 2, 0, 1).contiguous()  # outputs, inputs, 3, 3
+                    convolution = nn.Conv2d(kernel.shape[1], width, 3, padding=1)
+                    convolution.load_state_dict({"weight": kernel, "bias": bias})
                     layers += [convolution, nn.ReLU()]
-                    channels = width
                 self.blocks.append(nn.Sequential(*layers))
         self.requires_grad_(False)
 

@@ -1,8 +1,9 @@
-"""Memory of a GPU or TPU, as a backend's allocator reports it."""
+"""A GPU or TPU: which one a name means, and its memory as a backend's allocator reports it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from rightbatch.errors import UsageError
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Device, Pressure
 from rightbatch.records import Hardware
 
@@ -16,8 +17,8 @@ class Accelerator:
         model: Its model.
         total_bytes: Memory that the backend may use on it.
         memory: () -> (bytes in use, peak since the last reset).
-        forget: Resets the peak; as a process runs only one trial, a backend that cannot reset it
-            still reports that trial's.
+        reset_peak: () -> None; resets the peak. As a process runs only one trial, a backend that
+            cannot reset it still reports that trial's.
         host: The machine it is in.
     """
 
@@ -25,12 +26,8 @@ class Accelerator:
     model: str
     total_bytes: int
     memory: Callable[[], tuple[int, int]]
-    forget: Callable[[], None]
+    reset_peak: Callable[[], None]
     host: Device
-
-    def reset_peak(self) -> None:
-        """Reset the peak."""
-        self.forget()
 
     def peak_bytes(self) -> int:
         """Highest memory in use since the last reset, in bytes."""
@@ -66,19 +63,40 @@ class Accelerator:
 
     def hardware(self, threads: int, requested_limit: int | None) -> Hardware:
         """The device and the machine it is in."""
-        host = self.host.hardware(threads, None)
-        return Hardware(
+        return replace(
+            self.host.hardware(threads, None),
             device=self.name,
             device_name=self.model,
-            cores=host.cores,
-            threads=threads,
             memory_bytes=self.total_bytes,
             memory_limit_bytes=self.limit_bytes(requested_limit),
-            platform=host.platform,
-            versions=host.versions,
             memory_taken_bytes=0,
+            counts_energy=False,
         )
 
     def utilisation(self) -> float | None:
         """None: no backend reports it."""
         return None
+
+
+def gpu_number(name: str, backend: str, kinds: Sequence[str], count: int) -> int | None:
+    """Which of `count` GPUs a device such as "cuda:1" names; None for the CPU.
+
+    Raises:
+        UsageError: It is of none of these kinds, or there is none of that number.
+    """
+    kind, colon, number = name.partition(":")
+    numbers = {str(n): n for n in range(count)}
+    number = number if colon else "0"
+    if kind == "cpu" and number == "0":
+        return None
+    if kind in kinds and number in numbers:
+        return numbers[number]
+    raise no_device(name, backend, [f"{kinds[0]}:{n}" for n in numbers])
+
+
+def no_device(name: str, backend: str, seen: Sequence[str]) -> UsageError:
+    """The error for a device that a backend does not see."""
+    return UsageError(
+        f"{backend} sees no device {name!r} here; use {' or '.join(['cpu', *seen])}, or leave "
+        "`device` out."
+    )

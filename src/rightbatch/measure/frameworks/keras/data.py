@@ -11,8 +11,6 @@ from rightbatch.errors import UsageError
 _SHUFFLED = 16_384
 """Size of the shuffle buffer of a `tf.data` pipeline of single examples."""
 _SAMPLED_BATCHES = 8
-_ANOTHER_SIZE = 8
-"""A batch size, besides 1, at which a function of the batch size is checked."""
 _NEW_EXAMPLES = ("Unbatch", "FlatMap", "Interleave")
 """Kinds of pipelines whose examples are not those of their input."""
 
@@ -33,6 +31,8 @@ class Arrays:
                 "row per example."
             )
         self.count = lengths.pop()
+        if self.count == 0:
+            raise UsageError(f"{name} is empty; give at least one example.")
 
     def shuffled(self, batch_size: int, seed: int) -> Iterator[Any]:
         """Endless batches, every epoch in a new order."""
@@ -117,19 +117,14 @@ class Pipeline:
         return self._make(batch_size, seed).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-Data = Arrays | Pipeline
-
-
-def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
+def read(data: Any, name: str, threads: int | None, tensors: bool) -> Arrays | Pipeline:
     """The examples in the data of a workload.
 
     Raises:
         UsageError: They are neither arrays nor a `tf.data` pipeline, or of unknown number.
     """
     if hasattr(data, "element_spec") and hasattr(data, "padded_batch"):
-        _refuse_nested(data, name)
-        _refuse_batched(data, name)
-        return Pipeline(_batched(data), _cardinality(data, f"{name} has"), threads, tensors)
+        return Pipeline(_batched(data, name), _cardinality(data, f"{name} has"), threads, tensors)
     if callable(data):
         single = data(1)
         if not hasattr(single, "element_spec"):
@@ -145,10 +140,7 @@ def read(data: Any, name: str, threads: int | None, tensors: bool) -> Data:
             "function of the batch size that returns one in batches, not "
             f"{type(data).__name__}."
         )
-    arrays = Arrays(data, name)
-    if arrays.count == 0:
-        raise UsageError(f"{name} is empty; give at least one example.")
-    return arrays
+    return Arrays(data, name)
 
 
 def check_sizes(data: Any, name: str, count: int) -> None:
@@ -164,7 +156,7 @@ def check_sizes(data: Any, name: str, count: int) -> None:
     """
     if hasattr(data, "element_spec") or not callable(data):
         return
-    for batch_size in (1, min(count, _ANOTHER_SIZE)):
+    for batch_size in (1, min(count, 8)):
         found = size(next(iter(data(batch_size))))
         if (found == 1) != (batch_size == 1):
             raise UsageError(
@@ -197,12 +189,22 @@ def _array(leaf: Any) -> np.ndarray[Any, Any]:
     return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
 
 
-def _batched(data: Any) -> Callable[[int, int | None], Any]:
-    """(batch_size, seed) -> one epoch of a pipeline of single examples in batches."""
+def _batched(data: Any, name: str) -> Callable[[int, int | None], Any]:
+    """(batch_size, seed) -> one epoch of a pipeline of single examples in batches.
+
+    Raises:
+        UsageError: Its examples are themselves ragged, or it is already batched.
+    """
     import tensorflow as tf
 
-    shapes = [spec.shape for spec in tf.nest.flatten(data.element_spec)]
-    ragged = any(None in shape.as_list() for shape in shapes)
+    specs = tf.nest.flatten(data.element_spec)
+    if any(getattr(spec, "ragged_rank", 0) > 0 for spec in specs):
+        raise UsageError(
+            f"{name} holds ragged tensors, which cannot be padded into batches; convert them "
+            "first: .map(lambda x, y: (x.to_tensor(), y))."
+        )
+    _refuse_batched(data, name)
+    ragged = any(None in spec.shape.as_list() for spec in specs)
     whole = isinstance(data.element_spec, tuple)
     plain = data.map(lambda *parts: parts if whole else parts[0])  # ragged rows become tensors
 
@@ -211,17 +213,6 @@ def _batched(data: Any) -> Callable[[int, int | None], Any]:
         return examples.padded_batch(batch_size) if ragged else examples.batch(batch_size)
 
     return make
-
-
-def _refuse_nested(data: Any, name: str) -> None:
-    """Refuse examples that are themselves ragged, which cannot be padded."""
-    import tensorflow as tf
-
-    if any(getattr(spec, "ragged_rank", 0) > 0 for spec in tf.nest.flatten(data.element_spec)):
-        raise UsageError(
-            f"{name} holds ragged tensors, which cannot be padded into batches; convert them "
-            "first: .map(lambda x, y: (x.to_tensor(), y))."
-        )
 
 
 def _refuse_batched(data: Any, name: str) -> None:

@@ -1,39 +1,22 @@
 """The optimizers of a Keras workload: the compiled one, the user's others, and defaults."""
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import keras
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.keras.workload import Workload
+from rightbatch.measure.frameworks.keras.workload import OptimizerFactory, Workload
 from rightbatch.records import OptimizerFacts, ScalingRule
-
-if TYPE_CHECKING:
-    from rightbatch.measure.frameworks.keras.workload import OptimizerFactory
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 _CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-def sgd(learning_rate: float) -> Any:
-    """Stochastic gradient descent with momentum 0.9."""
-    return keras.optimizers.SGD(learning_rate, momentum=0.9)
-
-
-def adam(learning_rate: float) -> Any:
-    """Adam with its authors' constants."""
-    return keras.optimizers.Adam(learning_rate)
-
-
-def rmsprop(learning_rate: float) -> Any:
-    """RMSprop with Keras's constants."""
-    return keras.optimizers.RMSprop(learning_rate)
-
-
-_DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
-    "sgd": (sgd, 0.05),
-    "adam": (adam, 1e-3),
-    "rmsprop": (rmsprop, 1e-3),
+_DEFAULTS: dict[str, tuple[OptimizerFactory, float]] = {
+    "sgd": (partial(keras.optimizers.SGD, momentum=0.9), 0.05),
+    "adam": (keras.optimizers.Adam, 1e-3),
+    "rmsprop": (keras.optimizers.RMSprop, 1e-3),
 }
 
 
@@ -42,17 +25,18 @@ class Stretched(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
 
     Attributes:
         factor: Factor on its rates.
-        stretch: Steps of the user's schedule per step, so that it ends after as many examples.
+        stretch: Steps of the user's schedule per step, so that it ends after as many examples; None
+            until training begins.
     """
 
     def __init__(self, schedule: Any, factor: float) -> None:
         self._schedule = schedule
         self.factor = factor
-        self.stretch = 1.0
+        self.stretch: float | None = None
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step."""
-        scaled = keras.ops.cast(step, "float32") * self.stretch
+        scaled = keras.ops.cast(step, "float32") * (self.stretch or 1.0)
         return self._schedule(scaled) * self.factor
 
     def get_config(self) -> dict[str, Any]:
@@ -91,7 +75,7 @@ def own_rate(model: Any, workload: Workload) -> float:
     return float(f"{float(model.optimizer.learning_rate):.6g}")  # without float32's last digits
 
 
-def others(model: Any, workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bool]]:
+def others(model: Any, workload: Workload) -> dict[str, tuple[OptimizerFactory, float, bool]]:
     """All other optimizers: name -> (factory, learning rate, whether the user set that rate).
 
     Raises:
@@ -108,8 +92,8 @@ def others(model: Any, workload: Workload) -> dict[str, tuple["OptimizerFactory"
         factory, rate = entry if isinstance(entry, tuple) else (entry, None)
         known = _DEFAULTS.get(name, (factory, 1e-3))[1]
         given[name] = (factory, known if rate is None else rate, rate is not None)
-    defaults = {name: (*entry, False) for name, entry in _DEFAULTS.items() if name != own}
-    return {**given, **{n: e for n, e in defaults.items() if n not in given}}
+    taken = {own, *given}
+    return given | {name: (*e, False) for name, e in _DEFAULTS.items() if name not in taken}
 
 
 def set_up(model: Any, workload: Workload, name: str, learning_rate: float | None) -> None:
@@ -133,15 +117,18 @@ def set_up(model: Any, workload: Workload, name: str, learning_rate: float | Non
     compiled = inner(model.optimizer)
     _schedule_like(inner(optimizer), compiled, rate, own_rate(model, workload))
     _clip_like(inner(optimizer), compiled)
-    if inner(model.optimizer) is not model.optimizer:
+    if adapts_scale(model):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     object.__setattr__(model, "optimizer", optimizer)  # past Keras's tracking of attributes
 
 
 def stretch(model: Any, factor: float) -> None:
-    """Make a schedule end after as many examples as at the reference batch size."""
+    """Make a schedule end after as many examples as at the reference batch size.
+
+    Only the first call for a model has an effect.
+    """
     schedule = inner(model.optimizer)._learning_rate
-    if isinstance(schedule, Stretched):
+    if isinstance(schedule, Stretched) and schedule.stretch is None:
         schedule.stretch = factor
 
 

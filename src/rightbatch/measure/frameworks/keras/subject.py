@@ -4,6 +4,7 @@ import math
 import os
 import timeit
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, SupportsFloat
 
 import keras
@@ -15,8 +16,6 @@ from rightbatch.measure.frameworks.keras.engines import make_engine
 from rightbatch.measure.frameworks.keras.workload import Workload
 from rightbatch.measure.ports import Device
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
-
-_BATCH_DEPENDENT = (keras.layers.BatchNormalization,)
 
 
 class KerasSubject:
@@ -52,7 +51,6 @@ class KerasSubject:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.train_examples = self._train.count
         self._model: Any = None
-        self._has_stretched = False
 
     @property
     def model(self) -> Any:
@@ -66,8 +64,11 @@ class KerasSubject:
         data.check_sizes(work.train_data, "train_data", self._train.count)
         data.check_sizes(work.valid_data, "valid_data", self._valid.count)
         model = self._built()
-        layers = model._flatten_layers()
-        kinds = {type(layer).__name__ for layer in layers if isinstance(layer, _BATCH_DEPENDENT)}
+        kinds = {
+            type(layer).__name__
+            for layer in model._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization)
+        }
         described = optimizers.facts(model, work)
         self._engine.attach(model)
         first = next(self._valid.in_order(work.valid_batch_size))
@@ -87,13 +88,16 @@ class KerasSubject:
 
     def versions(self) -> tuple[tuple[str, str], ...]:
         """Versions of Keras and its backend."""
-        return (("keras", str(keras.__version__)), *self._engine.versions())
+        backend = keras.backend.backend()
+        return (
+            ("keras", str(keras.__version__)),
+            (backend, str(import_module(backend).__version__)),
+        )
 
     def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
         """Seed, then build a fresh model and optimizer (None: the reference learning rate)."""
         self._engine.seed(seed)
         self._model = self._built()
-        self._has_stretched = False
         optimizers.set_up(self._model, self._workload, optimizer, learning_rate)
         if not self._model.optimizer.built:
             self._model.optimizer.build(self._model.trainable_variables)
@@ -110,9 +114,7 @@ class KerasSubject:
         The first call after `start` stretches a learning rate schedule to end after as many
         examples as at the user's settings.
         """
-        if not self._has_stretched:
-            optimizers.stretch(self._model, batch_size / self._workload.batch_size)
-            self._has_stretched = True
+        optimizers.stretch(self._model, batch_size / self._workload.batch_size)
         return self._train.shuffled(batch_size, seed)
 
     def hard_batches(self, batch_size: int, longest: int) -> Iterator[Any]:

@@ -1,7 +1,9 @@
-"""Which methods of a LightningModule are called, and which are ignored."""
+"""A LightningModule without its Trainer: which of its methods are called, and what it logs."""
 
 from collections.abc import Callable
 from typing import Any
+
+import torch
 
 from rightbatch.errors import UsageError
 
@@ -68,8 +70,10 @@ def ignored(module: Any) -> tuple[str, ...]:
     names = [name for name in _IGNORED if overridden(module, name)]
     if not names:
         return ()
-    what = f"{type(module).__name__}'s {', '.join(names)}"
-    return (f"{what} {'is' if len(names) == 1 else 'are'} ignored: no Trainer runs the steps.",)
+    return (
+        f"{type(module).__name__}'s {', '.join(names)} {'is' if len(names) == 1 else 'are'} "
+        "ignored: no Trainer runs the steps.",
+    )
 
 
 def set_up(module: Any, log: Callable[..., None] | None) -> None:
@@ -87,7 +91,94 @@ def set_up(module: Any, log: Callable[..., None] | None) -> None:
     module.configure_model()
 
 
+class Logged:
+    """Stands in for `LightningModule.log`.
+
+    Outside of validation nothing is kept. Numbers are reduced as in Lightning: to their mean over
+    the batches, weighted by examples, or with `reduce_fx` to their sum, minimum or maximum. A
+    torchmetrics metric computes its own value. A value logged on steps and on epochs has both of
+    Lightning's names for the latter, "name" and "name_epoch".
+
+    Attributes:
+        examples: Examples in the validation batch under way.
+    """
+
+    def __init__(self) -> None:
+        self._listening = False
+        self.examples = 1
+        self._numbers: dict[str, list[tuple[Any, int]]] = {}
+        self._reductions: dict[str, str] = {}
+        self._metrics: dict[str, Any] = {}
+        self._in_training: dict[int, Any] = {}
+        self._on_both: set[str] = set()
+
+    def start(self) -> None:
+        """Start to listen, with nothing logged."""
+        self._listening = True
+        self._numbers, self._reductions, self._metrics, self._on_both = {}, {}, {}, set()
+        for metric in self._in_training.values():  # as Lightning does after each epoch
+            metric.reset()
+        self._in_training = {}
+        self.examples = 1
+
+    def log(
+        self,
+        name: str,
+        value: Any,
+        prog_bar: bool = False,
+        logger: bool | None = None,
+        on_step: bool | None = None,
+        on_epoch: bool | None = None,
+        reduce_fx: str | Callable[..., Any] = "mean",
+        *_: Any,
+        batch_size: int | None = None,
+        **__: Any,
+    ) -> None:
+        """Keep a number or a metric; called like `LightningModule.log`."""
+        if on_step and on_epoch and self._listening:
+            self._on_both.add(name)
+        if hasattr(value, "compute") and hasattr(value, "reset"):
+            if self._listening:
+                self._metrics[name] = value
+            else:
+                self._in_training[id(value)] = value
+        elif self._listening:
+            number = value.detach() if isinstance(value, torch.Tensor) else value
+            self._numbers.setdefault(name, []).append((number, batch_size or self.examples))
+            self._reductions[name] = reduce_fx if isinstance(reduce_fx, str) else reduce_fx.__name__
+
+    def stop(self) -> dict[str, float]:
+        """Stop listening.
+
+        Returns:
+            Everything that was logged, by name.
+        """
+        self._listening = False
+        values = {
+            name: _reduced(name, self._reductions[name], numbers)
+            for name, numbers in self._numbers.items()
+        }
+        values |= {name: float(metric.compute()) for name, metric in self._metrics.items()}
+        for metric in self._metrics.values():
+            metric.reset()
+        return values | {f"{name}_epoch": values[name] for name in self._on_both}
+
+
 def _base(owner: Any) -> type | None:
     """LightningModule or LightningDataModule, of whichever package; None for anything else."""
     named = (kind for kind in type(owner).__mro__ if kind.__name__ in _BASES)
     return next((kind for kind in named if kind.__module__.split(".")[0] in _PACKAGES), None)
+
+
+def _reduced(name: str, reduction: str, numbers: list[tuple[Any, int]]) -> float:
+    values = [float(number) for number, _ in numbers]
+    if reduction in ("mean", "avg"):
+        weights = [weight for _, weight in numbers]
+        return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+    reductions: dict[str, Callable[[list[float]], float]] = {"sum": sum, "min": min, "max": max}
+    if reduction not in reductions:
+        raise UsageError(
+            f"The metric {name!r} is logged with reduce_fx {reduction!r}; use mean, sum, min or "
+            "max, or log a torchmetrics metric."
+        )
+    return reductions[reduction](values)

@@ -7,9 +7,12 @@ import torch
 
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.lightning import hooks
-from rightbatch.measure.frameworks.lightning.logged import Logged
-from rightbatch.measure.frameworks.lightning.optimizers import configured
-from rightbatch.measure.frameworks.lightning.trainer import StandIn, read_trainer
+from rightbatch.measure.frameworks.lightning.settings import (
+    StandIn,
+    configured,
+    read_trainer,
+    schedule_of,
+)
 from rightbatch.measure.frameworks.torch import data, rates
 from rightbatch.measure.frameworks.torch.loaders import Loader, read_loader
 from rightbatch.measure.frameworks.torch.workload import Workload
@@ -44,8 +47,8 @@ def make_workload(
     epochs = known.epochs(examples, batch_size)
     stand_in.will_train(examples, batch_size, epochs)
     hooks.set_up(sample, None)
-    own = configured(sample)
-    schedule, unscheduled = own.schedule(epochs, batch_size, examples)
+    optimizer, schedulers = configured(sample)
+    schedule, unscheduled = schedule_of(optimizer, schedulers, epochs, batch_size, examples)
     steps = Steps(datamodule)
 
     def build() -> Any:
@@ -57,9 +60,9 @@ def make_workload(
 
     own_fields: dict[str, Any] = {
         "batch_size": batch_size,
-        "learning_rate": rates.learning_rate(own.optimizer),
+        "learning_rate": rates.learning_rate(optimizer),
         "optimizer": rates.factory(
-            type(own.optimizer).__name__.lower(), lambda model: configured(model).optimizer
+            type(optimizer).__name__.lower(), lambda model: configured(model)[0]
         ),
         "schedule": schedule,
         "epochs": epochs,
@@ -95,7 +98,7 @@ class Steps:
 
     def __init__(self, datamodule: Any) -> None:
         self._datamodule = datamodule
-        self.logged = Logged()
+        self.logged = hooks.Logged()
         self.batches = 0
 
     def loss(self, module: Any, batch: Any) -> torch.Tensor:
@@ -137,11 +140,11 @@ class Steps:
     def _validate(self, module: Any, batches: list[Any]) -> None:
         module.on_validation_epoch_start()
         for number, batch in enumerate(batches):
-            self.logged.batch(data.size(batch))
+            self.logged.examples = data.size(batch)
             module.on_validation_batch_start(batch, number)
             output = module.validation_step(self._moved(module, batch), number)
             module.on_validation_batch_end(output, batch, number)
-        self.logged.batch(1)
+        self.logged.examples = 1
         module.on_validation_epoch_end()
 
     def _moved(self, module: Any, batch: Any) -> Any:
@@ -162,10 +165,8 @@ def _loaders(
         datamodule.prepare_data()
         datamodule.setup("fit")
     owner = module if datamodule is None else datamodule
-    if train is None:
-        train = _own_loader(owner, "train_dataloader")
-    if valid is None:
-        valid = _own_loader(owner, "val_dataloader")
+    train = _own_loader(owner, "train_dataloader") if train is None else train
+    valid = _own_loader(owner, "val_dataloader") if valid is None else valid
     if isinstance(valid, list | tuple) and len(valid) == 1:
         valid = valid[0]
     return read_loader(train, "training"), read_loader(valid, "validation")

@@ -15,8 +15,7 @@ def devices(args: Any) -> int:
 
 def batch_size(args: Any) -> int:
     """Examples per update, over all devices."""
-    size = args.per_device_train_batch_size * args.gradient_accumulation_steps * devices(args)
-    return int(size)
+    return int(args.per_device_train_batch_size * args.gradient_accumulation_steps * devices(args))
 
 
 def optimizer_name(args: Any) -> str:

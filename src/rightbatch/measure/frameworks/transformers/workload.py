@@ -59,8 +59,7 @@ class Steps:
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
-        name = type(trainer.model).__name__
-        self._shifts = name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
+        self._shifts = type(trainer.model).__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
 
     def forget_model(self) -> None:
         """Release the Trainer's own model."""
@@ -179,8 +178,7 @@ def _schedule(
     scheduler = trainer.create_scheduler(num_training_steps=steps, optimizer=optimizer)
     trainer.lr_scheduler = None
     if isinstance(scheduler, ReduceLROnPlateau) or not isinstance(scheduler, LRScheduler):
-        name = type(scheduler).__name__
-        return None, (f"{name} is ignored: it depends on training results.",)
+        return None, (f"{type(scheduler).__name__} is ignored: it depends on training results.",)
     return rates.stretched(rates.Factors(scheduler, optimizer, steps), steps), ()
 
 

@@ -6,8 +6,6 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras.engines.base import Engine
 from rightbatch.measure.ports import Device
 
-__all__ = ["Engine", "make_engine"]
-
 
 def make_engine(threads: int | None, device: str | None, host: Device) -> Engine:
     """The engine of the backend that Keras was imported on.

@@ -1,7 +1,11 @@
-"""The interface to a compiled Keras model on any backend, and what backends share."""
+"""The interface to a compiled Keras model on any backend, and what backends share.
+
+Gradients are caught in the model's own training step, before its optimizer applies them.
+"""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import iadd
 from typing import Any, Protocol
 
 import keras
@@ -18,13 +22,18 @@ class Engine(Protocol):
     """
 
     device: Device
-    _model: Any
-
-    def versions(self) -> tuple[tuple[str, str], ...]:
-        """Versions of the backend, as ("name", "version") pairs."""
+    _model: Any = None
+    _test: Callable[[Any], Any]
+    _sqr_norm: Callable[[list[Any]], Any]
 
     def seed(self, seed: int) -> None:
-        """Seed Python, NumPy and the backend."""
+        """Seed Python and NumPy, from which Keras layers draw their own seeds, and the backend.
+
+        `keras.utils.set_random_seed` would import TensorFlow wherever it is installed, which takes
+        seconds per trial.
+        """
+        random.seed(seed)
+        np.random.seed(seed)
 
     def attach(self, model: Any) -> None:
         """Use this model from here on; its variables and its optimizer's are built."""
@@ -48,12 +57,18 @@ class Engine(Protocol):
 
     def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
         """`total` + weight · gradients; the weighted gradients alone without a total."""
+        scaled = [None if g is None else g * weight for g in gradients]
+        if total is None:
+            return scaled
+        # in place where the backend can
+        return [g if t is None else iadd(t, g) for t, g in zip(total, scaled, strict=True)]  # type: ignore[no-untyped-call]
 
     def apply(self, gradients: list[Any]) -> None:
         """Update the model with gradients."""
 
     def sqr_norm(self, gradients: list[Any]) -> float:
         """Squared Euclidean norm of all gradients together."""
+        return float(self._sqr_norm(gradients))
 
     def loss_scale(self) -> float:
         """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
@@ -61,15 +76,23 @@ class Engine(Protocol):
 
     def test(self, batches: list[Any]) -> dict[str, float | None]:
         """Metrics of the model's test step over batches; None for one that is several numbers."""
+        self._model.reset_metrics()
+        logs: dict[str, Any] = {}
+        for batch in batches:
+            logs = self._test(batch)
+        return numbers(logs)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
 
     def restore(self, saved: Any) -> None:
         """Restore every variable from a copy, which stays usable."""
+        for variable, value in zip(self._variables(), saved, strict=True):
+            variable.assign(value)
 
     def write_back(self) -> None:
-        """Copy the trained values to the model's own variables."""
+        """Copy the trained values to the model's own variables, where steps train others."""
+        return
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
@@ -85,32 +108,7 @@ class Engine(Protocol):
         """Whether an exception is this backend's out-of-memory error."""
 
     def _variables(self) -> list[Any]:
-        """Every variable of the model and its optimizer."""
         return [*self._model.variables, *self._model.optimizer.variables]
-
-
-def gpu_number(name: str, backend: str, kinds: Sequence[str], count: int) -> int | None:
-    """Which of `count` GPUs a device such as "cuda:1" names; None for the CPU.
-
-    Raises:
-        UsageError: It is of none of these kinds, or there is none of that number.
-    """
-    kind, colon, number = name.partition(":")
-    numbers = {str(n): n for n in range(count)}
-    number = number if colon else "0"
-    if kind == "cpu" and number == "0":
-        return None
-    if kind in kinds and number in numbers:
-        return numbers[number]
-    raise no_device(name, backend, [f"{kinds[0]}:{n}" for n in numbers])
-
-
-def no_device(name: str, backend: str, seen: Sequence[str]) -> UsageError:
-    """The error for a device that a backend does not see."""
-    return UsageError(
-        f"{backend} sees no device {name!r} here; use {' or '.join(['cpu', *seen])}, or leave "
-        "`device` out."
-    )
 
 
 def numbers(logs: dict[str, Any]) -> dict[str, float | None]:
@@ -119,11 +117,87 @@ def numbers(logs: dict[str, Any]) -> dict[str, float | None]:
     return {name: float(a.item()) if a.size == 1 else None for name, a in arrays.items()}
 
 
-def seed_generators(seed: int) -> None:
-    """Seed Python's and NumPy's generators, from which Keras layers draw their own seeds.
+class GradientCatcher:
+    """Stands in for a model's optimizer: stores the gradients and updates nothing.
 
-    `keras.utils.set_random_seed` would import TensorFlow wherever it is installed, which takes
-    seconds per trial.
+    Everything else is delegated to the optimizer, such as the scaling of the loss.
+
+    Attributes:
+        gradients: The gradients of the last training step.
+        variables_given: The variables they belong to; None where these were not passed.
     """
-    random.seed(seed)
-    np.random.seed(seed)
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+        self.gradients: list[Any] | None = None
+        self.variables_given: list[Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._optimizer, name)
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Store the gradients."""
+        self.gradients = list(grads)
+        self.variables_given = None if trainable_variables is None else list(trainable_variables)
+
+    def apply_gradients(self, grads_and_vars: Any) -> Any:
+        """Store the gradients of (gradient, variable) pairs."""
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
+        return self._optimizer.iterations
+
+    def stateless_apply(
+        self, optimizer_variables: Any, grads: Any, trainable_variables: Any
+    ) -> tuple[Any, Any]:
+        """Store the gradients; return the variables unchanged."""
+        self.gradients = list(grads)
+        return trainable_variables, optimizer_variables
+
+    def caught(self, model: Any) -> list[Any]:
+        """One gradient for each trainable variable of a model, None where it has none.
+
+        Raises:
+            UsageError: The training step applied no gradients with the optimizer.
+        """
+        if self.gradients is None:
+            raise UsageError(
+                f"The train_step of {type(model).__name__} does not use self.optimizer, so its "
+                "gradients cannot be measured; apply them with self.optimizer."
+            )
+        if self.variables_given is None:
+            return self.gradients
+        by_variable = {
+            id(variable): gradient
+            for variable, gradient in zip(self.variables_given, self.gradients, strict=True)
+        }
+        return [by_variable.get(id(variable)) for variable in model.trainable_variables]
+
+
+def caught_step(model: Any, *inputs: Any) -> tuple[Any, list[Any]]:
+    """What a model's own training step returns, and its gradients, which update nothing.
+
+    Raises:
+        UsageError: It applied no gradients with the optimizer.
+    """
+    optimizer = model.optimizer
+    catcher = GradientCatcher(optimizer)
+    object.__setattr__(model, "optimizer", catcher)  # past Keras's tracking of attributes
+    try:
+        returned = model.train_step(*inputs)
+    finally:
+        object.__setattr__(model, "optimizer", optimizer)
+    return returned, catcher.caught(model)
+
+
+def loss_of(logs: Any, model: Any) -> Any:
+    """The loss in the logs of a training step.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not isinstance(logs, dict) or "loss" not in logs:
+        raise UsageError(
+            f"The train_step of {type(model).__name__} returns no 'loss'; return a dict with it, "
+            "such as {'loss': self.loss_tracker.result()}."
+        )
+    return logs["loss"]

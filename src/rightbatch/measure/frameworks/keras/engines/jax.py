@@ -8,13 +8,12 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from rightbatch.measure.frameworks.keras.accelerator import Accelerator
-from rightbatch.measure.frameworks.keras.catching import catching, loss_of
+from rightbatch.measure.frameworks.keras.accelerator import Accelerator, no_device
 from rightbatch.measure.frameworks.keras.engines.base import (
     Engine,
-    no_device,
+    caught_step,
+    loss_of,
     numbers,
-    seed_generators,
 )
 from rightbatch.measure.ports import Device
 
@@ -32,17 +31,7 @@ class JaxEngine(Engine):
         jax.config.update("jax_default_device", self._place)
         on_cpu = self._place.platform == "cpu"
         self.device: Device = host if on_cpu else _accelerator(self._place, host)
-        self._model: Any = None
         self._state: State = ([], [], [])
-        self._last: Any = None
-
-    def versions(self) -> tuple[tuple[str, str], ...]:
-        """Version of JAX."""
-        return (("jax", str(jax.__version__)),)
-
-    def seed(self, seed: int) -> None:
-        """Seed Python, NumPy and the backend."""
-        seed_generators(seed)
 
     def attach(self, model: Any) -> None:
         """Use this model from here on."""
@@ -68,8 +57,8 @@ class JaxEngine(Engine):
 
     def train(self, batch: Any) -> Any:
         """One update on a batch; its loss."""
-        self._last, self._state = self._train(self._state, batch)
-        return self._last
+        loss, self._state = self._train(self._state, batch)
+        return loss
 
     def gradient(self, batch: Any) -> tuple[Any, list[Any]]:
         """The loss and the gradients of a batch, without an update."""
@@ -93,11 +82,6 @@ class JaxEngine(Engine):
     def apply(self, gradients: list[Any]) -> None:
         """Update the model with gradients."""
         self._state = self._apply(self._state, gradients)
-        self._last = self._state
-
-    def sqr_norm(self, gradients: list[Any]) -> float:
-        """Squared Euclidean norm of all gradients together."""
-        return float(self._sqr_norm(gradients))
 
     def loss_scale(self) -> float:
         """Current loss scale of the optimizer, which keeps small gradients from underflowing."""
@@ -125,11 +109,10 @@ class JaxEngine(Engine):
 
     def write_back(self) -> None:
         """Copy the trained values to the model's own variables."""
-        model = self._model
         kinds = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
+            self._model.trainable_variables,
+            self._model.non_trainable_variables,
+            self._model.optimizer.variables,
         )
         for variables, values in zip(kinds, self.save(), strict=True):
             for variable, value in zip(variables, values, strict=True):
@@ -150,10 +133,10 @@ class JaxEngine(Engine):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is JAX's out-of-memory error."""
-        if isinstance(error, MemoryError):
-            return True
-        from_jax = isinstance(error, jax.errors.JaxRuntimeError)
-        return from_jax and any(spelling in str(error) for spelling in _SPELLINGS)
+        return isinstance(error, MemoryError) or (
+            isinstance(error, jax.errors.JaxRuntimeError)
+            and any(spelling in str(error) for spelling in _SPELLINGS)
+        )
 
     def _compiled(
         self, step: Callable[..., Any], donated: tuple[int, ...] = ()
@@ -169,10 +152,9 @@ class JaxEngine(Engine):
         return loss_of(logs, self._model), tuple(after)
 
     def _gradient_of(self, state: State, batch: Any) -> tuple[Any, list[Any], list[Any]]:
-        model = self._model
-        with catching(model) as catcher:
-            logs, (_, others, *_) = model.train_step((*state, self._fresh_metrics), batch)
-        return loss_of(logs, model), catcher.caught(model), others
+        returned, gradients = caught_step(self._model, (*state, self._fresh_metrics), batch)
+        logs, (_, others, *_) = returned
+        return loss_of(logs, self._model), gradients, others
 
     def _updated(self, state: State, gradients: list[Any]) -> State:
         trainable, others, optimizer = state

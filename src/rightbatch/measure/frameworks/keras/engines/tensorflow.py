@@ -8,9 +8,8 @@ import keras
 import tensorflow as tf
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.keras.accelerator import Accelerator
-from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import Engine, gpu_number, numbers
+from rightbatch.measure.frameworks.keras.accelerator import Accelerator, gpu_number
+from rightbatch.measure.frameworks.keras.engines.base import Engine, caught_step, loss_of
 from rightbatch.measure.ports import Device
 
 _SPELLINGS = (
@@ -33,11 +32,6 @@ class TensorFlowEngine(Engine):
         card = _card(device)
         self._on_gpu = card is not None
         self.device: Device = host if card is None else _gpu(card, host)
-        self._model: Any = None
-
-    def versions(self) -> tuple[tuple[str, str], ...]:
-        """Version of TensorFlow."""
-        return (("tensorflow", str(tf.__version__)),)
 
     def seed(self, seed: int) -> None:
         """Seed Python, NumPy and the backend."""
@@ -64,40 +58,13 @@ class TensorFlowEngine(Engine):
         """The loss and the gradients of a batch, without an update."""
         return self._gradient(batch)  # type: ignore[no-any-return]
 
-    def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
-        """`total` + weight · gradients."""
-        scaled = [None if g is None else g * weight for g in gradients]
-        if total is None:
-            return scaled
-        return [g if t is None else t + g for t, g in zip(total, scaled, strict=True)]
-
     def apply(self, gradients: list[Any]) -> None:
         """Update the model with gradients."""
         self._apply(gradients)
 
-    def sqr_norm(self, gradients: list[Any]) -> float:
-        """Squared Euclidean norm of all gradients together."""
-        return float(self._sqr_norm(gradients))
-
-    def test(self, batches: list[Any]) -> dict[str, float | None]:
-        """Metrics of the model's test step over batches; None for one that is several numbers."""
-        self._model.reset_metrics()
-        logs: dict[str, Any] = {}
-        for batch in batches:
-            logs = self._test(batch)
-        return numbers(logs)
-
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer."""
         return [tf.identity(variable.value) for variable in self._variables()]
-
-    def restore(self, saved: Any) -> None:
-        """Restore every variable from a copy."""
-        for variable, value in zip(self._variables(), saved, strict=True):
-            variable.assign(value)
-
-    def write_back(self) -> None:
-        """Do nothing: steps train the model's own variables."""
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
@@ -113,10 +80,10 @@ class TensorFlowEngine(Engine):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an exception is TensorFlow's out-of-memory error."""
-        if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-            return True
-        from_tensorflow = isinstance(error, tf.errors.OpError)
-        return from_tensorflow and any(spelling in str(error) for spelling in _SPELLINGS)
+        return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError) or (
+            isinstance(error, tf.errors.OpError)
+            and any(spelling in str(error) for spelling in _SPELLINGS)
+        )
 
     def _function(self, step: Callable[[Any], Any], jit_compile: bool) -> Callable[[Any], Any]:
         """A step as `fit` would run it."""
@@ -131,15 +98,12 @@ class TensorFlowEngine(Engine):
         return loss_of(self._model.train_step(batch), self._model)
 
     def _gradient_of(self, batch: Any) -> tuple[Any, list[Any]]:
-        model = self._model
-        model.reset_metrics()
-        with catching(model) as catcher:
-            logs = model.train_step(batch)
+        self._model.reset_metrics()
+        logs, gradients = caught_step(self._model, batch)
         dense = [
-            tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g
-            for g in catcher.caught(model)
+            tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients
         ]
-        return loss_of(logs, model), dense
+        return loss_of(logs, self._model), dense
 
     def _update(self, gradients: list[Any]) -> None:
         self._model.optimizer.apply(gradients, self._model.trainable_variables)

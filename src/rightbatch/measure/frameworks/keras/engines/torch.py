@@ -7,13 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.keras.catching import catching, loss_of
-from rightbatch.measure.frameworks.keras.engines.base import (
-    Engine,
-    gpu_number,
-    numbers,
-    seed_generators,
-)
+from rightbatch.measure.frameworks.keras.accelerator import gpu_number
+from rightbatch.measure.frameworks.keras.engines.base import Engine, caught_step, loss_of
 from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
 from rightbatch.measure.frameworks.torch.out_of_memory import is_out_of_memory
 from rightbatch.measure.ports import Device
@@ -27,15 +22,10 @@ class TorchEngine(Engine):
             torch.set_num_threads(threads)
         place = self._place = _device(device)
         self.device: Device = CudaDevice(place, host) if place.type == "cuda" else host
-        self._model: Any = None
-
-    def versions(self) -> tuple[tuple[str, str], ...]:
-        """Version of PyTorch."""
-        return (("torch", str(torch.__version__)),)
 
     def seed(self, seed: int) -> None:
         """Seed Python, NumPy and the backend."""
-        seed_generators(seed)
+        super().seed(seed)
         torch.manual_seed(seed)
 
     def attach(self, model: Any) -> None:
@@ -60,37 +50,20 @@ class TorchEngine(Engine):
         model = self._model
         model.reset_metrics()
         model.train()
-        with catching(model) as catcher:
-            logs = model.train_step(batch)
-        gradients = catcher.caught(model)
+        logs, gradients = caught_step(model, batch)
         model.zero_grad(set_to_none=True)
         return loss_of(logs, model).detach(), gradients
-
-    def added(self, total: list[Any] | None, gradients: list[Any], weight: float) -> list[Any]:
-        """`total` + weight · gradients."""
-        scaled = [None if g is None else g * weight for g in gradients]
-        if total is None:
-            return scaled
-        return [g if t is None else t.add_(g) for t, g in zip(total, scaled, strict=True)]
 
     def apply(self, gradients: list[Any]) -> None:
         """Update the model with gradients."""
         with torch.no_grad():
             self._model.optimizer.apply(gradients, self._model.trainable_variables)
 
-    def sqr_norm(self, gradients: list[Any]) -> float:
-        """Squared Euclidean norm of all gradients together."""
-        return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
-
     def test(self, batches: list[Any]) -> dict[str, float | None]:
         """Metrics of the model's test step over batches; None for one that is several numbers."""
-        self._model.reset_metrics()
         self._model.eval()
-        logs: dict[str, Any] = {}
         with torch.no_grad():
-            for batch in batches:
-                logs = self._test(batch)
-        return numbers(logs)
+            return super().test(batches)
 
     def save(self) -> Any:
         """A copy of every variable of the model and its optimizer, and of the random state."""
@@ -102,11 +75,7 @@ class TorchEngine(Engine):
         values, random_state = saved
         torch.set_rng_state(random_state)
         with torch.no_grad():
-            for variable, value in zip(self._variables(), values, strict=True):
-                variable.assign(value)
-
-    def write_back(self) -> None:
-        """Do nothing: steps train the model's own variables."""
+            super().restore(values)
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
@@ -123,6 +92,9 @@ class TorchEngine(Engine):
         """Whether an exception is PyTorch's out-of-memory error."""
         return is_out_of_memory(error)
 
+    def _sqr_norm(self, gradients: list[Any]) -> float:
+        return sum(float(g.pow(2).sum()) for g in gradients if g is not None)
+
 
 def _device(name: str | None) -> torch.device:
     """The device that Keras uses: of several GPUs, the one named.
@@ -131,20 +103,15 @@ def _device(name: str | None) -> torch.device:
         UsageError: There is no such device, or Keras uses another.
     """
     if name is None:
-        return _used()
+        return keras.ops.zeros(()).device  # type: ignore[no-any-return]
     number = gpu_number(name, "PyTorch", ("cuda",), torch.cuda.device_count())
     wanted = torch.device(name)
     if number is not None and wanted.index is not None:
         torch.cuda.set_device(number)
-    used = _used()
+    used = keras.ops.zeros(()).device  # where Keras places its tensors
     if wanted.type != used.type or wanted.index not in {None, used.index or 0}:
         raise UsageError(
             f"Keras uses {used} on PyTorch here, not {name}; set KERAS_TORCH_DEVICE={name} in the "
             "environment."
         )
-    return used
-
-
-def _used() -> torch.device:
-    """The device on which Keras places its tensors."""
-    return keras.ops.zeros(()).device  # type: ignore[no-any-return]
+    return used  # type: ignore[no-any-return]
