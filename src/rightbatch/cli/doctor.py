@@ -57,7 +57,6 @@ def examine(json: bool) -> None:
             }
         )
         return
-    rapl = "available (RAPL)" if hardware.counts_energy else _NO_RAPL
     rows = [
         ("Processor", hardware.device_name),
         ("Threads", f"{hardware.threads} per trial, on {hardware.cores} usable cores"),
@@ -69,7 +68,7 @@ def examine(json: bool) -> None:
         ("Swap", f"{memory_size(swap) if swap else 'none'} in use"),
         *(("GPU", _gpu(card)) for card in cards),
         *([] if cards else [("GPU", "none reported by NVML")]),
-        ("CPU power", rapl),
+        ("CPU power", "available (RAPL)" if hardware.counts_energy else _NO_RAPL),
         ("Frameworks", ", ".join(frameworks) or "none"),
         ("Load", f"{load:.2f} runnable processes per core in the last minute"),
     ]

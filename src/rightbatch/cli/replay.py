@@ -61,7 +61,5 @@ def explain_directories(directories: Sequence[Path], policies: Sequence[str], js
     races = explain_races(directories, find_policies(policies), _notify)
     if json:
         print_json(races_json(races))
-        return
-    terminal = console()
-    for line in races_lines(races):
-        terminal.print(line, soft_wrap=True)
+    else:
+        console().print("\n".join(races_lines(races)), soft_wrap=True)

@@ -11,7 +11,7 @@ from rightbatch.cli.exiting import finish
 from rightbatch.cli.output import check_report, console, print_advice, print_json
 from rightbatch.exchange import export_study, import_study
 from rightbatch.records import Objective, Study
-from rightbatch.report.json_values import with_reasons
+from rightbatch.report.json import with_reasons
 from rightbatch.store import open_store
 from rightbatch.zoo import ZOO
 
@@ -79,18 +79,19 @@ def _study_rows(store: str | None) -> list[dict[str, object]]:
 
 
 def _study_row(study: Study, trials: int) -> dict[str, object]:
-    row = {
-        "name": study.name,
-        "workload": study.workload.title,
-        "goal": None if study.facts is None else str(study.facts.goal),
-        "trials": trials,
-        "finished": study.finished,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created))
-        if study.created
-        else None,
-    }
-    why = {"created": "The study was recorded elsewhere, at an unknown time."}
-    return with_reasons(row, why, default="The study ended before its workload was described.")
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created))
+    return with_reasons(
+        {
+            "name": study.name,
+            "workload": study.workload.title,
+            "goal": None if study.facts is None else str(study.facts.goal),
+            "trials": trials,
+            "finished": study.finished,
+            "created": created if study.created else None,
+        },
+        {"created": "The study was recorded elsewhere, at an unknown time."},
+        default="The study ended before its workload was described.",
+    )
 
 
 def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:

@@ -50,22 +50,22 @@ def plain_files(recording: Recording) -> dict[str, str]:
         )
     optimizer = (*recording.study.settings.optimizers, facts.optimizers[0].name)[0]
     runs = sorted(runs_of(recording.trials, optimizer), key=lambda run: run.batch_size)
-    seconds = _step_seconds(recording, optimizer, runs)
-    summary = json.dumps(
-        _summary(recording, facts, optimizer, runs, seconds), indent=2, allow_nan=False
-    )
+    trials = of_optimizer(recording.trials, optimizer)
+    timings = [trial.result for trial in trials if isinstance(trial.result, SpeedResult)]
+    seconds = _step_seconds(timings, runs)
+    summary = _summary(recording, facts, optimizer, runs, seconds)
     return {
-        "study.json": summary + "\n",
+        "study.json": json.dumps(summary, indent=2, allow_nan=False) + "\n",
         "training.csv": _csv(TRAINING_COLUMNS, _training_rows(runs, facts.train_examples)),
-        "speed.csv": _speed_table(seconds, _power_watts(recording, optimizer)),
+        "speed.csv": _speed_table(seconds, timings),
     }
 
 
-def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> dict[int, float]:
+def _step_seconds(timings: Sequence[SpeedResult], runs: Sequence[Run]) -> dict[int, float]:
     """Median step time by batch size: as timed, else from the training runs."""
     timed: dict[int, list[float]] = {}
     trained: dict[int, list[float]] = {}
-    for result in _timings(recording, optimizer):
+    for result in timings:
         for sample in result.samples:
             timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
     for run in runs:
@@ -74,21 +74,10 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> 
     return {size: median(values) for size, values in (trained | timed).items()}
 
 
-def _power_watts(recording: Recording, optimizer: str) -> dict[int, float]:
-    """Mean power during timing by batch size; the last measurement."""
-    results = _timings(recording, optimizer)
-    return {size: watts for result in results for size, watts in result.power_watts}
-
-
-def _timings(recording: Recording, optimizer: str) -> list[SpeedResult]:
-    """The results of the speed trials of one optimizer, in order."""
-    trials = of_optimizer(recording.trials, optimizer)
-    return [trial.result for trial in trials if isinstance(trial.result, SpeedResult)]
-
-
-def _speed_table(seconds: dict[int, float], watts: dict[int, float]) -> str:
-    """speed.csv, with a power column if power was measured."""
+def _speed_table(seconds: dict[int, float], timings: Sequence[SpeedResult]) -> str:
+    """speed.csv, with a power column if power was measured: the last measurement counts."""
     rows = sorted(seconds.items())
+    watts = {size: watts for result in timings for size, watts in result.power_watts}
     if not watts:
         return _csv(SPEED_COLUMNS, rows)
     powered = [(size, each, watts.get(size, "")) for size, each in rows]
@@ -170,7 +159,6 @@ def _longest_epochs(
 
 
 def _others(recording: Recording, optimizer: str) -> list[str]:
-    """The other optimizers of a study."""
     probes = (trial.probe for trial in recording.trials)
     trained = {probe.optimizer for probe in probes if isinstance(probe, TrainingProbe)}
     return sorted(trained - {optimizer})

@@ -44,16 +44,16 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     fits, study = advice.fits, f"Study {recording.study.name}."
     if stage == "learning":
         return [*_learning(advice), study]
-    lines: list[str] = []
-    for memory in fits.memories if stage == "memory" else ():
-        lines += [f"Memory with {memory.optimizer}:"] if len(fits.memories) > 1 else []
-        lines += _memory(memory, recording.hardware)
-    for speed in fits.speeds if stage == "speed" else ():
-        lines += [f"Steps with {speed.optimizer}:"] if len(fits.speeds) > 1 else []
-        lines += _speed(speed)
-    for noise in fits.noises if stage == "noise" else ():
-        lines += [f"Noise with {noise.optimizer}:"] if len(fits.noises) > 1 else []
-        lines += _noise(noise)
+    found = {
+        "memory": [
+            (f"Memory with {fit.optimizer}:", _memory(fit, recording.hardware))
+            for fit in fits.memories
+        ],
+        "speed": [(f"Steps with {fit.optimizer}:", _speed(fit)) for fit in fits.speeds],
+        "noise": [(f"Noise with {fit.optimizer}:", _noise(fit)) for fit in fits.noises],
+    }[stage]
+    titles = len(found) > 1
+    lines = [line for title, told in found for line in ([title, *told] if titles else told)]
     lines = lines or [_NOTHING]
     outcomes = filter(None, (outcome_sentence(trial.outcome) for trial in recording.trials))
     return [*lines, *(sentence for sentence in outcomes if sentence not in lines), study]
@@ -121,9 +121,7 @@ def _speed(fit: SpeedFit) -> list[str]:
             f"{words.duration(fit.beta.value)} per example "
             f"(fit error {words.share(fit.lack_of_fit or 0.0)}{then})."
         )
-    used = ""
-    if fit.utilisation is not None:
-        used = f"; device utilisation {words.share(fit.utilisation)}"
+    used = "" if fit.utilisation is None else f"; device utilisation {words.share(fit.utilisation)}"
     lines.append(f"At the knee, {words.share(fit.load_share)} of a step waits for data{used}.")
     return [*lines, *say_all(filter(None, (fit.noise_reason,)))]
 

@@ -1,7 +1,7 @@
-"""How trials ended, and what to do about it."""
+"""How trials ended, and what to do about it; how memory was predicted, and what could not be."""
 
 from rightbatch.records import Value, memory_size
-from rightbatch.report.sentences.sentence import Sentence
+from rightbatch.report.sentences.phrases import Sentence
 from rightbatch.report.words import duration
 
 _WORK = {
@@ -101,4 +101,10 @@ SENTENCES: dict[str, Sentence] = {
     "killed_by_signal": _killed_by_signal,
     "not_predicted": "Memory could not be predicted ({error}); the search starts from small "
     "batch sizes instead.",
+    "needs_data": "The step cannot run without real data ({error}: {message}).",
+    "operations_differ": (
+        "Memory that CPU operations allocate internally is not counted: steps at different batch "
+        "sizes run different operations."
+    ),
+    "cannot_be_followed": "It cannot be predicted: {error}",
 }
