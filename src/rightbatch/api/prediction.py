@@ -1,6 +1,7 @@
 """Predict memory without the device, from Python and from the command line."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from rightbatch.api.references import local_runner, reference
@@ -66,11 +67,9 @@ def predict_memory(
         what_if=what_if,
         inference=inference,
     )
-    runner = local_runner(Job(reference(workload), probe, device="cpu", threads=threads))
-    try:
+    job = Job(reference(workload), probe, device="cpu", threads=threads)
+    with closing(local_runner(job)) as runner:
         outcome, result = runner.run(probe, progress or (lambda share: None))
-    finally:
-        runner.close()
     if not isinstance(result, PredictResult):
         raise RunnerError(f"Memory could not be predicted. {outcome_sentence(outcome)}")
     return result

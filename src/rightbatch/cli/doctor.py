@@ -80,7 +80,6 @@ def examine(json: bool) -> None:
 
 
 def _gpu(card: Gpu) -> str:
-    """A GPU in words."""
     power = "available" if card.counts_energy else "not available"
     return f"{card.name}, {memory_size(card.memory_bytes)}, power {power}"
 

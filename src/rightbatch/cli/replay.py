@@ -37,7 +37,6 @@ def replay_directories(
 
 
 def _notify(sentence: str) -> None:
-    """Print one sentence to stderr."""
     console(stderr=True).print(sentence, soft_wrap=True)
 
 

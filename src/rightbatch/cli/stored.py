@@ -40,7 +40,12 @@ def report_again(
 
 def list_things(what: str, store: str | None, json: bool) -> None:
     """List studies or workloads."""
-    rows = _workload_rows() if what == "workloads" else _study_rows(store)
+    if what == "studies":
+        rows = _study_rows(store)
+    else:
+        rows = [
+            {"name": e.name, "task": e.task, "description": e.description} for e in ZOO.values()
+        ]
     if json:
         print_json({"schema": f"rightbatch/{what}/1", "results": rows})
         return
@@ -61,13 +66,6 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
-
-
-def _workload_rows() -> list[dict[str, object]]:
-    return [
-        {"name": entry.name, "task": entry.task, "description": entry.description}
-        for entry in ZOO.values()
-    ]
 
 
 def _study_rows(store: str | None) -> list[dict[str, object]]:

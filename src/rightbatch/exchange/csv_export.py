@@ -99,57 +99,47 @@ def _summary(
     runs: Sequence[Run],
     seconds: dict[int, float],
 ) -> dict[str, Any]:
-    study, goal = recording.study, facts.goal
+    study, goal, origin = recording.study, facts.goal, facts.origin
     count = Counter(run.batch_size for run in runs)
     candidates = sorted(count.keys() & seconds.keys())
-    targets = _targets(facts, runs)
+    level = target_level(runs, goal)
+    targets = [] if level is None else [level]
     return {
         "name": study.name,
         "task": "",
-        "dataset": facts.title if facts.origin is None else facts.origin.dataset,
+        "dataset": facts.title if origin is None else origin.dataset,
         "model": "",
         "optimizer": optimizer,
         "hardware": recording.hardware.device_name if recording.hardware else "",
         "devices": 1,
         "metric": {"name": goal.metric, "direction": goal.direction},
-        "targets": targets,
+        "targets": targets if origin is None else list(origin.targets),
         "examples_per_epoch": facts.train_examples,
-        "longest_run_epochs": _longest_epochs(facts, runs, seconds, targets),
+        "longest_run_epochs": _longest_epochs(facts, runs, seconds, level)
+        if origin is None
+        else origin.longest_run_epochs,
         "batch_sizes": candidates,
         "runs_per_batch_size": {str(size): count[size] for size in candidates},
         "source": f"study {study.name} of rightbatch {study.rightbatch_version}".strip(),
-        "reading": _READING_OF_RECORDED
-        if facts.origin is not None
-        else _reading(optimizer, _others(recording, optimizer), targets, goal),
+        "reading": _reading(optimizer, _others(recording, optimizer), level, goal)
+        if origin is None
+        else _READING_OF_RECORDED,
     }
 
 
-def _targets(facts: WorkloadFacts, runs: Sequence[Run]) -> list[float]:
-    """The goal's target, or the best level of any run if no run reached it or there is none.
-
-    For a study recorded elsewhere, all its targets.
-    """
-    if facts.origin is not None:
-        return list(facts.origin.targets)
-    level = target_level(runs, facts.goal)
-    return [] if level is None else [level]
-
-
 def _longest_epochs(
-    facts: WorkloadFacts, runs: Sequence[Run], seconds: dict[int, float], targets: Sequence[float]
+    facts: WorkloadFacts, runs: Sequence[Run], seconds: dict[int, float], level: float | None
 ) -> float:
     """Epochs of the longest run, counting runs stopped early as long as the fastest run.
 
     A run is stopped early where it is not expected to win, so it would have taken at least the
-    time of the fastest run. For a study recorded elsewhere, the value it came with.
+    time of the fastest run.
     """
-    if facts.origin is not None:
-        return facts.origin.longest_run_epochs
     examples = facts.train_examples
     longest = max(
         (e.examples / examples for run in runs for e in run.curve.evaluations), default=0.0
     )
-    goal = replace(facts.goal, target=targets[0] if targets else None)
+    goal = replace(facts.goal, target=level)
     ends = [(run.batch_size, run.curve.arrival(goal)) for run in runs if run.batch_size in seconds]
     arrived = [there.step * seconds[size] for size, there in ends if there is not None]
     if not arrived:
@@ -164,9 +154,9 @@ def _others(recording: Recording, optimizer: str) -> list[str]:
     return sorted(trained - {optimizer})
 
 
-def _reading(optimizer: str, others: Sequence[str], targets: Sequence[float], goal: Goal) -> str:
+def _reading(optimizer: str, others: Sequence[str], level: float | None, goal: Goal) -> str:
     """How to read the files, in words."""
-    missed = goal.target is not None and goal.target not in targets
+    missed = goal.target is not None and goal.target != level
     target = f"; no run reached {goal}: the target is the best level that any did" if missed else ""
     elsewhere = f"; those of {', '.join(others)} are in trials.jsonl" if others else ""
     return (

@@ -2,7 +2,6 @@
 
 from rightbatch.records.advice import Advice, BindingConstraint, Choice, Remarks, TimeSpent
 from rightbatch.records.decision import Decision, DecisionKind, Ending, EndingKind
-from rightbatch.records.estimate import Estimate, Note
 from rightbatch.records.fits import (
     Accumulation,
     BatchPrediction,
@@ -40,7 +39,7 @@ from rightbatch.records.probe import (
     TrainingProbe,
 )
 from rightbatch.records.quantities import memory_size, parse_bytes, parse_duration, whole_number
-from rightbatch.records.remark import Remark, Value
+from rightbatch.records.remark import Estimate, Note, Remark, Value
 from rightbatch.records.result import (
     DescribeResult,
     MemoryResult,

@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from rightbatch.records.estimate import Estimate
 from rightbatch.records.hardware import ONE_DEVICE, Placement
 from rightbatch.records.prediction import Cap
-from rightbatch.records.remark import Remark
+from rightbatch.records.remark import Estimate, Remark
 from rightbatch.records.run import Run
 
 

@@ -135,12 +135,11 @@ class Canvas:
 
     def emblem(self, x: float, y: float, name: str, color: str, symbol: str) -> None:
         """Add one large mark on the curve."""
-        hover = f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"
         self._add(
             [x],
             [y],
             name,
-            [hover],
+            [f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"],
             mode="markers",
             marker={
                 "size": 18 if symbol == "star" else 14,
@@ -153,8 +152,12 @@ class Canvas:
     def at_the_top(self, x: Sequence[float], name: str, color: str, hover: Sequence[str]) -> None:
         """Add crosses along the upper edge, for runs without a value."""
         if x:
-            edge = {"width": 1.8, "color": color}
-            marker = {"symbol": "x-thin", "size": 8, "color": color, "line": edge}
+            marker = {
+                "symbol": "x-thin",
+                "size": 8,
+                "color": color,
+                "line": {"width": 1.8, "color": color},
+            }
             self._add(x, [0.0] * len(x), name, hover, mode="markers", marker=marker)
             self._top.append(self._traces[-1])
 

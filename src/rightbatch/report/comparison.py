@@ -38,7 +38,6 @@ def regimes(advice: Advice) -> Table | None:
 
 
 def _choices(choices: Sequence[tuple[str, Choice]], first: str) -> Table:
-    """Named choices, one row each."""
     head = ("Batch size", "Learning rate", "Steps per epoch", "Epochs to goal", "Time to goal")
     rows = tuple(
         (

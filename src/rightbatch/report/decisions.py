@@ -118,11 +118,8 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
 
 def ending_sentence(ending: Ending) -> str:
     """Why a study ended, in one sentence."""
-    overhead = run = ""
-    if ending.overhead_seconds is not None:
-        overhead = f" (overhead per trial: {words.duration(ending.overhead_seconds)})"
-    if ending.run_seconds is not None:
-        run = f" (the fastest took {words.duration(ending.run_seconds)} of training)"
+    overhead = words.duration(ending.overhead_seconds or 0.0)
+    fastest = words.duration(ending.run_seconds or 0.0)
     return _ENDINGS[ending.kind].format(
         spent=words.duration(ending.spent_seconds),
         left=words.duration(max(0.0, ending.budget_seconds - ending.spent_seconds)),
@@ -131,10 +128,10 @@ def ending_sentence(ending: Ending) -> str:
         training=words.duration(ending.training_budget_seconds or 0.0),
         objective=ending.objective,
         worth=f"{100 * (ending.worth or 0.0):.2g}%",
-        run_seconds=words.duration(ending.run_seconds or 0.0),
-        overhead=overhead,
+        run_seconds=fastest,
+        overhead="" if ending.overhead_seconds is None else f" (overhead per trial: {overhead})",
         lacking=f"no {'power' if ending.objective == 'energy' else 'step time'} was measured",
-        run=run,
+        run="" if ending.run_seconds is None else f" (the fastest took {fastest} of training)",
     )
 
 

@@ -37,8 +37,11 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
     body = make[stage](fits, recording)
     reasons: dict[str, str] = body.pop("why", {})
     default = DEFAULT_REASON if getattr(fits, stage) else f"The {stage} stage gave no result."
-    head = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
-    return with_reasons(head | body, reasons, default)
+    return with_reasons(
+        {"schema": f"rightbatch/{stage}/1", "study": recording.study.name, **body},
+        reasons,
+        default,
+    )
 
 
 def _memory(fits: Fits, recording: Recording) -> Json:

@@ -79,7 +79,6 @@ def _warnings(result: PredictResult) -> tuple[str, ...]:
 
 
 def _choice(row: MemoryAlternative) -> str:
-    """An alternative in words."""
     steps, _, micro = row.name.partition("x")
     if row.kind == "accumulation" and micro:
         return f"{steps} micro-batches of {int(micro):,}"
@@ -172,9 +171,11 @@ def _what_if_table(result: PredictResult) -> Table:
     before = ""
     for row in result.alternatives:
         change = _CHANGES[row.kind]
-        peak = "" if row.peak_bytes is None else memory_size(row.peak_bytes)
-        largest = "" if row.largest_batch_size is None else count(row.largest_batch_size)
-        name = f"{_choice(row)}: {say(row.reason)}" if row.reason else _choice(row)
-        table.add_row(change if change != before else "", name, peak, largest)
+        table.add_row(
+            change if change != before else "",
+            f"{_choice(row)}: {say(row.reason)}" if row.reason else _choice(row),
+            "" if row.peak_bytes is None else memory_size(row.peak_bytes),
+            "" if row.largest_batch_size is None else count(row.largest_batch_size),
+        )
         before = change
     return table

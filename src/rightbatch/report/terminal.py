@@ -84,8 +84,10 @@ def _table(table: view_table.Table, console: Console) -> Padding:
         title = _printable(table.head[place], console)
         grid.add_column(title, overflow="fold", header_style="dim")
     for index, row in enumerate(table.rows):
-        style = "bold" if index in table.strong else ""
-        grid.add_row(*(Text(_printable(row[place], console)) for place in shown), style=style)
+        grid.add_row(
+            *(Text(_printable(row[place], console)) for place in shown),
+            style="bold" if index in table.strong else "",
+        )
     return Padding(grid, (0, 0, 0, 2))
 
 

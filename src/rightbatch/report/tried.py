@@ -67,8 +67,9 @@ def compare(advice: Advice, runs: Sequence[DrawnRun], metric: str) -> dict[int, 
             ratio = amount / reference
             shown, compared = _SHOWN[advice.objective](amount), _times(ratio)
         else:
-            scale = fastest.get(run.optimizer, math.nan) / reference
-            ratio, compared = _stopped(run, scale, metric)
+            ratio, compared = _stopped(
+                run, fastest.get(run.optimizer, math.nan) / reference, metric
+            )
             amount, shown = math.nan, "not reached"
         found[run.trial] = Tried(_setting(run), amount, shown, ratio, compared)
     return found

@@ -324,9 +324,12 @@ def _settings(study: Study) -> Pairs:
         ("Maximum batch size", "" if largest is None else words.count(largest)),
     ]
     if facts is not None:
-        held_out = words.count(facts.valid_examples)
         rows += [
-            ("Training examples", f"{words.count(facts.train_examples)}, {held_out} held out"),
+            (
+                "Training examples",
+                f"{words.count(facts.train_examples)}, "
+                f"{words.count(facts.valid_examples)} held out",
+            ),
             ("Parameters", words.count(facts.parameters)),
             ("Framework", facts.framework),
             ("Batch-dependent layers", ", ".join(facts.batch_dependent_layers)),

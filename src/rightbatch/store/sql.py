@@ -95,7 +95,7 @@ class SqlStore(Store):
     def create_study(self, study: Study, trials: Sequence[Trial] = ()) -> Study:
         """See `Store.create_study`."""
         try:
-            with self._write() as connection:
+            with self._transaction(self._writable) as connection:
                 names = connection.scalars(select(schema.studies.c.name)).all()
                 name = unique_name(study.name, study.workload.title, names)
                 row = _row(study, _STUDY_BODIES) | {"name": name}
@@ -113,40 +113,40 @@ class SqlStore(Store):
         """See `Store.update_study`."""
         row = _row(study, _STUDY_BODIES)
         changed = {name: row[name] for name in ("settings", "facts", "finished")}
-        with self._write() as connection:
+        with self._transaction(self._writable) as connection:
             own = schema.studies.c.id == self._study_id(connection, study.name)
             connection.execute(update(schema.studies).where(own).values(**changed))
 
     def add_trial(self, study_name: str, trial: Trial) -> None:
         """See `Store.add_trial`."""
-        with self._write() as connection:
+        with self._transaction(self._writable) as connection:
             _insert_trial(connection, self._study_id(connection, study_name), study_name, trial)
 
     def trials(self, study_name: str) -> tuple[Trial, ...]:
         """See `Store.trials`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             return self._trials(connection, study_name)
 
     def trial_count(self, study_name: str) -> int:
         """See `Store.trial_count`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             own = schema.trials.c.study_id == self._study_id(connection, study_name)
             return connection.scalar(select(func.count()).where(own)) or 0
 
     def study(self, name: str) -> Study:
         """See `Store.study`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             return self._study(connection, name)
 
     def studies(self) -> tuple[Study, ...]:
         """See `Store.studies`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             rows = connection.execute(select(schema.studies).order_by(schema.studies.c.id)).all()
         return tuple(_study_of(row) for row in rows)
 
     def recording(self, name: str) -> Recording:
         """See `Store.recording`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             return Recording(self._study(connection, name), self._trials(connection, name))
 
     @contextmanager
@@ -157,7 +157,7 @@ class SqlStore(Store):
         system and the server release them when the process dies. A database in memory belongs to
         one process and needs no lock.
         """
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             study_id = self._study_id(connection, name)
         if self._path is not None:
             with _file_lock(self._path, name):
@@ -184,13 +184,8 @@ class SqlStore(Store):
                 migrations.migrate(connection)
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with _store_errors(self._engine.url), self._readable.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with _store_errors(self._engine.url), self._writable.begin() as connection:
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with _store_errors(engine.url), engine.begin() as connection:
             yield connection
 
     def _study_row_named(self, connection: Connection, name: str) -> Row[Any]:
