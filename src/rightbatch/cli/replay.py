@@ -28,12 +28,12 @@ def replay_directories(
     rows = replay_studies(directories, playing, repeats, _notify)
     if json:
         print_json(replay_json(rows))
-        return
-    terminal = console()
-    for title, contents in replay_tables(rows).items():
-        terminal.print(_table(title, contents, narrow=terminal.width < _WIDE))
-        terminal.print()
-    terminal.print(time_taken(seconds))
+    else:
+        terminal = console()
+        for title, contents in replay_tables(rows).items():
+            terminal.print(_table(title, contents, narrow=terminal.width < _WIDE))
+            terminal.print()
+        terminal.print(time_taken(seconds))
 
 
 def _notify(sentence: str) -> None:

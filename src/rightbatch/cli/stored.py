@@ -48,18 +48,16 @@ def list_things(what: str, store: str | None, json: bool) -> None:
         ]
     if json:
         print_json({"schema": f"rightbatch/{what}/1", "results": rows})
-        return
-    terminal = console(highlight=True)
-    if not rows:
-        terminal.print("No studies yet. Start with: rightbatch tune digits")
-        return
-    table = Table(box=None, pad_edge=False)
-    columns = [name for name in rows[0] if not name.endswith("_reason")]
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "name")
-    for row in rows:
-        table.add_row(*(_cell(row[name]) for name in columns))
-    terminal.print(table)
+    elif not rows:
+        console(highlight=True).print("No studies yet. Start with: rightbatch tune digits")
+    else:
+        table = Table(box=None, pad_edge=False)
+        columns = [name for name in rows[0] if not name.endswith("_reason")]
+        for name in columns:
+            table.add_column(name, overflow="fold", no_wrap=name == "name")
+        for row in rows:
+            table.add_row(*(_cell(row[name]) for name in columns))
+        console(highlight=True).print(table)
 
 
 def _cell(value: object) -> str:

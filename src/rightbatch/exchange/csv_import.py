@@ -103,8 +103,15 @@ def _speed_trial(recorded: RecordedStudy) -> Trial:
         for speed in recorded.speeds
         if speed.power_watts is not None
     )
-    result = SpeedResult(samples, power_watts=power)
-    return Trial(1, probe, Outcome(Status.OK), result, 0.0, seconds, _hardware(recorded))
+    return Trial(
+        1,
+        probe,
+        Outcome(Status.OK),
+        SpeedResult(samples, power_watts=power),
+        0.0,
+        seconds,
+        _hardware(recorded),
+    )
 
 
 def _training_trial(

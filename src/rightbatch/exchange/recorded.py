@@ -133,14 +133,17 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed,
     speeds: dict[int, RecordedSpeed] = {}
     for row in read_csv(path, SPEED_COLUMNS):
         size = row.value("batch_size", lambda text: positive(int(text)))
-        seconds = row.value("step_seconds", lambda text: positive(float(text)))
         micro = row.value("micro_batch", lambda text: positive(int(float(text))), default=size)
         steps = row.value(
             "accumulation", lambda text: positive(int(text)), default=math.ceil(size / micro)
         )
         watts = row.value("power_watts", lambda text: positive(float(text)), default=math.nan)
-        power = None if math.isnan(watts) else watts
-        speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps), power)
+        speeds[size] = RecordedSpeed(
+            size,
+            step_seconds=row.value("step_seconds", lambda text: positive(float(text))),
+            micro_batch_size=math.ceil(size / steps),
+            power_watts=None if math.isnan(watts) else watts,
+        )
     for size in batch_sizes:
         if size not in speeds:
             raise StoreError(
@@ -176,9 +179,6 @@ def _read_runs(path: Path, described: RecordedStudy) -> list[Run]:
 
 def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Evaluation:
     """One row of training.csv; noise scale = initial batch size × variance / squared norm."""
-    step = row.value("step", lambda text: positive(int(text)))
-    epoch = row.value("epoch", lambda text: positive(float(text)))
-    metric = row.value("metric", float)
     norm = row.value("grad_sqr_norm", _no_infinity, default=math.nan)
     variance = row.value("grad_variance", _no_infinity, default=math.nan)
     noise = initial * variance / norm if norm > 0 and variance >= 0 else None
@@ -187,7 +187,12 @@ def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Eval
             f"{row.where}: grad_variance {variance:g} and grad_sqr_norm {norm:g} give no plausible "
             "noise scale; leave both blank if they were not recorded."
         )
-    return Evaluation(step, epoch * examples_per_epoch, metric, noise)
+    return Evaluation(
+        step=row.value("step", lambda text: positive(int(text))),
+        examples=row.value("epoch", lambda text: positive(float(text))) * examples_per_epoch,
+        metric=row.value("metric", float),
+        noise_scale=noise,
+    )
 
 
 def _runs_without_rows(runs: Sequence[Run], counts: dict[int, int]) -> list[Run]:

@@ -175,8 +175,9 @@ class Canvas:
                 "layer": "below",
             }
         )
-        height = 6 + _LINE * len(self._marks)
-        self._marks.append(_label(x, 1, text, color, yref="paper", yshift=height))
+        self._marks.append(
+            _label(x, 1, text, color, yref="paper", yshift=6 + _LINE * len(self._marks))
+        )
 
     def level(self, y: float, text: str, color: str) -> None:
         """Draw a horizontal line with its label above it."""
@@ -283,7 +284,6 @@ class Canvas:
     def figure(self) -> go.Figure:
         """The finished figure."""
         head = _LINE * len(self._marks)
-        place = {"xref": "paper", "yref": "paper", "yshift": 10 + head}
         middle = sum(self._x.get("range", (0, 1))) / 2
         for mark in self._marks:  # labels grow towards the middle, where there is room
             mark["xanchor"] = "right" if mark["x"] > middle else "left"
@@ -317,7 +317,15 @@ class Canvas:
                 "yaxis": {**axis, **self._y},
                 "shapes": self._shapes,
                 "annotations": [
-                    _label(0, 1, self._y_title, "var(--muted)", **place),
+                    _label(
+                        0,
+                        1,
+                        self._y_title,
+                        "var(--muted)",
+                        xref="paper",
+                        yref="paper",
+                        yshift=10 + head,
+                    ),
                     *self._labels,
                     *self._marks,
                 ],

@@ -41,7 +41,6 @@ _BY_STAGE = {
     "critical_batch_size": "learning",
 }
 _PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
-_NOT_COMPARED = "One of the two times is unknown, or both are the same settings."
 _NO_REFERENCE = "The study was recorded elsewhere, without present settings."
 
 
@@ -58,7 +57,9 @@ def advice_json(advice: Advice) -> Json:
     unpriced = {name: reason for name, reason in missing.items() if name in _PRICED} | NO_RATE
     why |= {
         "reference": _NO_REFERENCE,
-        "times_as_fast": _NO_REFERENCE if advice.reference is None else _NOT_COMPARED,
+        "times_as_fast": _NO_REFERENCE
+        if advice.reference is None
+        else "One of the two times is unknown, or both are the same settings.",
         "ended": "The study was recorded elsewhere, or planned by another version.",
     }
     values = {

@@ -26,8 +26,6 @@ _ENFORCED = {
     "data_segment": "a limit on the process's data and its peak resident memory",
     "allocator": "the framework's allocator",
 }
-_LASTED = "It ran for 20 steps."
-_NOT_LASTED = "It did not run for 20 steps; a process's heap may still grow in that time."
 
 
 def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]:
@@ -69,7 +67,11 @@ def _memory(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
     ]  # fmt: skip
     if fit.safe_batch_size and fit.capped_by == "memory":
         lasted = (fit.lasted_batch_size or 0) >= fit.safe_batch_size
-        lines.append(_LASTED if lasted else _NOT_LASTED)
+        lines.append(
+            "It ran for 20 steps."
+            if lasted
+            else "It did not run for 20 steps; a process's heap may still grow in that time."
+        )
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
         lines.append(peak_line(fit.bytes_fixed.value, fit.bytes_per_example.value))
     if fit.accumulation is not None:

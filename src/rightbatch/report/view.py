@@ -297,14 +297,13 @@ def _time_words(advice: Advice) -> str:
 def _machine(hardware: Hardware | None) -> Pairs:
     if hardware is None:
         return ()
-    versions = ", ".join(f"{name} {version}" for name, version in hardware.versions)
     return (
         ("Device", f"{hardware.device_name} ({hardware.device})"),
         ("Cores", f"{hardware.cores}, {hardware.threads} compute threads per trial"),
         ("Memory", memory_size(hardware.memory_bytes)),
         ("Memory limit per trial", memory_size(hardware.memory_limit_bytes)),
         ("System", hardware.platform),
-        ("Versions", versions or words.UNKNOWN),
+        ("Versions", ", ".join(map(" ".join, hardware.versions)) or words.UNKNOWN),
     )
 
 

@@ -39,10 +39,11 @@ def _runs_reached(runs: int, reached: int, target: float, batch_sizes: int) -> s
 
 
 def _power(first: int, first_watts: float, last: int, last_watts: float) -> str:
-    draw = f"Power draw: {words.number(first_watts)} W at batch size {words.count(first)}"
-    if last != first:
-        draw += f", {words.number(last_watts)} W at {words.count(last)}"
-    return f"{draw} (measured over training steps)."
+    then = f", {words.number(last_watts)} W at {words.count(last)}" if last != first else ""
+    return (
+        f"Power draw: {words.number(first_watts)} W at batch size {words.count(first)}{then} "
+        "(measured over training steps)."
+    )
 
 
 def _may_not_fit(why: str, optimizer: str | None) -> str:

@@ -35,9 +35,11 @@ def _what(work: str, **sizes: Value) -> str:
 def _memory_limit_passed(
     work: str, limit_bytes: int | None = None, at_once: int = 1, **sizes: Value
 ) -> str:
-    passed = "ran out of memory on this machine"
-    if limit_bytes is not None:
-        passed = f"exceeded its memory limit of {memory_size(limit_bytes)}"
+    passed = (
+        "ran out of memory on this machine"
+        if limit_bytes is None
+        else f"exceeded its memory limit of {memory_size(limit_bytes)}"
+    )
     workers = ", or fewer workers" if at_once > 1 else ""
     remedy = _SMALLER.get(work, _ACCUMULATE + workers)
     return f"{_what(work, **sizes)} {passed}; {remedy}."
