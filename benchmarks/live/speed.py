@@ -8,7 +8,7 @@ import sys
 
 from cases import named
 
-from rightbatch.api.runner import local_runner
+from rightbatch.api.references import local_runner
 from rightbatch.records import DescribeProbe, SpeedProbe, SpeedResult
 from rightbatch.science.stats import median_interval
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 import needs
-from rightbatch.api.references import reference
-from rightbatch.api.runner import local_runner
+from rightbatch.api.references import local_runner, reference
 from rightbatch.measure.ports import Job
 from rightbatch.records import DescribeProbe
 from rightbatch.zoo.data.sets import DIAMONDS

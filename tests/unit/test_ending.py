@@ -13,7 +13,7 @@ from rightbatch.decide.planners.ending import how_it_ended
 from rightbatch.decide.planners.recommend import Recommend
 from rightbatch.exchange import import_study
 from rightbatch.records import Curve, Evaluation, Goal, Run, Settings
-from rightbatch.report.ending import ending_sentence
+from rightbatch.report.decisions import ending_sentence
 from rightbatch.report.json import advice_json
 from rightbatch.report.view import make_view
 

@@ -14,7 +14,15 @@ def named_backend(tree: ast.Module) -> str | None:
 
     A file names it by `Workload(backend="jax")` or `os.environ["KERAS_BACKEND"] = "jax"`.
     """
-    named = {*_of_workloads(tree), *_assigned(tree)}
+    of_workloads = (
+        word.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Workload"
+        for word in node.keywords
+        if word.arg == "backend" and isinstance(word.value, ast.Constant)
+        if isinstance(word.value.value, str)
+    )
+    named = {*of_workloads, *_assigned(tree)}
     return named.pop() if len(named) == 1 else None
 
 
@@ -22,18 +30,6 @@ def picks_backend(tree: ast.Module) -> bool:
     """Whether a file uses KERAS_BACKEND in a way that cannot be read without running it."""
     mentions = sum(isinstance(n, ast.Constant) and n.value == _VARIABLE for n in ast.walk(tree))
     return mentions > len(_assigned(tree))
-
-
-def _of_workloads(tree: ast.Module) -> list[str]:
-    """Backends named by arguments of Workload."""
-    return [
-        word.value.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Workload"
-        for word in node.keywords
-        if word.arg == "backend" and isinstance(word.value, ast.Constant)
-        if isinstance(word.value.value, str)
-    ]
 
 
 def _assigned(tree: ast.Module) -> list[str]:

@@ -1,10 +1,10 @@
 """Predict memory without the device, from Python and from the command line."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
-from rightbatch.api.references import reference
-from rightbatch.api.runner import local_runner
+from rightbatch.api.references import local_runner, reference
 from rightbatch.api.settings import as_count_or_none, as_margin
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
@@ -55,26 +55,21 @@ def predict_memory(
         WorkloadFailed: The user's code raised.
         RunnerError: Memory could not be predicted; the message says why.
     """
-    margin = as_margin(margin)
-    max_batch_size = as_count_or_none("max_batch_size", max_batch_size)
     threads = as_count_or_none("threads", threads)
     target = _target(on, device_memory, device)
-    others = tuple(catalog.device(name) for name in _OTHERS) if target.kind == "cuda" else ()
+    others = map(catalog.device, _OTHERS if what_if and target.kind == "cuda" else ())
     probe = PredictProbe(
         optimizer=optimizer,
         target=target,
-        margin=margin,
-        max_batch_size=max_batch_size,
-        devices=tuple(other for other in others if other.name != target.name) if what_if else (),
+        margin=as_margin(margin),
+        max_batch_size=as_count_or_none("max_batch_size", max_batch_size),
+        devices=tuple(other for other in others if other.name != target.name),
         what_if=what_if,
         inference=inference,
     )
-    where = reference(workload)
-    runner = local_runner(Job(where, probe, device="cpu", threads=threads))
-    try:
+    job = Job(reference(workload), probe, device="cpu", threads=threads)
+    with closing(local_runner(job)) as runner:
         outcome, result = runner.run(probe, progress or (lambda share: None))
-    finally:
-        runner.close()
     if not isinstance(result, PredictResult):
         raise RunnerError(f"Memory could not be predicted. {outcome_sentence(outcome)}")
     return result

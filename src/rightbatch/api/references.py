@@ -1,4 +1,4 @@
-"""References to workloads, by which a child process finds them."""
+"""References to workloads, by which a child process finds them, and what its processes need."""
 
 import ast
 import sys
@@ -9,7 +9,9 @@ from typing import Any
 from rightbatch.api.keras_backend import named_backend, picks_backend
 from rightbatch.api.names import named_workload
 from rightbatch.errors import UsageError
-from rightbatch.records import WorkloadReference
+from rightbatch.measure.ports import Job
+from rightbatch.measure.runners import LocalRunner
+from rightbatch.records import Hardware, WorkloadReference
 
 _FORK_SAFE = {
     "torch", "lightning", "torchmetrics", "transformers", "tokenizers", "accelerate",
@@ -67,6 +69,25 @@ def reference(workload: str | Callable[[], Any]) -> WorkloadReference:
             f"its own process, not {type(workload).__name__}."
         )
     return _from_function(workload)
+
+
+def local_runner(job: Job, hardware: Hardware | None = None, at_most: int = 1) -> LocalRunner:
+    """A runner on this machine.
+
+    Args:
+        job: The job of every trial, except for its probe.
+        hardware: The device of the trials; None to learn it from the first probe.
+        at_most: Largest number of training runs under way at the same time.
+    """
+    where = job.workload
+    return LocalRunner(
+        job,
+        preload(where),
+        hardware=hardware,
+        preload_threadless=preload_threadless(where),
+        environment=environment(where),
+        at_most=at_most,
+    )
 
 
 def preload(where: WorkloadReference) -> tuple[str, ...]:

@@ -63,10 +63,8 @@ def _check_playable(
     Raises:
         UsageError: None of them can.
     """
-    if any(target.has_noise_scales for target in targets):
-        return
     unplayable = [policy.name for policy in policies if policy.needs_noise_scales]
-    if not unplayable:
+    if not unplayable or any(target.has_noise_scales for target in targets):
         return
     sentence = (
         f"{' and '.join(unplayable)} cannot be replayed: none of the studies has gradient "
@@ -128,7 +126,11 @@ def _questions(directories: Sequence[str | Path], notify: Notify) -> list[Questi
 def _questions_of(folder: Path, notify: Notify) -> list[Question]:
     """The targets of a study that at least one run reached."""
     targets = questions(read_recorded(folder))
-    reached = [target for target in targets if _is_reached(target)]
+    reached = [
+        target
+        for target in targets
+        if any(run.curve.arrival(target.goal) for runs in target.runs.values() for run in runs)
+    ]
     if not reached:
         raise StoreError(
             f"{folder}: there is nothing to replay, as no run reached {targets[0].goal}; record a "
@@ -138,12 +140,6 @@ def _questions_of(folder: Path, notify: Notify) -> list[Question]:
         if target not in reached:
             notify(f"{folder}: no run reached {target.goal}; this target is left out.")
     return reached
-
-
-def _is_reached(target: Question) -> bool:
-    """Whether any run reached a target."""
-    runs = (run for of_size in target.runs.values() for run in of_size)
-    return any(run.curve.arrival(target.goal) is not None for run in runs)
 
 
 def find_policies(names: Sequence[str]) -> tuple[Policy, ...]:

@@ -81,7 +81,6 @@ def make_settings(
     """
     check_objective(objective)
     check_price(objective, price_per_hour)
-    price_per_hour = None if price_per_hour is None else _price(price_per_hour)
     if objective == "energy" and "speed" not in stages:
         raise UsageError("The objective energy needs the speed stage; add it to `stages`.")
     if learning_rate is not None:
@@ -94,12 +93,8 @@ def make_settings(
         )
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise UsageError(f"There is no stage {unknown[0]!r}; use {', '.join(STAGES)}.")
-    margin = as_margin(margin)
-    threads = as_count_or_none("threads", threads)
     max_batch_size = as_count_or_none("max_batch_size", max_batch_size)
-    batch_size = as_count_or_none("batch_size", batch_size)
     multiple_of = whole_number("`multiple_of`", multiple_of, least=1)
-    workers = whole_number("`workers`", workers, least=1)
     seed = whole_number("`seed`", seed)
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"`seed` is {seed}; it must be from 0 to {_LARGEST_SEED}.")
@@ -126,18 +121,18 @@ def make_settings(
             batch_sizes=tuple(_batch_size(size) for size in listed(batch_sizes)),
             goal=goal,
             memory_limit_bytes=None if memory_limit is None else parse_bytes(memory_limit),
-            margin=margin,
+            margin=as_margin(margin),
             max_batch_size=max_batch_size,
-            threads=threads,
+            threads=as_count_or_none("threads", threads),
             device=device,
             seed=seed,
-            batch_size=batch_size,
+            batch_size=as_count_or_none("batch_size", batch_size),
             multiple_of=multiple_of,
             inference=inference,
             one_off=one_off,
             learning_rates=learning_rates,  # type: ignore[arg-type]
-            workers=workers,
-            price_per_hour=price_per_hour,
+            workers=whole_number("`workers`", workers, least=1),
+            price_per_hour=None if price_per_hour is None else _price(price_per_hour),
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -149,9 +144,9 @@ def check_objective(objective: str) -> None:
     Raises:
         UsageError: There is no such objective.
     """
-    if objective not in get_args(Objective):
-        known = ", ".join(get_args(Objective))
-        raise UsageError(f"There is no objective {objective!r}; use {known}.")
+    known = get_args(Objective)
+    if objective not in known:
+        raise UsageError(f"There is no objective {objective!r}; use {', '.join(known)}.")
 
 
 def _price(price: float) -> float:

@@ -11,8 +11,7 @@ from typing import Any
 
 from rightbatch import __version__
 from rightbatch.api.one_thread import one_thread
-from rightbatch.api.references import reference
-from rightbatch.api.runner import local_runner
+from rightbatch.api.references import local_runner, reference
 from rightbatch.decide.planners.base import Ask, Planner
 from rightbatch.decide.study.evidence import description, wall_seconds
 from rightbatch.errors import RunnerError, UsageError, WorkloadFailed

@@ -156,6 +156,7 @@ def readvise(
     wanted = make_settings(memory_limit=memory_limit, price_per_hour=price_per_hour)
     with open_store(store_address(store), create=False) as opened:
         recording = opened.recording(study)
-    limit, price = wanted.memory_limit_bytes, wanted.price_per_hour
-    planner = Recommend(recording.study.settings, objective, limit, price)
+    planner = Recommend(
+        recording.study.settings, objective, wanted.memory_limit_bytes, wanted.price_per_hour
+    )
     return Answer(recording, Recommendation.of(recording, planner.conclude(recording)))

@@ -130,29 +130,27 @@ def memory(
     Example: rightbatch memory train.py:workload --predict --on rtx4090
     """
     if predict or on is not None or device_memory is not None:
-        from rightbatch.cli import prediction
+        from rightbatch.cli.prediction import predict_instead
 
-        prediction.refuse_what_measures(
-            {
-                "--time-limit": time_limit != _MEMORY_TIME, "--multiple-of": multiple_of != 1,
-                "--batch-size": batch_size is not None, "--store": store is not None,
-                "--resume": resume,
-            }
-        )  # fmt: skip
-        prediction.predict(
-            workload, json=json, on=on, device_memory=device_memory, memory_limit=memory_limit,
-            device=device, optimizers=optimizers, margin=margin,
+        measuring = {
+            "--time-limit": time_limit != _MEMORY_TIME, "--multiple-of": multiple_of != 1,
+            "--batch-size": batch_size is not None, "--store": store is not None,
+            "--resume": resume,
+        }  # fmt: skip
+        predict_instead(
+            workload, measuring, json=json, on=on, device_memory=device_memory,
+            memory_limit=memory_limit, device=device, optimizers=optimizers, margin=margin,
             max_batch_size=max_batch_size, threads=threads, inference=inference,
         )  # fmt: skip
-        return
-    from rightbatch.cli.memory import find_memory
+    else:
+        from rightbatch.cli.study import find_memory
 
-    find_memory(
-        workload, device, json=json, store=store, resume=resume,
-        budget=time_limit, memory_limit=memory_limit, margin=margin,
-        max_batch_size=max_batch_size, multiple_of=multiple_of, batch_size=batch_size,
-        optimizers=optimizers, threads=threads, inference=inference,
-    )  # fmt: skip
+        find_memory(
+            workload, device, json=json, store=store, resume=resume,
+            budget=time_limit, memory_limit=memory_limit, margin=margin,
+            max_batch_size=max_batch_size, multiple_of=multiple_of, batch_size=batch_size,
+            optimizers=optimizers, threads=threads, inference=inference,
+        )  # fmt: skip
 
 
 @app.command()
@@ -338,8 +336,8 @@ def replay(
 
     if explain:
         explain_directories(directories, policy or [], json)
-        return
-    replay_directories(directories, policy or [], repeats, json)
+    else:
+        replay_directories(directories, policy or [], repeats, json)
 
 
 @app.command()

@@ -16,7 +16,6 @@ from rightbatch.records import memory_size
 
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "lightning", "transformers", "accelerate")
 _BUSY = 0.5
-_NO_RAPL = "not available (no RAPL, or only root may read it)"
 
 
 def _threads() -> int:
@@ -57,7 +56,6 @@ def examine(json: bool) -> None:
             }
         )
         return
-    rapl = "available (RAPL)" if hardware.counts_energy else _NO_RAPL
     rows = [
         ("Processor", hardware.device_name),
         ("Threads", f"{hardware.threads} per trial, on {hardware.cores} usable cores"),
@@ -69,7 +67,12 @@ def examine(json: bool) -> None:
         ("Swap", f"{memory_size(swap) if swap else 'none'} in use"),
         *(("GPU", _gpu(card)) for card in cards),
         *([] if cards else [("GPU", "none reported by NVML")]),
-        ("CPU power", rapl),
+        (
+            "CPU power",
+            "available (RAPL)"
+            if hardware.counts_energy
+            else "not available (no RAPL, or only root may read it)",
+        ),
         ("Frameworks", ", ".join(frameworks) or "none"),
         ("Load", f"{load:.2f} runnable processes per core in the last minute"),
     ]
@@ -81,7 +84,6 @@ def examine(json: bool) -> None:
 
 
 def _gpu(card: Gpu) -> str:
-    """A GPU in words."""
     power = "available" if card.counts_energy else "not available"
     return f"{card.name}, {memory_size(card.memory_bytes)}, power {power}"
 

@@ -10,9 +10,8 @@ from rich.console import Console
 from rightbatch.errors import UsageError
 from rightbatch.records import Advice, Recording, Stage
 from rightbatch.report.html import write_report
-from rightbatch.report.json import advice_json
+from rightbatch.report.json import advice_json, with_reasons
 from rightbatch.report.json_stages import stage_json
-from rightbatch.report.json_values import with_reasons
 from rightbatch.report.stages import stage_lines
 from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view
@@ -79,6 +78,4 @@ def print_stage(stage: Stage, recording: Recording, advice: Advice, *, json: boo
     if json:
         print_json(stage_json(stage, advice.fits, recording))
     else:
-        terminal = console()
-        for line in stage_lines(stage, recording, advice):
-            terminal.print(line)
+        console().print("\n".join(stage_lines(stage, recording, advice)))

@@ -10,8 +10,9 @@ from rightbatch.errors import UsageError
 from rightbatch.report.prediction import prediction_json, print_prediction
 
 
-def predict(
+def predict_instead(
     workload: str,
+    measuring: Mapping[str, bool],
     *,
     json: bool,
     device: str | None,
@@ -21,7 +22,18 @@ def predict(
     optimizers: str,
     **more: Any,  # noqa: ANN401 - more keywords of predict_memory
 ) -> None:
-    """Predict for the device named, or for this machine's CPU where only a memory limit is."""
+    """Predict for the device named, or for this machine's CPU where only a memory limit is.
+
+    Raises:
+        UsageError: Options were given that have no effect on a prediction (`measuring`: option ->
+            whether it was given), or that mean the same.
+    """
+    if useless := [option for option, is_given in measuring.items() if is_given]:
+        raise UsageError(
+            "A prediction measures and stores nothing, so it cannot be combined with "
+            f"{' and '.join(useless)}; leave that out, or leave out --predict, --on and "
+            "--device-memory to measure."
+        )
     names = listed(optimizers)
     if len(names) > 1:
         raise UsageError('--predict takes one optimizer; "what if" shows the others.')
@@ -42,20 +54,3 @@ def predict(
         print_json(prediction_json(workload, result))
     else:
         print_prediction(workload, result, console())
-
-
-def refuse_what_measures(given: Mapping[str, bool]) -> None:
-    """Refuse options that have no effect on a prediction.
-
-    Args:
-        given: Option -> whether it was given.
-
-    Raises:
-        UsageError: One of them was given.
-    """
-    if useless := [option for option, is_given in given.items() if is_given]:
-        raise UsageError(
-            "A prediction measures and stores nothing, so it cannot be combined with "
-            f"{' and '.join(useless)}; leave that out, or leave out --predict, --on and "
-            "--device-memory to measure."
-        )

@@ -18,7 +18,7 @@ from rich.text import Text
 from rightbatch.api.study import Observer
 from rightbatch.decide.planners.base import Ask
 from rightbatch.records import Probe, Status, Study, Trial
-from rightbatch.report.probes import STAGE_TITLES, under_way
+from rightbatch.report.probes import PROBES, STAGE_TITLES
 from rightbatch.report.sentences import outcome_sentence
 from rightbatch.report.words import duration
 
@@ -106,7 +106,7 @@ class StudyProgress(Observer):
             return
         running = self._under_way.values()
         done = max(ask.done + share * (ask.then - ask.done) for ask, share in running)
-        what = " | ".join(under_way(ask.probe) for ask, _ in running)
+        what = " | ".join(PROBES[type(ask.probe)](ask.probe) for ask, _ in running)
         last = next(reversed(running))[0]
         ends = self._ends.get(last.probe) if last.seconds_left > 0 else None
         self._bars.update(self._task, completed=done, what=what, ends=ends)

@@ -28,16 +28,15 @@ def replay_directories(
     rows = replay_studies(directories, playing, repeats, _notify)
     if json:
         print_json(replay_json(rows))
-        return
-    terminal = console()
-    for title, contents in replay_tables(rows).items():
-        terminal.print(_table(title, contents, narrow=terminal.width < _WIDE))
-        terminal.print()
-    terminal.print(time_taken(seconds))
+    else:
+        terminal = console()
+        for title, contents in replay_tables(rows).items():
+            terminal.print(_table(title, contents, narrow=terminal.width < _WIDE))
+            terminal.print()
+        terminal.print(time_taken(seconds))
 
 
 def _notify(sentence: str) -> None:
-    """Print one sentence to stderr."""
     console(stderr=True).print(sentence, soft_wrap=True)
 
 
@@ -61,7 +60,5 @@ def explain_directories(directories: Sequence[Path], policies: Sequence[str], js
     races = explain_races(directories, find_policies(policies), _notify)
     if json:
         print_json(races_json(races))
-        return
-    terminal = console()
-    for line in races_lines(races):
-        terminal.print(line, soft_wrap=True)
+    else:
+        console().print("\n".join(races_lines(races)), soft_wrap=True)

@@ -11,7 +11,7 @@ from rightbatch.cli.exiting import finish
 from rightbatch.cli.output import check_report, console, print_advice, print_json
 from rightbatch.exchange import export_study, import_study
 from rightbatch.records import Objective, Study
-from rightbatch.report.json_values import with_reasons
+from rightbatch.report.json import with_reasons
 from rightbatch.store import open_store
 from rightbatch.zoo import ZOO
 
@@ -40,34 +40,30 @@ def report_again(
 
 def list_things(what: str, store: str | None, json: bool) -> None:
     """List studies or workloads."""
-    rows = _workload_rows() if what == "workloads" else _study_rows(store)
+    if what == "studies":
+        rows = _study_rows(store)
+    else:
+        rows = [
+            {"name": e.name, "task": e.task, "description": e.description} for e in ZOO.values()
+        ]
     if json:
         print_json({"schema": f"rightbatch/{what}/1", "results": rows})
-        return
-    terminal = console(highlight=True)
-    if not rows:
-        terminal.print("No studies yet. Start with: rightbatch tune digits")
-        return
-    table = Table(box=None, pad_edge=False)
-    columns = [name for name in rows[0] if not name.endswith("_reason")]
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "name")
-    for row in rows:
-        table.add_row(*(_cell(row[name]) for name in columns))
-    terminal.print(table)
+    elif not rows:
+        console(highlight=True).print("No studies yet. Start with: rightbatch tune digits")
+    else:
+        table = Table(box=None, pad_edge=False)
+        columns = [name for name in rows[0] if not name.endswith("_reason")]
+        for name in columns:
+            table.add_column(name, overflow="fold", no_wrap=name == "name")
+        for row in rows:
+            table.add_row(*(_cell(row[name]) for name in columns))
+        console(highlight=True).print(table)
 
 
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
-
-
-def _workload_rows() -> list[dict[str, object]]:
-    return [
-        {"name": entry.name, "task": entry.task, "description": entry.description}
-        for entry in ZOO.values()
-    ]
 
 
 def _study_rows(store: str | None) -> list[dict[str, object]]:
@@ -79,18 +75,19 @@ def _study_rows(store: str | None) -> list[dict[str, object]]:
 
 
 def _study_row(study: Study, trials: int) -> dict[str, object]:
-    row = {
-        "name": study.name,
-        "workload": study.workload.title,
-        "goal": None if study.facts is None else str(study.facts.goal),
-        "trials": trials,
-        "finished": study.finished,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created))
-        if study.created
-        else None,
-    }
-    why = {"created": "The study was recorded elsewhere, at an unknown time."}
-    return with_reasons(row, why, default="The study ended before its workload was described.")
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created))
+    return with_reasons(
+        {
+            "name": study.name,
+            "workload": study.workload.title,
+            "goal": None if study.facts is None else str(study.facts.goal),
+            "trials": trials,
+            "finished": study.finished,
+            "created": created if study.created else None,
+        },
+        {"created": "The study was recorded elsewhere, at an unknown time."},
+        default="The study ended before its workload was described.",
+    )
 
 
 def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:

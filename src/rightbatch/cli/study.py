@@ -1,4 +1,4 @@
-"""The commands that measure: tune, and those of a single stage."""
+"""The commands that measure: tune, memory, and those of another single stage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from rightbatch.api.study import Interrupted
-from rightbatch.api.verbs import readvise, store_address, study
+from rightbatch.api.verbs import memory, readvise, store_address, study
 from rightbatch.cli.exiting import Stopped, Terminated, finish, sigterm_like_ctrl_c
-from rightbatch.cli.output import check_report, console, print_advice, print_stage
+from rightbatch.cli.output import check_report, console, print_advice, print_json, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.errors import ExitCode, UsageError
 from rightbatch.records import Advice, Recording, Stage
+from rightbatch.report.json_stages import memory_of_device, stage_json
+from rightbatch.report.stages import stage_lines
 from rightbatch.store import open_store
 
 
@@ -32,6 +34,44 @@ def run_study(
             workload, store=store, resume=resume, observer=progress, **settings
         )
     _print(recording, advice, only, json, report)
+    finish(recording, advice)
+
+
+def find_memory(
+    workload: str,
+    device: str | None,
+    *,
+    json: bool,
+    store: str | None,
+    resume: bool,
+    **settings: Any,  # noqa: ANN401 - the keywords of make_settings
+) -> None:
+    """Search on each device, and print the batch size that fits on all of them."""
+    with following(store, "memory", json=json, resume=resume) as progress:
+        found = memory(
+            workload, devices=device or "", store=store, resume=resume, observer=progress,
+            **settings,
+        )  # fmt: skip
+    recording, advice = found.of_each[found.least]
+    rows = [memory_of_device(each.recording, each.advice.fits.memory) for each in found.of_each]
+    if len(rows) == 1:
+        print_stage("memory", recording, advice, json=json)
+    elif json:
+        body = stage_json("memory", advice.fits, recording)
+        print_json({**body, "largest_batch_size": found.largest_batch_size, "devices": rows})
+    else:
+        largest, safe = found.largest_batch_size or "none", found.safe_batch_size or "none"
+        lines = [
+            f"On all {len(rows)} devices: largest {largest}, safe {safe}. "
+            f"{recording.study.settings.device}, shown below, has the least room.",
+            *(
+                f"{row['device']}: largest {row['largest_batch_size'] or 'none'}, "
+                f"safe {row['safe_batch_size'] or 'none'}"
+                for row in rows
+            ),
+            *stage_lines("memory", recording, advice),
+        ]
+        console().print("\n".join(lines))
     finish(recording, advice)
 
 

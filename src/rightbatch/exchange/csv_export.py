@@ -50,22 +50,22 @@ def plain_files(recording: Recording) -> dict[str, str]:
         )
     optimizer = (*recording.study.settings.optimizers, facts.optimizers[0].name)[0]
     runs = sorted(runs_of(recording.trials, optimizer), key=lambda run: run.batch_size)
-    seconds = _step_seconds(recording, optimizer, runs)
-    summary = json.dumps(
-        _summary(recording, facts, optimizer, runs, seconds), indent=2, allow_nan=False
-    )
+    trials = of_optimizer(recording.trials, optimizer)
+    timings = [trial.result for trial in trials if isinstance(trial.result, SpeedResult)]
+    seconds = _step_seconds(timings, runs)
+    summary = _summary(recording, facts, optimizer, runs, seconds)
     return {
-        "study.json": summary + "\n",
+        "study.json": json.dumps(summary, indent=2, allow_nan=False) + "\n",
         "training.csv": _csv(TRAINING_COLUMNS, _training_rows(runs, facts.train_examples)),
-        "speed.csv": _speed_table(seconds, _power_watts(recording, optimizer)),
+        "speed.csv": _speed_table(seconds, timings),
     }
 
 
-def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> dict[int, float]:
+def _step_seconds(timings: Sequence[SpeedResult], runs: Sequence[Run]) -> dict[int, float]:
     """Median step time by batch size: as timed, else from the training runs."""
     timed: dict[int, list[float]] = {}
     trained: dict[int, list[float]] = {}
-    for result in _timings(recording, optimizer):
+    for result in timings:
         for sample in result.samples:
             timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
     for run in runs:
@@ -74,21 +74,10 @@ def _step_seconds(recording: Recording, optimizer: str, runs: Sequence[Run]) -> 
     return {size: median(values) for size, values in (trained | timed).items()}
 
 
-def _power_watts(recording: Recording, optimizer: str) -> dict[int, float]:
-    """Mean power during timing by batch size; the last measurement."""
-    results = _timings(recording, optimizer)
-    return {size: watts for result in results for size, watts in result.power_watts}
-
-
-def _timings(recording: Recording, optimizer: str) -> list[SpeedResult]:
-    """The results of the speed trials of one optimizer, in order."""
-    trials = of_optimizer(recording.trials, optimizer)
-    return [trial.result for trial in trials if isinstance(trial.result, SpeedResult)]
-
-
-def _speed_table(seconds: dict[int, float], watts: dict[int, float]) -> str:
-    """speed.csv, with a power column if power was measured."""
+def _speed_table(seconds: dict[int, float], timings: Sequence[SpeedResult]) -> str:
+    """speed.csv, with a power column if power was measured: the last measurement counts."""
     rows = sorted(seconds.items())
+    watts = {size: watts for result in timings for size, watts in result.power_watts}
     if not watts:
         return _csv(SPEED_COLUMNS, rows)
     powered = [(size, each, watts.get(size, "")) for size, each in rows]
@@ -110,57 +99,47 @@ def _summary(
     runs: Sequence[Run],
     seconds: dict[int, float],
 ) -> dict[str, Any]:
-    study, goal = recording.study, facts.goal
+    study, goal, origin = recording.study, facts.goal, facts.origin
     count = Counter(run.batch_size for run in runs)
     candidates = sorted(count.keys() & seconds.keys())
-    targets = _targets(facts, runs)
+    level = target_level(runs, goal)
+    targets = [] if level is None else [level]
     return {
         "name": study.name,
         "task": "",
-        "dataset": facts.title if facts.origin is None else facts.origin.dataset,
+        "dataset": facts.title if origin is None else origin.dataset,
         "model": "",
         "optimizer": optimizer,
         "hardware": recording.hardware.device_name if recording.hardware else "",
         "devices": 1,
         "metric": {"name": goal.metric, "direction": goal.direction},
-        "targets": targets,
+        "targets": targets if origin is None else list(origin.targets),
         "examples_per_epoch": facts.train_examples,
-        "longest_run_epochs": _longest_epochs(facts, runs, seconds, targets),
+        "longest_run_epochs": _longest_epochs(facts, runs, seconds, level)
+        if origin is None
+        else origin.longest_run_epochs,
         "batch_sizes": candidates,
         "runs_per_batch_size": {str(size): count[size] for size in candidates},
         "source": f"study {study.name} of rightbatch {study.rightbatch_version}".strip(),
-        "reading": _READING_OF_RECORDED
-        if facts.origin is not None
-        else _reading(optimizer, _others(recording, optimizer), targets, goal),
+        "reading": _reading(optimizer, _others(recording, optimizer), level, goal)
+        if origin is None
+        else _READING_OF_RECORDED,
     }
 
 
-def _targets(facts: WorkloadFacts, runs: Sequence[Run]) -> list[float]:
-    """The goal's target, or the best level of any run if no run reached it or there is none.
-
-    For a study recorded elsewhere, all its targets.
-    """
-    if facts.origin is not None:
-        return list(facts.origin.targets)
-    level = target_level(runs, facts.goal)
-    return [] if level is None else [level]
-
-
 def _longest_epochs(
-    facts: WorkloadFacts, runs: Sequence[Run], seconds: dict[int, float], targets: Sequence[float]
+    facts: WorkloadFacts, runs: Sequence[Run], seconds: dict[int, float], level: float | None
 ) -> float:
     """Epochs of the longest run, counting runs stopped early as long as the fastest run.
 
     A run is stopped early where it is not expected to win, so it would have taken at least the
-    time of the fastest run. For a study recorded elsewhere, the value it came with.
+    time of the fastest run.
     """
-    if facts.origin is not None:
-        return facts.origin.longest_run_epochs
     examples = facts.train_examples
     longest = max(
         (e.examples / examples for run in runs for e in run.curve.evaluations), default=0.0
     )
-    goal = replace(facts.goal, target=targets[0] if targets else None)
+    goal = replace(facts.goal, target=level)
     ends = [(run.batch_size, run.curve.arrival(goal)) for run in runs if run.batch_size in seconds]
     arrived = [there.step * seconds[size] for size, there in ends if there is not None]
     if not arrived:
@@ -170,15 +149,14 @@ def _longest_epochs(
 
 
 def _others(recording: Recording, optimizer: str) -> list[str]:
-    """The other optimizers of a study."""
     probes = (trial.probe for trial in recording.trials)
     trained = {probe.optimizer for probe in probes if isinstance(probe, TrainingProbe)}
     return sorted(trained - {optimizer})
 
 
-def _reading(optimizer: str, others: Sequence[str], targets: Sequence[float], goal: Goal) -> str:
+def _reading(optimizer: str, others: Sequence[str], level: float | None, goal: Goal) -> str:
     """How to read the files, in words."""
-    missed = goal.target is not None and goal.target not in targets
+    missed = goal.target is not None and goal.target != level
     target = f"; no run reached {goal}: the target is the best level that any did" if missed else ""
     elsewhere = f"; those of {', '.join(others)} are in trials.jsonl" if others else ""
     return (

@@ -45,10 +45,11 @@ def read_plain_files(directory: Path) -> Recording:
     recorded = read_recorded(directory)
     goal = Goal(recorded.metric, recorded.direction, target=recorded.targets[-1])
     speeds = {speed.batch_size: speed for speed in recorded.speeds}
-    trials = [_speed_trial(recorded)]
-    for number, run in enumerate(recorded.runs, start=2):
-        trials.append(_training_trial(number, recorded, goal, run, speeds[run.batch_size]))
-    return Recording(_study(recorded, goal), tuple(trials))
+    trained = (
+        _training_trial(number, recorded, goal, run, speeds[run.batch_size])
+        for number, run in enumerate(recorded.runs, start=2)
+    )
+    return Recording(_study(recorded, goal), (_speed_trial(recorded), *trained))
 
 
 def _study(recorded: RecordedStudy, goal: Goal) -> Study:
@@ -90,27 +91,38 @@ def _speed_trial(recorded: RecordedStudy) -> Trial:
         for speed in recorded.speeds
     )
     seconds = sum(sample.step_seconds for sample in samples)
-    micro = max(speed.micro_batch_size for speed in recorded.speeds)
     probe = SpeedProbe(
-        recorded.optimizer, recorded.batch_sizes, micro, seconds, seconds_limit=seconds
+        recorded.optimizer,
+        recorded.batch_sizes,
+        micro_batch_size=max(speed.micro_batch_size for speed in recorded.speeds),
+        seconds=seconds,
+        seconds_limit=seconds,
     )
     power = tuple(
         (speed.batch_size, speed.power_watts)
         for speed in recorded.speeds
         if speed.power_watts is not None
     )
-    result = SpeedResult(samples, power_watts=power)
-    return Trial(1, probe, Outcome(Status.OK), result, 0.0, seconds, _hardware(recorded))
+    return Trial(
+        1,
+        probe,
+        Outcome(Status.OK),
+        SpeedResult(samples, power_watts=power),
+        0.0,
+        seconds,
+        _hardware(recorded),
+    )
 
 
 def _training_trial(
     number: int, recorded: RecordedStudy, goal: Goal, run: Run, speed: RecordedSpeed
 ) -> Trial:
-    examples = recorded.examples_per_epoch
-    given_up = math.ceil(round(recorded.longest_run_epochs * examples / run.batch_size, 6))
-    max_steps = max(given_up, run.curve.steps)
+    longest = recorded.longest_run_epochs * recorded.examples_per_epoch
+    max_steps = max(math.ceil(round(longest / run.batch_size, 6)), run.curve.steps)
     reached = run.curve.arrival(goal) is not None
     seconds = (run.curve.steps if reached else max_steps) * speed.step_seconds
+    # advice leaves out runs without any evaluation
+    given_up = Evaluation(max_steps, longest, math.nan)
     points = tuple(
         TrainingPoint(
             step=each.step,
@@ -119,7 +131,7 @@ def _training_trial(
             metric=each.metric,
             loss=math.nan,
         )
-        for each in run.curve.evaluations or (_given_up(recorded, max_steps),)
+        for each in run.curve.evaluations or (given_up,)
     )
     limit = max_steps * speed.step_seconds
     probe = TrainingProbe(
@@ -140,9 +152,3 @@ def _training_trial(
 
 def _hardware(recorded: RecordedStudy) -> Hardware:
     return Hardware("recorded", recorded.hardware, 0, 0, 0, 0, platform="")
-
-
-def _given_up(recorded: RecordedStudy, step: int) -> Evaluation:
-    """The end of a run without a level, as advice leaves out runs without any evaluation."""
-    examples = recorded.longest_run_epochs * recorded.examples_per_epoch
-    return Evaluation(step, examples, math.nan)

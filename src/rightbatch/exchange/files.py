@@ -11,7 +11,7 @@ from pathlib import Path
 from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.exchange.csv_export import plain_files
 from rightbatch.exchange.csv_import import read_plain_files
-from rightbatch.exchange.text_files import read_text
+from rightbatch.exchange.text_files import parse_json, read_text
 from rightbatch.records import Recording, Study, Trial
 from rightbatch.store.codec import dump, load
 
@@ -78,20 +78,22 @@ def _check_same_study(study: Study, directory: Path) -> None:
 
 
 def _trial_lines(recording: Recording) -> str:
-    first = {"version": _VERSION, "study": dump(recording.study)}
-    lines = [first, *map(dump, recording.trials)]
+    lines = [
+        {"version": _VERSION, "study": dump(recording.study)},
+        *map(dump, recording.trials),
+    ]
     return "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
 
 
 def _read_trial_lines(path: Path) -> Recording:
     lines = read_text(path).split("\n")
-    first = _parse(path, 1, lines[0])
-    study, hardware = _study_of(first, path), _hardware_of(first)
+    first = parse_json(lines[0], path, 1, f"{path}, line 1: this is not a trial")
+    study, hardware = _study_of(first, path)
     trials: dict[int, Trial] = {}
     for line, text in enumerate(lines[1:], start=2):
         if not text.strip():
             continue
-        data = _parse(path, line, text)
+        data = parse_json(text, path, line, f"{path}, line {line}: this is not a trial")
         if hardware is not None and isinstance(data, dict):
             data.setdefault("hardware", hardware)
         try:
@@ -107,7 +109,8 @@ def _read_trial_lines(path: Path) -> Recording:
     return Recording(study, tuple(trials[number] for number in sorted(trials)))
 
 
-def _study_of(first: object, path: Path) -> Study:
+def _study_of(first: object, path: Path) -> tuple[Study, object]:
+    """The study, and the hardware of all trials, which version 1 stored with it."""
     data = first if isinstance(first, dict) else {}
     version = data.get("version")
     if not isinstance(version, int):
@@ -117,21 +120,6 @@ def _study_of(first: object, path: Path) -> Study:
     if version > _VERSION:
         raise StoreTooNew(f"{path} was written by a newer rightbatch; update rightbatch.")
     try:
-        return load(Study, data.get("study"))
+        return load(Study, data.get("study")), data["study"].get("hardware")
     except StoreError as error:
         raise StoreError(f"{path}, line 1: {error}") from None
-
-
-def _hardware_of(first: object) -> object:
-    """The hardware of all trials, which version 1 stored on the first line."""
-    study = first.get("study") if isinstance(first, dict) else None
-    return study.get("hardware") if isinstance(study, dict) else None
-
-
-def _parse(path: Path, line: int, text: str) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StoreError(f"{path}, line {line}: invalid JSON ({error.msg}); correct it.") from None
-    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        raise StoreError(f"{path}, line {line}: this is not a trial; correct it.") from None

@@ -1,6 +1,5 @@
 """Read a recorded study from study.json, training.csv and speed.csv."""
 
-import json
 import math
 import reprlib
 from collections import Counter
@@ -11,8 +10,15 @@ from typing import Any
 
 from rightbatch.errors import StoreError
 from rightbatch.exchange.csv_export import SPEED_COLUMNS, TRAINING_COLUMNS
-from rightbatch.exchange.csv_tables import CsvRow, Value, finite, positive, read_csv
-from rightbatch.exchange.text_files import read_text
+from rightbatch.exchange.text_files import (
+    CsvRow,
+    Value,
+    parse_json,
+    positive,
+    read_csv,
+    read_text,
+    valid,
+)
 from rightbatch.records import (
     Curve,
     Evaluation,
@@ -45,8 +51,7 @@ def read_recorded(directory: Path) -> RecordedStudy:
         raise StoreError(f"{directory} is not a folder; name one that contains a study.json.")
     described, sizes, counts = _describe(directory / "study.json")
     speeds = _read_speeds(directory / "speed.csv", sizes)
-    goal = Goal(described.metric, described.direction, target=described.targets[-1])
-    every = _read_runs(directory / "training.csv", goal, described)
+    every = _read_runs(directory / "training.csv", described)
     runs = [run for run in every if run.batch_size in sizes]
     runs += _runs_without_rows(runs, {size: counts.get(size, 1) for size in sizes})
     _check_longest(directory / "study.json", described, runs)
@@ -55,14 +60,7 @@ def read_recorded(directory: Path) -> RecordedStudy:
 
 def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int]]:
     """From study.json: the study without speeds and runs, its candidates, and runs of each."""
-    try:
-        data = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise StoreError(
-            f"{path}, line {error.lineno}: invalid JSON ({error.msg}); correct it."
-        ) from None
-    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        raise StoreError(f"{path}: this does not describe a study; correct it.") from None
+    data = parse_json(read_text(path), path, 1, f"{path}: this does not describe a study")
 
     def field(name: str, convert: Callable[[Any], Value]) -> Value:
         try:
@@ -78,8 +76,7 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
     metric, direction = field("metric", lambda metric: (_text(metric["name"]), metric["direction"]))
     if direction not in ("max", "min"):
         raise StoreError(f'{path}: the direction of the metric must be "max" or "min".')
-    data.setdefault("runs_per_batch_size", {})
-    data.setdefault("dataset", "")
+    data = {"runs_per_batch_size": {}, "dataset": "", **data}
     described = RecordedStudy(
         name=field("name", _text),
         dataset=field("dataset", lambda name: _text(name or data["name"])),
@@ -87,7 +84,7 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
         hardware=field("hardware", lambda name: str(name or "")),
         metric=metric,
         direction=direction,
-        targets=field("targets", lambda levels: tuple(finite(_number(n)) for n in _listed(levels))),
+        targets=field("targets", lambda levels: tuple(_level(n) for n in _listed(levels))),
         examples_per_epoch=field("examples_per_epoch", lambda value: positive(int(value))),
         longest_run_epochs=field("longest_run_epochs", lambda value: positive(float(value))),
         speeds=(),
@@ -102,9 +99,10 @@ def _describe(path: Path) -> tuple[RecordedStudy, tuple[int, ...], dict[int, int
 
 def _check_trained(path: Path, data: dict[str, Any]) -> None:
     """Refuse the export of a study without training runs, or without evaluations."""
-    none = data.get("batch_sizes") == []
     blank = data.get("longest_run_epochs") == 0
-    if none or (blank and not read_csv(path.with_name("training.csv"), TRAINING_COLUMNS)):
+    if data.get("batch_sizes") == [] or (
+        blank and not read_csv(path.with_name("training.csv"), TRAINING_COLUMNS)
+    ):
         raise StoreError(
             f"{path.parent}: there is nothing to replay, as no training run was recorded up to an "
             "evaluation; record one that reaches a target."
@@ -125,7 +123,6 @@ def _checked_counts(path: Path, counts: dict[int, object]) -> dict[int, int]:
 
 
 def _check_once(path: Path, what: str, values: Sequence[float]) -> None:
-    """Refuse duplicates."""
     value, times = Counter(values).most_common(1)[0]
     if times > 1:
         raise StoreError(f"{path}: the {what} {value} is listed {times} times; list it once.")
@@ -136,14 +133,17 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed,
     speeds: dict[int, RecordedSpeed] = {}
     for row in read_csv(path, SPEED_COLUMNS):
         size = row.value("batch_size", lambda text: positive(int(text)))
-        seconds = row.value("step_seconds", lambda text: positive(float(text)))
         micro = row.value("micro_batch", lambda text: positive(int(float(text))), default=size)
         steps = row.value(
             "accumulation", lambda text: positive(int(text)), default=math.ceil(size / micro)
         )
         watts = row.value("power_watts", lambda text: positive(float(text)), default=math.nan)
-        power = None if math.isnan(watts) else watts
-        speeds[size] = RecordedSpeed(size, seconds, math.ceil(size / steps), power)
+        speeds[size] = RecordedSpeed(
+            size,
+            step_seconds=row.value("step_seconds", lambda text: positive(float(text))),
+            micro_batch_size=math.ceil(size / steps),
+            power_watts=None if math.isnan(watts) else watts,
+        )
     for size in batch_sizes:
         if size not in speeds:
             raise StoreError(
@@ -152,7 +152,8 @@ def _read_speeds(path: Path, batch_sizes: Sequence[int]) -> tuple[RecordedSpeed,
     return tuple(speeds[size] for size in batch_sizes)
 
 
-def _read_runs(path: Path, goal: Goal, described: RecordedStudy) -> list[Run]:
+def _read_runs(path: Path, described: RecordedStudy) -> list[Run]:
+    goal = Goal(described.metric, described.direction)
     rows = read_csv(path, TRAINING_COLUMNS)
     initial = min((row.value("batch_size", int) for row in rows), default=None)
     runs: dict[tuple[int, str, int], tuple[Run, list[Evaluation]]] = {}
@@ -178,9 +179,6 @@ def _read_runs(path: Path, goal: Goal, described: RecordedStudy) -> list[Run]:
 
 def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Evaluation:
     """One row of training.csv; noise scale = initial batch size × variance / squared norm."""
-    step = row.value("step", lambda text: positive(int(text)))
-    epoch = row.value("epoch", lambda text: positive(float(text)))
-    metric = row.value("metric", float)
     norm = row.value("grad_sqr_norm", _no_infinity, default=math.nan)
     variance = row.value("grad_variance", _no_infinity, default=math.nan)
     noise = initial * variance / norm if norm > 0 and variance >= 0 else None
@@ -189,7 +187,12 @@ def _read_evaluation(row: CsvRow, initial: int, examples_per_epoch: int) -> Eval
             f"{row.where}: grad_variance {variance:g} and grad_sqr_norm {norm:g} give no plausible "
             "noise scale; leave both blank if they were not recorded."
         )
-    return Evaluation(step, epoch * examples_per_epoch, metric, noise)
+    return Evaluation(
+        step=row.value("step", lambda text: positive(int(text))),
+        examples=row.value("epoch", lambda text: positive(float(text))) * examples_per_epoch,
+        metric=row.value("metric", float),
+        noise_scale=noise,
+    )
 
 
 def _runs_without_rows(runs: Sequence[Run], counts: dict[int, int]) -> list[Run]:
@@ -219,42 +222,22 @@ def _check_longest(path: Path, study: RecordedStudy, runs: Sequence[Run]) -> Non
                 )
 
 
-def _listed(values: object) -> list[object]:
-    """A non-empty JSON list.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if not isinstance(values, list) or not values:
-        raise ValueError
-    return values
+def _listed(values: Any) -> list[object]:  # noqa: ANN401 - of JSON, as the next two
+    """A non-empty JSON list; else a ValueError."""
+    return list(valid(values, holds=isinstance(values, list) and len(values) > 0))
 
 
-def _number(value: object) -> float:
-    """A JSON number.
-
-    Raises:
-        TypeError: It is none.
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError
-    return float(value)
+def _level(value: Any) -> float:  # noqa: ANN401
+    """A finite JSON number; else a ValueError."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(valid(value, holds=number and math.isfinite(value)))
 
 
-def _text(value: object) -> str:
-    """A non-blank JSON string.
-
-    Raises:
-        ValueError: It is not one.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError
-    return value
+def _text(value: Any) -> str:  # noqa: ANN401
+    """A non-blank JSON string; else a ValueError."""
+    return str(valid(value, holds=isinstance(value, str) and value.strip() != ""))
 
 
 def _no_infinity(text: str) -> float:
-    """A number, or NaN for one that was not recorded."""
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError
-    return value
+    """A number, or NaN for one that was not recorded; else a ValueError."""
+    return valid(float(text), holds=not math.isinf(float(text)))

@@ -1,11 +1,7 @@
 """The records that all packages share: frozen dataclasses on the standard library alone."""
 
 from rightbatch.records.advice import Advice, BindingConstraint, Choice, Remarks, TimeSpent
-from rightbatch.records.capacity import Capacity
-from rightbatch.records.decision import Decision, DecisionKind
-from rightbatch.records.duration import memory_size, parse_bytes, parse_duration
-from rightbatch.records.ending import Ending, EndingKind
-from rightbatch.records.estimate import Estimate, Note
+from rightbatch.records.decision import Decision, DecisionKind, Ending, EndingKind
 from rightbatch.records.fits import (
     Accumulation,
     BatchPrediction,
@@ -17,11 +13,12 @@ from rightbatch.records.fits import (
     SpeedFit,
     SpeedPoint,
 )
-from rightbatch.records.goal import Direction, Goal, parse_goal
-from rightbatch.records.hardware import Hardware
-from rightbatch.records.placement import Placement
+from rightbatch.records.goal import Direction, Goal, Objective, parse_goal
+from rightbatch.records.hardware import Capacity, Hardware, Placement
 from rightbatch.records.prediction import (
     MEMORY_PARTS,
+    Cap,
+    Change,
     MemoryAlternative,
     MemoryPart,
     MemoryTarget,
@@ -31,19 +28,18 @@ from rightbatch.records.prediction import (
 )
 from rightbatch.records.probe import (
     KINDS,
+    STAGES,
     DescribeProbe,
     MemoryProbe,
     NoiseProbe,
     PredictProbe,
     Probe,
     SpeedProbe,
+    Stage,
     TrainingProbe,
 )
-from rightbatch.records.recorded import (
-    RecordedSpeed,
-    RecordedStudy,
-)
-from rightbatch.records.remark import Remark, Value
+from rightbatch.records.quantities import memory_size, parse_bytes, parse_duration, whole_number
+from rightbatch.records.remark import Estimate, Note, Remark, Value
 from rightbatch.records.result import (
     DescribeResult,
     MemoryResult,
@@ -59,16 +55,23 @@ from rightbatch.records.run import (
     Curve,
     Evaluation,
     Improvements,
+    RecordedSpeed,
+    RecordedStudy,
     Run,
     best_level,
     level_at,
     step_at,
     target_level,
 )
-from rightbatch.records.stage import STAGES, Stage
-from rightbatch.records.study import LearningRates, Objective, Recording, Settings, Study
-from rightbatch.records.trial import Outcome, Status, Trial
-from rightbatch.records.whole import whole_number
+from rightbatch.records.study import (
+    LearningRates,
+    Outcome,
+    Recording,
+    Settings,
+    Status,
+    Study,
+    Trial,
+)
 from rightbatch.records.workload import (
     OptimizerFacts,
     Origin,
@@ -85,7 +88,9 @@ __all__ = [
     "Advice",
     "BatchPrediction",
     "BindingConstraint",
+    "Cap",
     "Capacity",
+    "Change",
     "Choice",
     "Curve",
     "Decision",

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rightbatch.records.ending import Ending
-from rightbatch.records.estimate import Estimate
+from rightbatch.records.decision import Ending
 from rightbatch.records.fits import Fits
-from rightbatch.records.placement import ONE_DEVICE, Placement
-from rightbatch.records.remark import Remark
+from rightbatch.records.hardware import ONE_DEVICE, Placement
+from rightbatch.records.remark import Estimate, Remark
 
 BindingConstraint = Literal[
     "memory",

@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from rightbatch.records.estimate import Estimate
-from rightbatch.records.placement import ONE_DEVICE, Placement
+from rightbatch.records.hardware import ONE_DEVICE, Placement
 from rightbatch.records.prediction import Cap
-from rightbatch.records.remark import Remark
+from rightbatch.records.remark import Estimate, Remark
 from rightbatch.records.run import Run
 
 
@@ -254,13 +253,13 @@ class Fits:
 
     def memory_of(self, optimizer: str) -> MemoryFit | None:
         """The memory fit of an optimizer; of the first one tried if it was not tried itself."""
-        own = (fit for fit in self.memories if fit.optimizer == optimizer)
-        return next(own, self.memories[0] if self.memories else self.memory)
+        first = self.memories[0] if self.memories else self.memory
+        return next((fit for fit in self.memories if fit.optimizer == optimizer), first)
 
     def noise_of(self, optimizer: str) -> NoiseFit | None:
         """The noise fit of an optimizer; of the first one tried if it was not tried itself."""
-        own = (fit for fit in self.noises if fit.optimizer == optimizer)
-        return next(own, self.noises[0] if self.noises else self.noise)
+        first = self.noises[0] if self.noises else self.noise
+        return next((fit for fit in self.noises if fit.optimizer == optimizer), first)
 
     def speed_of(self, optimizer: str) -> SpeedFit | None:
         """The speed fit of an optimizer; of another one if it was not timed itself."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rightbatch.errors import GoalError
-from rightbatch.records.duration import parse_duration
+from rightbatch.records.quantities import parse_duration
 
 Direction = Literal["max", "min"]
+Objective = Literal["time", "examples", "steps", "energy", "cost"]
+"""What is minimised on the way to the goal."""
 
 EXAMPLES = (
     '"accuracy >= 0.96", "loss <= 0.4", "best accuracy within 60s", "lowest loss within 10 epochs"'
@@ -68,7 +70,10 @@ def parse_goal(text: str) -> Goal:
         GoalError: The text is not a goal; the message gives examples.
     """
     if match := _REACH.match(text):
-        target = _number(match["target"])
+        try:
+            target = float(match["target"])
+        except ValueError:
+            target = math.nan
         if not math.isfinite(target):
             raise GoalError(
                 f"The goal {text!r} has no number after {match['sign']}. Write one like {EXAMPLES}."
@@ -88,11 +93,3 @@ def parse_goal(text: str) -> Goal:
             raise GoalError(f"The goal {text!r} has no usable limit: {error}") from None
         return Goal(match["metric"], direction, within_seconds=seconds)
     raise GoalError(f"The goal {text!r} cannot be read. Write one like {EXAMPLES}.")
-
-
-def _number(text: str) -> float:
-    """A text as a number; NaN if it is not one."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -1,6 +1,7 @@
-"""The machine a study ran on."""
+"""The machine: its device, the devices of a step, and how many runs it takes at once."""
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,39 @@ class Hardware:
     versions: tuple[tuple[str, str], ...] = ()
     memory_taken_bytes: int = 0
     counts_energy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The devices that share a batch.
+
+    Attributes:
+        device: Their kind, "cpu", "cuda" ...; empty for the executing machine's own.
+        devices: Number of devices on each node.
+        nodes: Number of machines.
+    """
+
+    device: str = ""
+    devices: int = 1
+    nodes: int = 1
+
+
+ONE_DEVICE = Placement()
+"""One device of the executing machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many training runs may be concurrent, and the memory limit of each.
+
+    Attributes:
+        memory_bytes: At index k - 1, the memory limit of each of k concurrent runs, in bytes; at
+            least one entry.
+    """
+
+    memory_bytes: tuple[int, ...]
+
+    @classmethod
+    def shared(cls, limit_bytes: int, at_most: int) -> Self:
+        """The capacity of one machine whose memory is shared equally between runs."""
+        return cls(tuple(limit_bytes // runs for runs in range(1, at_most + 1)))

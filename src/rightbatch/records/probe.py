@@ -1,10 +1,10 @@
 """Probes: the measurements that the planner requests, one child process each."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rightbatch.records.decision import Decision
-from rightbatch.records.placement import ONE_DEVICE, Placement
+from rightbatch.records.hardware import ONE_DEVICE, Placement
 from rightbatch.records.prediction import MemoryTarget, PredictResult
 from rightbatch.records.result import (
     DescribeResult,
@@ -14,7 +14,10 @@ from rightbatch.records.result import (
     SpeedResult,
     TrainingResult,
 )
-from rightbatch.records.stage import Stage
+
+Stage = Literal["memory", "speed", "noise", "learning"]
+STAGES: tuple[Stage, ...] = ("memory", "speed", "noise", "learning")
+"""The stages of a study, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Training runs and their learning curves, from studies, recordings and races alike."""
+"""Training runs, from studies, recordings and races alike, and recorded studies."""
 
 import math
 from bisect import bisect_left
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rightbatch.records.decision import Decision
-from rightbatch.records.goal import Goal
-from rightbatch.records.trial import Status
+from rightbatch.records.goal import Direction, Goal
+from rightbatch.records.study import Status
 
 Improvements = Sequence[tuple[float, int]]
 """(best metric so far, step) at each improvement of a run."""
@@ -115,6 +115,59 @@ class Run:
     def diverged(self) -> bool:
         """Whether training diverged, so that more steps would not have helped."""
         return self.status is Status.DIVERGED
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSpeed:
+    """The recorded step time of a batch size.
+
+    Attributes:
+        batch_size: Examples per update.
+        step_seconds: Time per update.
+        micro_batch_size: Examples per forward and backward pass, over all devices.
+        power_watts: Mean power during the steps; None if not recorded.
+    """
+
+    batch_size: int
+    step_seconds: float
+    micro_batch_size: int
+    power_watts: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStudy:
+    """A study recorded for import or replay.
+
+    Attributes:
+        name: Its name.
+        dataset: Name of its training data; studies of one data set are not independent.
+        optimizer: Name of its optimizer; "recorded" if unknown.
+        hardware: The machine it ran on.
+        metric: Name of the validation metric.
+        direction: "max" if larger is better, "min" if smaller is.
+        targets: Metric levels to reach, each replayed on its own.
+        examples_per_epoch: Nominal number of training examples in an epoch.
+        longest_run_epochs: Epochs after which runs were stopped.
+        speeds: Step times, one for each candidate batch size.
+        runs: Runs at candidate batch sizes, including those that reached no target.
+    """
+
+    name: str
+    dataset: str
+    optimizer: str
+    hardware: str
+    metric: str
+    direction: Direction
+    targets: tuple[float, ...]
+    examples_per_epoch: int
+    longest_run_epochs: float
+    speeds: tuple[RecordedSpeed, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The candidate batch sizes, in the study's order."""
+        return tuple(speed.batch_size for speed in self.speeds)
 
 
 def best_level(runs: Iterable[Run], goal: Goal) -> float | None:

@@ -55,13 +55,19 @@ class Canvas:
         if not x:
             return
         self._heights += y
-        marker = {
-            "color": color,
-            "symbol": symbol,
-            "size": size,
-            "line": {"width": 1.4, "color": color} if symbol.endswith("open") else {"width": 0},
-        }
-        self._add(x, y, name, hover, mode="markers", marker=marker)
+        self._add(
+            x,
+            y,
+            name,
+            hover,
+            mode="markers",
+            marker={
+                "color": color,
+                "symbol": symbol,
+                "size": size,
+                "line": {"width": 1.4, "color": color} if symbol.endswith("open") else {"width": 0},
+            },
+        )
 
     def line(
         self,
@@ -108,8 +114,6 @@ class Canvas:
     ) -> None:
         """Add estimates as rings, with their intervals as error bars."""
         y = [estimate.value for estimate in found]
-        above = [0.0 if e.high is None else e.high - e.value for e in found]
-        below = [0.0 if e.low is None else e.value - e.low for e in found]
         self._heights += [*y, *(e.low for e in found if e.low), *(e.high for e in found if e.high)]
         self._add(
             x,
@@ -121,8 +125,8 @@ class Canvas:
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": above,
-                "arrayminus": below,
+                "array": [0.0 if e.high is None else e.high - e.value for e in found],
+                "arrayminus": [0.0 if e.low is None else e.value - e.low for e in found],
                 "color": color,
                 "thickness": 1.4,
                 "width": 3,
@@ -131,56 +135,90 @@ class Canvas:
 
     def emblem(self, x: float, y: float, name: str, color: str, symbol: str) -> None:
         """Add one large mark on the curve."""
-        edge = {"width": 1.6, "color": "var(--paper)"}
-        marker = {"size": 18 if symbol == "star" else 14, "color": color, "symbol": symbol}
-        hover = f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"
-        self._add([x], [y], name, [hover], mode="markers", marker={**marker, "line": edge})
+        self._add(
+            [x],
+            [y],
+            name,
+            [f"{name}<br>batch size {words.count(x)}<br>{words.duration(y)}"],
+            mode="markers",
+            marker={
+                "size": 18 if symbol == "star" else 14,
+                "color": color,
+                "symbol": symbol,
+                "line": {"width": 1.6, "color": "var(--paper)"},
+            },
+        )
 
     def at_the_top(self, x: Sequence[float], name: str, color: str, hover: Sequence[str]) -> None:
         """Add crosses along the upper edge, for runs without a value."""
         if x:
-            edge = {"width": 1.8, "color": color}
-            marker = {"symbol": "x-thin", "size": 8, "color": color, "line": edge}
+            marker = {
+                "symbol": "x-thin",
+                "size": 8,
+                "color": color,
+                "line": {"width": 1.8, "color": color},
+            }
             self._add(x, [0.0] * len(x), name, hover, mode="markers", marker=marker)
             self._top.append(self._traces[-1])
 
     def mark(self, x: float, text: str, color: str) -> None:
         """Draw a vertical line with its label above the plot, one label per line."""
-        line = {"color": color, "width": 1.6, "dash": "dash"}
-        ends = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
-        self._shapes.append({"type": "line", **ends, "line": line, "layer": "below"})
-        height = 6 + _LINE * len(self._marks)
-        self._marks.append(_label(x, 1, text, color, yref="paper", yshift=height))
+        self._shapes.append(
+            {
+                "type": "line",
+                "x0": x,
+                "x1": x,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "line": {"color": color, "width": 1.6, "dash": "dash"},
+                "layer": "below",
+            }
+        )
+        self._marks.append(
+            _label(x, 1, text, color, yref="paper", yshift=6 + _LINE * len(self._marks))
+        )
 
     def level(self, y: float, text: str, color: str) -> None:
         """Draw a horizontal line with its label above it."""
         self._heights.append(1.06 * y)
-        line = {"color": color, "width": 1.8, "dash": "dash"}
-        ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y}
-        self._shapes.append({"type": "line", **ends, "line": line})
+        self._shapes.append(
+            {
+                "type": "line",
+                "x0": 0,
+                "x1": 1,
+                "xref": "paper",
+                "y0": y,
+                "y1": y,
+                "line": {"color": color, "width": 1.8, "dash": "dash"},
+            }
+        )
         self._labels.append(_label(0.01, y, text, color, xref="paper", yshift=3))
 
     def shade(self, low: float, high: float, color: str, name: str) -> None:
         """Shade a range of batch sizes over the full height."""
-        ends = {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper"}
-        shown = name not in self._in_legend
-        self._in_legend.add(name)
         self._shapes.append(
             {
                 "type": "rect",
-                **ends,
+                "x0": low,
+                "x1": high,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
                 "fillcolor": color,
                 "line": {"width": 0},
                 "layer": "below",
                 "name": name,
-                "showlegend": shown,
+                "showlegend": name not in self._in_legend,
             }
         )
+        self._in_legend.add(name)
 
     def remark(self, text: str) -> None:
         """Write a remark in the lower left of the plot."""
-        place = {"xref": "paper", "yref": "paper", "yshift": 8, "xshift": 8}
-        self._labels.append(_label(0, 0, text, "var(--muted)", **place))
+        self._labels.append(
+            _label(0, 0, text, "var(--muted)", xref="paper", yref="paper", yshift=8, xshift=8)
+        )
 
     def ignore_below(self, floor: float) -> None:
         """Do not extend the vertical axis below `floor`."""
@@ -246,8 +284,6 @@ class Canvas:
     def figure(self) -> go.Figure:
         """The finished figure."""
         head = _LINE * len(self._marks)
-        place = {"xref": "paper", "yref": "paper", "yshift": 10 + head}
-        title = _label(0, 1, self._y_title, "var(--muted)", **place)
         middle = sum(self._x.get("range", (0, 1))) / 2
         for mark in self._marks:  # labels grow towards the middle, where there is room
             mark["xanchor"] = "right" if mark["x"] > middle else "left"
@@ -280,7 +316,19 @@ class Canvas:
                 "xaxis": {**axis, "showgrid": False, "showline": True, **self._x},
                 "yaxis": {**axis, **self._y},
                 "shapes": self._shapes,
-                "annotations": [title, *self._labels, *self._marks],
+                "annotations": [
+                    _label(
+                        0,
+                        1,
+                        self._y_title,
+                        "var(--muted)",
+                        xref="paper",
+                        yref="paper",
+                        yshift=10 + head,
+                    ),
+                    *self._labels,
+                    *self._marks,
+                ],
             },
         )
 
@@ -303,9 +351,16 @@ class Canvas:
 
 
 def _label(x: float, y: float, text: str, color: str, **place: object) -> dict[str, Any]:
-    font = {"color": color, "size": 13}
-    base = {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
-    return {**base, "xanchor": "left", "yanchor": "bottom", **place}
+    return {
+        "x": x,
+        "y": y,
+        "text": text,
+        "showarrow": False,
+        "font": {"color": color, "size": 13},
+        "xanchor": "left",
+        "yanchor": "bottom",
+        **place,
+    }
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
@@ -313,8 +368,8 @@ def nice_ticks(low: float, high: float, most: int) -> list[float]:
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= 0.999 * rough)
-    first = math.ceil(low / step)
-    return [step * place for place in range(first, math.floor(high / step + 1e-9) + 1)]
+    places = range(math.ceil(low / step), math.floor(high / step + 1e-9) + 1)
+    return [step * place for place in places]
 
 
 def _apart(sizes: Sequence[float], ratio: float) -> list[float]:
@@ -330,7 +385,6 @@ def _apart(sizes: Sequence[float], ratio: float) -> list[float]:
 
 def _log_ticks(low: float, high: float) -> list[float]:
     """Ticks at round multiples of powers of ten; fewer for a longer range."""
-    decades = math.log10(high / low)
-    factors = next(each for least, each in _FACTORS if decades >= least)
+    factors = next(each for least, each in _FACTORS if math.log10(high / low) >= least)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]

@@ -13,12 +13,12 @@ def optimizers(advice: Advice) -> Table | None:
     None with fewer than two optimizers.
     """
     fits, choices = advice.fits, advice.by_optimizer
-    table = _choices([(choice.optimizer, choice) for choice in choices], "Optimizer")
-    if len(table.rows) < 2:
+    if len(choices) < 2:
         return None
+    table = _choices([(choice.optimizer, choice) for choice in choices], "Optimizer")
     head, rows = table.head, table.rows
-    memories = [fits.memory_of(choice.optimizer) for choice in choices]
     if fits.memory is not None:
+        memories = [fits.memory_of(choice.optimizer) for choice in choices]
         largest = [fit.largest_batch_size if fit else None for fit in memories]
         head = (*head, "Largest that ran")
         rows = tuple(
@@ -38,8 +38,7 @@ def regimes(advice: Advice) -> Table | None:
 
 
 def _choices(choices: Sequence[tuple[str, Choice]], first: str) -> Table:
-    """Named choices, one row each."""
-    settings = ("Batch size", "Learning rate", "Steps per epoch")
+    head = ("Batch size", "Learning rate", "Steps per epoch", "Epochs to goal", "Time to goal")
     rows = tuple(
         (
             name,
@@ -51,4 +50,4 @@ def _choices(choices: Sequence[tuple[str, Choice]], first: str) -> Table:
         )
         for name, choice in choices
     )
-    return Table((first, *settings, "Epochs to goal", "Time to goal"), rows)
+    return Table((first, *head), rows)

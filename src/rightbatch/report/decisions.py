@@ -1,8 +1,8 @@
-"""The planner's decisions in words: why a run was made, how it compared, and whole races."""
+"""The planner's decisions in words: why a run was made, how it compared, and why it all ended."""
 
 from collections.abc import Sequence
 
-from rightbatch.records import Decision, DecisionKind
+from rightbatch.records import Decision, DecisionKind, Ending, EndingKind
 from rightbatch.report import words
 
 _CONCLUSIONS: set[DecisionKind] = {
@@ -54,6 +54,21 @@ _SENTENCES: dict[DecisionKind, str] = {
     "reached the goal",
 }
 
+_LEFT = "{left} of the {budget} budget left"
+_ENDINGS: dict[EndingKind, str] = {
+    "time": "Stopped at the end of the budget: {spent} of {budget} used{overhead}.",
+    "late": f"Stopped with {_LEFT}: no run worth making would have reached the goal in that time"
+    "{run}.",
+    "training_time": "Stopped at the end of the training budget: {trained} of {training} used.",
+    "worth": f"Stopped early with {_LEFT}: another {{run_seconds}} run was not expected to improve "
+    "the {objective} to goal by even {worth}.",
+    "arrived": f"Stopped at the first run that reached the goal, with {_LEFT}.",
+    "exhausted": f"Stopped with {_LEFT}: there was nothing else to try.",
+    "stages": f"Stopped with {_LEFT}: the selected stages are done.",
+    "untimed": f"Stopped with {_LEFT}: {{lacking}}, so no run could be chosen.",
+    "stopped": "Interrupted after {spent} of the {budget} budget; resume the study to continue.",
+}
+
 
 def sentence(decision: Decision, metric: str, quantity: str = "time") -> str:
     """One decision in one sentence.
@@ -91,14 +106,33 @@ def story(decisions: Sequence[Decision], metric: str) -> tuple[str, ...]:
     A run made in several trials is mentioned once. A run raced against the best is described by how
     it compared, or as run if that is unknown and it was not chosen.
     """
-    timed = [words.count(each.batch_size) for each in decisions if each.kind == "time"]
-    opening = [f"Timed steps at {words.listed(timed)}"] if timed else []
+    timed = [each.batch_size for each in decisions if each.kind == "time"]
+    opening = [f"Timed steps at {words.sizes(timed)}"] if timed else []
     concluded = {each.batch_size for each in decisions if each.kind in _CONCLUSIONS}
     raced = {each.batch_size: each for each in decisions if each.kind in ("race", "repeat")}
     open_ended = {each for size, each in raced.items() if size not in concluded}
     left_out = {"time", "carry_on", "race", "repeat"}
     rest = (each for each in decisions if each.kind not in left_out or each in open_ended)
     return (*opening, *(sentence(each, metric) for each in dict.fromkeys(rest)))
+
+
+def ending_sentence(ending: Ending) -> str:
+    """Why a study ended, in one sentence."""
+    overhead = words.duration(ending.overhead_seconds or 0.0)
+    fastest = words.duration(ending.run_seconds or 0.0)
+    return _ENDINGS[ending.kind].format(
+        spent=words.duration(ending.spent_seconds),
+        left=words.duration(max(0.0, ending.budget_seconds - ending.spent_seconds)),
+        budget=words.duration(ending.budget_seconds),
+        trained=words.duration(ending.trained_seconds),
+        training=words.duration(ending.training_budget_seconds or 0.0),
+        objective=ending.objective,
+        worth=f"{100 * (ending.worth or 0.0):.2g}%",
+        run_seconds=fastest,
+        overhead="" if ending.overhead_seconds is None else f" (overhead per trial: {overhead})",
+        lacking=f"no {'power' if ending.objective == 'energy' else 'step time'} was measured",
+        run="" if ending.run_seconds is None else f" (the fastest took {fastest} of training)",
+    )
 
 
 def _sides(decision: Decision) -> tuple[str, str]:

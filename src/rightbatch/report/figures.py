@@ -77,15 +77,19 @@ def _time(view: View) -> go.Figure:
             "var(--blue-band)",
             "95% interval",
         )
-        hover = [
-            f"batch size {words.count(row.batch_size)}<br>{words.estimate(row.seconds)}"
-            + _rate(row.learning_rate, start="<br>")
-            for row in rows
-        ]
-        seconds = [row.seconds.value for row in rows]
-        name = f"predicted, {escape(main.optimizer)}"
-        canvas.line(sizes, seconds, name, "var(--blue)", hover, markers=True)
-    _other_optimizers(canvas, view, lambda row: row.seconds, words.estimate)
+        canvas.line(
+            sizes,
+            [row.seconds.value for row in rows],
+            f"predicted, {escape(main.optimizer)}",
+            "var(--blue)",
+            [
+                f"batch size {words.count(row.batch_size)}<br>{words.estimate(row.seconds)}"
+                + _rate(row.learning_rate, start="<br>")
+                for row in rows
+            ],
+            markers=True,
+        )
+    _other_optimizers(canvas, view, lambda row: row.seconds)
     for low, high in _near_optimal(view):
         canvas.shade(low / 1.12, high * 1.12, "var(--green-band)", "within 10% of the best")
     _choices(canvas, view)
@@ -94,31 +98,38 @@ def _time(view: View) -> go.Figure:
 
 
 def _steps(view: View) -> go.Figure:
-    canvas = Canvas("batch size (examples per update)", "steps to goal")
-    canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
-    _runs(canvas, view, lambda run: run.steps, words.count)
-    main = _main(view)
-    if main is not None and main.known:
-        first = main.known[0]
-        work = first.steps.value * first.batch_size
-        grid = _grid(_sizes(main))
-        ideal = [work / size for size in grid]
-        canvas.line(grid, ideal, "half the steps for twice the batch", "var(--muted)", dash="dot")
-        canvas.ignore_below(0.7 * min(row.steps.value for row in main.known))
-        _fitted(canvas, main, 0, [row.steps for row in main.known])
-    _other_optimizers(canvas, view, lambda row: row.steps, words.estimate)
-    canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.number)
-    return canvas.figure()
+    return _work(view, "steps", 0, lambda run: run.steps, words.count, lambda row: row.steps)
 
 
 def _examples(view: View) -> go.Figure:
-    canvas = Canvas("batch size (examples per update)", "examples to goal")
+    return _work(
+        view, "examples", 1, lambda run: run.examples, words.number, lambda row: row.examples
+    )
+
+
+def _work(
+    view: View,
+    what: str,
+    power: int,
+    measure: Measure,
+    tell: Callable[[float], str],
+    pick: Callable[[BatchPrediction], Estimate],
+) -> go.Figure:
+    """Steps (power 0) or examples (power 1) to goal; steps with the line of perfect scaling."""
+    canvas = Canvas("batch size (examples per update)", f"{what} to goal")
     canvas.hide_in_legend(*_RUN_KINDS, _DIVERGED)
-    _runs(canvas, view, lambda run: run.examples, words.number)
+    _runs(canvas, view, measure, tell)
     main = _main(view)
     if main is not None and main.known:
-        _fitted(canvas, main, 1, [row.examples for row in main.known])
-    _other_optimizers(canvas, view, lambda row: row.examples, words.estimate)
+        if power == 0:
+            first, grid = main.known[0], _grid(_sizes(main))
+            ideal = [first.steps.value * first.batch_size / size for size in grid]
+            canvas.line(
+                grid, ideal, "half the steps for twice the batch", "var(--muted)", dash="dot"
+            )
+            canvas.ignore_below(0.7 * min(row.steps.value for row in main.known))
+        _fitted(canvas, main, power, [pick(row) for row in main.known])
+    _other_optimizers(canvas, view, pick)
     canvas.log_axes([size for fit in view.fits.learning for size in _sizes(fit)], words.number)
     return canvas.figure()
 
@@ -158,8 +169,7 @@ def _speed_curve(fit: SpeedFit) -> tuple[list[float], list[float]]:
     sizes = [float(point.batch_size) for point in fit.points]
     if fit.alpha is None or fit.beta is None or fit.interpolated:
         return sizes, [point.examples_per_second.value for point in fit.points]
-    whole = [size for size in sizes if size <= fit.micro_batch_size] or sizes
-    grid = _grid(whole)
+    grid = _grid([size for size in sizes if size <= fit.micro_batch_size] or sizes)
     return grid, [size / (fit.alpha.value + fit.beta.value * size) for size in grid]
 
 
@@ -182,17 +192,17 @@ def _memory(view: View) -> go.Figure:
             [f"batch size {words.count(size)}<br>{memory_size(peak)}" for size, peak in points],
             size=9,
         )
-    peaks = [peak for one in every for _, peak in one.points]
-    _memory_limit(canvas, fit, every, max(peaks, default=fit.limit_bytes))
+    _memory_limit(canvas, fit, every)
     canvas.linear_x(max(sizes))
     canvas.linear_y(memory_size, binary=True)
     return canvas.figure()
 
 
-def _memory_limit(canvas: Canvas, fit: MemoryFit, every: Sequence[MemoryFit], highest: int) -> None:
+def _memory_limit(canvas: Canvas, fit: MemoryFit, every: Sequence[MemoryFit]) -> None:
     limit = memory_size(fit.limit_bytes)
+    peaks = [peak for one in every for _, peak in one.points]
     failed = [(one.optimizer, size) for one in every for size in one.failed]
-    if fit.limit_bytes <= 4 * highest or failed:
+    if fit.limit_bytes <= 4 * max(peaks, default=fit.limit_bytes) or failed:
         canvas.level(fit.limit_bytes, f"limit {limit}", "var(--red)")
         canvas.points(
             [size for _, size in failed],
@@ -209,8 +219,9 @@ def _memory_limit(canvas: Canvas, fit: MemoryFit, every: Sequence[MemoryFit], hi
     else:
         canvas.remark(f"The limit, {limit}, lies far above this figure.")
     if fit.safe_batch_size is not None and fit.safe_batch_size != fit.largest_batch_size:
-        label = f"safe: {words.count(fit.safe_batch_size)}"
-        canvas.mark(fit.safe_batch_size, label, "var(--green)")
+        canvas.mark(
+            fit.safe_batch_size, f"safe: {words.count(fit.safe_batch_size)}", "var(--green)"
+        )
 
 
 def _noise(view: View) -> go.Figure:
@@ -294,16 +305,12 @@ def _fitted(canvas: Canvas, fit: LearningFit, power: int, found: list[Estimate])
         canvas.line(grid, curve, "fit", "var(--blue)")
         if critical.low is not None and critical.high is not None:
             canvas.shade(critical.low, critical.high, "var(--purple-band)", "critical batch size")
-        label = f"critical {words.whole(critical.value)}"
-        canvas.mark(critical.value, label, "var(--purple)")
+        canvas.mark(critical.value, f"critical {words.whole(critical.value)}", "var(--purple)")
     canvas.estimates(sizes, found, f"best learning rate, {escape(fit.optimizer)}", "var(--blue)")
 
 
 def _other_optimizers(
-    canvas: Canvas,
-    view: View,
-    pick: Callable[[BatchPrediction], Estimate],
-    tell: Callable[[Estimate], str],
+    canvas: Canvas, view: View, pick: Callable[[BatchPrediction], Estimate]
 ) -> None:
     main = _main(view)
     others = [fit for fit in view.fits.learning if fit is not main and fit.known]
@@ -315,7 +322,7 @@ def _other_optimizers(
             color,
             [
                 f"{escape(fit.optimizer)}, batch size {words.count(row.batch_size)}"
-                f"<br>{tell(pick(row))}"
+                f"<br>{words.estimate(pick(row))}"
                 for row in fit.predictions
             ],
             markers=True,

@@ -92,9 +92,11 @@ def _time(study: Study, advice: Advice, runs: tuple[DrawnRun, ...]) -> Finding:
         return Finding("time", "Time to goal", reading, _absent(study, "learning", "time to goal"))
     best, heading = advice.recommended, "Time to goal: no run reached the goal"
     if best is not None and best.seconds_to_goal is not None:
-        took = words.duration(best.seconds_to_goal.value)
         least = "is shortest near" if advice.objective in ("time", "cost") else "at the recommended"
-        heading = f"Time to goal {least} batch size {words.count(best.batch_size)}: {took}"
+        heading = (
+            f"Time to goal {least} batch size {words.count(best.batch_size)}: "
+            f"{words.duration(best.seconds_to_goal.value)}"
+        )
     elif any(run.reached for run in runs):
         heading = "Time to goal against batch size"
     rows = [
@@ -118,10 +120,10 @@ def _throughput(study: Study, fit: SpeedFit | None) -> Finding:
     )
     if fit is None or not fit.points:
         return Finding("throughput", "Throughput", reading, _absent(study, "speed", "throughput"))
-    knee, best = fit.knee_batch_size, fit.best_examples_per_second
     heading = (
-        f"Throughput reaches 90% of its maximum, {words.number(best.value)} examples/s, "
-        f"at batch size {words.count(knee.value)}"
+        "Throughput reaches 90% of its maximum, "
+        f"{words.number(fit.best_examples_per_second.value)} examples/s, "
+        f"at batch size {words.count(fit.knee_batch_size.value)}"
     )
     if len(study.settings.optimizers) > 1:
         reading += f" Timed with {fit.optimizer}."
@@ -153,12 +155,10 @@ def _memory(study: Study, fits: Fits) -> Finding:
     fit = fits.memory
     if fit is None or not (fit.points or fit.failed):
         return Finding("memory", "Memory", reading, _absent(study, "memory", "memory"))
-    limit = memory_size(fit.limit_bytes)
-    if fit.largest_batch_size is None:
-        heading = f"No micro-batch fits in {limit}{_with(study, fit.optimizer)}"
-    else:
+    where = f"{memory_size(fit.limit_bytes)}{_with(study, fit.optimizer)}"
+    heading = f"No micro-batch fits in {where}"
+    if fit.largest_batch_size is not None:
         largest = words.count(fit.largest_batch_size)
-        where = f"{limit}{_with(study, fit.optimizer)}"
         heading = f"Largest micro-batch that ran in {where}: {largest} ({CAPPED_BY[fit.capped_by]})"
     head = ("Micro-batch size", "Peak memory", "Share of the limit")
     rows = {each.optimizer: _memory_rows(each) for each in with_others(fit, fits.memories)}
@@ -185,8 +185,9 @@ def _by_optimizer(head: tuple[str, ...], rows: Mapping[str, Sequence[tuple[str, 
     """The rows of all optimizers, with their names if there are several."""
     if len(rows) == 1:
         return Table(head, tuple(row for each in rows.values() for row in each))
-    named = tuple((name, *row) for name, each in rows.items() for row in each)
-    return Table(("Optimizer", *head), named)
+    return Table(
+        ("Optimizer", *head), tuple((name, *row) for name, each in rows.items() for row in each)
+    )
 
 
 def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) -> Finding:
@@ -196,8 +197,9 @@ def _steps(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...]) ->
         "leaves it, and larger batches save little."
     )
     if fit is None or not runs:
-        missing = _absent(study, "learning", "steps to goal")
-        return Finding("steps", "Steps to goal", reading, missing)
+        return Finding(
+            "steps", "Steps to goal", reading, _absent(study, "learning", "steps to goal")
+        )
     if fit.critical_batch_size is None:
         heading = "Steps to goal: no critical batch size could be fitted"
         reading += f" {say(fit.critical_reason)}" if fit.critical_reason is not None else ""
@@ -214,8 +216,9 @@ def _examples(study: Study, fit: LearningFit | None, runs: tuple[DrawnRun, ...])
         "may be smaller."
     )
     if fit is None or not runs:
-        missing = _absent(study, "learning", "examples to goal")
-        return Finding("examples", "Examples to goal", reading, missing)
+        return Finding(
+            "examples", "Examples to goal", reading, _absent(study, "learning", "examples to goal")
+        )
     heading = "Examples to goal"
     if len(fit.known) > 1:
         first, last = fit.known[0], fit.known[-1]
@@ -251,8 +254,9 @@ def _noise(study: Study, fits: Fits) -> Finding:
     if fit is None:
         return Finding("noise", heading, reading, _absent(study, "noise", "gradient noise"))
     if not any(point.noise_scale for point in fit.points):
-        missing = say(fit.reason or Remark.of("gradient_lost_in_noise"))
-        return Finding("noise", heading, reading, missing)
+        return Finding(
+            "noise", heading, reading, say(fit.reason or Remark.of("gradient_lost_in_noise"))
+        )
     heading += _with(study, fit.optimizer)
     if fit.noise_scale is not None:
         heading += f": {words.estimate(fit.noise_scale)}"

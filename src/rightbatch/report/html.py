@@ -51,7 +51,6 @@ def render(recording: Recording, advice: Advice) -> str:
     from rightbatch.report.figures import make_figures
 
     view = make_view(recording, advice)
-    figures = {key: figure.to_plotly_json() for key, figure in make_figures(view).items()}
     environment = Environment(
         loader=PackageLoader("rightbatch.report"),
         autoescape=True,
@@ -63,7 +62,7 @@ def render(recording: Recording, advice: Advice) -> str:
     scripts = (get_plotlyjs(), page_script.read_text("utf-8"))
     return environment.get_template("report.html.j2").render(
         view=view,
-        figures=figures,
+        figures={key: figure.to_plotly_json() for key, figure in make_figures(view).items()},
         policy=_policy(scripts),
         plotlyjs=Markup(scripts[0]),  # the dependency's own text, not a user's
         page_script=Markup(scripts[1]),  # our own file

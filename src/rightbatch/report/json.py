@@ -4,31 +4,34 @@ Every object is strict JSON: a non-finite number, or a figure that could not be 
 with the reason in `<name>_reason`.
 """
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 from rightbatch.decide.advise.capped import why_none
 from rightbatch.records import (
     Advice,
+    BatchPrediction,
     Choice,
+    Estimate,
     Fits,
     LearningFit,
     MemoryFit,
     NoiseFit,
+    Placement,
     SpeedFit,
     TimeSpent,
 )
-from rightbatch.report.ending import ending_sentence
+from rightbatch.report.decisions import ending_sentence
 from rightbatch.report.findings import pick_fit
-from rightbatch.report.json_values import (
-    NO_RATE,
-    SIZES_THAT_FIT,
-    Json,
-    estimate_json,
-    placement_json,
-    prediction_json,
-    with_reasons,
-)
 from rightbatch.report.sentences import say, say_all
+from rightbatch.report.sentences.phrases import NOTES
+
+Json = dict[str, Any]
+
+SIZES_THAT_FIT = ("largest_batch_size", "safe_batch_size")
+NO_RATE = {"learning_rate": "It was not recorded."}
+DEFAULT_REASON = "There is not enough data for it."
 
 _BY_STAGE = {
     "largest_batch_size": "memory",
@@ -38,7 +41,6 @@ _BY_STAGE = {
     "critical_batch_size": "learning",
 }
 _PRICED = ("predicted_joules_to_goal", "predicted_cost_to_goal")
-_NOT_COMPARED = "One of the two times is unknown, or both are the same settings."
 _NO_REFERENCE = "The study was recorded elsewhere, without present settings."
 
 
@@ -48,14 +50,16 @@ def advice_json(advice: Advice) -> Json:
     learning = pick_fit(fits, advice.recommended)
     missing = {name: say(remark) for name, remark in advice.remarks.missing.items()}
     figures, why = _figures(fits.memory, fits.speed, fits.noise, learning)
-    if advice.recommended is None and "batch_size" in missing:
-        why |= dict.fromkeys(_choice(None), missing["batch_size"])
     if advice.recommended is not None:
         why |= NO_RATE
+    elif "batch_size" in missing:
+        why |= dict.fromkeys(_choice(None), missing["batch_size"])
     unpriced = {name: reason for name, reason in missing.items() if name in _PRICED} | NO_RATE
     why |= {
         "reference": _NO_REFERENCE,
-        "times_as_fast": _NO_REFERENCE if advice.reference is None else _NOT_COMPARED,
+        "times_as_fast": _NO_REFERENCE
+        if advice.reference is None
+        else "One of the two times is unknown, or both are the same settings.",
         "ended": "The study was recorded elsewhere, or planned by another version.",
     }
     values = {
@@ -160,3 +164,70 @@ def _choice(choice: Choice | None) -> Json:
         "predicted_joules_to_goal": estimate_json(choice.joules_to_goal if choice else None),
         "predicted_cost_to_goal": estimate_json(choice.cost_to_goal if choice else None),
     }
+
+
+def estimate_json(found: Estimate | None) -> Json | None:
+    """An estimate; None without a finite value."""
+    if found is None or not math.isfinite(found.value):
+        return None
+    return {
+        "value": found.value,
+        "low": _end(found.low),
+        "high": _end(found.high),
+        "level": found.level,
+        "unit": found.unit,
+        "note": NOTES[found.note],
+    }
+
+
+def _end(value: float | None) -> float | None:
+    """An end of an interval; None if it is unbounded."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def placement_json(placement: Placement) -> Json:
+    """The devices that share each step; their kind is null if unknown."""
+    return {
+        **with_reasons({"device": placement.device or None}, default="It was not recorded."),
+        "devices": placement.devices,
+        "nodes": placement.nodes,
+    }
+
+
+def with_reasons(
+    values: Json, reasons: Mapping[str, str] | None = None, default: str = DEFAULT_REASON
+) -> Json:
+    """The object with a reason for every value that is null or not finite."""
+    out: Json = {}
+    for name, value in values.items():
+        known = not (value is None or (isinstance(value, float) and not math.isfinite(value)))
+        out[name] = value if known else None
+        if not known:
+            out[f"{name}_reason"] = (reasons or {}).get(name) or default
+    return out
+
+
+def prediction_json(row: BatchPrediction) -> Json:
+    """The prediction for a batch size, a row of `results`."""
+    figures = ("steps", "examples", "seconds", "joules", "cost")
+    why = dict.fromkeys(
+        (f"predicted_{figure}_to_goal" for figure in figures), "No training run reached the goal."
+    )
+    if row.joules is None:
+        why["predicted_joules_to_goal"] = "No power was measured."
+    if row.cost is None:
+        why["predicted_cost_to_goal"] = "No price was given (price_per_hour)."
+    return with_reasons(
+        {
+            "batch_size": row.batch_size,
+            "learning_rate": row.learning_rate,
+            "predicted_steps_to_goal": estimate_json(row.steps),
+            "predicted_examples_to_goal": estimate_json(row.examples),
+            "predicted_seconds_to_goal": estimate_json(row.seconds),
+            "predicted_joules_to_goal": estimate_json(row.joules),
+            "predicted_cost_to_goal": estimate_json(row.cost),
+            "runs_reached": row.runs_reached,
+            "runs_censored": row.runs_censored,
+        },
+        why | NO_RATE,
+    )

@@ -12,7 +12,7 @@ from rightbatch.records import (
     Trial,
 )
 from rightbatch.report.decisions import sentence, why
-from rightbatch.report.json_values import (
+from rightbatch.report.json import (
     DEFAULT_REASON,
     NO_RATE,
     SIZES_THAT_FIT,
@@ -33,22 +33,20 @@ def stage_json(stage: Stage, fits: Fits, recording: Recording) -> Json:
         fits: The fits of the recording.
         recording: The study and its trials.
     """
-    make = {"memory": _memory, "speed": _speed, "noise": _noise, "learning": _learning}[stage]
-    body = make(fits, recording)
+    make = {"memory": _memory, "speed": _speed, "noise": _noise, "learning": _learning}
+    body = make[stage](fits, recording)
     reasons: dict[str, str] = body.pop("why", {})
     default = DEFAULT_REASON if getattr(fits, stage) else f"The {stage} stage gave no result."
-    head = {"schema": f"rightbatch/{stage}/1", "study": recording.study.name}
-    return with_reasons(head | body, reasons, default)
+    return with_reasons(
+        {"schema": f"rightbatch/{stage}/1", "study": recording.study.name, **body},
+        reasons,
+        default,
+    )
 
 
 def _memory(fits: Fits, recording: Recording) -> Json:
     """The first optimizer's fit on top; the sizes and trials of every optimizer below."""
     fit = fits.memory
-    rows = [
-        _memory_row(trial, trial.probe)
-        for trial in recording.trials
-        if isinstance(trial.probe, MemoryProbe)
-    ]
     return {
         **_memory_figures(fit),
         "memory_limit_bytes": fit.limit_bytes if fit else None,
@@ -62,7 +60,11 @@ def _memory(fits: Fits, recording: Recording) -> Json:
         "optimizers": [
             with_reasons(_memory_figures(each), _why_no_memory(each)) for each in fits.memories
         ],
-        "results": rows,
+        "results": [
+            _memory_row(trial, trial.probe)
+            for trial in recording.trials
+            if isinstance(trial.probe, MemoryProbe)
+        ],
         "why": {"prediction": "None was made.", **_why_no_memory(fit)},
     }
 

@@ -1,18 +1,20 @@
 """Predicted memory in a terminal and as JSON."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
 from rightbatch.records import (
     MEMORY_PARTS,
+    Change,
     MemoryAlternative,
     MemoryPart,
     PredictedPeak,
     PredictResult,
     memory_size,
 )
-from rightbatch.records.prediction import Change
-from rightbatch.report.json_values import SIZES_THAT_FIT, Json, with_reasons
+from rightbatch.report.json import SIZES_THAT_FIT, Json, with_reasons
 from rightbatch.report.sentences import say, say_all
 from rightbatch.report.stages import peak_line
 from rightbatch.report.words import count, share
@@ -44,29 +46,31 @@ _NOTHING = "Not even one example fits."
 
 def prediction_json(title: str, result: PredictResult) -> Json:
     """A prediction as one JSON object, schema "rightbatch/memory-prediction/1"."""
-    values: Json = {
-        "schema": "rightbatch/memory-prediction/1",
-        "workload": title,
-        "device": result.target.name,
-        "device_kind": result.target.kind,
-        "optimizer": result.optimizer,
-        "mode": "inference" if result.inference else "training",
-        "reference_batch_size": result.reference_batch_size,
-        "largest_batch_size": result.largest_batch_size,
-        "safe_batch_size": result.safe_batch_size,
-        "capped_by": result.capped_by,
-        "verified": result.verified,
-        "method": result.method,
-        "memory_limit_bytes": result.limit_bytes,
-        "margin": result.margin,
-        "bytes_fixed": result.bytes_fixed,
-        "bytes_per_example": result.bytes_per_example,
-        "overhead_bytes": result.overhead_bytes,
-        "warnings": list(_warnings(result)),
-        "results": [_peak_json(peak) for peak in result.peaks],
-        "what_if": [_alternative_json(row) for row in result.alternatives],
-    }
-    return with_reasons(values, dict.fromkeys(SIZES_THAT_FIT, _NOTHING))
+    return with_reasons(
+        {
+            "schema": "rightbatch/memory-prediction/1",
+            "workload": title,
+            "device": result.target.name,
+            "device_kind": result.target.kind,
+            "optimizer": result.optimizer,
+            "mode": "inference" if result.inference else "training",
+            "reference_batch_size": result.reference_batch_size,
+            "largest_batch_size": result.largest_batch_size,
+            "safe_batch_size": result.safe_batch_size,
+            "capped_by": result.capped_by,
+            "verified": result.verified,
+            "method": result.method,
+            "memory_limit_bytes": result.limit_bytes,
+            "margin": result.margin,
+            "bytes_fixed": result.bytes_fixed,
+            "bytes_per_example": result.bytes_per_example,
+            "overhead_bytes": result.overhead_bytes,
+            "warnings": list(_warnings(result)),
+            "results": [_peak_json(peak) for peak in result.peaks],
+            "what_if": [_alternative_json(row) for row in result.alternatives],
+        },
+        dict.fromkeys(SIZES_THAT_FIT, _NOTHING),
+    )
 
 
 def _warnings(result: PredictResult) -> tuple[str, ...]:
@@ -75,7 +79,6 @@ def _warnings(result: PredictResult) -> tuple[str, ...]:
 
 
 def _choice(row: MemoryAlternative) -> str:
-    """An alternative in words."""
     steps, _, micro = row.name.partition("x")
     if row.kind == "accumulation" and micro:
         return f"{steps} micro-batches of {int(micro):,}"
@@ -94,13 +97,15 @@ def _peak_json(peak: PredictedPeak) -> Json:
 
 def _alternative_json(row: MemoryAlternative) -> Json:
     why = {"device": "Only the limit changes.", "accumulation": "The micro-batch sets the limit."}
-    values = {
-        "change": row.kind,
-        "to": _choice(row),
-        "peak_bytes": row.peak_bytes,
-        "largest_batch_size": row.largest_batch_size,
-    }
-    return with_reasons(values, {}, say(row.reason) if row.reason else why.get(row.kind, ""))
+    return with_reasons(
+        {
+            "change": row.kind,
+            "to": _choice(row),
+            "peak_bytes": row.peak_bytes,
+            "largest_batch_size": row.largest_batch_size,
+        },
+        default=say(row.reason) if row.reason else why.get(row.kind, ""),
+    )
 
 
 def print_prediction(title: str, result: PredictResult, console: Console) -> None:
@@ -123,12 +128,12 @@ def print_prediction(title: str, result: PredictResult, console: Console) -> Non
 def _headline(result: PredictResult) -> str:
     if result.largest_batch_size is None:
         return _NOTHING
-    largest = f"Largest micro-batch {count(result.largest_batch_size)}"
     safe = "none" if result.safe_batch_size is None else count(result.safe_batch_size)
     how = "" if result.verified else " (extrapolated)"
     bound = {"data_set_size": ", the whole training set", "max_batch_size": ", your max_batch_size"}
     return (
-        f"{largest}{bound.get(result.capped_by, '')}{how}; "
+        f"Largest micro-batch {count(result.largest_batch_size)}"
+        f"{bound.get(result.capped_by, '')}{how}; "
         f"{safe} with a safety margin of {share(result.margin)}"
     )
 
@@ -136,11 +141,9 @@ def _headline(result: PredictResult) -> str:
 def _parts_table(result: PredictResult) -> Table:
     """The parts of peak memory at the reference and the largest size, side by side."""
     by_size = {peak.batch_size: peak for peak in result.peaks}
-    wanted = [result.reference_batch_size, result.largest_batch_size or 0]
-    shown = [by_size[one] for one in dict.fromkeys(wanted) if one in by_size]
-    table = _table("Batch size")
-    for peak in shown:
-        table.add_column(count(peak.batch_size), justify="right", header_style="dim")
+    wanted = dict.fromkeys((result.reference_batch_size, result.largest_batch_size or 0))
+    shown = [by_size[size] for size in wanted if size in by_size]
+    table = _table(["Batch size"], [count(peak.batch_size) for peak in shown])
     for part, name in _PARTS.items():
         held = [dict(peak.parts).get(part, 0) for peak in shown]
         if any(held):
@@ -153,24 +156,26 @@ def _parts_table(result: PredictResult) -> Table:
     return table
 
 
-def _table(first: str) -> Table:
+def _table(names: Sequence[str], figures: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column(first, header_style="dim")
+    for title in names:
+        table.add_column(title, header_style="dim", overflow="fold")
+    for title in figures:
+        table.add_column(title, header_style="dim", justify="right")
     return table
 
 
 def _what_if_table(result: PredictResult) -> Table:
-    table = _table("What if")
-    table.add_column("", header_style="dim", overflow="fold")
-    reference = count(result.reference_batch_size)
-    table.add_column(f"Peak at {reference}", justify="right", header_style="dim")
-    table.add_column("Largest micro-batch", justify="right", header_style="dim")
+    figures = [f"Peak at {count(result.reference_batch_size)}", "Largest micro-batch"]
+    table = _table(["What if", ""], figures)
     before = ""
     for row in result.alternatives:
         change = _CHANGES[row.kind]
-        peak = "" if row.peak_bytes is None else memory_size(row.peak_bytes)
-        largest = "" if row.largest_batch_size is None else count(row.largest_batch_size)
-        name = f"{_choice(row)}: {say(row.reason)}" if row.reason else _choice(row)
-        table.add_row(change if change != before else "", name, peak, largest)
+        table.add_row(
+            change if change != before else "",
+            f"{_choice(row)}: {say(row.reason)}" if row.reason else _choice(row),
+            "" if row.peak_bytes is None else memory_size(row.peak_bytes),
+            "" if row.largest_batch_size is None else count(row.largest_batch_size),
+        )
         before = change
     return table

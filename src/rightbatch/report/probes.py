@@ -33,9 +33,4 @@ PROBES: dict[type[Probe], Callable[[Any], str]] = {
         f"learning rate {words.learning_rate(probe.learning_rate)}"
     ),
 }
-"""What a probe of each kind does, for the progress display."""
-
-
-def under_way(probe: Probe) -> str:
-    """What a running probe does, in a few words."""
-    return PROBES[type(probe)](probe)
+"""What a running probe of each kind does, in a few words."""

@@ -20,16 +20,18 @@ def replay_json(rows: Sequence[ReplayRow]) -> dict[str, object]:
 
 def races_json(races: Sequence[RaceTold]) -> dict[str, object]:
     """The planner's decisions in sentences, one row under `results` for each race."""
-    rows = [
-        {
-            "study": race.study,
-            "target": race.target,
-            "policy": race.policy,
-            "sentences": list(story(race.decisions, race.metric)),
-        }
-        for race in races
-    ]
-    return {"schema": "rightbatch/decisions/1", "results": rows}
+    return {
+        "schema": "rightbatch/decisions/1",
+        "results": [
+            {
+                "study": race.study,
+                "target": race.target,
+                "policy": race.policy,
+                "sentences": list(story(race.decisions, race.metric)),
+            }
+            for race in races
+        ],
+    }
 
 
 def races_lines(races: Sequence[RaceTold]) -> list[str]:
@@ -65,38 +67,38 @@ def overall(rows: Sequence[ReplayRow]) -> Table:
         "policy", "targets × repeats", "regret", "within 1.10", "worst",
         "search cost", "95%", "time to model", "worst",
     )  # fmt: skip
-    cells = []
-    for (policy,), group in _grouped(rows, lambda row: (row.policy,)):
-        figures = summarise(group)
-        cells.append(
-            (
-                policy,
-                str(figures.rows),
-                _figure(figures.regret, 3),
-                f"{100 * figures.within:.0f}%",
-                _figure(figures.worst_regret, 2),
-                _figure(figures.search_cost, 2),
-                _figure(figures.high_search_cost, 2),
-                _figure(figures.time_to_model, 3),
-                _figure(figures.worst_time_to_model, 2),
-            )
+    groups = _grouped(rows, lambda row: (row.policy,))
+    summaries = [(policy, summarise(group)) for (policy,), group in groups]
+    cells = tuple(
+        (
+            policy,
+            str(figures.rows),
+            _figure(figures.regret, 3),
+            f"{100 * figures.within:.0f}%",
+            _figure(figures.worst_regret, 2),
+            _figure(figures.search_cost, 2),
+            _figure(figures.high_search_cost, 2),
+            _figure(figures.time_to_model, 3),
+            _figure(figures.worst_time_to_model, 2),
         )
-    return Table(head, tuple(cells))
+        for policy, figures in summaries
+    )
+    return Table(head, cells)
 
 
 def _per_target(rows: Sequence[ReplayRow]) -> Table:
-    groups = _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy))
     cells = tuple(
         (*key, ", ".join(map(str, sorted({row.batch_size for row in group}))), *_means(group))
-        for key, group in groups
+        for key, group in _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy))
     )
     return Table(("study", "target", "policy", "batch sizes chosen", *_FIGURES), cells)
 
 
 def _per_dataset(rows: Sequence[ReplayRow]) -> Table:
     groups = _grouped(rows, lambda row: (row.dataset, row.policy))
-    cells = tuple((*key, *_means(group)) for key, group in groups)
-    return Table(("data set", "policy", *_FIGURES), cells)
+    return Table(
+        ("data set", "policy", *_FIGURES), tuple((*key, *_means(group)) for key, group in groups)
+    )
 
 
 def _means(rows: Sequence[ReplayRow]) -> tuple[str, str, str]:

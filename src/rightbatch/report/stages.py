@@ -26,8 +26,6 @@ _ENFORCED = {
     "data_segment": "a limit on the process's data and its peak resident memory",
     "allocator": "the framework's allocator",
 }
-_LASTED = "It ran for 20 steps."
-_NOT_LASTED = "It did not run for 20 steps; a process's heap may still grow in that time."
 
 
 def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]:
@@ -44,16 +42,16 @@ def stage_lines(stage: Stage, recording: Recording, advice: Advice) -> list[str]
     fits, study = advice.fits, f"Study {recording.study.name}."
     if stage == "learning":
         return [*_learning(advice), study]
-    lines: list[str] = []
-    for memory in fits.memories if stage == "memory" else ():
-        lines += [f"Memory with {memory.optimizer}:"] if len(fits.memories) > 1 else []
-        lines += _memory(memory, recording.hardware)
-    for speed in fits.speeds if stage == "speed" else ():
-        lines += [f"Steps with {speed.optimizer}:"] if len(fits.speeds) > 1 else []
-        lines += _speed(speed)
-    for noise in fits.noises if stage == "noise" else ():
-        lines += [f"Noise with {noise.optimizer}:"] if len(fits.noises) > 1 else []
-        lines += _noise(noise)
+    found = {
+        "memory": [
+            (f"Memory with {fit.optimizer}:", _memory(fit, recording.hardware))
+            for fit in fits.memories
+        ],
+        "speed": [(f"Steps with {fit.optimizer}:", _speed(fit)) for fit in fits.speeds],
+        "noise": [(f"Noise with {fit.optimizer}:", _noise(fit)) for fit in fits.noises],
+    }[stage]
+    titles = len(found) > 1
+    lines = [line for title, told in found for line in ([title, *told] if titles else told)]
     lines = lines or [_NOTHING]
     outcomes = filter(None, (outcome_sentence(trial.outcome) for trial in recording.trials))
     return [*lines, *(sentence for sentence in outcomes if sentence not in lines), study]
@@ -69,7 +67,11 @@ def _memory(fit: MemoryFit, hardware: Hardware | None) -> list[str]:
     ]  # fmt: skip
     if fit.safe_batch_size and fit.capped_by == "memory":
         lasted = (fit.lasted_batch_size or 0) >= fit.safe_batch_size
-        lines.append(_LASTED if lasted else _NOT_LASTED)
+        lines.append(
+            "It ran for 20 steps."
+            if lasted
+            else "It did not run for 20 steps; a process's heap may still grow in that time."
+        )
     if fit.bytes_fixed is not None and fit.bytes_per_example is not None:
         lines.append(peak_line(fit.bytes_fixed.value, fit.bytes_per_example.value))
     if fit.accumulation is not None:
@@ -121,9 +123,7 @@ def _speed(fit: SpeedFit) -> list[str]:
             f"{words.duration(fit.beta.value)} per example "
             f"(fit error {words.share(fit.lack_of_fit or 0.0)}{then})."
         )
-    used = ""
-    if fit.utilisation is not None:
-        used = f"; device utilisation {words.share(fit.utilisation)}"
+    used = "" if fit.utilisation is None else f"; device utilisation {words.share(fit.utilisation)}"
     lines.append(f"At the knee, {words.share(fit.load_share)} of a step waits for data{used}.")
     return [*lines, *say_all(filter(None, (fit.noise_reason,)))]
 

@@ -71,8 +71,10 @@ def _pairs(view: View, console: Console) -> Padding:
     grid.add_column(style="dim", max_width=max(12, min(22, console.width // 3)))
     grid.add_column(ratio=1, overflow="fold")
     for name, value in view.verdict:
-        style = "bold" if name == "Settings" else ""
-        grid.add_row(Text(_printable(name, console)), Text(_printable(value, console), style=style))
+        grid.add_row(
+            Text(_printable(name, console)),
+            Text(_printable(value, console), style="bold" if name == "Settings" else ""),
+        )
     return Padding(grid, (0, 0, 0, 2))
 
 
@@ -84,8 +86,10 @@ def _table(table: view_table.Table, console: Console) -> Padding:
         title = _printable(table.head[place], console)
         grid.add_column(title, overflow="fold", header_style="dim")
     for index, row in enumerate(table.rows):
-        style = "bold" if index in table.strong else ""
-        grid.add_row(*(Text(_printable(row[place], console)) for place in shown), style=style)
+        grid.add_row(
+            *(Text(_printable(row[place], console)) for place in shown),
+            style="bold" if index in table.strong else "",
+        )
     return Padding(grid, (0, 0, 0, 2))
 
 

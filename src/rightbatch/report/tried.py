@@ -67,8 +67,9 @@ def compare(advice: Advice, runs: Sequence[DrawnRun], metric: str) -> dict[int, 
             ratio = amount / reference
             shown, compared = _SHOWN[advice.objective](amount), _times(ratio)
         else:
-            scale = fastest.get(run.optimizer, math.nan) / reference
-            ratio, compared = _stopped(run, scale, metric)
+            ratio, compared = _stopped(
+                run, fastest.get(run.optimizer, math.nan) / reference, metric
+            )
             amount, shown = math.nan, "not reached"
         found[run.trial] = Tried(_setting(run), amount, shown, ratio, compared)
     return found
@@ -88,7 +89,10 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
     yours = None if advice.reference is None else _setting(advice.reference)
     several = len(advice.fits.learning) > 1
     typical = {setting: _typical(group) for setting, group in groups.items()}
-    arrived = {setting: _amounts_to_goal(group) for setting, group in groups.items()}
+    arrived = {
+        setting: [run.amount for run in group if run.amount > 0]
+        for setting, group in groups.items()
+    }
     scatter = _scatter(arrived.values())
 
     def place(setting: Setting) -> tuple[bool, bool, float, float]:
@@ -99,9 +103,10 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
     for setting in sorted(groups, key=place):
         amount, ratio, compared = typical[setting]
         counts = [len(arrived[each]) for each in (best, setting)] if best in arrived else []
-        if setting != best and _by_chance(ratio, counts, scatter):
+        if setting == best:
+            compared = "recommended"
+        elif _by_chance(ratio, counts, scatter):
             compared += " (within noise)"
-        mine = "yours" if setting == yours else ""
         optimizer, size, rate = setting
         rows.append(
             (
@@ -110,17 +115,18 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
                 rate,
                 str(len(groups[setting])),
                 "not reached" if math.isnan(amount) else _SHOWN[advice.objective](amount),
-                ", ".join(filter(None, ("recommended" if setting == best else compared, mine))),
+                ", ".join(filter(None, (compared, "yours" if setting == yours else ""))),
             )
         )
-    first = ("Optimizer", "Batch size") if several else ("Batch size",)
-    head = (*first, "Learning rate", "Runs", f"Median {advice.objective}", "vs recommended")
+    head = (
+        *(("Optimizer",) if several else ()),
+        "Batch size",
+        "Learning rate",
+        "Runs",
+        f"Median {advice.objective}",
+        "vs recommended",
+    )
     return Table(head, tuple(rows), (0,) if best in groups else ()) if rows else None
-
-
-def goal_title(advice: Advice) -> str:
-    """The title of a column with amounts to the goal, such as "Time to goal"."""
-    return f"{advice.objective.capitalize()} to goal"
 
 
 def recommended(advice: Advice) -> Setting | None:
@@ -141,11 +147,6 @@ def _typical(group: Sequence[Tried]) -> tuple[float, float, str]:
         return median(run.amount for run in arrived), ratio, _times(ratio)
     nearest = min(group, key=lambda run: _or_last(run.ratio))
     return math.nan, nearest.ratio, nearest.compared
-
-
-def _amounts_to_goal(group: Sequence[Tried]) -> list[float]:
-    """The amounts of the runs that reached the goal and took any."""
-    return [run.amount for run in group if run.amount > 0]
 
 
 def _scatter(groups: Iterable[Sequence[float]]) -> float:

@@ -80,9 +80,12 @@ def _changes(advice: Advice, best: Choice) -> Iterator[str]:
 def _rivals(advice: Advice, best: Choice) -> tuple[int, ...]:
     """Other batch sizes whose 95% interval overlaps that of the recommended one."""
     name = _QUANTITIES.get(advice.objective, advice.objective)
-    rows = [row for fit in advice.fits.learning if fit.optimizer == best.optimizer
-            for row in fit.known]  # fmt: skip
-    found = {row.batch_size: getattr(row, name) for row in rows}
+    found = {
+        row.batch_size: getattr(row, name)
+        for fit in advice.fits.learning
+        if fit.optimizer == best.optimizer
+        for row in fit.known
+    }
     mine = found.pop(best.batch_size, None)
     if mine is None or mine.high is None:
         return ()

@@ -18,13 +18,12 @@ from rightbatch.records import (
 )
 from rightbatch.report import words
 from rightbatch.report.comparison import optimizers, regimes
-from rightbatch.report.decisions import why
-from rightbatch.report.ending import ending_sentence
+from rightbatch.report.decisions import ending_sentence, why
 from rightbatch.report.findings import Finding, make_findings
 from rightbatch.report.runs import DrawnRun, drawn_runs
 from rightbatch.report.sentences import outcome_sentence, say, say_all
 from rightbatch.report.table import Pairs, Table
-from rightbatch.report.tried import Tried, compare, goal_title, settings_table
+from rightbatch.report.tried import Tried, compare, settings_table
 from rightbatch.report.verdict import make_tiles, make_verdict, steps_per_epoch
 
 _OBJECTIVES = {
@@ -218,17 +217,19 @@ def _sizes(advice: Advice) -> Table | None:
             marks.append("within 10%")
         if yours and (optimizer, row.batch_size) == (yours.optimizer, yours.batch_size):
             marks.append("yours")
-        cells = (
-            words.count(row.batch_size),
-            words.learning_rate(row.learning_rate),
-            words.bare(row.steps),
-            words.number(row.examples.value),
-            words.estimate(row.seconds),
-            *((words.estimate(row.joules),) if powered else ()),
-            f"{row.runs_reached} of {row.runs_reached + row.runs_censored}",
-            ", ".join(marks),
+        rows.append(
+            (
+                *((optimizer,) if several else ()),
+                words.count(row.batch_size),
+                words.learning_rate(row.learning_rate),
+                words.bare(row.steps),
+                words.number(row.examples.value),
+                words.estimate(row.seconds),
+                *((words.estimate(row.joules),) if powered else ()),
+                f"{row.runs_reached} of {row.runs_reached + row.runs_censored}",
+                ", ".join(marks),
+            )
         )
-        rows.append((optimizer, *cells) if several else cells)
     head = (
         *(("Optimizer",) if several else ()),
         "Batch size",
@@ -266,7 +267,7 @@ def _decisions(study: Study, advice: Advice, tried: Mapping[int, Tried]) -> Tabl
         "Batch size",
         "Learning rate",
         "Why it was tried",
-        goal_title(advice),
+        f"{advice.objective.capitalize()} to goal",
         "Compared with the recommendation",
     )
     return Table(head, rows) if rows else None
@@ -284,29 +285,25 @@ def _time_spent(advice: Advice) -> tuple[tuple[str, float, str], ...]:
 
 def _time_words(advice: Advice) -> str:
     spent = advice.time_spent
-    total = words.duration(spent.wall)
     budget = "" if spent.budget is None else f" of {words.duration(spent.budget)}"
-    parallel = ""
-    if spent.overlapped > 0:
-        parallel = f", {words.duration(spent.overlapped)} of it in parallel"
+    overlapped = f", {words.duration(spent.overlapped)} of it in parallel"
     return (
-        f"Used {total}{budget}: {words.duration(spent.training)} training, "
+        f"Used {words.duration(spent.wall)}{budget}: {words.duration(spent.training)} training, "
         f"{words.duration(spent.measuring)} measuring, {words.duration(spent.overhead)} overhead"
-        f"{parallel}."
+        f"{overlapped if spent.overlapped > 0 else ''}."
     )
 
 
 def _machine(hardware: Hardware | None) -> Pairs:
     if hardware is None:
         return ()
-    versions = ", ".join(f"{name} {version}" for name, version in hardware.versions)
     return (
         ("Device", f"{hardware.device_name} ({hardware.device})"),
         ("Cores", f"{hardware.cores}, {hardware.threads} compute threads per trial"),
         ("Memory", memory_size(hardware.memory_bytes)),
         ("Memory limit per trial", memory_size(hardware.memory_limit_bytes)),
         ("System", hardware.platform),
-        ("Versions", versions or words.UNKNOWN),
+        ("Versions", ", ".join(map(" ".join, hardware.versions)) or words.UNKNOWN),
     )
 
 
@@ -326,9 +323,12 @@ def _settings(study: Study) -> Pairs:
         ("Maximum batch size", "" if largest is None else words.count(largest)),
     ]
     if facts is not None:
-        held_out = words.count(facts.valid_examples)
         rows += [
-            ("Training examples", f"{words.count(facts.train_examples)}, {held_out} held out"),
+            (
+                "Training examples",
+                f"{words.count(facts.train_examples)}, "
+                f"{words.count(facts.valid_examples)} held out",
+            ),
             ("Parameters", words.count(facts.parameters)),
             ("Framework", facts.framework),
             ("Batch-dependent layers", ", ".join(facts.batch_dependent_layers)),

@@ -83,11 +83,9 @@ def estimate(found: Estimate | None) -> str:
         return UNKNOWN
     if found.unit == "s":
         return _seconds(found)
-    if found.unit in _WITH_UNIT:
-        words = _WITH_UNIT[found.unit]
-        return words(found.value) + _interval(words, found)
-    words = _WHOLE.get(found.unit, number)
-    return f"{words(found.value)} {found.unit}".rstrip() + _interval(words, found)
+    words = _WITH_UNIT.get(found.unit) or _WHOLE.get(found.unit, number)
+    unit = "" if found.unit in _WITH_UNIT else found.unit
+    return f"{words(found.value)} {unit}".rstrip() + _interval(words, found)
 
 
 def batch_size(found: Estimate) -> str:

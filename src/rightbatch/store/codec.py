@@ -26,11 +26,13 @@ from rightbatch.records import (
 )
 
 _Record = TypeVar("_Record")
-_Plain = TypeVar("_Plain", bool, str)
+_Plain = TypeVar("_Plain", bool, int, str)
 
 _RENAMED: dict[type, dict[str, str]] = {Settings: {"learning_rate": "learning_rates"}}
 """Names of fields in earlier versions."""
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_PLAIN: dict[type, str] = {bool: "bool", int: "whole number", str: "str"}
+"""Types that JSON has too, in words."""
 
 
 def dump(record: object) -> dict[str, Any]:
@@ -66,8 +68,7 @@ def _converter() -> Converter:
     converter = Converter(unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook(float, _dump_float)
     converter.register_structure_hook(float, _load_float)
-    converter.register_structure_hook(int, _load_int)
-    for plain in (bool, str):
+    for plain in _PLAIN:
         converter.register_structure_hook(plain, _load_plain)
     converter.register_unstructure_hook(Status, lambda status: status.value)
     converter.register_structure_hook(Status, lambda value, _: Status(value))
@@ -99,13 +100,8 @@ def _dump_tagged(converter: Converter, record: type) -> Callable[[Any], dict[str
     if record in (Probe, Result):
         return lambda value: converter.unstructure(value, type(value))
     plain: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(record, converter)
-    kind = _kind_of(record)
-    return lambda value: {**plain(value), "kind": kind}
-
-
-def _kind_of(record: type) -> str:
-    """The stable tag of a class of probes or results, such as "training"."""
-    return next(tag for tag, kind in KINDS.items() if record in (kind, kind.result))
+    own = next(tag for tag, kind in KINDS.items() if record in (kind, kind.result))
+    return lambda value: {**plain(value), "kind": own}
 
 
 def _tagged(data: object, base: type[Probe | Result]) -> type[Probe | Result]:
@@ -125,8 +121,7 @@ def _with_new_names(
 
 
 def _dump_remark(remark: Remark) -> dict[str, Any]:
-    values = {name: _plain(value) for name, value in remark.values}
-    return {"code": remark.code, "values": values}
+    return {"code": remark.code, "values": {name: _plain(value) for name, value in remark.values}}
 
 
 def _plain(value: Value) -> object:
@@ -174,19 +169,11 @@ def _load_float(value: object, _: object) -> float:
     raise TypeError(f"{value!r:.40} is not a number")
 
 
-def _load_int(value: object, _: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise TypeError(f"{value!r:.40} is not a whole number")
-
-
 def _load_plain(value: object, kind: type[_Plain]) -> _Plain:
-    if isinstance(value, kind):
+    if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
-    raise TypeError(f"{value!r:.40} is not a {kind.__name__}")
+    raise TypeError(f"{value!r:.40} is not a {_PLAIN[kind]}")
 
 
 def _in_words(error: BaseException, _: type | None) -> str:
-    if isinstance(error, KeyError):
-        return f"{error} is missing or unknown"
-    return str(error)
+    return f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
+from itertools import count
 
 from rightbatch.errors import StudyNotFound
 
@@ -28,10 +29,8 @@ def unique_name(name: str, title: str, taken: Collection[str]) -> str:
     if name and wanted not in taken:
         return wanted
     stem = re.sub(r"-\d+$", "", wanted) if name else wanted
-    number = 1
-    while f"{stem}-{number}" in taken:
-        number += 1
-    return f"{stem}-{number}"
+    numbered = (f"{stem}-{number}" for number in count(1))
+    return next(free for free in numbered if free not in taken)
 
 
 def study_not_found(name: str, names: Sequence[str]) -> StudyNotFound:

@@ -95,15 +95,15 @@ class SqlStore(Store):
     def create_study(self, study: Study, trials: Sequence[Trial] = ()) -> Study:
         """See `Store.create_study`."""
         try:
-            with self._write() as connection:
+            with self._transaction(self._writable) as connection:
                 names = connection.scalars(select(schema.studies.c.name)).all()
-                row = _study_row(study)
-                row["name"] = unique_name(study.name, study.workload.title, names)
+                name = unique_name(study.name, study.workload.title, names)
+                row = _row(study, _STUDY_BODIES) | {"name": name}
                 newest = connection.scalar(select(func.max(schema.studies.c.id))) or 0
                 connection.execute(insert(schema.studies).values(id=newest + 1, **row))
                 for trial in trials:
-                    _insert_trial(connection, newest + 1, row["name"], trial)
-                return self._study(connection, row["name"])
+                    _insert_trial(connection, newest + 1, name, trial)
+                return self._study(connection, name)
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):  # another process took the name
                 return self.create_study(study, trials)
@@ -111,45 +111,42 @@ class SqlStore(Store):
 
     def update_study(self, study: Study) -> None:
         """See `Store.update_study`."""
-        row = _study_row(study)
+        row = _row(study, _STUDY_BODIES)
         changed = {name: row[name] for name in ("settings", "facts", "finished")}
-        with self._write() as connection:
-            study_id = self._study_id(connection, study.name)
-            connection.execute(
-                update(schema.studies).where(schema.studies.c.id == study_id).values(**changed)
-            )
+        with self._transaction(self._writable) as connection:
+            own = schema.studies.c.id == self._study_id(connection, study.name)
+            connection.execute(update(schema.studies).where(own).values(**changed))
 
     def add_trial(self, study_name: str, trial: Trial) -> None:
         """See `Store.add_trial`."""
-        with self._write() as connection:
-            study_id = self._study_id(connection, study_name)
-            _insert_trial(connection, study_id, study_name, trial)
+        with self._transaction(self._writable) as connection:
+            _insert_trial(connection, self._study_id(connection, study_name), study_name, trial)
 
     def trials(self, study_name: str) -> tuple[Trial, ...]:
         """See `Store.trials`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             return self._trials(connection, study_name)
 
     def trial_count(self, study_name: str) -> int:
         """See `Store.trial_count`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             own = schema.trials.c.study_id == self._study_id(connection, study_name)
             return connection.scalar(select(func.count()).where(own)) or 0
 
     def study(self, name: str) -> Study:
         """See `Store.study`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             return self._study(connection, name)
 
     def studies(self) -> tuple[Study, ...]:
         """See `Store.studies`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             rows = connection.execute(select(schema.studies).order_by(schema.studies.c.id)).all()
         return tuple(_study_of(row) for row in rows)
 
     def recording(self, name: str) -> Recording:
         """See `Store.recording`."""
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             return Recording(self._study(connection, name), self._trials(connection, name))
 
     @contextmanager
@@ -160,7 +157,7 @@ class SqlStore(Store):
         system and the server release them when the process dies. A database in memory belongs to
         one process and needs no lock.
         """
-        with self._read() as connection:
+        with self._transaction(self._readable) as connection:
             study_id = self._study_id(connection, name)
         if self._path is not None:
             with _file_lock(self._path, name):
@@ -187,13 +184,8 @@ class SqlStore(Store):
                 migrations.migrate(connection)
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with _store_errors(self._engine.url), self._readable.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with _store_errors(self._engine.url), self._writable.begin() as connection:
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with _store_errors(engine.url), engine.begin() as connection:
             yield connection
 
     def _study_row_named(self, connection: Connection, name: str) -> Row[Any]:
@@ -212,13 +204,13 @@ class SqlStore(Store):
         return _study_of(self._study_row_named(connection, name))
 
     def _trials(self, connection: Connection, study_name: str) -> tuple[Trial, ...]:
-        study_id = self._study_id(connection, study_name)
-        rows: Sequence[Row[Any]] = connection.execute(
-            select(schema.trials)
-            .where(schema.trials.c.study_id == study_id)
-            .order_by(schema.trials.c.number)
+        own = schema.trials.c.study_id == self._study_id(connection, study_name)
+        rows = connection.execute(
+            select(schema.trials).where(own).order_by(schema.trials.c.number)
         ).all()
-        return tuple(_trial_of(row, study_name) for row in rows)
+        return tuple(
+            _load(Trial, row, _TRIAL_BODIES, f"Trial {row.number} of {study_name}") for row in rows
+        )
 
 
 def _is_sqlite(engine: Engine) -> bool:
@@ -281,19 +273,21 @@ def _locked(name: str) -> StoreLocked:
     )
 
 
-def _text(data: object) -> str | None:
-    return None if data is None else json.dumps(data, allow_nan=False)
-
-
-def _study_row(study: Study) -> dict[str, Any]:
-    data = dump(study)
-    bodies = {name: _text(data.pop(name)) for name in _STUDY_BODIES}
-    return data | bodies
+def _row(record: Study | Trial, bodies: tuple[str, ...]) -> dict[str, Any]:
+    """The columns of a record, those of `bodies` as JSON text."""
+    data = dump(record)
+    filled = [name for name in bodies if data[name] is not None]
+    return data | {name: json.dumps(data[name], allow_nan=False) for name in filled}
 
 
 def _insert_trial(connection: Connection, study_id: int, study_name: str, trial: Trial) -> None:
+    row = _row(trial, _TRIAL_BODIES) | {
+        "study_id": study_id,
+        "kind": trial.probe.kind,
+        "status": trial.outcome.status.value,
+    }
     try:
-        connection.execute(insert(schema.trials).values(study_id=study_id, **_trial_row(trial)))
+        connection.execute(insert(schema.trials).values(**row))
     except IntegrityError:
         raise StoreError(
             f"Trial {trial.number} of {study_name} cannot be stored: its number must be at least 1 "
@@ -301,19 +295,8 @@ def _insert_trial(connection: Connection, study_id: int, study_name: str, trial:
         ) from None
 
 
-def _trial_row(trial: Trial) -> dict[str, Any]:
-    data = dump(trial)
-    bodies = {name: _text(data.pop(name)) for name in _TRIAL_BODIES}
-    kind, status = trial.probe.kind, trial.outcome.status.value
-    return data | bodies | {"kind": kind, "status": status}
-
-
 def _study_of(row: Row[Any]) -> Study:
     return _load(Study, row, _STUDY_BODIES, f"The study {row.name}")
-
-
-def _trial_of(row: Row[Any], study_name: str) -> Trial:
-    return _load(Trial, row, _TRIAL_BODIES, f"Trial {row.number} of {study_name}")
 
 
 def _load(record_type: type[_Record], row: Row[Any], bodies: tuple[str, ...], what: str) -> _Record:

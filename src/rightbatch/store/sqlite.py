@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -98,12 +98,8 @@ def choose_journal(engine: Engine, path: Path) -> None:
     """
     mounts = ((part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True))
     mode = "DELETE" if on_network_disk(path, mounts) else "WAL"
-    connection = engine.raw_connection()
-    try:
-        with suppress(sqlite3.OperationalError):
-            connection.cursor().execute(f"PRAGMA journal_mode = {mode}")
-    finally:
-        connection.close()
+    with closing(engine.raw_connection()) as connection, suppress(sqlite3.OperationalError):
+        connection.cursor().execute(f"PRAGMA journal_mode = {mode}")
 
 
 def on_network_disk(path: Path, mounts: Iterable[tuple[str, str]]) -> bool:

@@ -1,7 +1,7 @@
-"""Why fits are missing, and what gradient accumulation changes."""
+"""Why fits and figures are missing, and what gradient accumulation changes."""
 
 from rightbatch.report import words
-from rightbatch.report.sentences.sentence import Sentence
+from rightbatch.report.sentences.phrases import Sentence
 
 _WEIGHT = (
     "weight the mean loss of each micro-batch by its share of the batch, rather than dividing by "
@@ -49,4 +49,12 @@ SENTENCES: dict[str, Sentence] = {
     "size is below the smallest one tried, {batch_size:,}.",
     "runs_scatter": "The runs scatter too much ({share:.0%}) to fit a critical batch size; add "
     "seeds, or batch sizes further apart.",
+    "stage_without_result": "The {stage} stage gave no result within the budget.",
+    "stage_not_selected": "The {stage} stage was not selected.",
+    "no_run_reached_goal": "No training run reached the goal.",
+    "goal_not_reached": "No training run reached the goal; allow a larger budget or choose an "
+    "easier goal.",
+    "no_step_time": "No step time was measured; allow a larger budget.",
+    "no_power": "No power was measured.",
+    "no_price": "No price was given (price_per_hour).",
 }

@@ -1,7 +1,7 @@
-"""How trials ended, and what to do about it."""
+"""How trials ended, and what to do about it; how memory was predicted, and what could not be."""
 
 from rightbatch.records import Value, memory_size
-from rightbatch.report.sentences.sentence import Sentence
+from rightbatch.report.sentences.phrases import Sentence
 from rightbatch.report.words import duration
 
 _WORK = {
@@ -35,9 +35,11 @@ def _what(work: str, **sizes: Value) -> str:
 def _memory_limit_passed(
     work: str, limit_bytes: int | None = None, at_once: int = 1, **sizes: Value
 ) -> str:
-    passed = "ran out of memory on this machine"
-    if limit_bytes is not None:
-        passed = f"exceeded its memory limit of {memory_size(limit_bytes)}"
+    passed = (
+        "ran out of memory on this machine"
+        if limit_bytes is None
+        else f"exceeded its memory limit of {memory_size(limit_bytes)}"
+    )
     workers = ", or fewer workers" if at_once > 1 else ""
     remedy = _SMALLER.get(work, _ACCUMULATE + workers)
     return f"{_what(work, **sizes)} {passed}; {remedy}."
@@ -101,4 +103,10 @@ SENTENCES: dict[str, Sentence] = {
     "killed_by_signal": _killed_by_signal,
     "not_predicted": "Memory could not be predicted ({error}); the search starts from small "
     "batch sizes instead.",
+    "needs_data": "The step cannot run without real data ({error}: {message}).",
+    "operations_differ": (
+        "Memory that CPU operations allocate internally is not counted: steps at different batch "
+        "sizes run different operations."
+    ),
+    "cannot_be_followed": "It cannot be predicted: {error}",
 }

@@ -1,8 +1,12 @@
-"""Codes as phrases for use in sentences, tables and figures."""
+"""The type of a sentence, and codes as phrases for use in sentences, tables and figures."""
+
+from collections.abc import Callable
 
 from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
-from rightbatch.records import BindingConstraint, Note
-from rightbatch.records.prediction import Cap
+from rightbatch.records import BindingConstraint, Cap, Note
+
+Sentence = str | Callable[..., str]
+"""A template for `str.format`, or a function that takes the values as keyword arguments."""
 
 LIMITED_BY: dict[BindingConstraint, str] = {
     "memory": "memory (a larger batch does not fit)",

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from rightbatch.records import Outcome, Remark
-from rightbatch.report.sentences import advice, outcomes, prediction
-from rightbatch.report.sentences.sentence import Sentence
+from rightbatch.report.sentences import advice, fits, outcomes
+from rightbatch.report.sentences.phrases import Sentence
 
 SENTENCES: dict[str, Sentence] = {
     **outcomes.SENTENCES,
-    **prediction.SENTENCES,
     **advice.SENTENCES,
+    **fits.SENTENCES,
 }
 """The sentence of every code."""
 

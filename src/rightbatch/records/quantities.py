@@ -1,7 +1,10 @@
-"""Parsing durations and memory sizes, and formatting memory sizes."""
+"""Whole numbers, durations and memory sizes as users write them."""
 
 import math
 import re
+from numbers import Integral
+
+from rightbatch.errors import UsageError
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1} | {
@@ -12,6 +15,24 @@ _BYTES = {"": 1, "b": 1} | {
 _NUMBER = r"([0-9]*\.?[0-9]+)"
 _PART = re.compile(_NUMBER + r"\s*([a-z]*)", re.I)
 _DURATION = re.compile(rf"{_NUMBER}|({_NUMBER}\s*[a-z]+\s*)+", re.I)
+
+
+def whole_number(name: str, value: object, least: int | None = None) -> int:
+    """Convert a whole number of any library to Python's int, as JSON requires.
+
+    Args:
+        name: Name of the value, for messages.
+        value: The value.
+        least: Its minimum; None for no bound.
+
+    Raises:
+        UsageError: The value is not a whole number, or is below the minimum.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}; it must be a whole number.")
+    if least is not None and value < least:
+        raise UsageError(f"{name} is {value}; it must be at least {least}.")
+    return int(value)
 
 
 def parse_duration(text: str | float) -> float:
