@@ -33,8 +33,8 @@ def workload():
 def searched(folder, times):
     (folder / "wide.py").write_text(WIDE.format(times=times))
     done = rightbatch(
-        "memory", "wide.py:workload", "--memory-limit", "640MiB", "--threads", "1", "--device", "cpu",
-        "--json", folder=folder,
+        "memory", "wide.py:workload", "--memory-limit", "640MiB", "--threads", "1",
+        "--device", "cpu", "--json", folder=folder,
     )  # fmt: skip
     assert done.code == 0, done.err
     return done.json
