@@ -1,6 +1,7 @@
 """Control groups that limit memory: version 2, or version 1 where it controls memory."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,62 +54,52 @@ class Tree:
     places: tuple[Path, ...]
 
 
-def memory_tree(root: Path = ROOT, own: Path = OWN) -> Tree | None:
-    """The groups of this process; None where there are none.
+def memory_tree(root: Path = ROOT, own: Path = OWN) -> Tree:
+    """The groups of this process; without places where there are none.
 
     Args:
         root: Mount point of control groups.
         own: File that lists the groups of this process.
     """
-    try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
-    except OSError:
-        return None
+    lines = [line.split(":", 2) for line in text_of(own).splitlines()]
     mine = {controllers: path.strip("/") for _, controllers, path in lines}
     first = next((path for name, path in mine.items() if "memory" in name.split(",")), None)
     if first is not None:
         return Tree(VERSION_1, _upwards(root / "memory", first))
-    if "" in mine:
-        return Tree(VERSION_2, _upwards(root, mine[""]))
-    return None
+    return Tree(VERSION_2, _upwards(root, mine[""]) if "" in mine else ())
 
 
-def free_bytes(tree: Tree | None) -> int | None:
+def free_bytes(tree: Tree) -> int | None:
     """Memory left for new work in the groups; None where none of them has a limit.
 
     Cached files count as free: the kernel drops them before it refuses memory.
     """
-    if tree is None:
-        return None
     left = []
     for place in tree.places:
-        limit, used = limit_of(place, tree.names), _number(place / tree.names.used)
+        limit, used = number_in(place / tree.names.limit), number_in(place / tree.names.used)
         if limit is not None and used is not None:
             counts = fields(place / "memory.stat")
             left.append(limit - used + sum(counts.get(name, 0) for name in tree.names.cached))
     return min(left, default=None)
 
 
-def limit_bytes(tree: Tree | None) -> int | None:
+def limit_bytes(tree: Tree) -> int | None:
     """The tightest limit of the groups; None where none of them has one."""
-    if tree is None:
-        return None
-    limits = [limit_of(place, tree.names) for place in tree.places]
+    limits = [number_in(place / tree.names.limit) for place in tree.places]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def limit_of(place: Path, names: Names) -> int | None:
-    """The limit of one group; None where it has none."""
-    return _number(place / names.limit)
 
 
 def fields(path: Path) -> dict[str, int]:
     """The numbers in a file of `name number` lines; empty where it cannot be read."""
-    try:
-        pairs = [line.split() for line in path.read_text().splitlines()]
-    except OSError:
-        return {}
+    pairs = [line.split() for line in text_of(path).splitlines()]
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; empty where it cannot be read."""
+    with suppress(OSError):
+        return path.read_text()
+    return ""
 
 
 def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
@@ -120,9 +111,8 @@ def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
     )
 
 
-def _number(path: Path) -> int | None:
+def number_in(path: Path) -> int | None:
     """The number in a file; None where it holds none."""
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
+    with suppress(ValueError):
+        return int(text_of(path))
+    return None

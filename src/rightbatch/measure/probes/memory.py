@@ -29,15 +29,14 @@ def measure_memory(
     """
     subject.start(probe.optimizer, None, seed=0)
     device = subject.device
-    whole = probe.batch_size * probe.accumulation_steps
-    batches = subject.hard_batches(whole, probe.steps)
+    batches = subject.hard_batches(probe.batch_size * probe.accumulation_steps, probe.steps)
     enforced_by = device.enforce(probe.limit_bytes)
     device.reset_peak()
     baseline, before = device.used_bytes(), device.pressure()
     step_seconds = 0.0
     for number, batch in enumerate(batches):
         begin = time.perf_counter()
-        _step(subject, probe, batch)
+        step(subject, batch, probe.batch_size, probe.inference)
         subject.synchronize()
         if number < probe.steps:
             step_seconds = time.perf_counter() - begin
@@ -61,9 +60,10 @@ def measure_memory(
     return _slowed(probe.batch_size, result) or Outcome(Status.OK), result
 
 
-def _step(subject: Subject, probe: MemoryProbe, batch: Batch) -> None:
-    if not probe.inference:
-        subject.step(batch, probe.batch_size)
+def step(subject: Subject, batch: Batch, micro_batch_size: int, inference: bool) -> None:
+    """Train on a batch, or run a forward pass alone."""
+    if not inference:
+        subject.step(batch, micro_batch_size)
     elif isinstance(subject, Infers):
         subject.infer(batch)
     else:

@@ -16,8 +16,9 @@ from rightbatch.measure.control_groups import (
     Names,
     Tree,
     fields,
-    limit_of,
     memory_tree,
+    number_in,
+    text_of,
 )
 
 _NUMBERS = itertools.count(1)
@@ -49,8 +50,6 @@ class Cgroup:
             The group; None where the kernel or the user's permissions do not allow one.
         """
         tree = memory_tree(root, own)
-        if tree is None:
-            return None
         for place in _places(tree):
             _clear_away(place)
             group = cls(place / f"rightbatch-{os.getpid()}-{next(_NUMBERS)}", tree.names)
@@ -71,9 +70,6 @@ class Cgroup:
         """Create the group; False, with nothing left behind, where that is not allowed."""
         try:
             self.path.mkdir()
-        except OSError:
-            return False
-        try:
             (self.path / self._names.limit).write_text(str(limit_bytes))
         except OSError:
             self.remove()
@@ -109,17 +105,13 @@ def _places(tree: Tree) -> tuple[Path, ...]:
     own, above = tree.places[:1], tree.places[1:2]
     if tree.names is not VERSION_2:
         return own
-    escaped = any(limit_of(place, tree.names) is not None for place in own)
-    near = own if escaped else own + above
-    return tuple(place for place in near if "memory" in _delegated(place))
-
-
-def _delegated(place: Path) -> list[str]:
-    """Controllers that a group delegates to its children."""
-    try:
-        return (place / "cgroup.subtree_control").read_text().split()
-    except OSError:
-        return []
+    escaped = any(number_in(place / tree.names.limit) is not None for place in own)
+    delegated = "cgroup.subtree_control"
+    return tuple(
+        place
+        for place in (own if escaped else own + above)
+        if "memory" in text_of(place / delegated).split()
+    )
 
 
 def _clear_away(place: Path) -> None:

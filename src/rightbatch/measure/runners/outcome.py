@@ -81,8 +81,8 @@ def _failure(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Outcome:
     """An expected failure: of which work, and where in the code."""
     work = _work(probe)
     if ending.kind == "out_of_memory":
-        limited = {"limit_bytes": limit_bytes, "at_once": probe.at_once}
-        return Outcome(Status.OUT_OF_MEMORY, Remark.of("memory_limit_passed", **work, **limited))
+        work |= {"limit_bytes": limit_bytes, "at_once": probe.at_once}
+        return Outcome(Status.OUT_OF_MEMORY, Remark.of("memory_limit_passed", **work))
     work |= _place(ending.traceback)
     if ending.kind == "hung":
         return Outcome(Status.HUNG, Remark.of("hung", **work, seconds=probe.seconds_limit))

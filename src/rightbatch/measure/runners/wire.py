@@ -164,21 +164,16 @@ class Channel:
         Raises:
             EOFError: The other side closed before a complete message arrived.
         """
-        while True:
-            complete = self._take()
-            if complete is not None:
-                return pickle.loads(complete)
+        while (complete := self._take()) is None:
             if not self._read(0):
                 raise EOFError("The other side of the channel is closed.")
+        return pickle.loads(complete)
 
     def arrived(self) -> list[object]:
         """The complete messages received so far, without waiting; sets `at_end` at the end."""
         while not self.at_end and self._read(socket.MSG_DONTWAIT):
             pass
-        messages = []
-        while (complete := self._take()) is not None:
-            messages.append(pickle.loads(complete))
-        return messages
+        return [pickle.loads(complete) for complete in iter(self._take, None)]
 
     def close(self) -> None:
         """Close the socket."""

@@ -51,7 +51,7 @@ class CudaDevice:
     def limit_bytes(self, requested: int | None) -> int:
         """Memory a trial may use: free or held by this process, at most `requested`."""
         free, _ = torch.cuda.mem_get_info(self._device)
-        available = free + torch.cuda.memory_reserved(self._device)
+        available = free + self.used_bytes()
         return available if requested is None else min(requested, available)
 
     def enforce(self, limit_bytes: int) -> str:
@@ -98,11 +98,10 @@ class CudaDevice:
         A driver that spills lets a process hold more than was free on the device; CUDA has no
         counter for it.
         """
-        held = torch.cuda.memory_reserved(self._device)
         retries = torch.cuda.memory_stats(self._device).get("num_alloc_retries", 0)
         return Pressure(
             swap_bytes=self._host.pressure().swap_bytes,
-            spilled_bytes=max(0, held - self._available),
+            spilled_bytes=max(0, self.used_bytes() - self._available),
             allocator_retries=int(retries),
         )
 

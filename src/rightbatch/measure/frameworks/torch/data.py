@@ -1,16 +1,17 @@
 """Batches of a PyTorch workload: endless shuffled epochs, and slices of a batch."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from rightbatch.errors import UsageError
 
 Data = Dataset[Any] | tuple[torch.Tensor, ...]
-_HOLDERS = (torch.Tensor, Mapping, tuple, list)
+HOLDERS = (torch.Tensor, Mapping, tuple, list)
 
 
 def example_count(data: Data, name: str) -> int:
@@ -60,12 +61,11 @@ def shuffled(
     """
     count = len(data[0]) if isinstance(data, tuple) else len(data)  # type: ignore[arg-type]
     too_short = count > batch_size and 0 < count % batch_size < least
+    whole = count - count % batch_size if too_short else count
     if isinstance(data, tuple):
-        whole = count - count % batch_size if too_short else count
         while True:
             order = torch.randperm(count, generator=generator)
-            for start in range(0, whole, batch_size):
-                chosen = order[start : start + batch_size]
+            for chosen in torch.split(order[:whole], batch_size):
                 yield tuple(tensor[chosen] for tensor in data)
     loader = DataLoader(
         data,
@@ -77,21 +77,16 @@ def shuffled(
         persistent_workers=workers > 0,
         drop_last=too_short,
     )
-    checked = False
-    while True:
-        for batch in loader:
-            if not checked:
-                _check_first(batch, min(batch_size, len(loader.dataset)))  # type: ignore[arg-type]
-                checked = True
-            yield batch
+    batches = chain.from_iterable(repeat(loader))
+    yield _checked(next(batches), min(batch_size, count))
+    yield from batches
 
 
 def selected(data: Data, selections: list[list[int]], collate: Any, workers: int) -> Iterator[Any]:
     """One batch per list of example numbers."""
     if isinstance(data, tuple):
-        for chosen in selections:
-            index = torch.as_tensor(chosen)
-            yield tuple(tensor[index] for tensor in data)
+        for chosen in map(torch.as_tensor, selections):
+            yield tuple(tensor[chosen] for tensor in data)
     else:
         yield from DataLoader(
             data, batch_sampler=selections, collate_fn=collate, num_workers=workers
@@ -101,8 +96,7 @@ def selected(data: Data, selections: list[list[int]], collate: Any, workers: int
 def in_order(data: Data, batch_size: int, collate: Any, workers: int) -> Iterator[Any]:
     """One pass over the data, unshuffled."""
     if isinstance(data, tuple):
-        for start in range(0, len(data[0]), batch_size):
-            yield tuple(tensor[start : start + batch_size] for tensor in data)
+        yield from zip(*(torch.split(tensor, batch_size) for tensor in data), strict=True)
     else:
         yield from DataLoader(data, batch_size=batch_size, collate_fn=collate, num_workers=workers)
 
@@ -118,7 +112,7 @@ def size(batch: Any) -> int:
     if isinstance(batch, Mapping) and batch:
         return size(next(iter(batch.values())))
     if isinstance(batch, tuple | list) and batch:
-        return size(batch[0]) if isinstance(batch[0], _HOLDERS) else len(batch)
+        return size(batch[0]) if isinstance(batch[0], HOLDERS) else len(batch)
     raise UsageError(
         "A batch must be a tensor, or a tuple, list or dict of tensors, with one row per example, "
         f"not {type(batch).__name__}."
@@ -134,8 +128,7 @@ def shares(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
         least: Smallest micro-batch, where `most` allows it.
     """
     pieces = max(1, min(-(-count // most), count // min(least, most)))
-    ends = [count * number // pieces for number in range(pieces + 1)]
-    return list(pairwise(ends))
+    return list(pairwise(count * number // pieces for number in range(pieces + 1)))
 
 
 def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
@@ -161,19 +154,24 @@ def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
                 "divided into micro-batches; give every tensor one row per example."
             )
         return batch[start:stop] if batch.ndim > 0 else batch
-    if isinstance(batch, tuple | list) and not any(isinstance(v, _HOLDERS) for v in batch):
+    if isinstance(batch, tuple | list) and not any(isinstance(v, HOLDERS) for v in batch):
         return batch[start:stop] if len(batch) == count else batch
-    return _rebuilt(batch, lambda value: part(value, start, stop, count))
+    return rebuilt(batch, lambda value: part(value, start, stop, count))
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
     """The batch with every tensor on the device."""
     if isinstance(batch, torch.Tensor):
         return batch.to(device, non_blocking=True)
-    return _rebuilt(batch, lambda value: to_device(value, device))
+    return rebuilt(batch, lambda value: to_device(value, device))
 
 
-def _rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
+def tensors(structure: Any) -> list[torch.Tensor]:
+    """Every tensor in a structure."""
+    return [leaf for leaf in tree_leaves(structure) if isinstance(leaf, torch.Tensor)]
+
+
+def rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
     """A copy of a structure with every value changed; other objects unchanged."""
     if isinstance(batch, dict):
         return {key: change(value) for key, value in batch.items()}
@@ -186,10 +184,11 @@ def _rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
     return batch
 
 
-def _check_first(batch: Any, expected: int) -> None:
-    """Refuse batches whose first tensor does not have one row per example, before training."""
+def _checked(batch: Any, expected: int) -> Any:
+    """A batch, refused where its first tensor does not have one row per example."""
     if (found := size(batch)) != expected:
         raise UsageError(
             f"A batch of {expected} examples seems to hold {found}; make the first tensor that "
             "collate returns have one row per example."
         )
+    return batch

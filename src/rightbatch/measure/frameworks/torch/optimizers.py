@@ -1,7 +1,8 @@
 """The optimizers of a workload: the user's own, and defaults by name."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,28 +14,10 @@ from rightbatch.records import OptimizerFacts, ScalingRule
 if TYPE_CHECKING:
     from rightbatch.measure.frameworks.torch.workload import OptimizerFactory
 
-Parameters = Iterable[torch.nn.Parameter]
-
-
-def sgd(parameters: Parameters, learning_rate: float) -> torch.optim.Optimizer:
-    """Stochastic gradient descent with momentum 0.9."""
-    return torch.optim.SGD(parameters, lr=learning_rate, momentum=0.9)
-
-
-def adam(parameters: Parameters, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam with its authors' constants."""
-    return torch.optim.Adam(parameters, lr=learning_rate)
-
-
-def rmsprop(parameters: Parameters, learning_rate: float) -> torch.optim.Optimizer:
-    """RMSprop with PyTorch's constants."""
-    return torch.optim.RMSprop(parameters, lr=learning_rate)
-
-
 _DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
-    "sgd": (sgd, 0.05),
-    "adam": (adam, 1e-3),
-    "rmsprop": (rmsprop, 1e-3),
+    "sgd": (partial(torch.optim.SGD, momentum=0.9), 0.05),
+    "adam": (torch.optim.Adam, 1e-3),  # with its authors' constants
+    "rmsprop": (torch.optim.RMSprop, 1e-3),  # with PyTorch's constants
 }
 
 
@@ -68,9 +51,8 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
             f"Workload.optimizer and an entry of Workload.optimizers are both named {own!r}; "
             "rename the entry."
         )
-    first = {own: (workload.optimizer, workload.learning_rate, True)}
-    defaults = {name: (*entry, False) for name, entry in _DEFAULTS.items()}
-    return {**first, **given, **{n: e for n, e in defaults.items() if n not in given | first}}
+    ours = {own: (workload.optimizer, workload.learning_rate, True), **given}
+    return ours | {n: (*entry, False) for n, entry in _DEFAULTS.items() if n not in ours}
 
 
 def make(

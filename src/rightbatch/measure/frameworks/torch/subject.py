@@ -60,12 +60,9 @@ class TorchSubject:
         self.goal: Goal = parse_goal(goal or workload.goal)
         self.device: Device = CudaDevice(self._place, host) if self._place.type == "cuda" else host
         self.threads = torch.get_num_threads()
-        self.model: torch.nn.Module
-        self._least: int  # examples per forward pass: batch normalisation needs two
-        self.optimizer: torch.optim.Optimizer
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
-        self._footprints: Footprints | None = None
+        self._footprints = Footprints()
         self._ranked: torch.Tensor | None = None
 
     def facts(self) -> WorkloadFacts:
@@ -109,6 +106,7 @@ class TorchSubject:
         _seed(seed)
         self.model = self.workload.model().to(self._place)
         self.model.train()
+        # Examples per forward pass: batch normalisation needs two.
         self._least = 2 if _batch_dependent(self.model) else 1
         self.optimizer = optimizers.make(
             factory, self.model, reference if learning_rate is None else float(learning_rate)
@@ -227,14 +225,11 @@ class TorchSubject:
         """The same workload in another precision."""
         twin = copy.copy(self)
         twin._valid = None
-        if precision is not None:
-            twin.workload = replace(self.workload, precision=precision)
+        twin.workload = replace(self.workload, precision=precision or self.workload.precision)
         return twin
 
     def footprint(self, plan: StepPlan) -> Footprint:
         """Follow the tensors of two steps on the longest examples and a validation pass."""
-        if self._footprints is None:
-            self._footprints = Footprints()
         twin = self.variant(plan.precision)
         twin._valid, twin._ranked = self.valid_batches(), self.ranked()
         return self._footprints.follow(twin, plan)

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from rightbatch.measure.frameworks.torch.data import tensors
 from rightbatch.measure.frameworks.torch.following.inside import Operation, counted
 from rightbatch.records import MEMORY_PARTS, MemoryPart
 
@@ -103,7 +103,6 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run an operation and count the storages it returns."""
         if self._summed:
             self._summed = False
             self.rise(0)
@@ -115,9 +114,8 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._summed = summed
         part = self._part_of_new()
         sizes = iter(operation.output_bytes if operation else ())
-        for value in tree_leaves(result):
-            if isinstance(value, torch.Tensor):
-                self._appear(value, part, hidden=next(sizes, 0))
+        for value in tensors(result):
+            self._appear(value, part, hidden=next(sizes, 0))
         return result
 
     def _next_expected(self, name: str) -> Operation | None:
@@ -129,10 +127,9 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if operation.name == name:
                 self._done += skipped + 1
                 self._missed += skipped
-                break
-        else:
-            operation, self._missed = None, self._missed + 1
-        return operation
+                return operation
+        self._missed += 1
+        return None
 
     def _part_of_new(self) -> MemoryPart:
         """The part of a new storage: one that outlives a forward pass is kept for the backward."""
@@ -143,9 +140,9 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _appear(
         self, tensor: torch.Tensor, part: MemoryPart, share: float = 1.0, hidden: int = 0
     ) -> None:
+        if tensor.layout is torch.sparse_coo:
+            self.add((tensor._indices(), tensor._values()), part, share)
         if tensor.layout is not torch.strided:
-            for piece in _pieces(tensor):
-                self._appear(piece, part, share)
             return
         storage = tensor.untyped_storage()
         key, size = storage._cdata, round(share * storage.nbytes()) or hidden
@@ -177,9 +174,3 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _in_backward() -> bool:
     return torch._C._current_graph_task_id() != -1
-
-
-def _pieces(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The tensors that a sparse COO tensor consists of; none for other layouts."""
-    coo = tensor.layout is torch.sparse_coo
-    return (tensor._indices(), tensor._values()) if coo else ()
