@@ -1,14 +1,20 @@
 """Control groups that limit memory: version 2, or version 1 where it controls memory."""
 
+import itertools
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-ROOT = Path("/sys/fs/cgroup")
-OWN = Path("/proc/self/cgroup")
+import psutil
+
+_ROOT = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
 TRIAL_CGROUP = re.compile(r"rightbatch-(?P<parent>\d+)-\d+")
 """Names of the groups of trials: the process that made them, and a number."""
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,11 @@ class Names:
     kills: str
 
 
-VERSION_2 = Names(
+_VERSION_2 = Names(
     "memory.max", "memory.swap.max", "memory.current", ("active_file", "inactive_file"),
     "memory.events",
 )  # fmt: skip
-VERSION_1 = Names(
+_VERSION_1 = Names(
     "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes",
     ("total_active_file", "total_inactive_file"), "memory.oom_control",
 )  # fmt: skip
@@ -54,7 +60,7 @@ class Tree:
     places: tuple[Path, ...]
 
 
-def memory_tree(root: Path = ROOT, own: Path = OWN) -> Tree:
+def memory_tree(root: Path = _ROOT, own: Path = _OWN) -> Tree:
     """The groups of this process; without places where there are none.
 
     Args:
@@ -65,8 +71,8 @@ def memory_tree(root: Path = ROOT, own: Path = OWN) -> Tree:
     mine = {controllers: path.strip("/") for _, controllers, path in lines}
     first = next((path for name, path in mine.items() if "memory" in name.split(",")), None)
     if first is not None:
-        return Tree(VERSION_1, _upwards(root / "memory", first))
-    return Tree(VERSION_2, _upwards(root, mine[""]) if "" in mine else ())
+        return Tree(_VERSION_1, _upwards(root / "memory", first))
+    return Tree(_VERSION_2, _upwards(root, mine[""]) if "" in mine else ())
 
 
 def free_bytes(tree: Tree) -> int | None:
@@ -76,7 +82,7 @@ def free_bytes(tree: Tree) -> int | None:
     """
     left = []
     for place in tree.places:
-        limit, used = number_in(place / tree.names.limit), number_in(place / tree.names.used)
+        limit, used = _number(place / tree.names.limit), _number(place / tree.names.used)
         if limit is not None and used is not None:
             counts = fields(place / "memory.stat")
             left.append(limit - used + sum(counts.get(name, 0) for name in tree.names.cached))
@@ -85,7 +91,7 @@ def free_bytes(tree: Tree) -> int | None:
 
 def limit_bytes(tree: Tree) -> int | None:
     """The tightest limit of the groups; None where none of them has one."""
-    limits = [number_in(place / tree.names.limit) for place in tree.places]
+    limits = [_number(place / tree.names.limit) for place in tree.places]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
@@ -102,6 +108,79 @@ def text_of(path: Path) -> str:
     return ""
 
 
+class Cgroup:
+    """A control group that limits the memory of its processes together.
+
+    Attributes:
+        path: Its directory.
+    """
+
+    def __init__(self, path: Path, names: Names) -> None:
+        self.path = path
+        self._names = names
+
+    @classmethod
+    def make(cls, limit_bytes: int, root: Path = _ROOT, own: Path = _OWN) -> Self | None:
+        """Create a group with a limit and no swap, beside or below this process's own.
+
+        Also removes leftover groups of trials whose parent was killed.
+
+        Args:
+            limit_bytes: Limit on the memory of its processes together.
+            root: Mount point of control groups.
+            own: File that lists the groups of this process.
+
+        Returns:
+            The group; None where the kernel or the user's permissions do not allow one.
+        """
+        tree = memory_tree(root, own)
+        for place in _places(tree):
+            _clear_away(place)
+            group = cls(place / f"rightbatch-{os.getpid()}-{next(_NUMBERS)}", tree.names)
+            if group._limit(limit_bytes):
+                return group
+        return None
+
+    def kills(self) -> int:
+        """How many of its processes the kernel killed at the limit."""
+        return fields(self.path / self._names.kills).get("oom_kill", 0)
+
+    def remove(self) -> None:
+        """Remove the group; its processes must be gone."""
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def _limit(self, limit_bytes: int) -> bool:
+        """Create the group; False, with nothing left behind, where that is not allowed."""
+        try:
+            self.path.mkdir()
+            (self.path / self._names.limit).write_text(str(limit_bytes))
+        except OSError:
+            self.remove()
+            return False
+        swap = (
+            0 if self._names is _VERSION_2 else limit_bytes
+        )  # version 1: memory and swap together
+        with suppress(OSError):  # a kernel without swap accounting
+            (self.path / self._names.swap_limit).write_text(str(swap))
+        return True
+
+
+def enter(path: str, own: Path = _OWN) -> bool:
+    """Move this process into a group; False where that is not allowed or there is no group.
+
+    Args:
+        path: Its directory.
+        own: File that lists the groups of this process.
+    """
+    group = Path(path)
+    try:
+        (group / "cgroup.procs").write_text("0")
+        return any(line.endswith(f"/{group.name}") for line in own.read_text().splitlines())
+    except OSError:
+        return False
+
+
 def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
     """A group and its ancestors, as far as they are visible from here."""
     here = base if ".." in Path(mine).parts else base / mine
@@ -111,8 +190,36 @@ def _upwards(base: Path, mine: str) -> tuple[Path, ...]:
     )
 
 
-def number_in(path: Path) -> int | None:
+def _number(path: Path) -> int | None:
     """The number in a file; None where it holds none."""
     with suppress(ValueError):
         return int(text_of(path))
     return None
+
+
+def _places(tree: Tree) -> tuple[Path, ...]:
+    """Directories in which groups with a memory limit can be created, the nearest first.
+
+    A version 2 group that holds processes cannot delegate memory to its children (kernel
+    documentation, cgroup-v2, "No Internal Process Constraint"), so its parent is tried too, unless
+    our own group has a limit, which a trial beside it would escape.
+    """
+    own, above = tree.places[:1], tree.places[1:2]
+    if tree.names is not _VERSION_2:
+        return own
+    escaped = any(_number(place / tree.names.limit) is not None for place in own)
+    delegated = "cgroup.subtree_control"
+    return tuple(
+        place
+        for place in (own if escaped else own + above)
+        if "memory" in text_of(place / delegated).split()
+    )
+
+
+def _clear_away(place: Path) -> None:
+    """Remove groups whose parent process is gone."""
+    for old in place.glob("rightbatch-*"):
+        name = TRIAL_CGROUP.fullmatch(old.name)
+        if name and not psutil.pid_exists(int(name["parent"])):
+            with suppress(OSError):  # one in use stays
+                old.rmdir()

@@ -38,8 +38,11 @@ def gpus() -> list[Gpu]:
 def _gpu(nvml: Any, number: int) -> Gpu | None:  # noqa: ANN401 - the library has no types
     with suppress(nvml.NVMLError):
         handle = nvml.nvmlDeviceGetHandleByIndex(number)
-        memory = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
-        return Gpu(str(nvml.nvmlDeviceGetName(handle)), memory, _counts_energy(nvml, handle))
+        return Gpu(
+            name=str(nvml.nvmlDeviceGetName(handle)),
+            memory_bytes=int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
+            counts_energy=_counts_energy(nvml, handle),
+        )
     return None
 
 

@@ -155,8 +155,7 @@ class _Search:
         first = nearest[0]
         if len(nearest) < 2:
             return float(known[first]), 0.0
-        well_apart = (s for s in nearest if max(s, first) >= _APART * min(s, first))
-        other = next(well_apart, nearest[-1])
+        other = next((s for s in nearest if max(s, first) >= _APART * min(s, first)), nearest[-1])
         fixed, slope = line_through(*((size, known[size]) for size in (first, other)))
         return (fixed, max(0.0, slope)) if fixed >= 0 else (0.0, known[first] / first)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from rightbatch.errors import RenamedWarning, RunnerError
+from rightbatch.measure.control_groups import Cgroup
 from rightbatch.measure.runners.call_end import CallEnd, Evidence, StoppedFor, call_end
-from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.watch import Watch
 from rightbatch.measure.runners.wire import (
     STOP,

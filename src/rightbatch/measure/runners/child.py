@@ -23,7 +23,7 @@ import psutil
 
 import rightbatch
 from rightbatch.errors import handle_renamed
-from rightbatch.measure.runners.cgroup import enter
+from rightbatch.measure.control_groups import enter
 from rightbatch.measure.runners.wire import (
     Assignment,
     Channel,
@@ -170,9 +170,8 @@ def _in_parts(parts: Generator[object, object, object], channel: Channel, orders
 def _raised(error: BaseException) -> Raised:
     """An exception as a message, without the frames of rightbatch and the import machinery."""
     kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    name = f"{module}{kind.__qualname__}"
     report = TracebackException.from_exception(error)
     for part in _chain(report):
         part.stack = StackSummary.from_list(

@@ -48,8 +48,9 @@ def outcome_of(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Measur
     match ending.value:
         case (Outcome() as outcome, MemoryResult() as result) if limit_bytes is not None:
             # With the memory of loader workers, which only the parent sees.
-            peak = max(result.peak_bytes, ending.group_peak_bytes)
-            return outcome, replace(result, peak_bytes=peak)
+            return outcome, replace(
+                result, peak_bytes=max(result.peak_bytes, ending.group_peak_bytes)
+            )
         case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
             return outcome, result
     raise RunnerError(

@@ -10,9 +10,9 @@ from multiprocessing.connection import wait
 from typing import IO, Self
 
 from rightbatch.errors import RunnerError
+from rightbatch.measure.control_groups import Cgroup
 from rightbatch.measure.runners.call import Call, tail
 from rightbatch.measure.runners.call_end import CallEnd
-from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.wire import START, Channel, Ready, Started
 
 _ANSWER_SECONDS = 30.0

@@ -224,8 +224,7 @@ def _reap(pid: int = 0) -> Ended | None:
             if found == 0:
                 break
             if found == pid:
-                unit = 1 if sys.platform == "darwin" else 1024
-                ended = Ended(status, usage.ru_maxrss * unit)
+                ended = Ended(status, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
     return ended
 
 

@@ -52,10 +52,9 @@ class Waiting:
 
     def make_room_on_host(self) -> None:
         """End processes until the host's memory would hold another as large as the largest."""
-        while self._calls:
-            largest = max(call.peak_bytes for call, _ in self._calls.values())
-            if psutil.virtual_memory().available >= largest:
-                return
+        while self._calls and psutil.virtual_memory().available < max(
+            call.peak_bytes for call, _ in self._calls.values()
+        ):
             self._end_oldest()
 
     def put(self, probe: Probe, call: Call, peak_bytes: int, held_bytes: int) -> None:

@@ -107,7 +107,6 @@ class AnswerItems(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Supply a value for `item`; run everything else."""
         if func is torch.ops.aten._local_scalar_dense.default:
             dtype = args[0].dtype
             if dtype.is_floating_point:

@@ -56,7 +56,6 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._summed = False
         self._live: dict[int, tuple[int, int, MemoryPart]] = {}
         self._bytes: dict[MemoryPart, int] = dict.fromkeys(MEMORY_PARTS, 0)
-        self._total = 0
         self._count = 0
 
     @property
@@ -92,8 +91,9 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def rise(self, size: int, part: MemoryPart = "temporaries") -> None:
         """Count bytes allocated and released on top of what is live."""
-        if self._total + size > self.peak_bytes:
-            self.peak_bytes = self._total + size
+        total = sum(self._bytes.values()) + size
+        if total > self.peak_bytes:
+            self.peak_bytes = total
             self.peak_parts = self._bytes | {part: self._bytes[part] + size}
 
     def __torch_dispatch__(
@@ -153,7 +153,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         weakref.finalize(storage, self._vanish, key).atexit = False
         if size > 0:
             self.events.append((self._count, size))
-        self._change(size, part)
+        self._bytes[part] += size
         if not self._summed:
             self.rise(0)
 
@@ -165,11 +165,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.events.insert(-1, (number, -size))  # the first operand, released before the sum
         else:
             self.events.append((number, -size))
-        self._change(-size, part)
-
-    def _change(self, change: int, part: MemoryPart) -> None:
-        self._bytes[part] += change
-        self._total += change
+        self._bytes[part] -= size
 
 
 def _in_backward() -> bool:
