@@ -108,16 +108,17 @@ def text_of(path: Path) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
 class Cgroup:
     """A control group that limits the memory of its processes together.
 
     Attributes:
         path: Its directory.
+        names: Names of its files.
     """
 
-    def __init__(self, path: Path, names: Names) -> None:
-        self.path = path
-        self._names = names
+    path: Path
+    names: Names
 
     @classmethod
     def make(cls, limit_bytes: int, root: Path = _ROOT, own: Path = _OWN) -> Self | None:
@@ -143,7 +144,7 @@ class Cgroup:
 
     def kills(self) -> int:
         """How many of its processes the kernel killed at the limit."""
-        return fields(self.path / self._names.kills).get("oom_kill", 0)
+        return fields(self.path / self.names.kills).get("oom_kill", 0)
 
     def remove(self) -> None:
         """Remove the group; its processes must be gone."""
@@ -154,15 +155,13 @@ class Cgroup:
         """Create the group; False, with nothing left behind, where that is not allowed."""
         try:
             self.path.mkdir()
-            (self.path / self._names.limit).write_text(str(limit_bytes))
+            (self.path / self.names.limit).write_text(str(limit_bytes))
         except OSError:
             self.remove()
             return False
-        swap = (
-            0 if self._names is _VERSION_2 else limit_bytes
-        )  # version 1: memory and swap together
+        swap = 0 if self.names is _VERSION_2 else limit_bytes  # version 1: memory and swap together
         with suppress(OSError):  # a kernel without swap accounting
-            (self.path / self._names.swap_limit).write_text(str(swap))
+            (self.path / self.names.swap_limit).write_text(str(swap))
         return True
 
 

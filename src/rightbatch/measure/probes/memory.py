@@ -7,8 +7,6 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Batch, Infers, Progress, Subject
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Remark, Status
 
-_VALIDATED_AFTER = 1
-"""Number, from 0, of the step before validation: by then the optimizer's state exists."""
 _NOTABLE_BYTES = 32 * 2**20
 """Less than this in swap or spilled causes no measurable slowdown."""
 
@@ -42,7 +40,7 @@ def measure_memory(
             step_seconds = time.perf_counter() - begin
         if number == 0:  # the allocator finds its sizes in the first step
             before = replace(before, allocator_retries=device.pressure().allocator_retries)
-        if number == _VALIDATED_AFTER and not probe.inference:
+        if number == 1 and not probe.inference:  # by now the optimizer's state exists
             subject.evaluate()
         progress((number + 1) / (probe.steps + 2))
     peak, after = device.peak_bytes(), device.pressure()

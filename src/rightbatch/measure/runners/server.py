@@ -153,7 +153,7 @@ def _wait(control: socket.socket, wakeup: int, pid: int) -> Ended | None:
 
 
 def _become_trial(stream: int, output: int, fork: bool, ours: Sequence[int]) -> None:
-    """In the child: start a session, redirect output to a file, close the keeper's files."""
+    """In the child: start a session, redirect output to a file, drop the keeper's state."""
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -165,8 +165,10 @@ def _become_trial(stream: int, output: int, fork: bool, ours: Sequence[int]) -> 
     os.set_inheritable(stream, not fork)
     if fork:
         carry_out_assignment(stream)
-    module = "rightbatch.measure.runners.child"
-    os.execv(sys.executable, [sys.executable, "-P", "-m", module, str(stream)])
+    os.execv(
+        sys.executable,
+        [sys.executable, "-P", "-m", "rightbatch.measure.runners.child", str(stream)],
+    )
 
 
 def _run_in_fork(run: Callable[[], object]) -> int:

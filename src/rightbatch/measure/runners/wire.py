@@ -6,7 +6,6 @@ import struct
 from dataclasses import dataclass
 
 _LENGTH = struct.Struct("!Q")
-_CHUNK = 1 << 20
 
 START = b"t"
 """Parent to server, with three file descriptors (the trial's control socket, the socket to its
@@ -182,7 +181,7 @@ class Channel:
     def _read(self, flags: int) -> bool:
         """Read what is available; False where there is nothing, or the channel has ended."""
         try:
-            data = self._stream.recv(_CHUNK, flags)
+            data = self._stream.recv(2**20, flags)
         except BlockingIOError:
             return False
         except ConnectionError:

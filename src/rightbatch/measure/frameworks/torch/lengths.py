@@ -121,8 +121,7 @@ def _order(count: int) -> torch.Tensor:
 def _lengths(data: Data, order: torch.Tensor, length: Length | None, collate: Any) -> torch.Tensor:
     """Lengths of the first examples in an order, as many as are known."""
     if callable(length):
-        sample = order[:_MOST_SAMPLED].tolist()
-        return torch.tensor([length(_example(data, index)) for index in sample])
+        return torch.tensor([length(_example(data, i)) for i in order[:_MOST_SAMPLED].tolist()])
     if length is not None:
         if len(length) != len(order):
             raise UsageError(

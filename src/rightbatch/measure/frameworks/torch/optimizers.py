@@ -3,25 +3,22 @@
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.torch.workload import Workload
+from rightbatch.measure.frameworks.torch.workload import OptimizerFactory, Workload
 from rightbatch.records import OptimizerFacts, ScalingRule
 
-if TYPE_CHECKING:
-    from rightbatch.measure.frameworks.torch.workload import OptimizerFactory
-
-_DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
+_DEFAULTS: dict[str, tuple[OptimizerFactory, float]] = {
     "sgd": (partial(torch.optim.SGD, momentum=0.9), 0.05),
     "adam": (torch.optim.Adam, 1e-3),  # with its authors' constants
     "rmsprop": (torch.optim.RMSprop, 1e-3),  # with PyTorch's constants
 }
 
 
-def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bool]]:
+def catalog(workload: Workload) -> dict[str, tuple[OptimizerFactory, float, bool]]:
     """Every optimizer of a workload: name -> (factory, learning rate, whether the user set it).
 
     The first entry is the user's own.
@@ -56,7 +53,7 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
 
 
 def make(
-    factory: "OptimizerFactory", model: torch.nn.Module, learning_rate: float
+    factory: OptimizerFactory, model: torch.nn.Module, learning_rate: float
 ) -> torch.optim.Optimizer:
     """An optimizer of a model's trainable parameters, or of the model if the factory takes it."""
     if _takes_model(factory):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, SupportsFloat
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
@@ -19,8 +20,6 @@ from rightbatch.measure.frameworks.torch.out_of_memory import gives_no_reason, i
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Device, Footprint, Precision, StepPlan
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
-
-_BATCH_DEPENDENT = (torch.nn.modules.batchnorm._BatchNorm,)
 
 
 class TorchSubject:
@@ -175,11 +174,10 @@ class TorchSubject:
 
     def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
         """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
-        count = data.size(batch)
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         total = [torch.zeros_like(p) for p in parameters]
         small = []
-        for start in range(0, count - micro_batch_size + 1, micro_batch_size):
+        for start in range(0, data.size(batch) - micro_batch_size + 1, micro_batch_size):
             self.optimizer.zero_grad(set_to_none=True)
             piece = data.part(batch, start, start + micro_batch_size)
             if self._items(piece):
@@ -318,7 +316,7 @@ def _device(name: str | None) -> torch.device:
 
 def _batch_dependent(model: torch.nn.Module) -> set[str]:
     """Kinds of layers in a model that mix the examples of a batch."""
-    return {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
+    return {type(m).__name__ for m in model.modules() if isinstance(m, _BatchNorm)}
 
 
 def _seed(seed: int) -> None:
