@@ -207,11 +207,9 @@ def _places(tree: Tree) -> tuple[Path, ...]:
     if tree.names is not _VERSION_2:
         return own
     escaped = any(_number(place / tree.names.limit) is not None for place in own)
-    delegated = "cgroup.subtree_control"
+    near = own if escaped else own + above
     return tuple(
-        place
-        for place in (own if escaped else own + above)
-        if "memory" in text_of(place / delegated).split()
+        place for place in near if "memory" in text_of(place / "cgroup.subtree_control").split()
     )
 
 
