@@ -96,7 +96,8 @@ def selected(data: Data, selections: list[list[int]], collate: Any, workers: int
 def in_order(data: Data, batch_size: int, collate: Any, workers: int) -> Iterator[Any]:
     """One pass over the data, unshuffled."""
     if isinstance(data, tuple):
-        yield from zip(*(torch.split(tensor, batch_size) for tensor in data), strict=True)
+        for start in range(0, len(data[0]), batch_size):
+            yield tuple(tensor[start : start + batch_size] for tensor in data)
     else:
         yield from DataLoader(data, batch_size=batch_size, collate_fn=collate, num_workers=workers)
 

@@ -100,9 +100,10 @@ class WorstExamples:
 
     def batch(self, size: int) -> Any:
         """The first `size` examples, collated; repeated where there are fewer."""
-        work = self._workload
         chosen = [self._order[place % len(self._order)] for place in range(size)]
-        return next(selected(work.train_data, [chosen], work.collate, workers=0))
+        return next(
+            selected(self._workload.train_data, [chosen], self._workload.collate, workers=0)
+        )
 
 
 def tensor_bytes(structure: Any) -> int:

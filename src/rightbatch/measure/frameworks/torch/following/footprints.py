@@ -127,7 +127,7 @@ class Footprints:
                 validated = True
             else:
                 subject.step(batch, plan.micro_batch_size)
-                # On a CPU, slices of tensors are in the memory of these.
+                # On a CPU, slices of tensors share the memory of the tensors.
                 sliced = plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple)
                 tracker.add(tensors(valid), "batch", 0.0 if sliced else 1.0)
                 tracker.expect(expected.get("validation", ()))
