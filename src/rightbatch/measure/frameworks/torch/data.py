@@ -1,7 +1,7 @@
 """Batches of a PyTorch workload: endless shuffled epochs, and slices of a batch."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, pairwise, repeat
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -77,9 +77,13 @@ def shuffled(
         persistent_workers=workers > 0,
         drop_last=too_short,
     )
-    batches = chain.from_iterable(repeat(loader))
-    yield _checked(next(batches), min(batch_size, count))
-    yield from batches
+    checked = False
+    while True:
+        for batch in loader:
+            if not checked:
+                _check_first(batch, min(batch_size, count))
+                checked = True
+            yield batch
 
 
 def selected(data: Data, selections: list[list[int]], collate: Any, workers: int) -> Iterator[Any]:
@@ -185,11 +189,10 @@ def rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
     return batch
 
 
-def _checked(batch: Any, expected: int) -> Any:
-    """A batch, refused where its first tensor does not have one row per example."""
+def _check_first(batch: Any, expected: int) -> None:
+    """Refuse batches whose first tensor does not have one row per example, before training."""
     if (found := size(batch)) != expected:
         raise UsageError(
             f"A batch of {expected} examples seems to hold {found}; make the first tensor that "
             "collate returns have one row per example."
         )
-    return batch
