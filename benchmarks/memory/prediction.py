@@ -22,7 +22,7 @@ from workloads import FACTORIES
 
 from rightbatch.measure.devices.catalog import unnamed_gpu
 from rightbatch.measure.devices.cpu import CpuDevice
-from rightbatch.measure.frameworks.torch.following.worst import WorstExamples
+from rightbatch.measure.frameworks.torch.lengths import WorstExamples
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 from rightbatch.measure.ports import Precision, StepPlan
 from rightbatch.science.caching_allocator import replay

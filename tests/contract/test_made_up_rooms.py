@@ -15,11 +15,10 @@ from rich.console import Console
 from rightbatch.api.study import Observer, carry_on, run
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.decide.planners.base import Ask
-from rightbatch.measure.carry_out import carry_out
+from rightbatch.measure.carry_out import MEASURES, carry_out
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import SUBJECTS
 from rightbatch.measure.ports import Ended, Job
-from rightbatch.measure.probes.table import MEASURES
 from rightbatch.records import (
     KINDS,
     Capacity,

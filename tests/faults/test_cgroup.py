@@ -10,9 +10,14 @@ import time
 import pytest
 
 import needs
-from rightbatch.measure.control_groups import free_bytes, limit_bytes, memory_tree
+from rightbatch.measure.control_groups import (
+    Cgroup,
+    enter,
+    free_bytes,
+    limit_bytes,
+    memory_tree,
+)
 from rightbatch.measure.devices.cpu import CpuDevice
-from rightbatch.measure.runners.cgroup import Cgroup, enter
 from rightbatch.measure.runners.process import TrialServer
 
 MIB, LIMIT = 2**20, 2**30

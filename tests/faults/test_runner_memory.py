@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 import needs
-from rightbatch.measure.runners.cgroup import Cgroup
+from rightbatch.measure.control_groups import Cgroup
 from rightbatch.measure.runners.process import TrialServer
 
 MIB = 2**20

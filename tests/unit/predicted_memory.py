@@ -15,7 +15,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from rightbatch.measure.devices.cpu import CpuDevice
-from rightbatch.measure.frameworks.torch.following.worst import WorstExamples
+from rightbatch.measure.frameworks.torch.lengths import WorstExamples
 from rightbatch.measure.frameworks.torch.subject import TorchSubject
 from rightbatch.measure.ports import StepPlan
 from rightbatch.torch import Workload

@@ -20,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.torch.following.faking import checkpoint_blocks
 from rightbatch.measure.frameworks.torch.following.tracking import LiveStorage
-from rightbatch.measure.frameworks.torch.following.worst import WorstExamples
+from rightbatch.measure.frameworks.torch.lengths import WorstExamples
 from rightbatch.measure.ports import StepPlan
 from rightbatch.zoo import digits
 

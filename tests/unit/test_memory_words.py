@@ -23,7 +23,7 @@ def test_inference_accumulates_no_gradients():
 
 def seen(message: str, memory_ran_out: bool) -> Evidence:
     said = Raised("RuntimeError", message, "Traceback")
-    return Evidence(said, None, None, False, memory_ran_out, None, 0, 0, 1.0, "")
+    return Evidence(said, None, None, False, memory_ran_out, None, "")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.devices import nvidia
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Ended
-from rightbatch.measure.probes.power import mean_power
+from rightbatch.measure.probes.speed import mean_power
 from rightbatch.records import DescribeProbe, Settings, Study, WorkloadReference
 from rightbatch.store import open_store
 

@@ -1,15 +1,50 @@
 """The entry point of a trial's process: one probe of one workload."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import Any
 
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.frameworks.loading import load_subject
 from rightbatch.measure.ports import InParts, Job, Measured, Progress, Subject
-from rightbatch.measure.probes.memory import out_of_memory
-from rightbatch.measure.probes.table import MEASURES
-from rightbatch.records import MemoryProbe, Probe
+from rightbatch.measure.probes.memory import measure_memory, out_of_memory
+from rightbatch.measure.probes.noise import measure_noise
+from rightbatch.measure.probes.predict import predict_memory
+from rightbatch.measure.probes.speed import measure_speed
+from rightbatch.measure.probes.training import train
+from rightbatch.records import (
+    DescribeProbe,
+    DescribeResult,
+    MemoryProbe,
+    NoiseProbe,
+    Outcome,
+    PredictProbe,
+    Probe,
+    SpeedProbe,
+    Status,
+    TrainingProbe,
+)
+
+
+def describe(
+    subject: Subject, probe: DescribeProbe, progress: Progress
+) -> tuple[Outcome, DescribeResult]:
+    """Facts of the workload and of the machine, the first probe of a study."""
+    hardware = subject.device.hardware(subject.threads, probe.memory_limit_bytes)
+    hardware = replace(hardware, versions=hardware.versions + subject.versions())
+    return Outcome(Status.OK), DescribeResult(subject.facts(), hardware)
+
+
+MEASURES: dict[type[Probe], Callable[[Subject, Any, Progress], Measured | InParts]] = {
+    DescribeProbe: describe,
+    MemoryProbe: measure_memory,
+    SpeedProbe: measure_speed,
+    NoiseProbe: measure_noise,
+    TrainingProbe: train,
+    PredictProbe: predict_memory,
+}
+"""Kind of probe -> (subject, probe, progress) -> the outcome and what was measured."""
 
 
 def carry_out(job: Job, progress: Progress) -> Measured | InParts:

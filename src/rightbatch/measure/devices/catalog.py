@@ -53,5 +53,10 @@ def device(name: str, most_bytes: int | None = None) -> MemoryTarget:
 
 def unnamed_gpu(total_bytes: int) -> MemoryTarget:
     """A GPU known only by its memory."""
-    title = f"a GPU with {total_bytes / 2**30:.4g} GiB"
-    return MemoryTarget(title, "cuda", total_bytes, CUDA_CONTEXT_BYTES, _WORKSPACE)
+    return MemoryTarget(
+        f"a GPU with {total_bytes / 2**30:.4g} GiB",
+        "cuda",
+        total_bytes,
+        CUDA_CONTEXT_BYTES,
+        _WORKSPACE,
+    )

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import psutil
 
-from rightbatch.measure.control_groups import TRIAL_CGROUP, free_bytes, limit_bytes, memory_tree
+from rightbatch.measure.control_groups import (
+    TRIAL_CGROUP,
+    free_bytes,
+    limit_bytes,
+    memory_tree,
+    text_of,
+)
 from rightbatch.measure.ports import Pressure
 from rightbatch.records import Hardware
 
@@ -50,15 +56,15 @@ class CpuDevice:
         free = available_bytes()
         return min(requested, free) if requested is not None else int(_SAFE_SHARE * free)
 
-    def held_bytes(self) -> int:
-        """Resident set of this process, in bytes."""
-        return self.used_bytes()
+    held_bytes = used_bytes
 
     def hardware(self, threads: int, requested_limit: int | None) -> Hardware:
         """This machine."""
         return Hardware(
             device="cpu",
-            device_name=_processor(),
+            device_name=_named_in(Path("/proc/cpuinfo"), "model name")
+            or platform.processor()
+            or platform.machine(),
             cores=usable_cores(),
             threads=threads,
             memory_bytes=total_bytes(),
@@ -80,16 +86,18 @@ class CpuDevice:
         """
         zones = self._powercap.glob("intel-rapl:*")  # AMD's have the same name
         try:  # the whole platform, psys, may be listed too, and contains the packages
-            packages = [zone for zone in zones if (zone / "name").read_text().startswith("package")]
-            used = [int((package / "energy_uj").read_text()) for package in packages]
+            used = [
+                int((zone / "energy_uj").read_text())
+                for zone in zones
+                if (zone / "name").read_text().startswith("package")
+            ]
         except (OSError, ValueError):
             return None
         return sum(used) / 1e6 if used else None
 
     def enforce(self, limit_bytes: int) -> str:
         """Report what the runner set, which limits the process from outside."""
-        own = self._process / "cgroup"
-        groups = own.read_text().splitlines() if own.exists() else []
+        groups = text_of(self._process / "cgroup").splitlines()
         if any(TRIAL_CGROUP.fullmatch(line.rpartition("/")[2]) for line in groups):
             return "cgroup"
         soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
@@ -111,12 +119,8 @@ class CpuDevice:
 
     def _status(self, name: str) -> int | None:
         """A size from the status of this process, in bytes; None where it is not reported."""
-        path = self._process / "status"
-        if path.exists():
-            for line in path.read_text().splitlines():
-                if line.startswith(f"{name}:"):
-                    return int(line.split()[1]) * 1024
-        return None
+        size = _named_in(self._process / "status", name)
+        return int(size.removesuffix("kB")) * 1024 if size else None
 
 
 def usable_cores() -> int:
@@ -148,10 +152,7 @@ def other_load() -> float:
     return os.getloadavg()[0] / usable_cores()
 
 
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+def _named_in(path: Path, name: str) -> str:
+    """The first value of a name in a file of `name: value` lines; empty where there is none."""
+    pairs = (line.partition(":") for line in text_of(path).splitlines())
+    return next((value.strip() for key, _, value in pairs if key.strip() == name), "")

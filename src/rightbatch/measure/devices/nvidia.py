@@ -1,5 +1,6 @@
 """GPUs as NVIDIA's management library (NVML) reports them."""
 
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -26,31 +27,27 @@ def gpus() -> list[Gpu]:
         nvml = import_module("pynvml")
     except ModuleNotFoundError:
         return []
-    try:
+    with suppress(nvml.NVMLError), ExitStack() as session:
         nvml.nvmlInit()
-    except nvml.NVMLError:
-        return []
-    try:
+        session.callback(nvml.nvmlShutdown)
         found = [_gpu(nvml, number) for number in range(nvml.nvmlDeviceGetCount())]
-    except nvml.NVMLError:
-        return []
-    finally:
-        nvml.nvmlShutdown()
-    return [gpu for gpu in found if gpu is not None]
+        return [gpu for gpu in found if gpu is not None]
+    return []
 
 
 def _gpu(nvml: Any, number: int) -> Gpu | None:  # noqa: ANN401 - the library has no types
-    try:
+    with suppress(nvml.NVMLError):
         handle = nvml.nvmlDeviceGetHandleByIndex(number)
-        memory = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
-        return Gpu(str(nvml.nvmlDeviceGetName(handle)), memory, _counts_energy(nvml, handle))
-    except nvml.NVMLError:
-        return None
+        return Gpu(
+            name=str(nvml.nvmlDeviceGetName(handle)),
+            memory_bytes=int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
+            counts_energy=_counts_energy(nvml, handle),
+        )
+    return None
 
 
 def _counts_energy(nvml: Any, handle: Any) -> bool:  # noqa: ANN401 - the library has no types
-    try:
+    with suppress(nvml.NVMLError):
         nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except nvml.NVMLError:
-        return False
-    return True
+        return True
+    return False

@@ -7,8 +7,6 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.ports import Batch, Infers, Progress, Subject
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Remark, Status
 
-_VALIDATED_AFTER = 1
-"""Number, from 0, of the step before validation: by then the optimizer's state exists."""
 _NOTABLE_BYTES = 32 * 2**20
 """Less than this in swap or spilled causes no measurable slowdown."""
 
@@ -29,21 +27,20 @@ def measure_memory(
     """
     subject.start(probe.optimizer, None, seed=0)
     device = subject.device
-    whole = probe.batch_size * probe.accumulation_steps
-    batches = subject.hard_batches(whole, probe.steps)
+    batches = subject.hard_batches(probe.batch_size * probe.accumulation_steps, probe.steps)
     enforced_by = device.enforce(probe.limit_bytes)
     device.reset_peak()
     baseline, before = device.used_bytes(), device.pressure()
     step_seconds = 0.0
     for number, batch in enumerate(batches):
         begin = time.perf_counter()
-        _step(subject, probe, batch)
+        step(subject, batch, probe.batch_size, probe.inference)
         subject.synchronize()
         if number < probe.steps:
             step_seconds = time.perf_counter() - begin
         if number == 0:  # the allocator finds its sizes in the first step
             before = replace(before, allocator_retries=device.pressure().allocator_retries)
-        if number == _VALIDATED_AFTER and not probe.inference:
+        if number == 1 and not probe.inference:  # by now the optimizer's state exists
             subject.evaluate()
         progress((number + 1) / (probe.steps + 2))
     peak, after = device.peak_bytes(), device.pressure()
@@ -61,9 +58,10 @@ def measure_memory(
     return _slowed(probe.batch_size, result) or Outcome(Status.OK), result
 
 
-def _step(subject: Subject, probe: MemoryProbe, batch: Batch) -> None:
-    if not probe.inference:
-        subject.step(batch, probe.batch_size)
+def step(subject: Subject, batch: Batch, micro_batch_size: int, inference: bool) -> None:
+    """Train on a batch, or run a forward pass alone."""
+    if not inference:
+        subject.step(batch, micro_batch_size)
     elif isinstance(subject, Infers):
         subject.infer(batch)
     else:

@@ -70,7 +70,6 @@ def measure_noise(
 
 
 def _diverged(probe: NoiseProbe, step: int) -> Outcome:
-    """The outcome of a probe whose training diverged."""
     reason = Remark.of(
         "diverged_at_present_settings",
         batch_size=probe.batch_size,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.ports import Follows, Footprint, Infers, Progress, StepPlan, Subject
+from rightbatch.measure.ports import Follows, Footprint, Progress, StepPlan, Subject
+from rightbatch.measure.probes.memory import step
 from rightbatch.records import (
     MemoryAlternative,
     MemoryTarget,
@@ -92,7 +93,7 @@ def predict_memory(
         method=search.first.method,
         reason=search.first.reason,
         warnings=search.warnings(),
-        alternatives=(*alternatives, *_devices(what_if, probe, fixed, slope, overhead)),
+        alternatives=(*alternatives, *map(what_if.on, probe.devices)),
         inference=probe.inference,
     )
 
@@ -109,19 +110,18 @@ class _Search:
         self._subject, self._target, self.cap = subject, target, cap
         self._bytes: dict[int, int] = {}
         self._held: dict[int, int] = {}
-        self.first = self._follow(plan.micro_batch_size)
-        if self.first.method == "fake":
-            self._follow(min(cap, 4 * plan.micro_batch_size))
-            if verify:
-                self._follow(max(1, plan.micro_batch_size // 2))
-        else:
-            self._follow(max(1, min(2 * plan.micro_batch_size, _REAL_AT_MOST, cap)))
-            self._follow(max(1, plan.micro_batch_size // 2))
+        start = plan.micro_batch_size
+        self.first = self._follow(start)
+        fake = self.first.method == "fake"
+        self._follow(min(cap, 4 * start if fake else min(2 * start, _REAL_AT_MOST)))
+        if verify or not fake:
+            self._follow(max(1, start // 2))
 
     def warnings(self) -> tuple[Remark, ...]:
         """Warnings of all sizes, each once."""
-        found = [warning for one in self.followed.values() for warning in one.warnings]
-        return tuple(dict.fromkeys(found))
+        return tuple(
+            dict.fromkeys(warning for one in self.followed.values() for warning in one.warnings)
+        )
 
     def peaks(self) -> tuple[PredictedPeak, ...]:
         """The predicted peaks, in ascending order of batch size."""
@@ -155,8 +155,7 @@ class _Search:
         first = nearest[0]
         if len(nearest) < 2:
             return float(known[first]), 0.0
-        well_apart = (s for s in nearest if max(s, first) >= _APART * min(s, first))
-        other = next(well_apart, nearest[-1])
+        other = next((s for s in nearest if max(s, first) >= _APART * min(s, first)), nearest[-1])
         fixed, slope = line_through(*((size, known[size]) for size in (first, other)))
         return (fixed, max(0.0, slope)) if fixed >= 0 else (0.0, known[first] / first)
 
@@ -166,7 +165,9 @@ class _Search:
         Where steps have to run on real data, it is read off the line; likewise where the answer
         need not be verified, once a size near it has been followed.
         """
-        for _ in range(_FOLLOWED if self.first.method == "fake" else 0):
+        if self.first.method == "real":
+            return _within(limit_bytes, *self.line(limit_bytes), self.cap)
+        for _ in range(_FOLLOWED):
             low, high = self._between(limit_bytes)
             most = _within(limit_bytes, *self.line(limit_bytes), self.cap)
             if min(high - 1, max(most, low)) <= low * _WORTH_IT:
@@ -177,9 +178,7 @@ class _Search:
             held = _within(limit_bytes, *self.line(limit_bytes, self._held), self.cap)
             guess = next((size for size in (most, held) if low * _WORTH_IT < size < high), 0)
             self._follow(guess or (low + high) // 2)
-        if self.first.method == "fake":
-            return self.known_to_fit(limit_bytes)
-        return _within(limit_bytes, *self.line(limit_bytes), self.cap)
+        return self.known_to_fit(limit_bytes)
 
     def known_to_fit(self, limit_bytes: float) -> int:
         """The largest size followed so far that fits; 0 where none does."""
@@ -237,10 +236,7 @@ def _resident_overhead(subject: _Followed, plan: StepPlan) -> int:
     batches = subject.hard_batches(plan.batch_size, 2)
     subject.device.reset_peak()
     for batch in batches:
-        if not plan.inference:
-            subject.step(batch, plan.batch_size)
-        elif isinstance(subject, Infers):
-            subject.infer(batch)
+        step(subject, batch, plan.batch_size, plan.inference)
     if not plan.inference:
         subject.evaluate()
     peak = subject.device.peak_bytes()
@@ -254,18 +250,17 @@ class _WhatIf:
         self, subject: _Followed, search: _Search, target: MemoryTarget, found: int
     ) -> None:
         self._subject, self._search, self._target = subject, search, target
-        self._near = max(found, 2 * search.plan.batch_size)
-        if search.first.method == "real":
-            self._near = 2 * search.plan.batch_size
-        fixed, slope = search.line(target.total_bytes)
-        taken = fixed + slope * found - search.overhead
+        reference = 2 * search.plan.batch_size
+        self._near = max(found, reference) if search.first.method == "fake" else reference
+        self._fixed, self._slope = search.line(target.total_bytes)
+        taken = self._fixed + self._slope * found - search.overhead
         room = target.total_bytes - search.overhead
         share = taken / room if 0 < found < search.cap and 0 < taken < room else 1.0
-        self.usable_share = share if target.kind == "cuda" else 1.0
+        self._usable_share = share if target.kind == "cuda" else 1.0
 
-    def largest(self, target: MemoryTarget, overhead: int, fixed: float, slope: float) -> int:
+    def _largest(self, target: MemoryTarget, overhead: int, fixed: float, slope: float) -> int:
         """The largest micro-batch by a line, with the fragmentation of the answer."""
-        room = overhead + self.usable_share * (target.total_bytes - overhead)
+        room = overhead + self._usable_share * (target.total_bytes - overhead)
         return _within(room, fixed, slope, self._search.cap)
 
     def row(self, kind: Change, name: str, plan: StepPlan) -> MemoryAlternative:
@@ -284,8 +279,15 @@ class _WhatIf:
                 raise
             reason = Remark.of("cannot_be_followed", error=str(error))
             return MemoryAlternative(kind, name, None, None, reason)
-        largest = self.largest(self._target, self._search.overhead, *line_through(*points))
+        largest = self._largest(self._target, self._search.overhead, *line_through(*points))
         return MemoryAlternative(kind, name, held, largest)
+
+    def on(self, device: MemoryTarget) -> MemoryAlternative:
+        """The largest micro-batch on another device, by the line of this one."""
+        moved = self._fixed - self._search.overhead + device.context_bytes
+        moved += _THREADS * (device.workspace_bytes - self._target.workspace_bytes)
+        largest = self._largest(device, device.context_bytes, moved, self._slope)
+        return MemoryAlternative("device", device.name, None, largest)
 
     def _bytes(self, plan: StepPlan) -> tuple[int, int]:
         return _totals(self._subject.footprint(plan), self._target, self._search.overhead)
@@ -316,16 +318,3 @@ def _changes(facts: WorkloadFacts, plan: StepPlan) -> Iterator[tuple[Change, str
         micro = -(-plan.batch_size // steps)
         if plan.batch_size >= 2 * steps:
             yield "accumulation", f"{steps}x{micro}", replace(plan, micro_batch_size=micro)
-
-
-def _devices(
-    what_if: _WhatIf, probe: PredictProbe, fixed: float, slope: float, overhead: int
-) -> tuple[MemoryAlternative, ...]:
-    """The largest micro-batch on other devices, by the line of this one."""
-    rows = []
-    for device in probe.devices:
-        moved = fixed - overhead + device.context_bytes
-        moved += _THREADS * (device.workspace_bytes - probe.target.workspace_bytes)
-        largest = what_if.largest(device, device.context_bytes, moved, slope)
-        rows.append(MemoryAlternative("device", device.name, None, largest))
-    return tuple(rows)

@@ -1,13 +1,12 @@
-"""Step times at several batch sizes, interleaved in one process."""
+"""Step times at several batch sizes, interleaved in one process, and mean power."""
 
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
-from rightbatch.measure.ports import Batch, Progress, Subject
-from rightbatch.measure.probes.power import WINDOW_SECONDS, mean_power
+from rightbatch.measure.ports import Batch, Device, Progress, Subject
 from rightbatch.records import Outcome, SpeedProbe, SpeedResult, SpeedSample, Status
 from rightbatch.science.stats import median_interval
 
@@ -23,6 +22,8 @@ _POWER_SHARE = 0.25
 """Share of the time reserved for power where the device counts energy."""
 _LEAST_POWERS = 3
 """Sizes whose power is measured even when the time is up."""
+_WINDOW_SECONDS = 0.5
+"""Shortest window for power: some counters are updated only ten times a second."""
 _AHEAD = 2
 """Batches that each worker loads ahead, PyTorch's default."""
 _IN_A_ROW = 3
@@ -139,7 +140,7 @@ def measure_speed(
         left_out=tuple(size for size in probe.batch_sizes if size not in timed),
         flops_per_example=None if flops is None else flops / subject.size(smallest),
         peak_flops_per_second=peak,
-        device_utilisation=max(utilisation) if utilisation else None,
+        device_utilisation=max(utilisation, default=None),
         other_load=min(max(load, 0.0), 1.0),
         power_watts=power,
     )
@@ -155,12 +156,46 @@ def _power(
         timer, left = timers[place], deadline - time.perf_counter()
         if done >= _LEAST_POWERS and timer.seconds > left:
             continue
-        seconds = min(WINDOW_SECONDS, max(0.0, left / (len(order) - done)))
+        seconds = min(_WINDOW_SECONDS, max(0.0, left / (len(order) - done)))
         watts = mean_power(subject.device, partial(timer.sample, -1), seconds)
         timer.rest()
         if watts is not None:
             watts_of[timer.batch_size] = watts
     return tuple(sorted(watts_of.items()))
+
+
+def mean_power(device: Device, step: Callable[[], object], seconds: float) -> float | None:
+    """Mean power during steps, in watts; None without a usable counter.
+
+    Measured between two updates of the counter, so that rare updates cause no error. A counter that
+    stands still for half a second longer, or is reset meanwhile, is not usable.
+
+    Args:
+        device: The device whose energy is counted.
+        step: Runs some steps and waits for them.
+        seconds: Shortest duration.
+    """
+    before = device.energy_joules()
+    if before is None:
+        return None
+    began: tuple[float, float] | None = None
+    moved = time.perf_counter()
+    until = moved + seconds
+    while True:
+        step()
+        moment, joules = time.perf_counter(), device.energy_joules()
+        if joules is None:
+            return None
+        if joules == before:
+            if moment > max(until, moved) + _WINDOW_SECONDS:
+                return None
+            continue
+        if began is None:
+            began = moment, joules
+        elif moment >= until:
+            watts = (joules - began[1]) / (moment - began[0])
+            return watts if watts > 0 else None
+        before, moved = joules, moment
 
 
 def _spread(count: int) -> list[int]:
@@ -209,8 +244,7 @@ def _narrow(samples: list[SpeedSample], timers: list[_Timer]) -> bool:
         if len(own) < _MIN_SAMPLES:
             return False
         median = median_interval(own)
-        if median.low is None or median.high is None:
-            return False
-        if median.high - median.low > 2 * _NARROW * median.value:
+        low, high = median.low, median.high
+        if low is None or high is None or high - low > 2 * _NARROW * median.value:
             return False
     return True

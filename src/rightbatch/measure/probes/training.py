@@ -159,7 +159,6 @@ def _ending(
 
 
 def _settings(probe: TrainingProbe, last: TrainingPoint) -> dict[str, Value]:
-    """The values of a run that its sentence names."""
     return {
         "batch_size": probe.batch_size,
         "learning_rate": probe.learning_rate,

@@ -7,13 +7,14 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO
 
 from rightbatch.errors import RenamedWarning, RunnerError
+from rightbatch.measure.control_groups import Cgroup
 from rightbatch.measure.runners.call_end import CallEnd, Evidence, StoppedFor, call_end
-from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.watch import Watch
 from rightbatch.measure.runners.wire import (
     STOP,
@@ -113,16 +114,20 @@ class Call:
         """
         self._entry = entry
         deadline = time.monotonic() + deadline_seconds
-        pickled = pickle.dumps(payload)
-        assignment = _assignment(entry, pickled, deadline, self._limit_bytes, self._group)
+        directory = str(Path.cwd())
+        path = [directory, *(place or directory for place in sys.path)]  # finds user modules
+        assignment = Assignment(
+            entry, pickle.dumps(payload), self._limit_bytes, deadline,
+            tuple(dict.fromkeys(path)), directory,
+            None if self._group is None else str(self._group.path),
+        )  # fmt: skip
         self._order(assignment, progress)
 
     def go_on(
         self, payload: object, deadline_seconds: float, progress: Callable[[float], None]
     ) -> None:
         """Resume a paused child; arguments as for `begin`."""
-        order = GoOn(pickle.dumps(payload), time.monotonic() + deadline_seconds)
-        self._order(order, progress)
+        self._order(GoOn(pickle.dumps(payload), time.monotonic() + deadline_seconds), progress)
 
     def look(self) -> None:
         """Read messages and check limits once."""
@@ -141,7 +146,7 @@ class Call:
         """
         try:
             first_to_end([self])
-            ending = call_end(self._evidence())
+            ending = self._ending()
         except BaseException:
             self.end()
             raise
@@ -184,8 +189,8 @@ class Call:
         with suppress(OSError):  # the child is gone already: `Ended` follows
             self._channel.send(order)
 
-    def _evidence(self) -> Evidence:
-        """Everything known when the process has ended or paused.
+    def _ending(self) -> CallEnd:
+        """How the process ended or paused, from everything known.
 
         Raises:
             RunnerError: The function's value cannot travel between processes.
@@ -206,17 +211,20 @@ class Call:
                 ) from error
         ended, killed = self._ended, self._kills > 0
         short = self._watch.memory_ran_out(count_kernel_kills=self._group is None)
-        return Evidence(
+        seen = Evidence(
             last=self._last,
             stopped_for=self._stopped_for,
             status=ended.status if ended else None,
             killed_in_group=killed,
             memory_ran_out=killed or short,
             value=value,
+            output_tail=tail(self._output),
+        )
+        return replace(
+            call_end(seen),
             peak_bytes=max(self._watch.peak_bytes, ended.peak_bytes if ended else 0),
             group_peak_bytes=self._watch.group_peak_bytes,
             wall_seconds=time.monotonic() - self._begun,
-            output_tail=tail(self._output),
         )
 
     def _listen(self) -> None:
@@ -229,9 +237,8 @@ class Call:
                 self._last = message
                 if not isinstance(message, Paused):
                     self._deadline = time.monotonic() + _EXIT_SECONDS  # to exit normally
-        for message in self._control.arrived():
-            if isinstance(message, Ended):
-                self._ended = message
+        ends = (message for message in self._control.arrived() if isinstance(message, Ended))
+        self._ended = next(ends, self._ended)
         self._keeper_lost |= self._control.at_end and self._ended is None
 
     def _judge(self) -> None:
@@ -275,15 +282,3 @@ def tail(output: IO[bytes]) -> str:
 
 def _ignore(done: float) -> None:
     """Ignore progress."""
-
-
-def _assignment(
-    entry: str, payload: bytes, deadline: float, limit_bytes: int | None, group: Cgroup | None
-) -> Assignment:
-    """An assignment with the parent's directory and import path, so that user modules import."""
-    directory = str(Path.cwd())
-    path = [directory, *(place or directory for place in sys.path)]
-    return Assignment(
-        entry, payload, limit_bytes, deadline, tuple(dict.fromkeys(path)), directory,
-        None if group is None else str(group.path),
-    )  # fmt: skip

@@ -70,9 +70,6 @@ class Evidence:
             others may have continued.
         memory_ran_out: Whether memory was short at the end, within the limit or on the machine.
         value: The value in `last`, if that is `Returned` or `Paused`.
-        peak_bytes: As in `CallEnd`.
-        group_peak_bytes: As in `CallEnd`.
-        wall_seconds: As in `CallEnd`.
         output_tail: As in `CallEnd`.
     """
 
@@ -82,20 +79,14 @@ class Evidence:
     killed_in_group: bool
     memory_ran_out: bool
     value: object
-    peak_bytes: int
-    group_peak_bytes: int
-    wall_seconds: float
     output_tail: str
 
 
 def call_end(seen: Evidence) -> CallEnd:
-    """Infer from the evidence how a call ended."""
+    """Infer from the evidence how a call ended, except for its memory and time."""
     return replace(
         _reported_end(seen),
         signal_number=_signal(seen.status),
-        peak_bytes=seen.peak_bytes,
-        group_peak_bytes=seen.group_peak_bytes,
-        wall_seconds=seen.wall_seconds,
         output_tail=seen.output_tail,
     )
 
@@ -151,7 +142,5 @@ def _signal(status: int | None) -> int | None:
 
 def _after(mark: str, text: str) -> str:
     """The text from the last line that starts with a mark; empty where there is none."""
-    start = text.rfind("\n" + mark)
-    if start < 0 and not text.startswith(mark):
-        return ""
-    return text[start + 1 :]
+    start = f"\n{text}".rfind(f"\n{mark}")
+    return text[start:] if start >= 0 else ""

@@ -1,12 +1,11 @@
 """The code of a trial's own process: call one function and send back how it ended."""
 
-import argparse
 import atexit
 import errno
 import faulthandler
-import importlib
 import os
 import pickle
+import pkgutil
 import queue
 import resource
 import signal
@@ -14,17 +13,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from traceback import StackSummary, TracebackException
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import psutil
 
 import rightbatch
 from rightbatch.errors import handle_renamed
-from rightbatch.measure.runners.cgroup import enter
+from rightbatch.measure.control_groups import enter
 from rightbatch.measure.runners.wire import (
     Assignment,
     Channel,
@@ -135,7 +134,8 @@ def _ending(assignment: Assignment, channel: Channel, orders: Orders) -> object:
 
 def _called(assignment: Assignment, channel: Channel, orders: Orders) -> object:
     try:
-        value = _entry(assignment.entry)(pickle.loads(assignment.payload), _Shares(channel))
+        function = pkgutil.resolve_name(assignment.entry)
+        value = function(pickle.loads(assignment.payload), _Shares(channel))
         if isinstance(value, Generator):
             value = _in_parts(value, channel, orders)
     except MemoryError:
@@ -167,17 +167,11 @@ def _in_parts(parts: Generator[object, object, object], channel: Channel, orders
         order = pickle.loads(go_on.payload)
 
 
-def _entry(name: str) -> Callable[[Any, Callable[[float], None]], object]:
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
-
-
 def _raised(error: BaseException) -> Raised:
     """An exception as a message, without the frames of rightbatch and the import machinery."""
     kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    name = f"{module}{kind.__qualname__}"
     report = TracebackException.from_exception(error)
     for part in _chain(report):
         part.stack = StackSummary.from_list(
@@ -201,12 +195,5 @@ def _chain(report: TracebackException) -> list[TracebackException]:
     return found
 
 
-def main() -> None:
-    """Run one assignment in this fresh interpreter."""
-    parser = argparse.ArgumentParser(prog="rightbatch trial")
-    parser.add_argument("--fd", type=int, required=True)
-    carry_out_assignment(parser.parse_args().fd)
-
-
 if __name__ == "__main__":
-    main()
+    carry_out_assignment(int(sys.argv[1]))

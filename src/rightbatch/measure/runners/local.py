@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from tempfile import TemporaryDirectory
 
 from rightbatch.measure.ports import CUDA_CONTEXT_BYTES, Ended, Job, Measured, Progress
@@ -12,7 +13,7 @@ from rightbatch.measure.runners.call import Call, first_to_end
 from rightbatch.measure.runners.call_end import CallEnd, CallEndKind
 from rightbatch.measure.runners.outcome import outcome_of
 from rightbatch.measure.runners.process import TrialServer
-from rightbatch.measure.runners.waiting import MemoryUse, Waiting
+from rightbatch.measure.runners.waiting import Waiting
 from rightbatch.records import (
     Capacity,
     DescribeProbe,
@@ -99,8 +100,9 @@ class LocalRunner:
         self._hardware = hardware
         self._entry = entry
         self._compiled = TemporaryDirectory(prefix="rightbatch-")
-        self._preload, self._preload_threadless = preload, preload_threadless
-        self._fork = fork
+        self._new_server = partial(
+            TrialServer, preload, fork=fork, preload_threadless=preload_threadless
+        )
         self._workload_environment = dict(environment or {})
         self._servers: dict[int | None, TrialServer] = {}
         self._waiting = Waiting()
@@ -148,8 +150,8 @@ class LocalRunner:
         crowded = self._on_accelerator and len(self._waiting) > 0
         self._under_way.append(_UnderWay(probe, call, limit, progress, begun, crowded, again))
         if waited is None:
-            first = isinstance(probe, DescribeProbe)  # starting the server counts as its time
-            passed = time.monotonic() - begun if first else 0.0
+            # Starting the server counts as the first probe's time.
+            passed = time.monotonic() - begun if isinstance(probe, DescribeProbe) else 0.0
             call.begin(self._entry, job, seconds - passed, progress)
         else:
             call.go_on(job, seconds, progress)
@@ -184,7 +186,7 @@ class LocalRunner:
             self._hardware = result.hardware
         if ended.again == "raised":
             self._may_wait = False  # the device serves one process at a time
-        self._waiting.put(ended.probe, first, self._used(first, result))
+        self._waiting.put(ended.probe, first, *self._used(first, result))
         for one in self._under_way:
             one.crowded |= self._on_accelerator and first.paused
         if any(one.again is not None for one in self._under_way):
@@ -203,14 +205,8 @@ class LocalRunner:
     def _server(self, threads: int | None) -> TrialServer:
         """The server of trials with that many threads, which libraries read on import."""
         if threads not in self._servers:
-            self._servers[threads] = TrialServer(
-                self._preload,
-                fork=self._fork,
-                preload_threadless=self._preload_threadless,
-                environment={
-                    **_environment(threads, self._compiled.name),
-                    **self._workload_environment,
-                },
+            self._servers[threads] = self._new_server(
+                environment=_environment(threads, self._compiled.name) | self._workload_environment
             )
         return self._servers[threads]
 
@@ -222,15 +218,12 @@ class LocalRunner:
 
     @property
     def _on_accelerator(self) -> bool:
-        device = self._hardware.device if self._hardware else self._job.device
-        return device not in {None, "cpu"}
+        return (self._hardware or self._job).device not in {None, "cpu"}
 
     def _device(self) -> str | None:
         """The device of a trial: without a name, JAX would fall back from a busy GPU to the CPU."""
-        if self._job.device is None and self._hardware is not None:
-            kind = self._hardware.device.partition(":")[0]
-            return self._hardware.device if kind == "gpu" else None
-        return self._job.device
+        found = self._hardware.device if self._hardware else ""
+        return found if self._job.device is None and found.startswith("gpu") else self._job.device
 
     def _make_room(self, probe: Probe, limit_bytes: int | None) -> None:
         """End paused runs until a probe and those under way have the memory they need."""
@@ -245,16 +238,19 @@ class LocalRunner:
         """Memory of an accelerator that processes share; None where it serves one at a time."""
         if self._hardware is None or not self._may_wait:
             return None
-        kind = self._hardware.device.partition(":")[0]
-        return self._hardware.memory_limit_bytes if kind in _SHARED_DEVICES else None
+        shared = self._hardware.device.startswith(_SHARED_DEVICES)
+        return self._hardware.memory_limit_bytes if shared else None
 
-    def _used(self, call: Call, result: Result | None) -> MemoryUse:
-        """Memory of a trial: observed by the runner on a CPU, reported by it on an accelerator."""
+    def _used(self, call: Call, result: Result | None) -> tuple[int, int]:
+        """Peak memory of a trial, and what it holds while it is paused.
+
+        Observed by the runner on a CPU, reported by the trial on an accelerator; 0 where it is not.
+        """
         if not self._on_accelerator:
-            return MemoryUse(call.peak_bytes, call.peak_bytes)
+            return call.peak_bytes, call.peak_bytes
         if isinstance(result, TrainingResult) and result.peak_bytes:
-            return MemoryUse(max(result.peak_bytes, result.held_bytes), result.held_bytes)
-        return MemoryUse(0, 0)
+            return max(result.peak_bytes, result.held_bytes), result.held_bytes
+        return 0, 0
 
     def _limit_bytes(self, probe: Probe) -> int | None:
         """Memory that trials under way may use; None on an accelerator, whose memory counts."""

@@ -48,8 +48,9 @@ def outcome_of(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Measur
     match ending.value:
         case (Outcome() as outcome, MemoryResult() as result) if limit_bytes is not None:
             # With the memory of loader workers, which only the parent sees.
-            peak = max(result.peak_bytes, ending.group_peak_bytes)
-            return outcome, replace(result, peak_bytes=peak)
+            return outcome, replace(
+                result, peak_bytes=max(result.peak_bytes, ending.group_peak_bytes)
+            )
         case (Outcome() as outcome, result) if result is None or isinstance(result, Result):
             return outcome, result
     raise RunnerError(
@@ -81,8 +82,8 @@ def _failure(ending: CallEnd, probe: Probe, limit_bytes: int | None) -> Outcome:
     """An expected failure: of which work, and where in the code."""
     work = _work(probe)
     if ending.kind == "out_of_memory":
-        limited = {"limit_bytes": limit_bytes, "at_once": probe.at_once}
-        return Outcome(Status.OUT_OF_MEMORY, Remark.of("memory_limit_passed", **work, **limited))
+        work |= {"limit_bytes": limit_bytes, "at_once": probe.at_once}
+        return Outcome(Status.OUT_OF_MEMORY, Remark.of("memory_limit_passed", **work))
     work |= _place(ending.traceback)
     if ending.kind == "hung":
         return Outcome(Status.HUNG, Remark.of("hung", **work, seconds=probe.seconds_limit))

@@ -10,9 +10,9 @@ from multiprocessing.connection import wait
 from typing import IO, Self
 
 from rightbatch.errors import RunnerError
+from rightbatch.measure.control_groups import Cgroup
 from rightbatch.measure.runners.call import Call, tail
 from rightbatch.measure.runners.call_end import CallEnd
-from rightbatch.measure.runners.cgroup import Cgroup
 from rightbatch.measure.runners.wire import START, Channel, Ready, Started
 
 _ANSWER_SECONDS = 30.0
@@ -46,9 +46,8 @@ class TrialServer:
             environment: Environment variables of the server and its children, added to this
                 process's own.
         """
-        self._preload = tuple(preload) if fork else ()
-        self._preload_threadless = tuple(preload_threadless) if fork else ()
-        self._fork = fork
+        imports = ["--preload", *preload, "--preload-threadless", *preload_threadless]
+        self._arguments = imports if fork else ["--no-fork"]
         self._environment = dict(environment or {})
         self._server: _ServerProcess | None = None
 
@@ -116,9 +115,7 @@ class TrialServer:
     def _running(self) -> "_ServerProcess":
         if self._server is None:
             try:
-                self._server = _ServerProcess(
-                    self._preload, self._preload_threadless, self._fork, self._environment
-                )
+                self._server = _ServerProcess(self._arguments, self._environment)
             except OSError as error:
                 raise RunnerError(
                     f"The process that starts trials cannot be started ({error}); check the "
@@ -154,23 +151,15 @@ class TrialServer:
 class _ServerProcess:
     """The server process, seen from its parent."""
 
-    def __init__(
-        self,
-        preload: Sequence[str],
-        preload_threadless: Sequence[str],
-        fork: bool,
-        environment: Mapping[str, str],
-    ) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._socket, theirs = socket.socketpair()
         self._channel = Channel(self._socket)
         module = "rightbatch.measure.runners.server"
         command = [sys.executable, "-P", "-m", module, "--fd", str(theirs.fileno())]
-        command += [] if fork else ["--no-fork"]
-        command += ["--preload", *preload, "--preload-threadless", *preload_threadless]
         with theirs:
             self._process = subprocess.Popen(
-                command,
+                [*command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -199,8 +188,7 @@ class _ServerProcess:
 
     def start_trial(self, control: socket.socket, stream: socket.socket, output: IO[bytes]) -> None:
         """Have a keeper and a child started with these sockets and this output file."""
-        descriptors = [control.fileno(), stream.fileno(), output.fileno()]
-        socket.send_fds(self._socket, [START], descriptors)
+        socket.send_fds(self._socket, [START], [control.fileno(), stream.fileno(), output.fileno()])
 
     def close(self) -> None:
         """Close the control socket, on which the server stops all it started and exits."""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psutil
 
@@ -12,19 +11,6 @@ from rightbatch.records import Probe, TrainingProbe
 _AT_MOST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryUse:
-    """Device memory of a training run.
-
-    Attributes:
-        peak_bytes: Highest use so far; 0 where it is not reported.
-        held_bytes: Memory it holds while paused.
-    """
-
-    peak_bytes: int
-    held_bytes: int
-
-
 class Waiting:
     """The processes of paused runs, the longest paused first.
 
@@ -32,7 +18,7 @@ class Waiting:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[tuple[str, int, str, int], tuple[Call, MemoryUse]] = {}
+        self._calls: dict[tuple[str, int, str, int], tuple[Call, int]] = {}
         self._peaks: dict[tuple[str, int], int] = {}
 
     def take(self, probe: Probe) -> Call | None:
@@ -61,28 +47,32 @@ class Waiting:
             self.end_all()
             return
         need = sum(self._need(p, limit_bytes) for p in probes) + each_bytes * (len(probes) - 1)
-        while (
-            self._calls and need + sum(u.held_bytes for _, u in self._calls.values()) > limit_bytes
-        ):
+        while self._calls and need + sum(held for _, held in self._calls.values()) > limit_bytes:
             self._end_oldest()
 
     def make_room_on_host(self) -> None:
         """End processes until the host's memory would hold another as large as the largest."""
-        while self._calls:
-            largest = max(call.peak_bytes for call, _ in self._calls.values())
-            if psutil.virtual_memory().available >= largest:
-                return
+        while self._calls and psutil.virtual_memory().available < max(
+            call.peak_bytes for call, _ in self._calls.values()
+        ):
             self._end_oldest()
 
-    def put(self, probe: Probe, call: Call, use: MemoryUse) -> None:
-        """Keep the process of a paused run, and record the memory of the run."""
+    def put(self, probe: Probe, call: Call, peak_bytes: int, held_bytes: int) -> None:
+        """Keep the process of a paused run, and record the device memory of the run.
+
+        Args:
+            probe: Its probe.
+            call: Its process.
+            peak_bytes: Highest use so far; 0 where it is not reported.
+            held_bytes: Memory it holds while paused.
+        """
         if not isinstance(probe, TrainingProbe):
             return
-        if use.peak_bytes:
+        if peak_bytes:
             kind = (probe.optimizer, probe.examples_at_once)
-            self._peaks[kind] = max(self._peaks.get(kind, 0), use.peak_bytes)
+            self._peaks[kind] = max(self._peaks.get(kind, 0), peak_bytes)
         if call.paused:
-            self._calls[probe.run] = call, use
+            self._calls[probe.run] = call, held_bytes
         if len(self._calls) > _AT_MOST:
             self._end_oldest()
 
@@ -103,14 +93,12 @@ class Waiting:
         """
         if not isinstance(probe, TrainingProbe):
             return limit_bytes
-        size = probe.examples_at_once
         took = (
-            math.ceil(max(1.0, size / known) * peak)
+            math.ceil(max(1.0, probe.examples_at_once / known) * peak)
             for (name, known), peak in self._peaks.items()
             if name == probe.optimizer
         )
         return min((limit_bytes // probe.at_once, *took))
 
     def _end_oldest(self) -> None:
-        call, _ = self._calls.pop(next(iter(self._calls)))
-        call.end()
+        self._calls.pop(next(iter(self._calls)))[0].end()

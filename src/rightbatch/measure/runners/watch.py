@@ -49,18 +49,14 @@ class Watch:
         resident = [_resident_bytes(process) for process in self._processes]
         if not any(resident[:1]):
             return False  # the process is ending and reports nothing: the last value stands
-        self._count(sum(resident), scan)
-        return self._over(self._last_bytes)
-
-    def _count(self, resident: int, scan: bool) -> None:
-        """Record current use, given the sum of resident sets."""
-        alone = len(self._processes) <= 1
-        if scan or self._over(resident - self._shared_bytes):
-            self._shared_bytes = 0 if alone else max(resident - self._proportional(), 0)
-        self._last_bytes = resident - self._shared_bytes
+        total, alone = sum(resident), len(self._processes) <= 1
+        if scan or self._over(total - self._shared_bytes):
+            self._shared_bytes = 0 if alone else max(total - self._proportional(), 0)
+        self._last_bytes = total - self._shared_bytes
         self.peak_bytes = max(self.peak_bytes, self._last_bytes)
         if not alone:
             self.group_peak_bytes = max(self.group_peak_bytes, self._last_bytes)
+        return self._over(self._last_bytes)
 
     def memory_ran_out(self, count_kernel_kills: bool) -> bool:
         """Whether a kill from outside looks like lack of memory, in the limit or on the machine.
@@ -91,9 +87,8 @@ class Watch:
         self._processes[1:] = [process for process in self._processes[1:] if process.is_running()]
         for process in list(self._processes):
             with suppress(psutil.Error):
-                for child in process.children(recursive=True):
-                    if child not in self._processes:
-                        self._processes.append(child)
+                found = process.children(recursive=True)
+                self._processes += [child for child in found if child not in self._processes]
 
     def _proportional(self) -> int:
         """Sum of proportional set sizes, shared pages counted once; else of resident sets."""

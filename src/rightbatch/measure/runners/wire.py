@@ -6,7 +6,6 @@ import struct
 from dataclasses import dataclass
 
 _LENGTH = struct.Struct("!Q")
-_CHUNK = 1 << 20
 
 START = b"t"
 """Parent to server, with three file descriptors (the trial's control socket, the socket to its
@@ -164,21 +163,16 @@ class Channel:
         Raises:
             EOFError: The other side closed before a complete message arrived.
         """
-        while True:
-            complete = self._take()
-            if complete is not None:
-                return pickle.loads(complete)
+        while (complete := self._take()) is None:
             if not self._read(0):
                 raise EOFError("The other side of the channel is closed.")
+        return pickle.loads(complete)
 
     def arrived(self) -> list[object]:
         """The complete messages received so far, without waiting; sets `at_end` at the end."""
         while not self.at_end and self._read(socket.MSG_DONTWAIT):
             pass
-        messages = []
-        while (complete := self._take()) is not None:
-            messages.append(pickle.loads(complete))
-        return messages
+        return [pickle.loads(complete) for complete in iter(self._take, None)]
 
     def close(self) -> None:
         """Close the socket."""
@@ -187,7 +181,7 @@ class Channel:
     def _read(self, flags: int) -> bool:
         """Read what is available; False where there is nothing, or the channel has ended."""
         try:
-            data = self._stream.recv(_CHUNK, flags)
+            data = self._stream.recv(2**20, flags)
         except BlockingIOError:
             return False
         except ConnectionError:

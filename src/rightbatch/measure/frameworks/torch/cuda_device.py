@@ -22,6 +22,7 @@ class CudaDevice:
     def __init__(self, device: torch.device, host: Device) -> None:
         self._device = device
         self._host = host
+        _, self._total = torch.cuda.mem_get_info(device)
         self._available = self.limit_bytes(None)
         self._limit = self._available
 
@@ -43,22 +44,22 @@ class CudaDevice:
 
         Cached blocks are released only where they are large, as allocating them again takes time.
         """
-        _, total = torch.cuda.mem_get_info(self._device)
-        if self.used_bytes() > _SMALL_SHARE * total:
+        if self.used_bytes() > _SMALL_SHARE * self._total:
             torch.cuda.empty_cache()
         return CUDA_CONTEXT_BYTES + self.used_bytes()
 
     def limit_bytes(self, requested: int | None) -> int:
         """Memory a trial may use: free or held by this process, at most `requested`."""
         free, _ = torch.cuda.mem_get_info(self._device)
-        available = free + torch.cuda.memory_reserved(self._device)
+        available = free + self.used_bytes()
         return available if requested is None else min(requested, available)
 
     def enforce(self, limit_bytes: int) -> str:
         """Make the allocator refuse to hold more than a limit."""
         self._limit = limit_bytes
-        _, total = torch.cuda.mem_get_info(self._device)
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), self._device)
+        torch.cuda.set_per_process_memory_fraction(
+            min(1.0, limit_bytes / self._total), self._device
+        )
         return "allocator"
 
     def is_short(self) -> bool:
@@ -98,28 +99,26 @@ class CudaDevice:
         A driver that spills lets a process hold more than was free on the device; CUDA has no
         counter for it.
         """
-        held = torch.cuda.memory_reserved(self._device)
         retries = torch.cuda.memory_stats(self._device).get("num_alloc_retries", 0)
         return Pressure(
             swap_bytes=self._host.pressure().swap_bytes,
-            spilled_bytes=max(0, held - self._available),
+            spilled_bytes=max(0, self.used_bytes() - self._available),
             allocator_retries=int(retries),
         )
 
     def hardware(self, threads: int, requested_limit: int | None) -> Hardware:
         """The GPU and the machine it is in."""
         host = self._host.hardware(threads, None)
-        _, total = torch.cuda.mem_get_info(self._device)
         return Hardware(
             device=str(self._device),
             device_name=torch.cuda.get_device_name(self._device),
             cores=host.cores,
             threads=threads,
-            memory_bytes=total,
+            memory_bytes=self._total,
             memory_limit_bytes=self.limit_bytes(requested_limit),
             platform=host.platform,
             versions=host.versions,
-            memory_taken_bytes=total - self.limit_bytes(None),
+            memory_taken_bytes=self._total - self.limit_bytes(None),
             counts_energy=self.energy_joules() is not None,
         )
 

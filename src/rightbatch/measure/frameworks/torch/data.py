@@ -5,12 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from rightbatch.errors import UsageError
 
 Data = Dataset[Any] | tuple[torch.Tensor, ...]
-_HOLDERS = (torch.Tensor, Mapping, tuple, list)
+HOLDERS = (torch.Tensor, Mapping, tuple, list)
 
 
 def example_count(data: Data, name: str) -> int:
@@ -60,12 +61,11 @@ def shuffled(
     """
     count = len(data[0]) if isinstance(data, tuple) else len(data)  # type: ignore[arg-type]
     too_short = count > batch_size and 0 < count % batch_size < least
+    whole = count - count % batch_size if too_short else count
     if isinstance(data, tuple):
-        whole = count - count % batch_size if too_short else count
         while True:
             order = torch.randperm(count, generator=generator)
-            for start in range(0, whole, batch_size):
-                chosen = order[start : start + batch_size]
+            for chosen in torch.split(order[:whole], batch_size):
                 yield tuple(tensor[chosen] for tensor in data)
     loader = DataLoader(
         data,
@@ -81,7 +81,7 @@ def shuffled(
     while True:
         for batch in loader:
             if not checked:
-                _check_first(batch, min(batch_size, len(loader.dataset)))  # type: ignore[arg-type]
+                _check_first(batch, min(batch_size, count))
                 checked = True
             yield batch
 
@@ -89,9 +89,8 @@ def shuffled(
 def selected(data: Data, selections: list[list[int]], collate: Any, workers: int) -> Iterator[Any]:
     """One batch per list of example numbers."""
     if isinstance(data, tuple):
-        for chosen in selections:
-            index = torch.as_tensor(chosen)
-            yield tuple(tensor[index] for tensor in data)
+        for chosen in map(torch.as_tensor, selections):
+            yield tuple(tensor[chosen] for tensor in data)
     else:
         yield from DataLoader(
             data, batch_sampler=selections, collate_fn=collate, num_workers=workers
@@ -118,7 +117,7 @@ def size(batch: Any) -> int:
     if isinstance(batch, Mapping) and batch:
         return size(next(iter(batch.values())))
     if isinstance(batch, tuple | list) and batch:
-        return size(batch[0]) if isinstance(batch[0], _HOLDERS) else len(batch)
+        return size(batch[0]) if isinstance(batch[0], HOLDERS) else len(batch)
     raise UsageError(
         "A batch must be a tensor, or a tuple, list or dict of tensors, with one row per example, "
         f"not {type(batch).__name__}."
@@ -134,8 +133,7 @@ def shares(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
         least: Smallest micro-batch, where `most` allows it.
     """
     pieces = max(1, min(-(-count // most), count // min(least, most)))
-    ends = [count * number // pieces for number in range(pieces + 1)]
-    return list(pairwise(ends))
+    return list(pairwise(count * number // pieces for number in range(pieces + 1)))
 
 
 def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
@@ -161,19 +159,24 @@ def part(batch: Any, start: int, stop: int, count: int | None = None) -> Any:
                 "divided into micro-batches; give every tensor one row per example."
             )
         return batch[start:stop] if batch.ndim > 0 else batch
-    if isinstance(batch, tuple | list) and not any(isinstance(v, _HOLDERS) for v in batch):
+    if isinstance(batch, tuple | list) and not any(isinstance(v, HOLDERS) for v in batch):
         return batch[start:stop] if len(batch) == count else batch
-    return _rebuilt(batch, lambda value: part(value, start, stop, count))
+    return rebuilt(batch, lambda value: part(value, start, stop, count))
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
     """The batch with every tensor on the device."""
     if isinstance(batch, torch.Tensor):
         return batch.to(device, non_blocking=True)
-    return _rebuilt(batch, lambda value: to_device(value, device))
+    return rebuilt(batch, lambda value: to_device(value, device))
 
 
-def _rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
+def tensors(structure: Any) -> list[torch.Tensor]:
+    """Every tensor in a structure."""
+    return [leaf for leaf in tree_leaves(structure) if isinstance(leaf, torch.Tensor)]
+
+
+def rebuilt(batch: Any, change: Callable[[Any], Any]) -> Any:
     """A copy of a structure with every value changed; other objects unchanged."""
     if isinstance(batch, dict):
         return {key: change(value) for key, value in batch.items()}

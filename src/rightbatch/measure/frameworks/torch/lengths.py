@@ -9,7 +9,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.data import Dataset, default_collate
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.torch.data import Data
+from rightbatch.measure.frameworks.torch.data import Data, selected, tensors
+from rightbatch.measure.frameworks.torch.workload import Workload
 
 _MOST_SAMPLED = 50_000
 """Most calls of a length function; of larger data sets a sample is drawn."""
@@ -76,6 +77,43 @@ def hard_selections(
     return selections
 
 
+class WorstExamples:
+    """The examples of a memory trial's batch at one batch size, the longest first.
+
+    A batch of the first few has the shapes of the whole batch, except for the number of examples.
+
+    Attributes:
+        longest: Number of the longest example in the training data.
+    """
+
+    def __init__(self, workload: Workload, batch_size: int, ranked: torch.Tensor) -> None:
+        """Select the examples.
+
+        Args:
+            workload: The user's workload.
+            batch_size: Examples in the batch.
+            ranked: Numbers of the training examples, from `ranked`.
+        """
+        self._workload = workload
+        self._order = ranked[:batch_size].tolist()
+        self.longest = self._order[0]
+
+    def batch(self, size: int) -> Any:
+        """The first `size` examples, collated; repeated where there are fewer."""
+        chosen = [self._order[place % len(self._order)] for place in range(size)]
+        return next(
+            selected(self._workload.train_data, [chosen], self._workload.collate, workers=0)
+        )
+
+
+def tensor_bytes(structure: Any) -> int:
+    """Bytes of every tensor in a structure; other leaves count as one byte per item."""
+    return sum(
+        leaf.nbytes if isinstance(leaf, torch.Tensor) else _items(leaf)
+        for leaf in tree_leaves(structure)
+    )
+
+
 def _order(count: int) -> torch.Tensor:
     """The examples in the order of an epoch, the same in every call."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(0))
@@ -84,8 +122,7 @@ def _order(count: int) -> torch.Tensor:
 def _lengths(data: Data, order: torch.Tensor, length: Length | None, collate: Any) -> torch.Tensor:
     """Lengths of the first examples in an order, as many as are known."""
     if callable(length):
-        sample = order[:_MOST_SAMPLED].tolist()
-        return torch.tensor([length(_example(data, index)) for index in sample])
+        return torch.tensor([length(_example(data, i)) for i in order[:_MOST_SAMPLED].tolist()])
     if length is not None:
         if len(length) != len(order):
             raise UsageError(
@@ -108,15 +145,16 @@ def _sizes(data: Dataset[Any], sample: Sequence[int], collate: Any) -> list[int]
     sizes: list[int] = []
     left = _LOOK_BYTES
     for index in sample:
-        used_up = time.monotonic() > end or left < 0
-        if used_up and len(sizes) >= _LEAST_LOOKED_AT:
+        if (time.monotonic() > end or left < 0) and len(sizes) >= _LEAST_LOOKED_AT:
             break
-        sizes.append(_bytes((collate or default_collate)([data[index]])))
+        batch = (collate or default_collate)([data[index]])
+        sizes.append(sum(each.numel() * each.element_size() for each in tensors(batch)))
         left -= sizes[-1]
     return sizes
 
 
-def _bytes(batch: Any) -> int:
-    """Bytes of every tensor in a batch."""
-    tensors = (leaf for leaf in tree_leaves(batch) if isinstance(leaf, torch.Tensor))
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+def _items(leaf: Any) -> int:
+    size = getattr(leaf, "nbytes", None)  # arrays
+    if isinstance(size, int):
+        return size
+    return len(leaf) if isinstance(leaf, Sequence) else 0

@@ -1,44 +1,24 @@
 """The optimizers of a workload: the user's own, and defaults by name."""
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 
 from rightbatch.errors import UsageError
-from rightbatch.measure.frameworks.torch.workload import Workload
+from rightbatch.measure.frameworks.torch.workload import OptimizerFactory, Workload
 from rightbatch.records import OptimizerFacts, ScalingRule
 
-if TYPE_CHECKING:
-    from rightbatch.measure.frameworks.torch.workload import OptimizerFactory
-
-Parameters = Iterable[torch.nn.Parameter]
-
-
-def sgd(parameters: Parameters, learning_rate: float) -> torch.optim.Optimizer:
-    """Stochastic gradient descent with momentum 0.9."""
-    return torch.optim.SGD(parameters, lr=learning_rate, momentum=0.9)
-
-
-def adam(parameters: Parameters, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam with its authors' constants."""
-    return torch.optim.Adam(parameters, lr=learning_rate)
-
-
-def rmsprop(parameters: Parameters, learning_rate: float) -> torch.optim.Optimizer:
-    """RMSprop with PyTorch's constants."""
-    return torch.optim.RMSprop(parameters, lr=learning_rate)
-
-
-_DEFAULTS: dict[str, tuple["OptimizerFactory", float]] = {
-    "sgd": (sgd, 0.05),
-    "adam": (adam, 1e-3),
-    "rmsprop": (rmsprop, 1e-3),
+_DEFAULTS: dict[str, tuple[OptimizerFactory, float]] = {
+    "sgd": (partial(torch.optim.SGD, momentum=0.9), 0.05),
+    "adam": (torch.optim.Adam, 1e-3),  # with its authors' constants
+    "rmsprop": (torch.optim.RMSprop, 1e-3),  # with PyTorch's constants
 }
 
 
-def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bool]]:
+def catalog(workload: Workload) -> dict[str, tuple[OptimizerFactory, float, bool]]:
     """Every optimizer of a workload: name -> (factory, learning rate, whether the user set it).
 
     The first entry is the user's own.
@@ -68,13 +48,12 @@ def catalog(workload: Workload) -> dict[str, tuple["OptimizerFactory", float, bo
             f"Workload.optimizer and an entry of Workload.optimizers are both named {own!r}; "
             "rename the entry."
         )
-    first = {own: (workload.optimizer, workload.learning_rate, True)}
-    defaults = {name: (*entry, False) for name, entry in _DEFAULTS.items()}
-    return {**first, **given, **{n: e for n, e in defaults.items() if n not in given | first}}
+    ours = {own: (workload.optimizer, workload.learning_rate, True), **given}
+    return ours | {n: (*entry, False) for n, entry in _DEFAULTS.items() if n not in ours}
 
 
 def make(
-    factory: "OptimizerFactory", model: torch.nn.Module, learning_rate: float
+    factory: OptimizerFactory, model: torch.nn.Module, learning_rate: float
 ) -> torch.optim.Optimizer:
     """An optimizer of a model's trainable parameters, or of the model if the factory takes it."""
     if _takes_model(factory):

@@ -82,7 +82,6 @@ class Factors:
         return self._known[period]
 
     def _current(self) -> float:
-        """The factor in the scheduler's current period."""
         group = _first_trained(self._optimizer)
         return float(group["lr"]) / _base(group)
 
@@ -118,7 +117,6 @@ def stretched(factors: Factors, periods: float) -> Callable[[int, int], float]:
 
 
 def _first_trained(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The first parameter group that is trained."""
     for group in optimizer.param_groups:
         if _base(group) > 0:
             return group

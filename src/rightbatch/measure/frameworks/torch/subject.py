@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, SupportsFloat
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
@@ -19,8 +20,6 @@ from rightbatch.measure.frameworks.torch.out_of_memory import gives_no_reason, i
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Device, Footprint, Precision, StepPlan
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
-
-_BATCH_DEPENDENT = (torch.nn.modules.batchnorm._BatchNorm,)
 
 
 class TorchSubject:
@@ -60,12 +59,9 @@ class TorchSubject:
         self.goal: Goal = parse_goal(goal or workload.goal)
         self.device: Device = CudaDevice(self._place, host) if self._place.type == "cuda" else host
         self.threads = torch.get_num_threads()
-        self.model: torch.nn.Module
-        self._least: int  # examples per forward pass: batch normalisation needs two
-        self.optimizer: torch.optim.Optimizer
         self._scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         self._valid: list[Any] | None = None
-        self._footprints: Footprints | None = None
+        self._footprints = Footprints()
         self._ranked: torch.Tensor | None = None
 
     def facts(self) -> WorkloadFacts:
@@ -109,6 +105,7 @@ class TorchSubject:
         _seed(seed)
         self.model = self.workload.model().to(self._place)
         self.model.train()
+        # Examples per forward pass: batch normalisation needs two.
         self._least = 2 if _batch_dependent(self.model) else 1
         self.optimizer = optimizers.make(
             factory, self.model, reference if learning_rate is None else float(learning_rate)
@@ -177,11 +174,10 @@ class TorchSubject:
 
     def sqr_norms(self, batch: Any, micro_batch_size: int) -> tuple[float, float]:
         """(mean over micro-batches of |G_b|², |G_B|² of the whole batch), without an update."""
-        count = data.size(batch)
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         total = [torch.zeros_like(p) for p in parameters]
         small = []
-        for start in range(0, count - micro_batch_size + 1, micro_batch_size):
+        for start in range(0, data.size(batch) - micro_batch_size + 1, micro_batch_size):
             self.optimizer.zero_grad(set_to_none=True)
             piece = data.part(batch, start, start + micro_batch_size)
             if self._items(piece):
@@ -227,14 +223,11 @@ class TorchSubject:
         """The same workload in another precision."""
         twin = copy.copy(self)
         twin._valid = None
-        if precision is not None:
-            twin.workload = replace(self.workload, precision=precision)
+        twin.workload = replace(self.workload, precision=precision or self.workload.precision)
         return twin
 
     def footprint(self, plan: StepPlan) -> Footprint:
         """Follow the tensors of two steps on the longest examples and a validation pass."""
-        if self._footprints is None:
-            self._footprints = Footprints()
         twin = self.variant(plan.precision)
         twin._valid, twin._ranked = self.valid_batches(), self.ranked()
         return self._footprints.follow(twin, plan)
@@ -323,7 +316,7 @@ def _device(name: str | None) -> torch.device:
 
 def _batch_dependent(model: torch.nn.Module) -> set[str]:
     """Kinds of layers in a model that mix the examples of a batch."""
-    return {type(m).__name__ for m in model.modules() if isinstance(m, _BATCH_DEPENDENT)}
+    return {type(m).__name__ for m in model.modules() if isinstance(m, _BatchNorm)}
 
 
 def _seed(seed: int) -> None:

@@ -13,11 +13,10 @@ from rightbatch.records import whole_number
 
 if TYPE_CHECKING:
     import torch
-    from torch.utils.data import Dataset
 
-    OptimizerFactory = Callable[[Any, float], torch.optim.Optimizer]
-    Data = Dataset[Any] | tuple[torch.Tensor, ...]
+    from rightbatch.measure.frameworks.torch.data import Data
 
+OptimizerFactory = Callable[[Any, float], "torch.optim.Optimizer"]
 
 _T = TypeVar("_T")
 

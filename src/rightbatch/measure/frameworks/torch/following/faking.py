@@ -1,6 +1,6 @@
 """A model, its optimizer and its batches on tensors without data."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.torch.data import HOLDERS, rebuilt
 
 
 class CannotGrow(Exception):
@@ -33,10 +34,7 @@ class Faker:
             fake: torch.Tensor = self.mode.from_tensor(real.detach())
             if isinstance(real, torch.nn.Parameter):
                 fake = torch.nn.Parameter(fake, real.requires_grad)
-            self._made[id(real)] = (
-                fake,
-                real,
-            )  # keeps the real one alive, so that its id stays unique
+            self._made[id(real)] = fake, real  # the real one stays alive, and its id unique
         return self._made[id(real)][0]
 
     def model(self, model: torch.nn.Module) -> None:
@@ -74,16 +72,10 @@ class Faker:
         """
         if isinstance(batch, torch.Tensor):
             return self._grown_tensor(batch, count, size)
-        if isinstance(batch, Mapping):
-            return {name: self.grown(value, count, size) for name, value in batch.items()}
-        if isinstance(batch, tuple | list):
-            if len(batch) == count and not any(
-                isinstance(v, torch.Tensor | Mapping | tuple | list) for v in batch
-            ):
-                return type(batch)(batch[index % count] for index in range(size))
-            values = [self.grown(value, count, size) for value in batch]
-            return type(batch)(*values) if hasattr(batch, "_fields") else type(batch)(values)
-        return batch
+        plain = isinstance(batch, tuple | list) and not any(isinstance(v, HOLDERS) for v in batch)
+        if plain and len(batch) == count:
+            return type(batch)(batch[index % count] for index in range(size))
+        return rebuilt(batch, lambda value: self.grown(value, count, size))
 
     def _grown_tensor(self, tensor: torch.Tensor, count: int, size: int) -> torch.Tensor:
         if size == count or tensor.ndim == 0:
@@ -115,7 +107,6 @@ class AnswerItems(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Supply a value for `item`; run everything else."""
         if func is torch.ops.aten._local_scalar_dense.default:
             dtype = args[0].dtype
             if dtype.is_floating_point:
@@ -162,33 +153,26 @@ def as_on_cuda() -> Iterator[None]:
         names.dropout, names.scaled_dot_product_attention = dropout, attention
 
 
-def checkpoint_blocks(model: torch.nn.Module) -> str:
+def checkpoint_blocks(model: torch.nn.Module) -> None:
     """Make the repeated blocks of a model recompute their activations.
 
     Blocks are the members of the longest nn.Sequential or nn.ModuleList whose members have
     parameters and consist of several modules.
 
-    Returns:
-        Their number and place, in words.
-
     Raises:
         UsageError: There are no such blocks.
     """
-    best: tuple[int, str, list[torch.nn.Module]] = (1, "", [])
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Sequential | torch.nn.ModuleList):
-            blocks = [child for child in module if _is_block(child)]
-            if len(blocks) > best[0]:
-                best = (len(blocks), name, blocks)
-    count, name, blocks = best
-    if not blocks:
+    lists = (torch.nn.Sequential, torch.nn.ModuleList)
+    found = [module for module in model.modules() if isinstance(module, lists)]
+    rows = [[child for child in each if _is_block(child)] for each in found]
+    blocks = max(rows, key=len, default=[])
+    if len(blocks) < 2:
         raise UsageError(
             "The model has no repeated blocks whose activations could be recomputed; put them in "
             "an nn.Sequential or nn.ModuleList."
         )
     for block in blocks:
         _checkpoint(block)
-    return f"{count} blocks of {name or 'the model'}"
 
 
 def _is_block(module: torch.nn.Module) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 import torch
-from torch.utils._pytree import tree_leaves
 
 from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.torch.data import tensors
 from rightbatch.measure.frameworks.torch.following import inside
 from rightbatch.measure.frameworks.torch.following.faking import (
     AnswerItems,
@@ -18,7 +18,7 @@ from rightbatch.measure.frameworks.torch.following.faking import (
     checkpoint_blocks,
 )
 from rightbatch.measure.frameworks.torch.following.tracking import LiveStorage
-from rightbatch.measure.frameworks.torch.following.worst import WorstExamples, tensor_bytes
+from rightbatch.measure.frameworks.torch.lengths import WorstExamples, tensor_bytes
 from rightbatch.measure.frameworks.torch.out_of_memory import is_out_of_memory
 from rightbatch.measure.frameworks.torch.workload import Workload
 from rightbatch.measure.ports import Footprint, StepPlan
@@ -34,19 +34,17 @@ PyTorch uses other convolutions (use_mkldnn in aten/src/ATen/native/Convolution.
 
 
 class Followed(Protocol):
-    """A workload whose steps and validation passes are followed."""
+    """A workload whose steps and validation passes are followed.
 
-    @property
-    def workload(self) -> Workload:
-        """The user's workload."""
+    Attributes:
+        workload: The user's workload.
+        model: The current model.
+        optimizer: The optimizer of the current model.
+    """
 
-    @property
-    def model(self) -> torch.nn.Module:
-        """The current model."""
-
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """The optimizer of the current model."""
+    workload: Workload
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
 
     def start(self, optimizer: str, learning_rate: float | None, seed: int) -> None:
         """Build a fresh model and optimizer."""
@@ -68,7 +66,6 @@ class Footprints:
     """Follows steps of one workload, and caches what they share."""
 
     def __init__(self) -> None:
-        self._worst: dict[int, WorstExamples] = {}
         self._inside: dict[tuple[StepPlan, int], dict[Phase, tuple[inside.Operation, ...]]] = {}
         self._known: dict[StepPlan, Footprint] = {}
         self._needs_data: dict[StepPlan, Remark] = {}
@@ -80,8 +77,7 @@ class Footprints:
         Raises:
             UsageError: The plan has checkpointing, and the model no repeated blocks.
         """
-        if plan.precision is None:
-            plan = replace(plan, precision=subject.workload.precision)
+        plan = replace(plan, precision=plan.precision or subject.workload.precision)
         if plan not in self._known:
             self._known[plan] = self._fake_or_real(subject, plan)
         return self._known[plan]
@@ -95,18 +91,22 @@ class Footprints:
                 if isinstance(error, UsageError) or is_out_of_memory(error):
                     raise
                 message = str(error).strip().partition("\n")[0]
-                reason = Remark.of("needs_data", error=type(error).__name__, message=message)
-                self._needs_data[kind] = reason
+                self._needs_data[kind] = Remark.of(
+                    "needs_data", error=type(error).__name__, message=message
+                )
         return replace(self._follow(subject, plan, None), reason=self._needs_data[kind])
 
     def _follow(self, subject: Followed, plan: StepPlan, faker: Faker | None) -> Footprint:
         expected = {}
         _start(subject, plan)
-        if plan.device == "cpu" or _is_recurrent(subject.model):
+        # A recurrent model keeps a workspace for its backward pass that fake tensors lack.
+        # oneDNN's, measured in a small real run, stands for cuDNN's on CUDA.
+        recurrent = any(isinstance(m, torch.nn.RNNBase) for m in subject.model.modules())
+        if plan.device == "cpu" or recurrent:
             expected = self._expected(subject, plan)
             _start(subject, plan)
         valid = subject.valid_batches()
-        batch = self._batch(subject, plan.batch_size, faker)
+        batch = _batch(subject, plan.batch_size, faker)
         if faker is not None:
             faker.model(subject.model)
             faker.optimizer(subject.optimizer)
@@ -127,7 +127,9 @@ class Footprints:
                 validated = True
             else:
                 subject.step(batch, plan.micro_batch_size)
-                tracker.add(_tensors(valid), "batch", _valid_share(subject, plan))
+                # On a CPU, slices of tensors share the memory of the tensors.
+                sliced = plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple)
+                tracker.add(tensors(valid), "batch", 0.0 if sliced else 1.0)
                 tracker.expect(expected.get("validation", ()))
                 validated = _evaluate(subject, _largest(valid), faker, answers)
                 tracker.expect(expected.get("second", ()))
@@ -153,28 +155,12 @@ class Footprints:
             tracker = LiveStorage()
             tracker.add(subject.model.parameters(), "parameters")
             valid = subject.valid_batches()
-            tracker.add(_tensors(valid), "batch")
+            tracker.add(tensors(valid), "batch")
             before = sum(tracker.live_parts.values())
             with tracker:
                 subject.evaluate_on([_largest(valid)])
             self._validation[kind] = tracker.peak_bytes - before
         return self._validation[kind]
-
-    def _examples(self, subject: Followed, size: int) -> WorstExamples:
-        if size not in self._worst:
-            self._worst[size] = WorstExamples(subject.workload, size, subject.ranked())
-        return self._worst[size]
-
-    def _batch(self, subject: Followed, size: int, faker: Faker | None) -> Any:
-        """The worst batch, collated in full only where its shapes cannot be derived."""
-        worst = self._examples(subject, size)
-        if faker is None:
-            return worst.batch(size)
-        count = min(size, _COLLATED)
-        try:
-            return faker.grown(worst.batch(count), count, size)
-        except CannotGrow:
-            return faker.same(worst.batch(size))
 
     def _expected(
         self, subject: Followed, plan: StepPlan
@@ -182,7 +168,7 @@ class Footprints:
         """Internal memory of each operation, from real runs at two small sizes."""
         runs, pieces = [], -(-plan.batch_size // plan.micro_batch_size)
         sizes = _LARGER if plan.micro_batch_size >= min(_LARGER) else _SMALL
-        worst = self._examples(subject, plan.batch_size)
+        worst = WorstExamples(subject.workload, plan.batch_size, subject.ranked())
         for size in sizes:
             kind = replace(plan, batch_size=size * pieces, micro_batch_size=size)
             if (kind, worst.longest) not in self._inside:
@@ -212,9 +198,16 @@ class Footprints:
             return {phase: tuple(inside.operations(run)) for phase, run in runs.items()}
 
 
-def _valid_share(subject: Followed, plan: StepPlan) -> float:
-    """Share of the validation batches in new memory: on a CPU, slices of tensors share theirs."""
-    return 0.0 if plan.device == "cpu" and isinstance(subject.workload.valid_data, tuple) else 1.0
+def _batch(subject: Followed, size: int, faker: Faker | None) -> Any:
+    """The worst batch, collated in full only where its shapes cannot be derived."""
+    worst = WorstExamples(subject.workload, size, subject.ranked())
+    if faker is None:
+        return worst.batch(size)
+    count = min(size, _COLLATED)
+    try:
+        return faker.grown(worst.batch(count), count, size)
+    except CannotGrow:
+        return faker.same(worst.batch(size))
 
 
 def _evaluate(subject: Followed, batch: Any, faker: Faker | None, answers: AnswerItems) -> bool:
@@ -238,13 +231,12 @@ def _tracker(subject: Followed, plan: StepPlan, batch: Any) -> LiveStorage:
     tracker.add(subject.model.buffers(), "buffers")
     tracker.add(_state(subject.optimizer), "optimizer_state")
     moved = plan.micro_batch_size if plan.device == "cuda" else plan.batch_size
-    tracker.add(_tensors(batch), "batch", min(1.0, moved / plan.batch_size))
+    tracker.add(tensors(batch), "batch", min(1.0, moved / plan.batch_size))
     _watch(subject, tracker)
     return tracker
 
 
 def _start(subject: Followed, plan: StepPlan) -> None:
-    """Start a fresh model and optimizer, as planned."""
     subject.start(plan.optimizer, None, seed=0)
     if plan.checkpointing:
         checkpoint_blocks(subject.model)
@@ -275,20 +267,8 @@ def _watch(subject: Followed, tracker: LiveStorage) -> None:
     subject.optimizer.register_step_post_hook(after)
 
 
-def _is_recurrent(model: torch.nn.Module) -> bool:
-    """Whether a model keeps a workspace for its backward pass that fake tensors lack.
-
-    oneDNN's, measured in a small real run, stands for cuDNN's on CUDA.
-    """
-    return any(isinstance(module, torch.nn.RNNBase) for module in model.modules())
-
-
-def _tensors(structure: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(structure) if isinstance(leaf, torch.Tensor)]
-
-
 def _state(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    return _tensors(list(optimizer.state.values()))
+    return tensors(list(optimizer.state.values()))
 
 
 def _largest(batches: list[Any]) -> Any:

@@ -13,7 +13,8 @@ import torch
 from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+
+from rightbatch.measure.frameworks.torch.data import tensors
 
 _MARK = "rightbatch::"
 
@@ -73,8 +74,7 @@ def operations(run: Callable[[], object]) -> list[Operation]:
     rises = [0] * len(marks.names)
     sums = [0] * len(marks.names)
     tree = results.experimental_event_tree() if results else []
-    allocations = sorted(_allocations(tree), key=lambda found: found[0])
-    for _, index, change in allocations:
+    for _, index, change in sorted(_allocations(tree), key=lambda found: found[0]):
         sums[index] += change
         rises[index] = max(rises[index], sums[index])
     return [
@@ -111,16 +111,15 @@ class _Marks(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run an operation between two marks."""
         if not counted(func):
             return func(*args, **(kwargs or {}))
         self.names.append(str(func))
         with record_function(f"{_MARK}{len(self.names) - 1}"):
             result = func(*args, **(kwargs or {}))
-        leaves = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-        self.output_bytes.append(tuple(_storage_bytes(leaf) for leaf in leaves))
+        self.output_bytes.append(
+            tuple(
+                tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
+                for tensor in tensors(result)
+            )
+        )
         return result
-
-
-def _storage_bytes(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from rightbatch.measure.frameworks.torch.data import tensors
 from rightbatch.measure.frameworks.torch.following.inside import Operation, counted
 from rightbatch.records import MEMORY_PARTS, MemoryPart
 
@@ -56,7 +56,6 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._summed = False
         self._live: dict[int, tuple[int, int, MemoryPart]] = {}
         self._bytes: dict[MemoryPart, int] = dict.fromkeys(MEMORY_PARTS, 0)
-        self._total = 0
         self._count = 0
 
     @property
@@ -92,8 +91,9 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def rise(self, size: int, part: MemoryPart = "temporaries") -> None:
         """Count bytes allocated and released on top of what is live."""
-        if self._total + size > self.peak_bytes:
-            self.peak_bytes = self._total + size
+        total = sum(self._bytes.values()) + size
+        if total > self.peak_bytes:
+            self.peak_bytes = total
             self.peak_parts = self._bytes | {part: self._bytes[part] + size}
 
     def __torch_dispatch__(
@@ -103,7 +103,6 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run an operation and count the storages it returns."""
         if self._summed:
             self._summed = False
             self.rise(0)
@@ -115,9 +114,8 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._summed = summed
         part = self._part_of_new()
         sizes = iter(operation.output_bytes if operation else ())
-        for value in tree_leaves(result):
-            if isinstance(value, torch.Tensor):
-                self._appear(value, part, hidden=next(sizes, 0))
+        for value in tensors(result):
+            self._appear(value, part, hidden=next(sizes, 0))
         return result
 
     def _next_expected(self, name: str) -> Operation | None:
@@ -129,10 +127,9 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if operation.name == name:
                 self._done += skipped + 1
                 self._missed += skipped
-                break
-        else:
-            operation, self._missed = None, self._missed + 1
-        return operation
+                return operation
+        self._missed += 1
+        return None
 
     def _part_of_new(self) -> MemoryPart:
         """The part of a new storage: one that outlives a forward pass is kept for the backward."""
@@ -143,9 +140,9 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _appear(
         self, tensor: torch.Tensor, part: MemoryPart, share: float = 1.0, hidden: int = 0
     ) -> None:
+        if tensor.layout is torch.sparse_coo:
+            self.add((tensor._indices(), tensor._values()), part, share)
         if tensor.layout is not torch.strided:
-            for piece in _pieces(tensor):
-                self._appear(piece, part, share)
             return
         storage = tensor.untyped_storage()
         key, size = storage._cdata, round(share * storage.nbytes()) or hidden
@@ -156,7 +153,7 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         weakref.finalize(storage, self._vanish, key).atexit = False
         if size > 0:
             self.events.append((self._count, size))
-        self._change(size, part)
+        self._bytes[part] += size
         if not self._summed:
             self.rise(0)
 
@@ -168,18 +165,8 @@ class LiveStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.events.insert(-1, (number, -size))  # the first operand, released before the sum
         else:
             self.events.append((number, -size))
-        self._change(-size, part)
-
-    def _change(self, change: int, part: MemoryPart) -> None:
-        self._bytes[part] += change
-        self._total += change
+        self._bytes[part] -= size
 
 
 def _in_backward() -> bool:
     return torch._C._current_graph_task_id() != -1
-
-
-def _pieces(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The tensors that a sparse COO tensor consists of; none for other layouts."""
-    coo = tensor.layout is torch.sparse_coo
-    return (tensor._indices(), tensor._values()) if coo else ()
