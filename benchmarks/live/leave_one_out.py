@@ -53,7 +53,7 @@ CONSTANTS = (
     Constant((f"{_LEARNING}.racing",), "_PIECE", (0.1, 0.2, 0.4)),
     Constant((f"{_LEARNING}.racing",), "_PRIOR.seed_sd", (0.08, 0.12, 0.2)),
     Constant((f"{_LEARNING}.racing",), "_PRIOR.critical_sd", (1.0, 2.0, 3.0)),
-    Constant((f"{_LEARNING}.limits", f"{_LEARNING}.racing"), "PATIENCE", (1.25, 1.5, 2.0)),
+    Constant((f"{_LEARNING}.racing",), "PATIENCE", (1.25, 1.5, 2.0)),
     Constant((f"{_LEARNING}.extras", f"{_LEARNING}.racing"), "AMPLE", (15, 30, 60)),
     Constant((f"{_LEARNING}.extras", f"{_LEARNING}.racing"), "SEEDS", (4, 8, 12)),
     Constant((f"{_LEARNING}.extras",), "_CLOSE", (0.1, math.log(1.2), 0.3)),

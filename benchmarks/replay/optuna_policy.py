@@ -7,7 +7,7 @@ TPE is the tree-structured Parzen estimator of Bergstra, Bardenet, Bengio and KÃ
 import optuna
 
 from rightbatch.decide.replay.figures import Policy
-from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
+from rightbatch.decide.replay.question import NoMoreSeeds, Oracle
 
 STARTUP_TRIALS = 3
 """Random trials before the model; the library's own default of 10 would leave it none."""

@@ -12,7 +12,7 @@ from simulated_world import MIB, SimulatedOptimizer, World, carry_out, run_study
 
 import needs
 from rightbatch.decide.advise.recommend import advise
-from rightbatch.decide.stages.noise.fit import fit_noises
+from rightbatch.decide.stages.noise import fit_noises
 from rightbatch.errors import UsageError
 from rightbatch.exchange import import_study
 from rightbatch.records import (

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rightbatch.decide.advise.compiling import compiling
+from rightbatch.decide.advise.reasons import compiling
 from rightbatch.records import Outcome, Status, TrainingProbe, TrainingResult, Trial
 from rightbatch.report.sentences import say
 

@@ -9,8 +9,7 @@ from simulated_world import SimulatedOptimizer, World, next_ask, run_study
 from rightbatch.decide.learning.race import next_move
 from rightbatch.decide.learning.state import Choose, Race, RaceRun, Tuning
 from rightbatch.decide.planners.asking import ask
-from rightbatch.decide.planners.ending import how_it_ended
-from rightbatch.decide.planners.recommend import Recommend
+from rightbatch.decide.planners.recommend import Recommend, how_it_ended
 from rightbatch.exchange import import_study
 from rightbatch.records import Curve, Evaluation, Goal, Run, Settings
 from rightbatch.report.decisions import ending_sentence

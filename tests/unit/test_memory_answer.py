@@ -9,7 +9,7 @@ from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.stages.memory.accumulation import accumulation_caveats, micro_batches
 from rightbatch.decide.stages.memory.fit import largest_on_all, safe_size, smallest
 from rightbatch.decide.stages.memory.tried import LONG_STEPS, tried
-from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
+from rightbatch.decide.study.situation import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import MemoryProbe, MemoryResult, Outcome, Settings, Status, Trial
 from rightbatch.report.sentences import say, say_all
 from rightbatch.report.stages import stage_lines

@@ -9,7 +9,7 @@ from simulated_world import MIB, SimulatedOptimizer, World, run_side_by_side, ru
 from told_numbers import comes_from, numbers, sources
 
 from rightbatch.decide.advise.recommend import advise
-from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
+from rightbatch.decide.study.situation import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import Advice, Recording, Settings
 from rightbatch.report.sentences import say_all
 from rightbatch.report.view import make_view

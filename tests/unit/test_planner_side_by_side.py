@@ -21,7 +21,7 @@ from rightbatch.decide.advise.recommend import advise
 from rightbatch.decide.learning.belief import Belief
 from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Tuning
 from rightbatch.decide.planners.asking import ask, is_over
-from rightbatch.decide.planners.ending import how_it_ended
+from rightbatch.decide.planners.recommend import how_it_ended
 from rightbatch.decide.study import evidence
 from rightbatch.errors import UsageError
 from rightbatch.records import (

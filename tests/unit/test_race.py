@@ -21,10 +21,9 @@ from rightbatch.decide.learning.state import (
     Tuning,
 )
 from rightbatch.decide.replay.figures import replay, summarise
-from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import OURS, our_policies, tell_race
 from rightbatch.decide.replay.ours import moves as play
-from rightbatch.decide.replay.question import questions
+from rightbatch.decide.replay.question import Oracle, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.exchange import read_recorded
 from rightbatch.records import Curve, Decision, DecisionKind, Evaluation, Goal, Run, Status

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from recorded_fixture import question, study
 
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay, summarise
-from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
 from rightbatch.decide.replay.ours import OURS
-from rightbatch.decide.replay.question import questions
+from rightbatch.decide.replay.question import NoMoreSeeds, Oracle, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.records import Run
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from rightbatch.api.one_thread import one_thread
 from rightbatch.decide.replay.figures import Policy, ReplayRow, replay
-from rightbatch.decide.replay.oracle import Oracle
 from rightbatch.decide.replay.ours import MODES, OURS, RaceTold, tell_race
-from rightbatch.decide.replay.question import Question, questions
+from rightbatch.decide.replay.question import Oracle, Question, questions
 from rightbatch.decide.replay.rivals import RIVALS
 from rightbatch.errors import StoreError, UsageError
 from rightbatch.exchange import read_recorded

@@ -8,9 +8,7 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from rightbatch.records import Estimate, Remark
-from rightbatch.science.stats import residual_variance, t_quantile
-
-_Array = npt.NDArray[np.float64]
+from rightbatch.science.stats import Array, residual_variance, t_quantile
 
 _MARGIN = np.log(1e4)
 """How far beyond the sizes tried B_crit is searched, as a log ratio; beyond it is unbounded."""
@@ -30,7 +28,7 @@ class Hyperbola:
     a: float
     b: float
     level: float
-    region: _Array = field(repr=False)
+    region: Array = field(repr=False)
 
     def at(self, batch_size: float) -> float:
         """Steps to target at a batch size."""
@@ -41,8 +39,7 @@ class Hyperbola:
         log_crit, log_min, half = self.region
         centre = np.logaddexp(log_min, log_min + log_crit - np.log(batch_size))
         low, high = float(np.exp((centre - half).min())), float(np.exp((centre + half).max()))
-        value = self.at(batch_size)
-        return Estimate(value, low, high, self.level, "steps", "profile_likelihood")
+        return Estimate(self.at(batch_size), low, high, self.level, "steps", "profile_likelihood")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,17 +67,17 @@ class HyperbolaFit:
 class _Runs:
     """Log steps of the runs that reached the target and of those stopped before it."""
 
-    log_batch: _Array
-    log_steps: _Array
-    stopped_batch: _Array
-    stopped_steps: _Array
+    log_batch: Array
+    log_steps: Array
+    stopped_batch: Array
+    stopped_steps: Array
 
-    def shapes(self, log_crit: _Array) -> tuple[_Array, _Array]:
+    def shapes(self, log_crit: Array) -> tuple[Array, Array]:
         """log(S/S_min) of each curve (row) at each run (column)."""
         c = log_crit[:, None]
         return np.logaddexp(0, c - self.log_batch), np.logaddexp(0, c - self.stopped_batch)
 
-    def profile(self, log_crit: _Array, sigma: float) -> tuple[_Array, _Array, _Array]:
+    def profile(self, log_crit: Array, sigma: float) -> tuple[Array, Array, Array]:
         """Best log S_min at each B_crit, with its deviance (-2 log L) and curvature."""
         reached, stopped = self.shapes(log_crit)
         r, q = self.log_steps - reached, self.stopped_steps - stopped
@@ -97,14 +94,14 @@ class _Runs:
         deviance -= 2 * special.log_ndtr((m[:, None] - q) / sigma).sum(axis=1)
         return m, deviance, curvature
 
-    def best(self, grid: _Array, sigma: float) -> float:
+    def best(self, grid: Array, sigma: float) -> float:
         """log B_crit of the most likely curve, by successive refinement of the grid."""
         for _ in range(4):
             i = int(np.argmin(self.profile(grid, sigma)[1]))
             grid = np.linspace(grid[max(i - 1, 0)], grid[min(i + 1, grid.size - 1)], 41)
         return float(grid[int(np.argmin(self.profile(grid, sigma)[1]))])
 
-    def scatter(self, grid: _Array) -> float:
+    def scatter(self, grid: Array) -> float:
         """Maximum-likelihood σ of log steps, stopped runs included as censored."""
         n, coarse = self.log_steps.size, grid[::4]
         if not self.stopped_steps.size:
@@ -190,8 +187,7 @@ def fit_hyperbola(
     residuals = runs.log_steps - np.log(curve.a + curve.b / np.exp(runs.log_batch))
     scatter = sigma * (residuals.size / (residuals.size - 2)) ** 0.5
     lack_of_fit = float(np.sqrt(np.mean(residuals**2)))
-    edges = (float(grid[0]), float(grid[-1]))
-    return _describe(curve, (low, best, high), edges, sizes, scatter, lack_of_fit)
+    return _describe(curve, (low, best, high), grid, sizes, scatter, lack_of_fit)
 
 
 def _read_runs(
@@ -221,7 +217,7 @@ def _too_little(runs: _Runs) -> Remark | None:
 
 
 def _ends(
-    runs: _Runs, grid: _Array, best: float, sigma: float, budget: float
+    runs: _Runs, grid: Array, best: float, sigma: float, budget: float
 ) -> tuple[float | None, float | None]:
     """Where the profile of log B_crit rises by `budget` on either side; None if not on the grid."""
     c = np.unique(np.append(grid, best))
@@ -242,8 +238,8 @@ def _ends(
 def _describe(
     curve: Hyperbola,
     crit: tuple[float | None, float, float | None],
-    edges: tuple[float, float],
-    sizes: _Array,
+    grid: Array,
+    sizes: Array,
     sigma: float,
     lack_of_fit: float,
 ) -> HyperbolaFit:
@@ -256,10 +252,10 @@ def _describe(
         curve.a, lowest, highest, curve.level, "steps", "profile_likelihood"
     )
     reason, critical = None, None
-    if best > edges[1] - 0.1:
+    if best > grid[-1] - 0.1:
         s_min = None
         reason = Remark.of("critical_beyond_sizes", batch_size=round(np.exp(sizes.max())))
-    elif best < edges[0] + 0.1:
+    elif best < grid[0] + 0.1:
         reason = Remark.of("critical_below_sizes", batch_size=round(np.exp(sizes.min())))
     elif low is None and high is None:
         reason = Remark.of("runs_scatter", share=sigma)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
 from rightbatch.records import Estimate
-from rightbatch.science.stats import t_quantile
+from rightbatch.science.stats import Array, non_negative, t_quantile
 
 RESIDENT_FILLED = 0.85
 """Share of a resident-memory limit that tensors can be relied on to fill, as heaps fragment."""
@@ -73,7 +72,9 @@ def fit_line(
         spread = np.sqrt(variance * np.diag(np.linalg.inv(X.T @ X)))
         half = t_quantile(level, B.size - 2) * spread
     fixed, slope = (
-        _non_negative(value, centre, width, level, unit)
+        Estimate(float(value), level=level, unit=unit, note="two_points")
+        if B.size == 2
+        else non_negative(value, centre, width, level, unit, "line_through_allocator_steps")
         for value, centre, width, unit in zip(
             fitted * unit_scale,
             free * unit_scale,
@@ -83,14 +84,6 @@ def fit_line(
         )
     )
     return MemoryLine(fixed, slope, lack_of_fit)
-
-
-def _non_negative(value: float, centre: float, half: float, level: float, unit: str) -> Estimate:
-    if np.isnan(half):
-        return Estimate(float(value), level=level, unit=unit, note="two_points")
-    low = min(max(0.0, float(centre - half)), float(value))
-    high = max(float(centre + half), float(value))
-    return Estimate(float(value), low, high, level, unit, "line_through_allocator_steps")
 
 
 def largest_within(limit_bytes: float, fixed: float, slope: float) -> int | None:
@@ -164,11 +157,8 @@ def peak_between(points: Sequence[tuple[int, int]], batch_size: int) -> float:
 
 def _never_falling(
     points: Sequence[tuple[int, int]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """Distinct sizes in ascending order, and the highest peak up to each."""
-    highest: dict[int, int] = {}
-    for size, peak in points:
-        highest[size] = max(highest.get(size, 0), peak)
-    sizes = sorted(highest)
-    peaks = np.maximum.accumulate([float(highest[size]) for size in sizes])
-    return np.array(sizes, dtype=float), peaks
+    highest = dict(sorted(points))  # each size counts with its last pair, which has its highest
+    peaks = np.maximum.accumulate([float(peak) for peak in highest.values()])
+    return np.array(list(highest), dtype=float), peaks

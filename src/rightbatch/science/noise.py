@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from rightbatch.records import Estimate, NoisePoint
-from rightbatch.science.stats import t_quantile
+from rightbatch.science.stats import Array, t_quantile
 
-_Groups = Sequence[float] | npt.NDArray[np.float64]
+_Groups = Sequence[float] | Array
 
 
 def unbiased_parts(
     small_sqr_norms: _Groups, large_sqr_norms: _Groups, small_batch: int, large_batch: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """Unbiased |G|² and tr(Σ) of each group.
 
     |G|² ≈ (B·|G_B|² - b·|G_b|²)/(B - b) and tr(Σ) ≈ (|G_b|² - |G_B|²)/(1/b - 1/B), from
@@ -93,9 +92,7 @@ def pooled_noise_scale(points: Sequence[NoisePoint], level: float = 0.95) -> Est
     return _ratio(parts, level)
 
 
-def _ratio(
-    strata: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]], level: float
-) -> Estimate | None:
+def _ratio(strata: Sequence[tuple[Array, Array]], level: float) -> Estimate | None:
     """Σ mean(tr(Σ)) / Σ mean(|G|²) over strata, with Fieller's interval."""
     df = sum(sqr_norm.size - 1 for sqr_norm, _ in strata)
     if df < 1 or not all(np.isfinite(part).all() for part in strata):
@@ -113,5 +110,6 @@ def _ratio(
     constant = s**2 - t2 * covariance[1, 1]
     root = float(np.sqrt(max(linear**2 - quadratic * constant, 0.0)))
     low, high = (linear - root) / quadratic, (linear + root) / quadratic
-    least = float(low) if low > 0 else None
-    return Estimate(s / g, least, float(high), level, "examples", "fieller")
+    return Estimate(
+        s / g, float(low) if low > 0 else None, float(high), level, "examples", "fieller"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rightbatch.science.prior import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LENGTH
+from rightbatch.science.response import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LENGTH
 
 _Array = npt.NDArray[np.float64]
 

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-from rightbatch.science.prior import RATE_LENGTH, RATE_MEANS, RATE_SDS, SIZE_LENGTH
-from rightbatch.science.stats import t_quantile
+from rightbatch.science.stats import Array, t_quantile
 
-_Array = npt.NDArray[np.float64]
+# Priors on learning rates and deviations that the race over candidates shares (`relative_cost`).
+RATE_MEANS = (-0.1, 0.12)
+"""Means of the linear and quadratic coefficients of log cost per octave of learning rate away from
+the scaling rule: a factor of two from the best costs about 12%, a factor of four about 60%, and
+users' learning rates are more often too low than too high."""
+RATE_SDS = (0.35, 0.06, 0.10)
+"""Standard deviations of both, and of their interaction with octaves of batch size."""
+SIZE_LENGTH, RATE_LENGTH = 1.5, 1.0
+"""Length scales of deviations from the curve, in octaves of batch size and of learning rate."""
 
 _TREND_MEAN = np.array([0.0, 0.0, 0.0, *RATE_MEANS, 0.0])
 _TREND_SD = np.array([3.0, 0.25, 0.04, *RATE_SDS])
@@ -94,8 +100,9 @@ class ResponseSurface:
     """
 
     def __init__(self, observations: Sequence[Observation], noise_sd: float | None = None) -> None:
-        known = seed_noise(observations) if noise_sd is None else (noise_sd, np.inf)
-        self.noise_sd, self.freedom = known
+        self.noise_sd, self.freedom = (
+            seed_noise(observations) if noise_sd is None else (noise_sd, np.inf)
+        )
         self.half_width = t_quantile(0.95, self.freedom)
         """Half-width of a 95% interval in standard deviations (Student's t: noise is estimated)."""
         self._points = np.array([(o.size, o.rate) for o in observations]).reshape(-1, 2)
@@ -106,7 +113,7 @@ class ResponseSurface:
         self._inverse = np.linalg.inv(covariance) if len(observations) else np.zeros((0, 0))
         self._weights = self._inverse @ (excess - _trend(self._points))
 
-    def predict(self, points: Sequence[tuple[float, float]]) -> tuple[_Array, _Array]:
+    def predict(self, points: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
         """Posterior mean and standard deviation of the excess, without seed noise.
 
         Args:
@@ -164,18 +171,18 @@ def _growths(observations: Sequence[Observation]) -> list[float]:
     return [noise_growth(seen.rate - quiet) for seen in observations]
 
 
-def _basis(points: _Array) -> _Array:
+def _basis(points: Array) -> Array:
     u, v = points[:, 0], points[:, 1]
     return np.stack([np.ones_like(u), u, u * u, v, v * v, u * v], axis=1)
 
 
-def _trend(points: _Array) -> _Array:
-    mean: _Array = _basis(points) @ _TREND_MEAN
+def _trend(points: Array) -> Array:
+    mean: Array = _basis(points) @ _TREND_MEAN
     return mean
 
 
-def _kernel(a: _Array, b: _Array) -> _Array:
+def _kernel(a: Array, b: Array) -> Array:
     trend = (_basis(a) * _TREND_SD**2) @ _basis(b).T
     distance = (a[:, None, :] - b[None, :, :]) / _WIGGLE_LENGTHS
-    kernel: _Array = trend + _WIGGLE_SD**2 * np.exp(-0.5 * np.sum(distance**2, axis=2))
+    kernel: Array = trend + _WIGGLE_SD**2 * np.exp(-0.5 * np.sum(distance**2, axis=2))
     return kernel

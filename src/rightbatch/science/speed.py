@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize
 
 from rightbatch.records import Estimate
-from rightbatch.science.stats import MEDIAN_VARIANCE, residual_variance, t_quantile
+from rightbatch.science.stats import (
+    MEDIAN_VARIANCE,
+    Array,
+    non_negative,
+    residual_variance,
+    t_quantile,
+)
 
 LARGEST_LACK_OF_FIT = 0.10
 """RMS relative residual above which step times are interpolated rather than read off the line."""
@@ -98,7 +103,7 @@ class StepTime:
 
 def _by_size(
     batch_sizes: Sequence[float], samples: Sequence[Sequence[float]]
-) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
+) -> tuple[Array, list[Array]]:
     B = np.asarray(batch_sizes, dtype=float)
     values = [np.asarray(row, dtype=float) for row in samples]
     if B.size == 0 or B.size != len(values) or any(row.size == 0 for row in values):
@@ -156,25 +161,18 @@ def fit_step_time(
     variance, df = residual_variance(lack, k - 2, pure, n - k)
     half = t_quantile(level, df) * np.sqrt(variance * np.diag(np.linalg.inv(X.T @ X)))
     alpha, beta = (
-        Estimate(
-            float(v),
-            min(max(0.0, float(c - h)), float(v)),
-            max(float(c + h), float(v)),
-            level,
-            unit,
-            "line_through_medians",
-        )
+        non_negative(v, c, h, level, unit, "line_through_medians")
         for v, c, h, unit in zip(value, free, half, ("s", "s/example"), strict=True)
     )
     lack_of_fit = float(np.sqrt(np.mean((X @ value - 1) ** 2)))
     return StepTime(*known, alpha, beta, lack_of_fit, micro_batch_size)
 
 
-def _line(B: npt.NDArray[np.float64], medians: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _line(B: Array, medians: Array) -> Array:
     """α and β, both >= 0, of the line through the medians, by relative least squares."""
     X = np.column_stack([1 / medians, B / medians])
     norms = np.linalg.norm(X, axis=0)
-    value: npt.NDArray[np.float64] = optimize.nnls(X / norms, np.ones(B.size))[0] / norms
+    value: Array = optimize.nnls(X / norms, np.ones(B.size))[0] / norms
     return value
 
 
@@ -208,26 +206,19 @@ def knee(
     drawn = np.array(
         [_medians(row, row[rng.integers(row.size, size=(resamples, row.size))]) for row in samples]
     )
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(_knee(B, drawn), tails)
+    low, high = np.quantile(_knee(B, drawn), [(1 - level) / 2, (1 + level) / 2])
     ends = min(float(low), float(value)), max(float(high), float(value))
     return Estimate(float(value), *ends, level, "examples", "bootstrap_of_medians")
 
 
-def _medians(
-    row: npt.NDArray[np.float64], drawn: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _medians(row: Array, drawn: Array) -> Array:
     """Medians of resamples of shape (resamples, n), stretched to scatter as samples' medians do."""
     median, n = np.median(row), row.size
-    stretched: npt.NDArray[np.float64] = median * (np.median(drawn, axis=1) / median) ** np.sqrt(
-        n / max(1, n - 1)
-    )
+    stretched: Array = median * (np.median(drawn, axis=1) / median) ** np.sqrt(n / max(1, n - 1))
     return stretched
 
 
-def _knee(
-    B: npt.NDArray[np.float64], throughput: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _knee(B: Array, throughput: Array) -> Array:
     """Knee of each column, for B of shape (k,) and throughput of shape (k, columns)."""
     goal = KNEE_SHARE * throughput.max(axis=0)
     above = np.argmax(throughput >= goal, axis=0)
@@ -235,6 +226,5 @@ def _knee(
     columns = np.arange(throughput.shape[1])
     slow, fast = throughput[below, columns], throughput[above, columns]
     share = np.where(above > 0, (goal - slow) / np.where(fast > slow, fast - slow, 1.0), 0.0)
-    between = B[below] * (B[above] / B[below]) ** share
-    whole: npt.NDArray[np.float64] = np.ceil(np.round(between, 6))
+    whole: Array = np.ceil(np.round(B[below] * (B[above] / B[below]) ** share, 6))
     return whole

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from rightbatch.records import Estimate
+from rightbatch.records import Estimate, Note
+
+Array = npt.NDArray[np.float64]
 
 MEDIAN_VARIANCE = np.pi / 2
 """Variance of the median over that of the mean for many normal samples (less for few)."""
@@ -35,7 +37,7 @@ def t_quantile(level: float, degrees_of_freedom: float) -> float:
     return float(special.stdtrit(degrees_of_freedom, share_below))
 
 
-def _clean(samples: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _clean(samples: Sequence[float] | Array) -> Array:
     values = np.sort(np.asarray(samples, dtype=float))
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
         raise ValueError("An estimate needs one or more finite samples in one dimension.")
@@ -43,7 +45,7 @@ def _clean(samples: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np
 
 
 def median_interval(
-    samples: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95, unit: str = ""
+    samples: Sequence[float] | Array, level: float = 0.95, unit: str = ""
 ) -> Estimate:
     """Median with a confidence interval, from three samples up.
 
@@ -124,7 +126,25 @@ def sum_of_variances(parts: Sequence[tuple[float, float]]) -> tuple[float, float
     return total, total**2 / squares if squares > 0 else float("inf")
 
 
-def relative_spread(samples: Sequence[float] | npt.NDArray[np.float64]) -> float:
+def non_negative(
+    value: float, centre: float, half: float, level: float, unit: str, note: Note
+) -> Estimate:
+    """A value that is at least 0 with the interval `centre` ± `half`, its ends kept about it.
+
+    Args:
+        value: The value, at least 0.
+        centre: The value without that bound.
+        half: Half-width of the interval.
+        level: Coverage of the interval.
+        unit: Unit of the value.
+        note: What the interval assumes.
+    """
+    low = min(max(0.0, float(centre - half)), float(value))
+    high = max(float(centre + half), float(value))
+    return Estimate(float(value), low, high, level, unit, note)
+
+
+def relative_spread(samples: Sequence[float] | Array) -> float:
     """Interquartile range over the median, for samples above 0.
 
     Args:

@@ -22,7 +22,9 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
     arm, row = best
     own_arm, reference = present
     same_arm = arm.optimizer.name == own_arm.optimizer.name
-    if same_arm and row.batch_size == reference.batch_size and _alike(row, reference):
+    rates = row.learning_rate, reference.learning_rate  # the same as they are shown, or unknown
+    alike = all(map(math.isnan, rates)) or math.isclose(*rates, rel_tol=1e-3)
+    if same_arm and row.batch_size == reference.batch_size and alike:
         return None
     pairs = [(row.batch_size, row.learning_rate), (reference.batch_size, reference.learning_rate)]
     if same_arm:
@@ -36,9 +38,3 @@ def times_as_fast(best: Predicted, present: Predicted) -> Estimate | None:
     ratio, half = reference.seconds.value / row.seconds.value, half_width(errors)
     low, high = ratio * math.exp(-half), ratio * math.exp(half)
     return Estimate(ratio, low, high, 0.95, "times as fast", "surface_without_what_is_shared")
-
-
-def _alike(one: BatchPrediction, other: BatchPrediction) -> bool:
-    """Whether two learning rates are the same as they are shown, or both unknown."""
-    rates = one.learning_rate, other.learning_rate
-    return all(map(math.isnan, rates)) or math.isclose(*rates, rel_tol=1e-3)

@@ -1,6 +1,63 @@
-"""Whether any micro-batch that was tried fits."""
+"""What keeps the best batch size, or any that was tried, from being larger."""
 
-from rightbatch.records import MemoryFit, Remark
+from collections.abc import Sequence
+
+from rightbatch.records import (
+    BatchPrediction,
+    BindingConstraint,
+    Fits,
+    MemoryFit,
+    Remark,
+    WorkloadFacts,
+)
+
+WITHIN = 1.10
+"""Batch sizes whose predicted cost is at most this many times the best one's are near-optimal."""
+_FLAT_SPAN = 16
+"""Near-optimal sizes that span at least this factor make the choice flat."""
+
+
+def near_optimal(costs: dict[int, float], chosen: int) -> tuple[int, ...]:
+    """Batch sizes predicted within 10% of the best, ascending; the chosen one always among them."""
+    best = min(costs.values())
+    return tuple(sorted({chosen, *(b for b, cost in costs.items() if cost <= WITHIN * best)}))
+
+
+def enough_data(rows: Sequence[BatchPrediction], sizes: Sequence[int]) -> bool:
+    """Whether runs arrived at two batch sizes at least (at one, where only one was asked for)."""
+    return sum(row.runs_reached > 0 for row in rows) >= min(2, len(sizes))
+
+
+def binding_constraint(
+    chosen: int,
+    optimal: Sequence[int],
+    rows: Sequence[BatchPrediction],
+    fits: Fits,
+    facts: WorkloadFacts,
+    considered: Sequence[int],
+) -> BindingConstraint:
+    """Why the recommended batch size is not larger.
+
+    Flat where sizes a factor 16 apart are as good. Else the training set or memory where the
+    choice is as large as they allow; else the sizes considered, those asked for or up to
+    --max-batch-size, where it is the largest of them; else throughput where it is at or past the
+    knee, so that a larger one costs more time per example-efficiency lost than it gains in speed;
+    else the critical batch size: hardware would go faster, but each example would teach less.
+    """
+    if max(optimal) >= _FLAT_SPAN * min(optimal):
+        return "none"
+    if chosen >= facts.train_examples:
+        return "data_set_size"
+    memory = fits.memory
+    if memory is not None and memory.capped_by == "memory":
+        larger = [row for row in rows if row.batch_size > chosen and row.runs_reached]
+        if chosen >= (memory.safe_batch_size or 0) and not larger:
+            return "memory"
+    if chosen >= max(considered):
+        return "sizes_considered"
+    if fits.speed is not None and chosen >= fits.speed.knee_batch_size.value:
+        return "throughput"
+    return "critical_batch_size"
 
 
 def no_size_fits(fit: MemoryFit | None) -> bool:

@@ -40,7 +40,7 @@ def objective_reasons(
     price_per_hour: float | None,
     speed: SpeedFit | None,
     rows: Sequence[BatchPrediction],
-    chosen: BatchPrediction | None,
+    chosen: BatchPrediction,
 ) -> tuple[Remark, ...]:
     """The numbers behind a choice by energy or by cost; none for other objectives.
 
@@ -60,8 +60,7 @@ def objective_reasons(
     power = Remark.of(
         "power", first=first, first_watts=watts[first], last=last, last_watts=watts[last]
     )
-    fastest = None if chosen is None else _fastest(rows, chosen)
-    return (power,) if fastest is None else (power, fastest)
+    return (power, *_fastest(rows, chosen))
 
 
 def without_power(objective: Objective, speeds: Sequence[SpeedFit]) -> tuple[Remark, ...]:
@@ -74,15 +73,17 @@ def without_power(objective: Objective, speeds: Sequence[SpeedFit]) -> tuple[Rem
     return (Remark.of("optimizers_without_power", optimizers=names),)
 
 
-def _fastest(rows: Sequence[BatchPrediction], chosen: BatchPrediction) -> Remark | None:
-    """What the fastest batch size takes next to the one of the least energy; None if the same."""
+def _fastest(rows: Sequence[BatchPrediction], chosen: BatchPrediction) -> tuple[Remark, ...]:
+    """What the fastest batch size takes next to the one of the least energy; none if the same."""
     arrived = [row for row in rows if row.runs_reached]
     fastest = min(arrived, key=lambda row: row.seconds.value, default=chosen)
     if fastest.batch_size == chosen.batch_size or chosen.joules is None or fastest.joules is None:
-        return None
-    return Remark.of(
-        "fastest_takes_more_energy",
-        batch_size=fastest.batch_size,
-        less_time=1 - fastest.seconds.value / chosen.seconds.value,
-        more_energy=fastest.joules.value / chosen.joules.value - 1,
+        return ()
+    return (
+        Remark.of(
+            "fastest_takes_more_energy",
+            batch_size=fastest.batch_size,
+            less_time=1 - fastest.seconds.value / chosen.seconds.value,
+            more_energy=fastest.joules.value / chosen.joules.value - 1,
+        ),
     )

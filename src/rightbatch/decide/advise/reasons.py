@@ -1,11 +1,15 @@
-"""What is to be said for and against an advice; every number comes from a fit."""
+"""What is to be said for and against an advice, and why figures are missing from it.
+
+Every number comes from a fit.
+"""
 
 import math
 from collections.abc import Sequence
+from statistics import median
 
 from rightbatch.decide.advise.capped import why_none
-from rightbatch.decide.advise.compiling import compiling
 from rightbatch.decide.stages.memory.accumulation import layers_caveat
+from rightbatch.decide.stages.speed.fit import measured_power
 from rightbatch.decide.study.evidence import ran_out, runs
 from rightbatch.decide.study.situation import Situation
 from rightbatch.records import (
@@ -17,8 +21,11 @@ from rightbatch.records import (
     MemoryFit,
     Remark,
     Run,
+    Settings,
+    Stage,
     Status,
     TrainingProbe,
+    TrainingResult,
     Trial,
     Value,
 )
@@ -29,6 +36,7 @@ _FIRST: dict[BindingConstraint, str] = {
     "critical_batch_size": "critical_batch_size",
 }
 """What limits the batch size comes first."""
+_NOTABLE_SECONDS = 0.1
 _FAILED = (Status.DIVERGED, Status.HUNG, Status.KILLED, Status.SLOWED)
 
 
@@ -39,18 +47,26 @@ def reasons(
     trials: Sequence[Trial],
 ) -> tuple[Remark, ...]:
     """The numbers behind the recommendation, what limits the batch size first."""
-    found = [*_of_learning(learning), *_of_stages(fits), *_of_runs(learning)]
+    found = []
+    if learning is not None and learning.critical_batch_size is not None:
+        found.append(Remark.of("critical_batch_size", **_interval(learning.critical_batch_size)))
+    found += _of_stages(fits)
+    if learning is not None:
+        arrived = [run for run in learning.runs if run.steps is not None]
+        found.append(
+            Remark.of(
+                "runs_reached",
+                runs=len(learning.runs),
+                reached=len(arrived),
+                target=learning.target,
+                batch_sizes=len({run.batch_size for run in arrived}),
+            )
+        )
     if compiled := compiling(trials):
         found.append(compiled)
     if (at_once := _at_once(trials)) > 1:
         found.append(Remark.of("runs_side_by_side", at_once=at_once))
     return tuple(sorted(found, key=lambda remark: remark.code != _FIRST.get(binding)))
-
-
-def _of_learning(learning: LearningFit | None) -> list[Remark]:
-    if learning is None or learning.critical_batch_size is None:
-        return []
-    return [Remark.of("critical_batch_size", **_interval(learning.critical_batch_size))]
 
 
 def _of_stages(fits: Fits) -> list[Remark]:
@@ -59,12 +75,16 @@ def _of_stages(fits: Fits) -> list[Remark]:
     found = []
     if fits.speed is not None:
         best, knee = fits.speed.best_examples_per_second, fits.speed.knee_batch_size
-        values = {"examples_per_second": best.value, "batch_size": round(knee.value)}
-        found.append(Remark.of("throughput_knee", **values))
+        found.append(
+            Remark.of(
+                "throughput_knee",
+                examples_per_second=best.value,
+                batch_size=round(knee.value),
+            )
+        )
     if fits.noise is not None and fits.noise.noise_scale is not None:
-        scale = _interval(fits.noise.noise_scale)
         name = fits.noise.optimizer if several else None
-        found.append(Remark.of("noise_scale", optimizer=name, **scale))
+        found.append(Remark.of("noise_scale", optimizer=name, **_interval(fits.noise.noise_scale)))
     if fits.memory is not None and fits.memory.largest_batch_size is not None:
         found.append(
             Remark.of(
@@ -80,19 +100,13 @@ def _of_stages(fits: Fits) -> list[Remark]:
     return found
 
 
-def _of_runs(learning: LearningFit | None) -> list[Remark]:
-    if learning is None:
-        return []
-    arrived = [run for run in learning.runs if run.steps is not None]
-    return [
-        Remark.of(
-            "runs_reached",
-            runs=len(learning.runs),
-            reached=len(arrived),
-            target=learning.target,
-            batch_sizes=len({run.batch_size for run in arrived}),
-        )
-    ]
+def compiling(trials: Sequence[Trial]) -> Remark | None:
+    """How long runs compiled, which times to the goal leave out; None if not worth mentioning."""
+    results = [one.result for one in trials if isinstance(one.result, TrainingResult)]
+    seconds = [one.compile_seconds for one in results if one.earlier_seconds == 0]
+    if not seconds or max(seconds) < _NOTABLE_SECONDS:
+        return None
+    return Remark.of("compile_time", median_seconds=median(seconds), most_seconds=max(seconds))
 
 
 def warnings(fits: Fits, situation: Situation, recommended: Choice | None) -> tuple[Remark, ...]:
@@ -121,7 +135,6 @@ def warnings(fits: Fits, situation: Situation, recommended: Choice | None) -> tu
 
 
 def _unsafe(fit: MemoryFit, several: bool) -> Remark:
-    """An optimizer with which no micro-batch is safe."""
     if fit.largest_batch_size is None:
         name = fit.optimizer if several else None
         return Remark.of("may_not_fit", why=why_none(fit), optimizer=name)
@@ -130,8 +143,9 @@ def _unsafe(fit: MemoryFit, several: bool) -> Remark:
 
 def _failures(trials: Sequence[Trial]) -> list[Remark]:
     """Trials that failed, by how they did, each kind with what the last of them says."""
-    hits = {Status.OUT_OF_MEMORY: ran_out(trials)}
-    hits |= {status: [t for t in trials if t.outcome.status is status] for status in _FAILED}
+    hits = {Status.OUT_OF_MEMORY: ran_out(trials)} | {
+        status: [trial for trial in trials if trial.outcome.status is status] for status in _FAILED
+    }
     return [
         Remark.of(
             "trials_failed",
@@ -160,3 +174,45 @@ def _at_once(trials: Sequence[Trial]) -> int:
 
 def _interval(found: Estimate) -> dict[str, Value]:
     return {"value": found.value, "low": found.low, "high": found.high}
+
+
+def missing(
+    fits: Fits,
+    learning: LearningFit | None,
+    recommended: Choice | None,
+    settings: Settings,
+    price_per_hour: float | None,
+) -> dict[str, Remark]:
+    """One remark per missing figure, by its name in the JSON output."""
+    why: dict[str, Remark | None] = {}
+    if fits.memory is None:
+        why["largest_batch_size"] = _not_run("memory", settings)
+    elif fits.memory.largest_batch_size is None:
+        why["largest_batch_size"] = why_none(fits.memory)
+    if fits.speed is None:
+        why["knee_batch_size"] = _not_run("speed", settings)
+    why["noise_scale"] = _not_run("noise", settings) if fits.noise is None else fits.noise.reason
+    if learning is not None:
+        why["critical_batch_size"] = learning.critical_reason
+    elif fits.learning:
+        why["critical_batch_size"] = Remark.of("no_run_reached_goal")
+    else:
+        why["critical_batch_size"] = _not_run("learning", settings)
+    if recommended is None:
+        why["batch_size"] = Remark.of("no_step_time")
+    unreached, unpowered = Remark.of("goal_not_reached"), Remark.of("no_power")
+    if recommended is None or recommended.seconds_to_goal is None:
+        why["predicted_seconds_to_goal"] = unreached
+    if recommended is None or recommended.joules_to_goal is None:
+        powered = fits.speed is not None and measured_power(fits.speed)
+        why["predicted_joules_to_goal"] = unreached if powered else unpowered
+    if price_per_hour is None:
+        why["price_per_hour"] = why["predicted_cost_to_goal"] = Remark.of("no_price")
+    elif recommended is None or recommended.cost_to_goal is None:
+        why["predicted_cost_to_goal"] = unreached
+    return {name: remark for name, remark in why.items() if remark is not None}
+
+
+def _not_run(stage: Stage, settings: Settings) -> Remark:
+    code = "stage_without_result" if stage in settings.stages else "stage_not_selected"
+    return Remark.of(code, stage=stage)

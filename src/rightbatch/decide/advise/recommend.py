@@ -4,11 +4,14 @@ import math
 from dataclasses import replace
 
 from rightbatch.decide.advise.against import Predicted, times_as_fast
-from rightbatch.decide.advise.binding import binding_constraint, enough_data, near_optimal
-from rightbatch.decide.advise.capped import no_size_fits
-from rightbatch.decide.advise.missing import missing
+from rightbatch.decide.advise.capped import (
+    binding_constraint,
+    enough_data,
+    near_optimal,
+    no_size_fits,
+)
 from rightbatch.decide.advise.objectives import check_objective, objective_reasons, without_power
-from rightbatch.decide.advise.reasons import reasons, warnings
+from rightbatch.decide.advise.reasons import missing, reasons, warnings
 from rightbatch.decide.learning.arms import Arm, make_arms
 from rightbatch.decide.learning.fit import choose, cost, fit_learning, predict_pair
 from rightbatch.decide.stages.fits import stage_fits
@@ -79,9 +82,11 @@ def advise(
         check_objective(aim, price, measured, recording.study.name)
     arms = make_arms(situation, measured, aim, memory_limit_bytes is not None, price)
     learned = {arm.optimizer.name: fit_learning(arm.model, arm.rows) for arm in arms}
-    ranked = sorted((a for a in arms if a.chosen is not None), key=_cost_of_choice)
+    ranked = sorted(
+        ((arm, arm.chosen) for arm in arms if arm.chosen is not None), key=_predicted_cost
+    )
     best = ranked[0] if ranked else None
-    best_fit = learned[best.optimizer.name] if best else None
+    best_fit = learned[best[0].optimizer.name] if best else None
     recommended = _recommended(best, arms, situation)
     fits = replace(
         measured if recommended is None else _seen_from(measured, recommended.optimizer),
@@ -89,43 +94,30 @@ def advise(
     )
     optimal, binding = _optimal(best, situation, fits)
     present = _present(arms, situation)
-    ratio = None
-    if present and best and best.chosen is not None:
-        ratio = times_as_fast((best, best.chosen), present)
     return Advice(
         study=recording.study.name,
         goal=str(situation.facts.goal),
         objective=aim,
         recommended=recommended,
         reference=_reference(present, situation, measured),
-        times_as_fast=ratio,
+        times_as_fast=times_as_fast(best, present) if best and present else None,
         near_optimal=optimal,
         binding_constraint=binding,
         remarks=Remarks(
             _headline(recommended, best is not None, situation.facts, fits.memory),
             (
-                *_reasons_of(aim, price, fits, best),
+                *(objective_reasons(aim, price, fits.speed, best[0].rows, best[1]) if best else ()),
                 *reasons(fits, best_fit, binding, situation.trials),
             ),
             (*without_power(aim, fits.speeds), *warnings(fits, situation, recommended)),
             missing(fits, best_fit, recommended, situation.settings, price),
         ),
         fits=fits,
-        by_optimizer=tuple(
-            _choice(arm, arm.chosen, situation) for arm in ranked if arm.chosen is not None
-        ),
-        regimes=_regimes(arms, best, situation),
+        by_optimizer=tuple(_choice(*each, situation) for each in ranked),
+        regimes=_regimes(arms, best[0] if best else None, situation),
         time_spent=_time_spent(situation),
         price_per_hour=price,
     )
-
-
-def _reasons_of(
-    aim: Objective, price: float | None, fits: Fits, best: Arm | None
-) -> tuple[Remark, ...]:
-    if best is None:
-        return ()
-    return objective_reasons(aim, price, fits.speed, best.rows, best.chosen)
 
 
 def _seen_from(measured: Fits, optimizer: str) -> Fits:
@@ -138,16 +130,18 @@ def _seen_from(measured: Fits, optimizer: str) -> Fits:
     )
 
 
-def _cost_of_choice(arm: Arm) -> float:
-    return cost(arm.model, arm.chosen) if arm.chosen is not None else math.inf
+def _predicted_cost(predicted: Predicted) -> float:
+    arm, row = predicted
+    return cost(arm.model, row)
 
 
 def _choice(arm: Arm, row: BatchPrediction, situation: Situation) -> Choice:
     """A prediction as settings to train with."""
-    epochs = 1 / situation.facts.steps_per_epoch(row.batch_size)
     return replace(
-        _settings(arm, row.batch_size, row.learning_rate, situation),
-        epochs_to_goal=_scaled(row.steps, epochs, "epochs"),
+        _settings(arm.optimizer.name, row.batch_size, row.learning_rate, situation, arm.memory),
+        epochs_to_goal=_scaled(
+            row.steps, 1 / situation.facts.steps_per_epoch(row.batch_size), "epochs"
+        ),
         seconds_to_goal=row.seconds,
         steps_to_goal=row.steps,
         joules_to_goal=row.joules,
@@ -155,20 +149,14 @@ def _choice(arm: Arm, row: BatchPrediction, situation: Situation) -> Choice:
     )
 
 
-def _settings(arm: Arm, size: int, rate: float, situation: Situation) -> Choice:
-    """A batch size as settings to train with, its cost unknown."""
-    return _in_memory(arm.optimizer.name, size, rate, situation, arm.memory)
-
-
-def _in_memory(
+def _settings(
     optimizer: str, size: int, rate: float, situation: Situation, memory: MemoryFit | None
 ) -> Choice:
-    """The same for any optimizer.
+    """A batch size as settings to train with, its cost unknown.
 
     The micro-batch is the even share of the fewest accumulation steps that fit in memory with it.
     """
-    micro = micro_batch_limit(memory, situation.facts)
-    accumulation = math.ceil(size / micro)
+    accumulation = math.ceil(size / micro_batch_limit(memory, situation.facts))
     return Choice(
         optimizer=optimizer,
         batch_size=size,
@@ -190,20 +178,20 @@ def _scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
     )
 
 
-def _recommended(best: Arm | None, arms: list[Arm], situation: Situation) -> Choice | None:
-    """The best arm's choice; while no run has arrived, a first guess, its cost unknown.
+def _recommended(best: Predicted | None, arms: list[Arm], situation: Situation) -> Choice | None:
+    """The best prediction; while no run has arrived, a first guess, its cost unknown.
 
     The guess is what came nearest to the goal, or before any run the cheapest by the prior.
     """
-    if best is not None and best.chosen is not None:
-        return _choice(best, best.chosen, situation)
+    if best is not None:
+        return _choice(*best, situation)
     if not arms:
         return None
     arm = arms[0]
     row = choose(arm.model, arm.rows)
     size = min(situation.sizes, key=arm.model.prior) if row is None else row.batch_size
     rate = arm.model.rule(size) if row is None else row.learning_rate
-    return _settings(arm, size, rate, situation)
+    return _settings(arm.optimizer.name, size, rate, situation, arm.memory)
 
 
 def _present(arms: list[Arm], situation: Situation) -> Predicted | None:
@@ -229,21 +217,20 @@ def _reference(present: Predicted | None, situation: Situation, fits: Fits) -> C
         return _choice(*present, situation)
     own = situation.facts.optimizers[0]
     memory = fits.memory_of(own.name)
-    return _in_memory(own.name, situation.facts.batch_size, own.learning_rate, situation, memory)
+    return _settings(own.name, situation.facts.batch_size, own.learning_rate, situation, memory)
 
 
 def _optimal(
-    best: Arm | None, situation: Situation, fits: Fits
+    best: Predicted | None, situation: Situation, fits: Fits
 ) -> tuple[tuple[int, ...], BindingConstraint]:
-    """The near-optimal set and what binds."""
     nothing_fits = no_size_fits(fits.memory)
-    if best is None or best.chosen is None:
+    if best is None:
         return (), "memory" if nothing_fits or evidence.ran_out(situation.trials) else "budget"
+    arm, size = best[0], best[1].batch_size
     if nothing_fits:
-        return (best.chosen.batch_size,), "memory"
-    rows = best.rows
-    size = best.chosen.batch_size
-    optimal = near_optimal({row.batch_size: cost(best.model, row) for row in rows}, size)
+        return (size,), "memory"
+    rows = arm.rows
+    optimal = near_optimal({row.batch_size: cost(arm.model, row) for row in rows}, size)
     if not enough_data(rows, situation.sizes):
         return optimal, "budget"
     return optimal, binding_constraint(size, optimal, rows, fits, situation.facts, situation.sizes)
@@ -259,16 +246,18 @@ def _regimes(
     if best is None or not situation.settings.batch_sizes:
         return ()
     names = {1: "stochastic", situation.facts.train_examples: "full batch"}
-    known = {row.batch_size: (best, row) for row in best.rows}
     arrived = [(arm, row) for arm in arms for row in arm.rows if row.runs_reached]
-    for arm, row in sorted(arrived, key=lambda each: -cost(each[0].model, each[1])):
-        known[row.batch_size] = arm, row
+    dearest_first = sorted(arrived, key=_predicted_cost, reverse=True)
+    known = {row.batch_size: (best, row) for row in best.rows}
+    known |= {row.batch_size: (arm, row) for arm, row in dearest_first}
     return tuple(
         (
             names.get(size, "mini-batch"),
             _choice(*known[size], situation)
             if size in known
-            else _settings(best, size, best.model.rule(size), situation),
+            else _settings(
+                best.optimizer.name, size, best.model.rule(size), situation, best.memory
+            ),
         )
         for size in situation.sizes
     )

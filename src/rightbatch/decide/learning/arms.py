@@ -1,24 +1,16 @@
 """One arm per optimizer: its model of learning, and what it would recommend."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from rightbatch.decide.learning.fit import choose, predictions
 from rightbatch.decide.learning.model import LearningModel
 from rightbatch.decide.stages.memory.fit import micro_batch_limit
-from rightbatch.decide.stages.speed.costs import PerStep, StepCosts, step_costs
+from rightbatch.decide.stages.speed.costs import StepCosts, step_costs
 from rightbatch.decide.stages.speed.step_seconds import StepSeconds
 from rightbatch.decide.study import evidence
 from rightbatch.decide.study.situation import Situation
-from rightbatch.records import (
-    BatchPrediction,
-    Fits,
-    MemoryFit,
-    Objective,
-    OptimizerFacts,
-    Run,
-)
+from rightbatch.records import BatchPrediction, Fits, MemoryFit, Objective, OptimizerFacts
 
 
 @dataclass(frozen=True)
@@ -82,27 +74,16 @@ def make_arms(
         cost = None if costs is None else costs.of(objective)
         if costs is None or cost is None:
             continue
-        model = learning_model(situation, fits, optimizer, runs, cache(cost))
+        noise = fits.noise_of(optimizer.name)
+        scale = noise.noise_scale if noise is not None else None
+        model = LearningModel(
+            situation.facts.goal,
+            optimizer,
+            situation.facts.batch_size,
+            runs,
+            cache(cost),
+            scale.value if scale is not None else None,
+            [probe for probe in situation.under_way if probe.optimizer == optimizer.name],
+        )
         arms.append(Arm(optimizer, memory, model, costs, situation.sizes))
     return arms
-
-
-def learning_model(
-    situation: Situation,
-    fits: Fits,
-    optimizer: OptimizerFacts,
-    runs: Sequence[Run],
-    cost: PerStep,
-) -> LearningModel:
-    """The model of one optimizer's learning."""
-    noise = fits.noise_of(optimizer.name)
-    scale = noise.noise_scale if noise is not None else None
-    return LearningModel(
-        situation.facts.goal,
-        optimizer,
-        situation.facts.batch_size,
-        runs,
-        cost,
-        scale.value if scale is not None else None,
-        [probe for probe in situation.under_way if probe.optimizer == optimizer.name],
-    )

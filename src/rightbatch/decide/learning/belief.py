@@ -9,12 +9,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from rightbatch.decide.learning.state import (
-    Candidate,
-    Race,
-    RaceRun,
-    Tuning,
-)
+from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Tuning
 from rightbatch.records import Goal, step_at
 from rightbatch.science.relative_cost import CostPosterior, CostSeen
 from rightbatch.science.response import (
@@ -23,6 +18,7 @@ from rightbatch.science.response import (
     quiet_rate,
     truncated_normal,
 )
+from rightbatch.science.stats import Array
 
 _APART = math.exp(0.2)
 """Levels are compared that lie so many times apart on the way."""
@@ -83,8 +79,7 @@ class Belief:
         self._paths = {run.number: run.curve.improvements(race.goal) for run in race.runs}
         self._compared: dict[int, list[Comparison]] = {}
         self.reference = min(self._arrived, key=lambda run: run.seconds, default=None)
-        path = self._paths[self.reference.number] if self.reference else []
-        self._way = _Way(path, race.goal)
+        self._way = _Way(self._paths[self.reference.number] if self.reference else [], race.goal)
         self.step_seconds = _step_seconds(race)
         self.candidates = race.candidates
         self._index = {candidate: i for i, candidate in enumerate(self.candidates)}
@@ -105,8 +100,12 @@ class Belief:
 
     def _posterior(self, seen: list[CostSeen]) -> CostPosterior:
         race = self._race
-        scales = [each.noise_scale for run in race.runs for each in run.curve.evaluations]
-        known = [scale for scale in scales if scale]
+        known = [
+            each.noise_scale
+            for run in race.runs
+            for each in run.curve.evaluations
+            if each.noise_scale
+        ]
         return CostPosterior(
             [candidate.batch_size for candidate in self.candidates],
             seen,
@@ -158,24 +157,21 @@ class Belief:
         other = self._second if candidate == self.best else candidate
         if other is None:
             return 0.0
-        variance = self._variances[self._index[candidate]]
-        shared = self._shared_with_best[self._index[other]]
+        variance = float(self._variances[self._index[candidate]])
+        shared = float(self._shared_with_best[self._index[other]])
         sd = abs(variance - shared) / math.sqrt(variance + self._tuning.prior.seed_sd**2)
-        gap = self.log_seconds(self.best) - self.log_seconds(other)
-        gain = expected_improvement(gap, sd)
+        gain = expected_improvement(self.log_seconds(self.best) - self.log_seconds(other), sd)
         return max(gain, self._confirmation(other)) if candidate == self.best else gain
 
     @cached_property
-    def _variances(self) -> list[float]:
+    def _variances(self) -> Array:
         """Variance of the log time at each candidate."""
-        variances: list[float] = self._believed.variances().tolist()
-        return variances
+        return self._believed.variances()
 
     @cached_property
-    def _shared_with_best(self) -> list[float]:
+    def _shared_with_best(self) -> Array:
         """Its covariance with that at the best candidate."""
-        shared: list[float] = self._believed.covariances(self._index[self.best]).tolist()
-        return shared
+        return self._believed.covariances(self._index[self.best])
 
     def _confirmation(self, other: Candidate) -> float:
         """What another seed of the best is worth where one lucky run put it ahead."""
@@ -219,8 +215,7 @@ class Belief:
             if self.reference is None or run.candidate == self.reference.candidate:
                 continue
             octaves = run.candidate.apart(self.reference.candidate)
-            comparisons = self.comparisons(run)
-            for before, after in pairwise(comparisons):
+            for before, after in pairwise(self.comparisons(run)):
                 if after.way > before.way:
                     moved = (after.log_steps - before.log_steps) / octaves
                     total += moved**2 / math.log(after.way / before.way)
@@ -238,17 +233,11 @@ class Belief:
         comparisons = self.comparisons(run)
         if self.reference is None or not comparisons:
             return None
-        octaves = run.candidate.apart(self.reference.candidate)
-        drift_sd = self._drift_sd * octaves
-        log_steps, way, variance = (
-            comparisons[-1].log_steps,
-            min(comparisons[-1].way, _ALMOST_THERE),
-            0.0,
-        )
-        late = self._late(run)
+        drift_sd = self._drift_sd * run.candidate.apart(self.reference.candidate)
+        deepest, late = comparisons[-1], self._late(run)
+        log_steps, way, variance = deepest.log_steps, min(deepest.way, _ALMOST_THERE), 0.0
         if late is not None and late.way > way:
-            walk = max(drift_sd, self._tuning.prior.seed_sd)
-            sd = walk * math.sqrt(math.log(late.way / way))
+            sd = max(drift_sd, self._tuning.prior.seed_sd) * math.sqrt(math.log(late.way / way))
             (log_steps, variance), way = truncated_normal(log_steps, sd, late.log_steps), late.way
         log_examples = log_steps + math.log(self.reference.steps * run.batch_size)
         return CostSeen(index, log_examples, math.sqrt(variance - drift_sd**2 * math.log(way)))

@@ -4,12 +4,14 @@ import math
 from collections import Counter
 
 from rightbatch.decide.learning.arms import Arm
-from rightbatch.decide.learning.limits import FIRST_SHARE
 from rightbatch.decide.learning.looks import LOOKS
 from rightbatch.decide.learning.state import Candidate, Race, RaceRun, Train
+from rightbatch.decide.study.evidence import grouped
 from rightbatch.decide.study.situation import Situation
 from rightbatch.records import Decision, DecisionKind
 
+FIRST_SHARE = 0.6
+"""Share of the time left that a run may take before any has reached the goal."""
 AMPLE = 30
 """Where the time left holds this many of the best run, runs are also made for the picture: the
 present settings and batch sizes near the best, to their end."""
@@ -37,8 +39,7 @@ _MORE_SEEDS, _CLOSER = 24, math.log(1.1)
 
 def runs_left(race: Race, reference: RaceRun) -> float:
     """How often the time left holds a run as long as the fastest that arrived."""
-    left = (race.steps_left or {}).get(reference.batch_size, math.inf)
-    return left / reference.steps
+    return (race.steps_left or {}).get(reference.batch_size, math.inf) / reference.steps
 
 
 def asked_for(situation: Situation, arm: Arm, race: Race) -> Train | None:
@@ -85,9 +86,7 @@ def _named_again(race: Race, reference: RaceRun | None) -> Train | None:
     """A size that the user named, where runs are cheap and the best rate has turned out far off."""
     if reference is None or runs_left(race, reference) <= AMPLE:
         return None
-    tried: dict[int, list[float]] = {}
-    for run in race.runs:
-        tried.setdefault(run.batch_size, []).append(abs(run.octaves - reference.octaves))
+    tried = grouped((run.batch_size, abs(run.octaves - reference.octaves)) for run in race.runs)
     for size, apart in sorted(tried.items()):
         candidate = Candidate(size, reference.octaves)
         if min(apart) >= _FAR_OFF and race.may_begin(candidate):
@@ -108,14 +107,13 @@ def _present(situation: Situation, race: Race, reference: RaceRun, times: float)
 
 def _nearby(arm: Arm, race: Race, untried: list[int], reference: RaceRun) -> Train | None:
     """An untried batch size near the best, at the same distance from the rule's learning rate."""
-    best = Candidate(reference.batch_size)
-    near = [size for size in untried if Candidate(size).apart(best) <= _REACH]
+    best = reference.candidate
+    near = [size for size in untried if Candidate(size, best.octaves).apart(best) <= _REACH]
     if not near:
         return None
     size = min(near, key=arm.model.prior)
     limit = _steps(reference, _PATIENCE_FOR_THE_PICTURE, race, size)
-    decision = Decision("race", size, best.batch_size)
-    return Train(size, None, math.ceil(limit), decision, reference.octaves, reference.octaves)
+    return _whole("race", Candidate(size, best.octaves), limit, best)
 
 
 def another_seed(arm: Arm, race: Race) -> Train | None:
@@ -129,8 +127,9 @@ def another_seed(arm: Arm, race: Race) -> Train | None:
         return None
     seeds = Counter(run.candidate for run in race.runs)
     arrived = sorted({run.candidate for run in race.runs if run.arrived})
-    rates = [arm.model.rule(each.batch_size) * 2**each.octaves for each in arrived]
-    predicted = arm.model.predict([(e.batch_size, r) for e, r in zip(arrived, rates, strict=True)])
+    predicted = arm.model.predict(
+        [(each.batch_size, arm.model.rule(each.batch_size) * 2**each.octaves) for each in arrived]
+    )
     costs = {each: mean for each, (mean, _) in zip(arrived, predicted, strict=True)}
     best = min(arrived, key=costs.__getitem__)
     close = [each for each in arrived if seeds[each] < _seeds(costs[each] - costs[best])]
@@ -138,8 +137,7 @@ def another_seed(arm: Arm, race: Race) -> Train | None:
         return None
     again = min(close, key=lambda each: (seeds[each], costs[each]))
     limit = _steps(reference, _PATIENCE_FOR_THE_PICTURE, race, again.batch_size)
-    told_by = Decision("repeat", again.batch_size, best.batch_size)
-    return Train(again.batch_size, None, math.ceil(limit), told_by, again.octaves, best.octaves)
+    return _whole("repeat", again, limit, best)
 
 
 def _seeds(above: float) -> int:
@@ -154,6 +152,10 @@ def _steps(reference: RaceRun, times: float, race: Race, size: int) -> float:
     return times * reference.seconds / race.step_seconds[size]
 
 
-def _whole(kind: DecisionKind, candidate: Candidate, limit: float) -> Train:
+def _whole(
+    kind: DecisionKind, candidate: Candidate, limit: float, against: Candidate | None = None
+) -> Train:
     size = candidate.batch_size
-    return Train(size, None, max(1, math.ceil(limit)), Decision(kind, size), candidate.octaves)
+    other, octaves = (None, 0.0) if against is None else (against.batch_size, against.octaves)
+    decision = Decision(kind, size, other)
+    return Train(size, None, max(1, math.ceil(limit)), decision, candidate.octaves, octaves)

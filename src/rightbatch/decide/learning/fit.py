@@ -4,11 +4,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rightbatch.decide.learning.compared import compared
-from rightbatch.decide.learning.model import LearningModel
+from rightbatch.decide.learning.model import LearningModel, deepest
 from rightbatch.decide.stages.speed.costs import StepCosts
-from rightbatch.decide.study.sizes import RATE_OCTAVES
-from rightbatch.records import BatchPrediction, Estimate, LearningFit, Note, Remark
+from rightbatch.decide.study.situation import RATE_OCTAVES
+from rightbatch.records import (
+    BatchPrediction,
+    Decision,
+    DecisionKind,
+    Estimate,
+    LearningFit,
+    Note,
+    Remark,
+    Run,
+)
 from rightbatch.science.convergence import HyperbolaFit, fit_hyperbola
 from rightbatch.science.stats import sum_of_variances, t_quantile
 
@@ -61,7 +69,6 @@ def fit_learning(model: LearningModel, rows: Sequence[BatchPrediction]) -> Learn
 def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: float) -> LearningFit:
     """The fit while no run has reached the goal: which runs there were, and no cost."""
     unknown = Estimate(math.nan)
-    tried = (row for row in rows if row.runs_reached + row.runs_censored)
     return LearningFit(
         optimizer=model.optimizer.name,
         rule=model.optimizer.rule,
@@ -78,7 +85,8 @@ def _unreached(model: LearningModel, rows: Sequence[BatchPrediction], target: fl
                 runs_reached=0,
                 runs_censored=row.runs_reached + row.runs_censored,
             )
-            for row in tried
+            for row in rows
+            if row.runs_reached + row.runs_censored
         ),
         steps_min=None,
         critical_batch_size=None,
@@ -145,15 +153,12 @@ def cost(model: LearningModel, row: BatchPrediction) -> float:
 def choose(model: LearningModel, rows: Sequence[BatchPrediction]) -> BatchPrediction | None:
     """The best guess among batch sizes where a run arrived; None where none did."""
     arrived = [row for row in rows if row.runs_reached]
-    if not arrived:
-        return None
+    predicted = model.predict([(row.batch_size, row.learning_rate) for row in arrived])
     scores = {
         row.batch_size: mean + _CAUTION * sd
-        for row, (mean, sd) in zip(
-            arrived, model.predict([(r.batch_size, r.learning_rate) for r in arrived]), strict=True
-        )
+        for row, (mean, sd) in zip(arrived, predicted, strict=True)
     }
-    return min(arrived, key=lambda row: scores[row.batch_size])
+    return min(arrived, key=lambda row: scores[row.batch_size], default=None)
 
 
 def half_width(parts: Sequence[tuple[float, float]]) -> float:
@@ -186,3 +191,32 @@ def _hyperbola(model: LearningModel, rows: Sequence[BatchPrediction]) -> Hyperbo
         [None if run.steps is not None else float(run.curve.steps) for run in chosen],
         unevenness=_UNEVENNESS,
     )
+
+
+def compared(model: LearningModel) -> tuple[Run, ...]:
+    """The runs of a model, each compared with the best one."""
+    return tuple(replace(run, compared=_compared(model, run)) for run in model.runs)
+
+
+def _compared(model: LearningModel, run: Run) -> Decision:
+    decision, best = Decision("unrivalled", run.batch_size, learning_rate=_rate(run)), model.best
+    if run.diverged:
+        return replace(decision, kind="diverged")
+    if best is None or best.steps is None or (run.steps is not None and not model.arrived):
+        return decision
+    if run.trial == best.trial:
+        return replace(decision, kind="best")
+    decision = replace(decision, against=best.batch_size, against_rate=_rate(best))
+    price = model.cost_per_step(run.batch_size) / model.cost_per_step(best.batch_size)
+    if run.steps is not None:
+        return replace(decision, kind="slower", difference=price * run.steps / best.steps - 1)
+    both = deepest(run, best, model.goal)
+    if both is None:
+        return replace(decision, kind="silent")
+    level, own_met, met = both
+    kind: DecisionKind = "ahead" if own_met * price < met else "behind"
+    return replace(decision, kind=kind, difference=price * own_met / met - 1, level=level)
+
+
+def _rate(run: Run) -> float | None:
+    return None if math.isnan(run.learning_rate) else run.learning_rate

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from rightbatch.decide.learning.progress import behind
-from rightbatch.records import Goal, OptimizerFacts, Run, TrainingProbe, target_level
+from rightbatch.records import Goal, OptimizerFacts, Run, TrainingProbe, step_at, target_level
 from rightbatch.science.learning_rate import scale, scale_saturating
 from rightbatch.science.response import Observation, ResponseSurface
 
@@ -120,7 +119,6 @@ class LearningModel:
         return math.log2(batch_size / self._reference)
 
     def _observe(self, run: Run) -> Observation:
-        """A run as the surface sees it."""
         size, rate = run.batch_size, run.learning_rate
         cost = self.cost_per_step(size)
         extra = 0.0
@@ -140,3 +138,39 @@ class LearningModel:
     def _dearest(self) -> float:
         """Highest cost of a run that arrived; next to nothing without one."""
         return max((self.cost(run) for run in self.runs if run.steps), default=1e-12)
+
+
+def behind(run: Run, best: Run, cost: float, best_cost: float, goal: Goal) -> tuple[float, float]:
+    """What an unfinished run would have cost, judged at the deepest level both reached.
+
+    Args:
+        run: The unfinished run.
+        best: The best run that arrived, with its steps to the target.
+        cost: Cost per step of the unfinished run.
+        best_cost: Cost per step of the best run.
+        goal: The goal.
+
+    Returns:
+        (log of its guessed cost to the target, standard deviation of that guess). The ratio of two
+        runs' costs at a level foretells the ratio at the target with an error of 0.54 in log at a
+        tenth of the way and 0.33 at half (published traces), taken here as 0.6 less 0.5 of the way.
+    """
+    done, best_steps = run.curve.steps, best.steps or math.nan
+    spent, arrival = done * cost, best_steps * best_cost
+    both = deepest(run, best, goal)
+    if both is None:
+        return math.log(max(spent, arrival)) + 0.7, 0.7
+    _, own_met, met = both
+    stalled = 0.5 * (own_met + done) * cost
+    guess = math.log(arrival) + math.log(stalled / (met * best_cost))
+    return max(guess, math.log(spent) + 0.05), 0.6 - 0.5 * min(1.0, met / best_steps)
+
+
+def deepest(run: Run, best: Run, goal: Goal) -> tuple[float, int, float] | None:
+    """A run's best level, its steps to that and the best run's; None if that never met it."""
+    path = run.curve.improvements(goal)
+    if not path:
+        return None
+    level, own_met = path[-1]
+    met = step_at(best.curve.improvements(goal), level, goal)
+    return None if met is None else (level, own_met, met)

@@ -60,7 +60,9 @@ def next_move(race: Race, mode: Mode, tuning: Tuning) -> Move:
     if belief.reference is None:
         return _first(race, belief, tuning)
     if mode == "one-off":
-        return _choose("choose_first", belief.best.batch_size, became(race, belief))
+        return _choose(
+            "choose_first", belief.best.batch_size, became(race, belief, belief.reference)
+        )
     return _race_on(race, belief, belief.reference, tuning)
 
 
@@ -85,9 +87,8 @@ def _next_to_time(race: Race, tuning: Tuning) -> int | None:
     if len(timed) > 1:
         below, top = timed[-2:]
         octaves = math.log2(top / below)
-        growth = octaves * math.log(2)
-        growth -= math.log(race.step_seconds[top] / race.step_seconds[below])
-        if growth < tuning.knee * octaves:
+        slower = math.log(race.step_seconds[top] / race.step_seconds[below])
+        if octaves * math.log(2) - slower < tuning.knee * octaves:
             return None
     larger = [size for size in sizes if size > timed[-1]]
     near = [size for size in larger if size <= tuning.stride * timed[-1]]
@@ -161,7 +162,6 @@ def _instead_of(
 
 
 def _going_at(race: Race, octaves: float) -> set[Candidate]:
-    """What is under way at a learning rate."""
     return {run.candidate for run in race.runs if run.going and run.octaves == octaves}
 
 
@@ -189,7 +189,9 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
     others = [each for each in worth if each not in going and worth[each] >= tuning.worth]
     chosen = max(others or worth, key=worth.__getitem__, default=best)
     if worth.get(chosen, 0.0) < tuning.worth:
-        return replace(_choose("choose", best.batch_size, became(race, belief)), late=late)
+        return replace(
+            _choose("choose", best.batch_size, became(race, belief, reference)), late=late
+        )
     run = _open(race, chosen)
     chunk = math.ceil(tuning.chunk * reference.seconds / belief.step_seconds[chosen.batch_size])
     limit = max(FIRST_STEPS, chunk + (0 if run is None else run.steps))
@@ -197,7 +199,6 @@ def _race_on(race: Race, belief: Belief, reference: RaceRun, tuning: Tuning) -> 
 
 
 def _in_time(race: Race, candidate: Candidate, seconds: float) -> bool:
-    """Whether there is so much time left."""
     if race.steps_left is None:
         return True
     size = candidate.batch_size
@@ -265,7 +266,6 @@ def _longer(run: RaceRun, tuning: Tuning) -> int:
 
 
 def _level(run: RaceRun, race: Race) -> float | None:
-    """The best level of a run."""
     path = run.curve.improvements(race.goal)
     return path[-1][0] if path else None
 

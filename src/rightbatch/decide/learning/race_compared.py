@@ -7,15 +7,12 @@ from rightbatch.decide.learning.state import FIRST_STEPS, Race, RaceRun
 from rightbatch.records import Decision, DecisionKind
 
 
-def became(race: Race, belief: Belief) -> tuple[Decision, ...]:
-    """One for each run but the fastest; none where none arrived.
+def became(race: Race, belief: Belief, reference: RaceRun) -> tuple[Decision, ...]:
+    """One for each run but the fastest, which is the reference.
 
     Runs that only timed a step are left out: those that went no further, and neither arrived nor
     ended within those steps.
     """
-    reference = belief.reference
-    if reference is None:
-        return ()
     return tuple(
         _compared(run, reference, belief)
         for run in race.runs

@@ -10,28 +10,26 @@ from itertools import count
 from rightbatch.decide.learning.arms import Arm
 from rightbatch.decide.learning.extras import (
     AMPLE,
+    FIRST_SHARE,
     SEEDS,
     another_seed,
     asked_for,
     fastest,
     runs_left,
 )
-from rightbatch.decide.learning.limits import (
-    FIRST_SHARE,
-    PATIENCE,
-    TimeLeft,
-    milestones,
-    whole_run,
-)
 from rightbatch.decide.learning.race import Mode, next_move
 from rightbatch.decide.learning.state import Choose, Move, Race, Train, Tuning
-from rightbatch.decide.learning.telling import race_of
+from rightbatch.decide.learning.telling import TimeLeft, race_of
 from rightbatch.decide.study.evidence import of_kind
 from rightbatch.decide.study.situation import Situation
-from rightbatch.records import Decision, Ending, EndingKind, TrainingProbe, WorkloadFacts
+from rightbatch.records import Decision, Ending, EndingKind, TrainingProbe, WorkloadFacts, level_at
 from rightbatch.science.evaluations import evaluated_step
 from rightbatch.science.relative_cost import CostPrior
 
+PATIENCE = 1.5
+"""A run may cost this many times the best one before it is given up."""
+_MILESTONES = ((0.35, 2.0), (0.5, 1.8), (0.7, 1.6), (0.85, 1.45))
+"""(way, slack): the level the best run had after `way` of its cost must be met by slack·way."""
 _SLOWER = 4.0
 """A trial may take so many times what its run's steps, all of them since a process that is gone
 starts anew, should take as they were timed."""
@@ -90,12 +88,10 @@ def next_training_probe(
 
 
 def _why_chosen(choice: Choose, arm: Arm, race: Race, left: TimeLeft, tuning: Tuning) -> Ending:
-    """Why a race asks for no more."""
     kind: EndingKind = "late" if choice.late else "worth"
     if choice.decisions[-1].kind == "choose_untrained":
         kind = "exhausted"
-    ending = _ended(kind, arm, race, left)
-    return replace(ending, worth=tuning.worth if kind == "worth" else None)
+    return replace(_ended(kind, arm, race, left), worth=tuning.worth if kind == "worth" else None)
 
 
 def _ended(kind: EndingKind, arm: Arm, race: Race, left: TimeLeft) -> Ending:
@@ -131,24 +127,20 @@ def _searched(situation: Situation, arm: Arm, race: Race, left: TimeLeft) -> Tun
         return Tuning(least_seconds=least, patience=PATIENCE, prior=_PRIOR)
     runs = runs_left(race, reference)
     seconds = reference.steps * arm.seconds(reference.batch_size)
-    piece = min(PATIENCE, max(_PIECE, left.overhead / seconds))
-    if arm.model.goal.target is None:
-        piece = PATIENCE
+    pieces = arm.model.goal.target is not None
+    piece = min(PATIENCE, max(_PIECE, left.overhead / seconds)) if pieces else PATIENCE
     to_be_made = min(runs, left.wall / (seconds + left.overhead))
     worth = min(_WORTH_AT_MOST, _WORTH / to_be_made)
     tuning = Tuning(worth=worth, patience=PATIENCE, chunk=piece, in_time=_IN_TIME, prior=_PRIOR)
-    return _with_ample_time(tuning, arm.model.surface.noise_sd) if runs > AMPLE else tuning
-
-
-def _with_ample_time(tuning: Tuning, seed_sd: float) -> Tuning:
-    """Runs are cheap: more patience, a wider reach, and seed noise as replicates show it."""
-    return replace(
+    if runs <= AMPLE:
+        return tuning
+    return replace(  # runs are cheap, and replicates show how noisy seeds are
         tuning,
         patience=_PATIENCE_WHEN_AMPLE,
         reach=_REACH_WHEN_AMPLE,
         crosswise=True,
         seeds=SEEDS,
-        prior=replace(tuning.prior, seed_sd=seed_sd),
+        prior=replace(tuning.prior, seed_sd=arm.model.surface.noise_sd),
     )
 
 
@@ -175,9 +167,9 @@ def _limited(probe: TrainingProbe, arm: Arm, facts: WorkloadFacts) -> TrainingPr
     raced = probe.decision is not None and probe.decision.kind in ("race", "repeat")
     return replace(
         probe,
-        max_steps=whole_run(arm, size, facts),
+        max_steps=_whole_run(arm, size, facts),
         max_seconds=seconds,
-        milestones=milestones(model, size) if raced else (),
+        milestones=_milestones(arm, size) if raced else (),
     )
 
 
@@ -191,3 +183,31 @@ def _unused_seed(situation: Situation, arm: Arm, size: int, rate: float) -> int:
         == (arm.optimizer.name, size, rate)
     }
     return next(seed for seed in count(situation.settings.seed) if seed not in used)
+
+
+def _whole_run(arm: Arm, size: int, facts: WorkloadFacts) -> int:
+    """Steps of a run towards the best metric within a limit: to that, or as far as is worth it."""
+    goal, model = arm.model.goal, arm.model
+    steps = math.inf
+    if goal.within_epochs is not None:
+        steps = goal.within_epochs * facts.steps_per_epoch(size)
+    if goal.within_seconds is not None:
+        steps = goal.within_seconds / arm.seconds(size)
+    if model.best is not None:
+        steps = min(steps, PATIENCE * model.cost(model.best) / model.cost_per_step(size))
+    return max(1, math.ceil(steps))
+
+
+def _milestones(arm: Arm, size: int) -> tuple[tuple[int, float], ...]:
+    """(step, level) pairs from the best run's curve that a run at a batch size is to meet."""
+    model, best = arm.model, arm.model.best
+    if best is None or best.steps is None:
+        return ()
+    path = best.curve.improvements(model.goal)
+    times = model.cost_per_step(best.batch_size) / model.cost_per_step(size)
+    levels = ((way, slack, level_at(path, way * best.steps)) for way, slack in _MILESTONES)
+    return tuple(
+        (math.ceil(slack * times * way * best.steps), level)
+        for way, slack, level in levels
+        if level is not None
+    )

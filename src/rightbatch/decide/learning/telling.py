@@ -2,15 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rightbatch.decide.learning.arms import Arm
-from rightbatch.decide.learning.limits import TimeLeft
 from rightbatch.decide.learning.state import Race, RaceRun
-from rightbatch.decide.study.evidence import begun, of_kind
-from rightbatch.decide.study.situation import Situation
-from rightbatch.decide.study.sizes import RATE_OCTAVES
+from rightbatch.decide.study.evidence import begun, grouped, of_kind
+from rightbatch.decide.study.situation import RATE_OCTAVES, Situation
 from rightbatch.records import Goal, Run, Status, TrainingProbe, TrainingResult, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """What the learning stage may still spend, in seconds.
+
+    Attributes:
+        wall: Wall-clock time.
+        training: Time in training steps.
+        overhead: Wall-clock time of a trial beyond its training steps, as seen so far.
+    """
+
+    wall: float
+    training: float
+    overhead: float
+
+    @property
+    def for_one_run(self) -> float:
+        """Training seconds that fit."""
+        return min(self.training, self.wall - self.overhead)
 
 
 def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
@@ -22,9 +40,11 @@ def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
     """
     model, rate = arm.model, arm.optimizer.learning_rate
     searched = situation.settings.learning_rates == "search" and not math.isnan(rate)
-    goal = _goal(arm)
+    goal = model.goal
+    if goal.target is None:  # the best metric within a limit: the best level of any run so far
+        goal = replace(goal, target=model.level)
     failed = _failed(situation.trials, arm.optimizer.name, searched)
-    lost = [run for run in model.runs if run.batch_size in failed]
+    lost = (run for run in model.runs if run.batch_size in failed)
     arrived = {run.batch_size for run in lost if run.curve.arrival(goal) is not None}
     sizes = tuple(size for size in situation.sizes if size in arrived or size not in failed)
     going = {probe.run: begun(probe) for probe in model.under_way}
@@ -40,6 +60,7 @@ def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
         )
         for number, run in enumerate(raced)
     )
+    diverged = grouped((run.batch_size, run.octaves) for run in runs if run.diverged)
     return Race(
         goal=goal,
         batch_sizes=sizes,
@@ -49,16 +70,10 @@ def race_of(situation: Situation, arm: Arm, left: TimeLeft) -> Race:
         exhausted=frozenset(failed & set(sizes)),
         noise_scale=model.critical if searched else model.critical_guess,
         octaves=RATE_OCTAVES if searched else (0.0,),
-        ceilings=_ceilings(runs),
+        ceilings={size: min(octaves) for size, octaves in diverged.items()},
         present=situation.facts.batch_size,
         steps_left={size: left.for_one_run / arm.seconds(size) for size in sizes},
     )
-
-
-def _goal(arm: Arm) -> Goal:
-    """The goal; for the best metric within a limit, the best level that any run has reached."""
-    goal = arm.model.goal
-    return goal if goal.target is not None else replace(goal, target=arm.model.level)
 
 
 def _raced(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
@@ -74,15 +89,6 @@ def _raced(run: Run, arm: Arm, goal: Goal, searched: bool) -> RaceRun:
         ended=there is not None or not run.may_go_on,
         octaves=round(2 * octaves) / 2,
     )
-
-
-def _ceilings(runs: Sequence[RaceRun]) -> dict[int, float]:
-    """The lowest learning rate that diverged, by batch size."""
-    ceilings: dict[int, float] = {}
-    for run in runs:
-        if run.diverged:
-            ceilings[run.batch_size] = min(run.octaves, ceilings.get(run.batch_size, run.octaves))
-    return ceilings
 
 
 def _failed(trials: Sequence[Trial], optimizer: str, searched: bool) -> set[int]:

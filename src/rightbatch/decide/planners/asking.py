@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rightbatch.decide.learning.arms import Arm, make_arms
-from rightbatch.decide.learning.limits import TimeLeft
 from rightbatch.decide.learning.racing import next_training_probe
+from rightbatch.decide.learning.telling import TimeLeft
 from rightbatch.decide.planners.base import Ask
 from rightbatch.decide.planners.checking import check
 from rightbatch.decide.stages.fits import stage_fits
-from rightbatch.decide.stages.memory.fit import micro_batch_limit
+from rightbatch.decide.stages.memory.fit import micro_batch_limit, side_by_side
 from rightbatch.decide.stages.memory.search import next_memory_probe
-from rightbatch.decide.stages.memory.side_by_side import promised_seconds, side_by_side
-from rightbatch.decide.stages.noise.search import next_noise_probe
-from rightbatch.decide.stages.speed.search import next_speed_probe
+from rightbatch.decide.stages.noise import next_noise_probe
+from rightbatch.decide.stages.speed.fit import next_speed_probe
 from rightbatch.decide.study import evidence
 from rightbatch.decide.study.situation import Situation
 from rightbatch.records import (
@@ -62,8 +61,10 @@ def ask(
     described = evidence.description(trials)
     if described is None:
         deadline = max(_LEAST_SECONDS, _GRACE * settings.budget_seconds - spent_seconds)
-        limit = settings.memory_limit_bytes
-        return Ask(None, DescribeProbe(seconds_limit=deadline, memory_limit_bytes=limit))
+        return Ask(
+            None,
+            DescribeProbe(seconds_limit=deadline, memory_limit_bytes=settings.memory_limit_bytes),
+        )
     check(settings, described)
     situation = Situation(described.facts, described.hardware, settings, trials, runs, capacity)
     for stage in settings.stages:
@@ -86,8 +87,8 @@ def _next_of(stage: Stage, situation: Situation, spent: float) -> Probe | None:
         return None if isinstance(probe, Ending) else probe
     if "learning" in situation.settings.stages:
         deadline = _patience(left, _FIRST_LOOKS * situation.trials[0].wall_seconds, deadline)
-    share = _share(stage, situation.settings)
-    seconds = max(min(share * budget - _used(stage, situation), left), 0.0)
+    allowed = _share(stage, situation.settings) * budget
+    seconds = max(min(allowed - _used(stage, situation), left), 0.0)
     if stage == "memory":
         return next_memory_probe(situation, seconds, deadline)
     fits, seconds = stage_fits(situation), max(seconds, _LEAST_SECONDS)
@@ -106,10 +107,8 @@ def _share(stage: Stage, settings: Settings) -> float:
 def _later_begun(stage: Stage, situation: Situation) -> bool:
     """Whether a later stage has started: this one is then over, also after the study is resumed."""
     later = STAGES[STAGES.index(stage) + 1 :]
-    return any(
-        probe.stage in later
-        for probe in (*(t.probe for t in situation.trials), *situation.under_way)
-    )
+    probes = (*(trial.probe for trial in situation.trials), *situation.under_way)
+    return any(probe.stage in later for probe in probes)
 
 
 def is_over(settings: Settings, trials: tuple[Trial, ...]) -> bool:
@@ -140,8 +139,7 @@ def why_nothing(
         return Ending("time")
     if "learning" not in settings.stages:
         return Ending("stages")
-    situation = Situation(described.facts, described.hardware, settings, trials)
-    ending = _learning(situation, left, left)
+    ending = _learning(Situation(described.facts, described.hardware, settings, trials), left, left)
     return ending if isinstance(ending, Ending) else None
 
 
@@ -156,25 +154,18 @@ def _learning(situation: Situation, left: float, deadline: float) -> TrainingPro
     free = at_once - len(situation.under_way)
     if free < 1 or is_over(situation.settings, situation.trials):
         return None
-    arms = make_arms(
-        situation,
-        fits,
-        situation.settings.objective,
-        price_per_hour=situation.settings.price_per_hour,
-    )
-    of_each = replace(fits, memories=memories)
-    share = 1 / max(1, len(arms))
+    settings, of_each = situation.settings, replace(fits, memories=memories)
+    arms = make_arms(situation, fits, settings.objective, price_per_hour=settings.price_per_hour)
     ending = Ending("untimed")
     for arm in sorted(arms, key=_trained):
-        time_left = _time_left(situation, arm, left, share, free)
+        time_left = _time_left(situation, arm, left, 1 / len(arms), free)
         micro = micro_batch_limit(of_each.memory_of(arm.optimizer.name), situation.facts)
         probe = next_training_probe(situation, arm, micro, time_left, deadline)
-        if isinstance(probe, Ending):
-            ending = probe
-        else:
+        if isinstance(probe, TrainingProbe):
             seconds = probe.max_seconds + time_left.overhead
             patience = _patience(left, _RUN_PATIENCE * seconds, deadline)
             return replace(probe, at_once=at_once, seconds_limit=patience)
+        ending = probe
     return ending
 
 
@@ -186,7 +177,7 @@ def _patience(left: float, least: float, deadline: float) -> float:
 def _trained(arm: Arm) -> float:
     """Training time of an optimizer, including that promised to its runs under way, in seconds."""
     trained = sum(run.train_seconds for run in arm.model.runs)
-    return trained + promised_seconds(arm.model.under_way)
+    return trained + evidence.promised_seconds(arm.model.under_way)
 
 
 def _time_left(situation: Situation, arm: Arm, left: float, share: float, free: int) -> TimeLeft:
@@ -198,7 +189,7 @@ def _time_left(situation: Situation, arm: Arm, left: float, share: float, free: 
     allowed = situation.settings.training_budget_seconds
     training = math.inf
     if allowed is not None:
-        unpromised = allowed - trained - promised_seconds(situation.under_way)
+        unpromised = allowed - trained - evidence.promised_seconds(situation.under_way)
         training = min(unpromised / free, share * allowed - _trained(arm))
     return TimeLeft(left, training, overhead)
 
@@ -211,10 +202,8 @@ def _asked(stage: Stage, probe: Probe, situation: Situation, spent: float) -> As
         whole = max(_share(stage, situation.settings) * budget, used)
     else:
         whole = used + budget - spent
-    next_seconds = {
-        "memory": whole / 4,
-        "learning": getattr(probe, "max_seconds", 0.0),
-    }.get(stage, whole)
+    to_come = {"memory": whole / 4, "learning": getattr(probe, "max_seconds", 0.0)}
+    next_seconds = to_come.get(stage, whole)
     done = min(1.0, used / whole)
     return Ask(stage, probe, done, min(1.0, done + next_seconds / whole), max(0.0, whole - used))
 

@@ -6,8 +6,8 @@ from statistics import fmean
 
 import numpy as np
 
-from rightbatch.decide.replay.oracle import Oracle
-from rightbatch.decide.replay.question import Question
+from rightbatch.decide.replay.question import Oracle, Question
+from rightbatch.decide.study.evidence import grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,4 @@ def summarise(rows: Sequence[ReplayRow]) -> Summary:
 
 def _by_dataset(values: Iterable[tuple[str, float]]) -> float:
     """Mean over data sets of the mean within each."""
-    groups: dict[str, list[float]] = {}
-    for dataset, value in values:
-        groups.setdefault(dataset, []).append(value)
-    return fmean(fmean(group) for group in groups.values())
+    return fmean(fmean(group) for group in grouped(values).values())

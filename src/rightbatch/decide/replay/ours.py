@@ -1,13 +1,13 @@
 """The planner's race, run against the oracle."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from rightbatch.decide.learning.race import Mode, next_move
 from rightbatch.decide.learning.state import Choose, Move, Race, Tuning
 from rightbatch.decide.replay.figures import Policy
-from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
-from rightbatch.decide.replay.question import Question
+from rightbatch.decide.replay.question import NoMoreSeeds, Oracle, Question
 from rightbatch.records import Decision
 
 MODES: dict[str, Mode] = {"rightbatch": "recurring", "rightbatch-one-off": "one-off"}
@@ -38,7 +38,9 @@ class RaceTold:
 
 def our_policies(tuning: Tuning) -> tuple[Policy, ...]:
     """The planner in its two modes."""
-    return tuple(Policy(name, _SOURCES[name], _in(mode, tuning)) for name, mode in MODES.items())
+    return tuple(
+        Policy(name, _SOURCES[name], partial(_play, mode, tuning)) for name, mode in MODES.items()
+    )
 
 
 def tell_race(question: Question, policy: str, repeat: int = 0) -> RaceTold:
@@ -59,12 +61,11 @@ def moves(oracle: Oracle, mode: Mode, tuning: Tuning) -> Iterator[Move]:
     """Ask the planner, ask the oracle, tell the planner; the last move is the choice."""
     exhausted: frozenset[int] = frozenset()
     while True:
-        seconds = {run.batch_size: run.step_seconds for run in oracle.runs}
         race = Race(
             oracle.goal,
             oracle.batch_sizes,
             oracle.examples_per_epoch,
-            seconds,
+            {run.batch_size: run.step_seconds for run in oracle.runs},
             oracle.runs,
             exhausted,
         )
@@ -81,12 +82,9 @@ def moves(oracle: Oracle, mode: Mode, tuning: Tuning) -> Iterator[Move]:
                 exhausted |= {move.batch_size}
 
 
-def _in(mode: Mode, tuning: Tuning) -> Callable[[Oracle, int], int]:
-    def play(oracle: Oracle, repeat: int) -> int:
-        *_, choice = moves(oracle, mode, tuning)
-        return choice.batch_size
-
-    return play
+def _play(mode: Mode, tuning: Tuning, oracle: Oracle, repeat: int) -> int:
+    *_, choice = moves(oracle, mode, tuning)
+    return choice.batch_size
 
 
 OURS = our_policies(Tuning())

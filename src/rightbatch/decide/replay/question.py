@@ -1,11 +1,16 @@
-"""One target of a recorded study as a question, and its true answer."""
+"""One target of a recorded study as a question, and the oracle that answers it for a price."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from statistics import fmean
 
-from rightbatch.records import Goal, RecordedStudy, Run
+from rightbatch.decide.learning.state import RaceRun
+from rightbatch.decide.study.evidence import grouped
+from rightbatch.records import Curve, Goal, RecordedStudy, Run
+
+SPEED_STEPS = 20
+"""Steps that a question for a batch size's speed is charged, and a training run at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,11 @@ def _question(study: RecordedStudy, target: float) -> Question:
     for size, step in step_seconds.items():
         longest = longest_steps(study.longest_run_epochs, study.examples_per_epoch, size)
         recorded = [run for run in study.runs if run.batch_size == size]
-        groups = _by_learning_rate(recorded or [Run(size, math.nan, seed=1)])
+        by_rate = grouped(  # rates that were not recorded are one group
+            (None if math.isnan(run.learning_rate) else run.learning_rate, run)
+            for run in recorded or [Run(size, math.nan, seed=1)]
+        )
+        groups = [tuple(group) for group in by_rate.values()]
         means = [fmean(_steps(run, goal, longest) for run in group) for group in groups]
         best = min(range(len(groups)), key=means.__getitem__)
         runs[size] = groups[best]
@@ -105,10 +114,89 @@ def _question(study: RecordedStudy, target: float) -> Question:
     )
 
 
-def _by_learning_rate(runs: Iterable[Run]) -> list[tuple[Run, ...]]:
-    """Runs grouped by learning rate; rates that were not recorded are one group."""
-    groups: dict[float | None, list[Run]] = {}
-    for run in runs:
-        rate = None if math.isnan(run.learning_rate) else run.learning_rate
-        groups.setdefault(rate, []).append(run)
-    return [tuple(group) for group in groups.values()]
+class NoMoreSeeds(Exception):
+    """The batch size was not recorded with yet another seed."""
+
+
+class Oracle:
+    """Answers a policy's questions about one target and keeps the account.
+
+    Args:
+        question: The recorded target.
+        repeat: Number of the repeat, which draws the order of the seeds.
+
+    Attributes:
+        batch_sizes: The candidates, ascending.
+        goal: The target to reach.
+        examples_per_epoch: Training examples in an epoch, nominally.
+        runs: Every run asked for, as far as it was paid for.
+        charged_seconds: All time charged so far.
+        charged_at_first_arrival: All time charged by when some run first reached the target; None
+            before.
+    """
+
+    def __init__(self, question: Question, repeat: int = 0) -> None:
+        self._question = question
+        self.batch_sizes = question.batch_sizes
+        self.goal = question.goal
+        self.examples_per_epoch = question.examples_per_epoch
+        self._waiting = {
+            size: _shuffled(runs, f"{question.study} {size} {repeat}")
+            for size, runs in question.runs.items()
+        }
+        self._records: list[Run] = []
+        self.runs: tuple[RaceRun, ...] = ()
+        self.charged_seconds = 0.0
+        self.charged_at_first_arrival: float | None = None
+
+    def speed(self, batch_size: int) -> float:
+        """Step time in seconds; charged 20 steps."""
+        seconds = self._question.step_seconds[batch_size]
+        self.charged_seconds += SPEED_STEPS * seconds
+        return seconds
+
+    def train(self, batch_size: int, limit: int | None = None) -> RaceRun:
+        """Train with the next seed up to a limit in steps; charged its steps, at least 20.
+
+        Args:
+            batch_size: A candidate.
+            limit: Steps at the most; None for the longest run.
+
+        Raises:
+            NoMoreSeeds: Every recorded seed of the batch size was asked for; nothing is charged.
+        """
+        waiting = self._waiting[batch_size]
+        if not waiting:
+            raise NoMoreSeeds(f"There is no other recorded run at batch size {batch_size}.")
+        record = waiting.pop(0)
+        self._records.append(record)
+        seconds = self._question.step_seconds[batch_size]
+        self.runs += (RaceRun(len(self.runs), replace(record, curve=Curve()), seconds),)
+        return self.carry_on(len(self.runs) - 1, limit)
+
+    def carry_on(self, run: int, limit: int | None = None) -> RaceRun:
+        """Continue a run up to a limit, in steps from its start; only what is new is charged."""
+        record, before = self._records[run], self.runs[run]
+        longest = max(self._question.longest_steps(before.batch_size), record.curve.steps)
+        reached = record.curve.arrival(self.goal)
+        end = longest if reached is None else reached.step
+        steps = max(before.steps, min(end, longest if limit is None else max(1, limit)))
+        paid = max(SPEED_STEPS, before.steps) if before.steps else 0
+        self.charged_seconds += (max(SPEED_STEPS, steps) - paid) * before.step_seconds
+        after = replace(
+            before,
+            run=replace(record, curve=record.curve.until(steps)),
+            steps=steps,
+            arrived=reached is not None and steps >= reached.step,
+            ended=steps >= end,
+        )
+        self.runs = (*self.runs[:run], after, *self.runs[run + 1 :])
+        if after.arrived and self.charged_at_first_arrival is None:
+            self.charged_at_first_arrival = self.charged_seconds
+        return after
+
+
+def _shuffled(runs: tuple[Run, ...], seed: str) -> list[Run]:
+    order = list(runs)
+    random.Random(seed).shuffle(order)
+    return order

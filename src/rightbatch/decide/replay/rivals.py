@@ -1,11 +1,11 @@
 """How other tools choose a batch size, each as a small policy with its source."""
 
 import math
-from collections.abc import Callable
+from functools import partial
 from statistics import fmean
 
 from rightbatch.decide.replay.figures import Policy
-from rightbatch.decide.replay.oracle import NoMoreSeeds, Oracle
+from rightbatch.decide.replay.question import NoMoreSeeds, Oracle
 from rightbatch.science.convergence import fit_hyperbola
 
 _KNEE = "the usual knee rule: smallest size with at least {}% of the highest throughput"
@@ -23,21 +23,17 @@ def _nearest_to_32(oracle: Oracle, repeat: int) -> int:
     return min(oracle.batch_sizes, key=lambda size: abs(math.log(size / 32)))
 
 
-def _by_throughput(share: float) -> Callable[[Oracle, int], int]:
+def _by_throughput(share: float, oracle: Oracle, repeat: int) -> int:
     """The smallest candidate with so large a share of the highest throughput."""
-
-    def play(oracle: Oracle, repeat: int) -> int:
-        throughput = {size: size / oracle.speed(size) for size in oracle.batch_sizes}
-        enough = share * max(throughput.values())
-        return next(size for size, value in throughput.items() if value >= enough)
-
-    return play
+    throughput = {size: size / oracle.speed(size) for size in oracle.batch_sizes}
+    enough = share * max(throughput.values())
+    return next(size for size, value in throughput.items() if value >= enough)
 
 
 def _exhaustive(oracle: Oracle, repeat: int) -> int:
     """One full run of every candidate; the fastest is chosen."""
     runs = [oracle.train(size) for size in oracle.batch_sizes]
-    return min(runs, key=lambda run: run.steps * run.step_seconds).batch_size
+    return min(runs, key=lambda run: run.seconds).batch_size
 
 
 def _hyperbola(oracle: Oracle, repeat: int) -> int:
@@ -49,15 +45,14 @@ def _hyperbola(oracle: Oracle, repeat: int) -> int:
     sizes = oracle.batch_sizes
     seconds = {size: oracle.speed(size) for size in sizes}
     runs = [oracle.train(size) for size in sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})]
-    fit = fit_hyperbola(
+    curve = fit_hyperbola(
         [run.batch_size for run in runs],
         [run.steps if run.arrived else None for run in runs],
         [None if run.arrived else run.steps for run in runs],
-    )
-    curve = fit.curve
+    ).curve
     if curve is None:
-        return min(runs, key=lambda run: run.steps * run.step_seconds).batch_size
-    return min(sizes, key=lambda size: (curve.a + curve.b / size) * seconds[size])
+        return min(runs, key=lambda run: run.seconds).batch_size
+    return min(sizes, key=lambda size: curve.at(size) * seconds[size])
 
 
 def _zeus(oracle: Oracle, repeat: int) -> int:
@@ -102,9 +97,8 @@ def _zeus_run(oracle: Oracle, size: int, times: dict[int, list[float]]) -> float
     run = oracle.carry_on(run.number, most)
     if not run.arrived:
         return None
-    seconds = run.steps * run.step_seconds
-    times.setdefault(size, []).append(seconds)
-    return seconds
+    times.setdefault(size, []).append(run.seconds)
+    return run.seconds
 
 
 def _pollux(oracle: Oracle, repeat: int) -> int:
@@ -114,8 +108,7 @@ def _pollux(oracle: Oracle, repeat: int) -> int:
     which gives the expected time of a run at a constant batch size.
     """
     sizes = oracle.batch_sizes
-    run = oracle.train(sizes[0])
-    recorded = (each.noise_scale for each in run.curve.evaluations)
+    recorded = (each.noise_scale for each in oracle.train(sizes[0]).curve.evaluations)
     scales = [scale for scale in recorded if scale is not None]
 
     def seconds(size: int) -> float:
@@ -127,10 +120,10 @@ def _pollux(oracle: Oracle, repeat: int) -> int:
 
 RIVALS = (
     Policy("largest-that-fits", "Lightning's BatchSizeFinder", _largest_that_fits),
-    Policy("highest-throughput", "DeepSpeed's autotuning, Ludwig", _by_throughput(1.0)),
-    Policy("throughput-95", _KNEE.format(95), _by_throughput(0.95)),
-    Policy("throughput-90", _KNEE.format(90), _by_throughput(0.90)),
-    Policy("throughput-80", _KNEE.format(80), _by_throughput(0.80)),
+    Policy("highest-throughput", "DeepSpeed's autotuning, Ludwig", partial(_by_throughput, 1.0)),
+    Policy("throughput-95", _KNEE.format(95), partial(_by_throughput, 0.95)),
+    Policy("throughput-90", _KNEE.format(90), partial(_by_throughput, 0.90)),
+    Policy("throughput-80", _KNEE.format(80), partial(_by_throughput, 0.80)),
     Policy("nearest-to-32", "Masters and Luschi 2018", _nearest_to_32),
     Policy("exhaustive", "no tool: a full run of every candidate", _exhaustive),
     Policy("hyperbola", "McCandlish et al. 2018, three full runs", _hyperbola),

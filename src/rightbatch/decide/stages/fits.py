@@ -1,7 +1,7 @@
 """The fits of the stages before learning."""
 
 from rightbatch.decide.stages.memory.fit import memory_fits
-from rightbatch.decide.stages.noise.fit import fit_noises
+from rightbatch.decide.stages.noise import fit_noises
 from rightbatch.decide.stages.speed.fit import fit_speeds
 from rightbatch.decide.study.situation import Situation
 from rightbatch.records import Fits

@@ -1,7 +1,7 @@
 """Trials of a study sorted by what they measured."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
@@ -22,28 +22,33 @@ from rightbatch.records import (
 )
 
 P = TypeVar("P", bound=Probe)
-_Measured = tuple[Trial, TrainingProbe, TrainingResult]
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """The trials in order, without duplicate records of one measurement."""
     kept: list[Trial] = []
-    alike: dict[str, list[Trial]] = {}
+    known: set[tuple[str, str]] = set()
     for trial in sorted(trials, key=lambda trial: trial.number):
-        others = alike.setdefault(repr(trial.probe), [])
-        measured = trial.result is not None and repr(trial.result)  # NaN is alike in words alone
-        if measured and any(repr(other.result) == measured for other in others):
-            continue
-        others.append(trial)
-        kept.append(trial)
+        measured = repr(trial.probe), repr(trial.result)  # NaN is alike in words alone
+        if trial.result is None or measured not in known:
+            kept.append(trial)
+        known.add(measured)
     return tuple(kept)
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """The second of each pair by the first, both in order."""
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
 
 
 def of_kind(trials: Iterable[Trial], kind: type[P]) -> Iterator[tuple[Trial, P]]:
     """Trials with one kind of probe, in order, with the probe."""
-    for trial in trials:
-        if isinstance(trial.probe, kind):
-            yield trial, trial.probe
+    return ((trial, trial.probe) for trial in trials if isinstance(trial.probe, kind))
 
 
 def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
@@ -53,10 +58,8 @@ def of_optimizer(trials: Iterable[Trial], optimizer: str) -> tuple[Trial, ...]:
 
 def description(trials: Iterable[Trial]) -> DescribeResult | None:
     """The description of the workload and machine; None before the first probe."""
-    for trial in trials:
-        if isinstance(trial.result, DescribeResult):
-            return trial.result
-    return None
+    results = (trial.result for trial in trials)
+    return next((result for result in results if isinstance(result, DescribeResult)), None)
 
 
 def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
@@ -64,13 +67,13 @@ def runs(trials: Iterable[Trial], optimizer: str) -> list[Run]:
 
     A run that paused and was resumed is represented by its longest trial.
     """
-    measured: dict[object, list[_Measured]] = {}
-    for trial, probe in of_kind(trials, TrainingProbe):
-        result = trial.result
-        if probe.optimizer != optimizer or not isinstance(result, TrainingResult):
-            continue
-        if result.points:
-            measured.setdefault(probe.run, []).append((trial, probe, result))
+    measured = grouped(
+        (probe.run, (trial, probe, trial.result))
+        for trial, probe in of_kind(trials, TrainingProbe)
+        if probe.optimizer == optimizer
+        and isinstance(trial.result, TrainingResult)
+        and trial.result.points
+    )
     return [_run_of(parts) for parts in measured.values()]
 
 
@@ -85,7 +88,7 @@ def begun(probe: TrainingProbe) -> Run:
     )
 
 
-def _run_of(parts: Sequence[_Measured]) -> Run:
+def _run_of(parts: Sequence[tuple[Trial, TrainingProbe, TrainingResult]]) -> Run:
     """A run as its longest trial recorded it; as the last one if several are equally long."""
     trial, probe, result = max(reversed(parts), key=lambda part: part[2].points[-1].step)
     decisions = dict.fromkeys(part[1].decision for part in parts)
@@ -124,14 +127,17 @@ def training_seconds(trials: Iterable[Trial]) -> float:
     )
 
 
-def seconds_to_model(trials: Iterable[Trial], goal: Goal) -> float | None:
+def promised_seconds(under_way: Iterable[TrainingProbe]) -> float:
+    """Training seconds that runs under way may take, by their limits."""
+    return sum(probe.max_seconds for probe in under_way)
+
+
+def seconds_to_model(trials: Sequence[Trial], goal: Goal) -> float | None:
     """Wall-clock time of all trials until a run first reached the goal; None where none did."""
-    so_far = []
-    for trial in trials:
-        so_far.append(trial)
+    for number, trial in enumerate(trials, start=1):
         points = trial.result.points if isinstance(trial.result, TrainingResult) else ()
         if points and goal.reached_by(points[-1].metric):
-            return wall_seconds(so_far)
+            return wall_seconds(trials[:number])
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rightbatch.decide.study.sizes import DEFAULT_CAP, DEFAULT_TIMES
+from rightbatch.decide.study.situation import DEFAULT_CAP, DEFAULT_TIMES
 from rightbatch.records import BindingConstraint, Cap, Note
 
 Sentence = str | Callable[..., str]

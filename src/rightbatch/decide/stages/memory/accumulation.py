@@ -54,9 +54,12 @@ def accumulation(
     good = [size for size, peak in ran if peak is not None and peak <= allowed_bytes]
     most = next_micro_batch(safe, ran, allowed_bytes) if not good else max(good)
     micro, steps = micro_batches(batch_size, most, settings.multiple_of)
-    done = any(micro <= size for size in good)
     return Accumulation(
-        batch_size, micro, steps, done, accumulation_caveats(batch_size, micro, facts)
+        batch_size,
+        micro,
+        steps,
+        ran=any(micro <= size for size in good),
+        caveats=accumulation_caveats(batch_size, micro, facts),
     )
 
 
@@ -82,8 +85,9 @@ def accumulation_caveats(
     found = []
     last, rest = batch_size % micro_batch_size, facts.train_examples % batch_size
     if last:
-        sizes = {"last": last, "micro_batch_size": micro_batch_size}
-        found.append(Remark.of("uneven_micro_batches", **sizes))
+        found.append(
+            Remark.of("uneven_micro_batches", last=last, micro_batch_size=micro_batch_size)
+        )
     elif rest:
         found.append(Remark.of("short_last_batch"))
     layers = facts.batch_dependent_layers
@@ -92,8 +96,9 @@ def accumulation_caveats(
         if micro_batch_size == 1:
             found.append(Remark.of("micro_batches_of_one", layers=layers))
         elif last == 1 or (rest > 1 and rest % micro_batch_size == 1):
-            size = micro_batch_size
-            found.append(Remark.of("micro_batch_of_one", layers=layers, micro_batch_size=size))
+            found.append(
+                Remark.of("micro_batch_of_one", layers=layers, micro_batch_size=micro_batch_size)
+            )
     return tuple(found)
 
 

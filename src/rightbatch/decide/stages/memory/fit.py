@@ -1,13 +1,12 @@
 """Memory trials -> MemoryFit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rightbatch.decide.stages.memory.accumulation import accumulation
 from rightbatch.decide.stages.memory.prediction import how_predicted
 from rightbatch.decide.stages.memory.tried import CLOSE, Tried, close_to_limit, line, tried
 from rightbatch.decide.study.evidence import of_kind, of_optimizer
 from rightbatch.decide.study.situation import Situation
-from rightbatch.decide.study.sizes import largest_tried
 from rightbatch.records import MemoryFit, MemoryProbe, PredictProbe, Settings, WorkloadFacts
 from rightbatch.records.prediction import Cap
 from rightbatch.science.memory import largest_between, peak_between
@@ -21,8 +20,28 @@ def memory_fits(situation: Situation, limit_bytes: int) -> tuple[MemoryFit, ...]
     return tuple(_fit(situation, name, limit_bytes) for name in names)
 
 
+def side_by_side(
+    situation: Situation, memories: tuple[MemoryFit, ...]
+) -> tuple[int, tuple[MemoryFit, ...]]:
+    """How many runs may be under way at once, and what is known of the memory that each has.
+
+    They are as many as the runner can have, or fewer: one example must fit in what each then has,
+    with each optimizer and the margin kept free.
+
+    Args:
+        situation: The study so far.
+        memories: What is known of the whole limit, for each optimizer.
+    """
+    limits = situation.capacity.memory_bytes
+    for parts in range(len(limits), 1, -1):
+        of_a_part = memory_fits(situation, limits[parts - 1])
+        if all(fit.safe_batch_size for fit in of_a_part):
+            return parts, of_a_part
+    return 1, memories
+
+
 def _fit(situation: Situation, optimizer: str, limit_bytes: int) -> MemoryFit:
-    settings, facts = situation.settings, situation.facts
+    settings = situation.settings
     trials = of_optimizer(situation.trials, optimizer)
     seen = tried(trials, limit_bytes, situation.hardware.device)
     largest = max(seen.fitting, default=None)
@@ -39,7 +58,7 @@ def _fit(situation: Situation, optimizer: str, limit_bytes: int) -> MemoryFit:
         largest_batch_size=largest,
         safe_batch_size=safe,
         margin=settings.margin,
-        capped_by=_cap(seen, largest, limit_bytes, settings, facts),
+        capped_by=_cap(situation, seen, largest, limit_bytes),
         trials=seen.trials + len(predictions),
         seconds=seen.seconds + sum(trial.wall_seconds for trial in predictions),
         predicted=how_predicted(trials),
@@ -47,7 +66,7 @@ def _fit(situation: Situation, optimizer: str, limit_bytes: int) -> MemoryFit:
         accumulation=None
         if settings.inference
         else accumulation(
-            safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, facts
+            safe, seen.accumulated, (1 - settings.margin) * limit_bytes, settings, situation.facts
         ),
         optimizer=optimizer,
         lasted_batch_size=seen.settled or None,
@@ -70,16 +89,12 @@ def smallest(fits: Sequence[MemoryFit | None]) -> int:
 
 def largest_on_all(fits: Sequence[MemoryFit | None]) -> int | None:
     """Largest micro-batch that ran on every one of several devices; None if none did on one."""
-    return _on_all(None if fit is None else fit.largest_batch_size for fit in fits)
+    return min(0 if fit is None else fit.largest_batch_size or 0 for fit in fits) or None
 
 
 def safe_on_all(fits: Sequence[MemoryFit | None]) -> int | None:
     """Largest micro-batch that keeps the margin free on every device; None if none does on one."""
-    return _on_all(None if fit is None else fit.safe_batch_size for fit in fits)
-
-
-def _on_all(sizes: Iterable[int | None]) -> int | None:
-    return min(size or 0 for size in sizes) or None
+    return min(0 if fit is None else fit.safe_batch_size or 0 for fit in fits) or None
 
 
 def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
@@ -91,7 +106,8 @@ def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
     if largest is None:
         return None
     points = [(size, peak) for size, peak in seen.short if size <= largest]
-    allowed = (1 - settings.margin) * limit_bytes - _growth(points, seen.long)
+    grown = [peak - peak_between(points, size) for size, peak in seen.long if points]
+    allowed = (1 - settings.margin) * limit_bytes - max(grown, default=0.0)
     over = min((size for size, peak in points if peak > allowed), default=largest + 1)
     safe = max((size for size, _ in points if size < over), default=0)
     if safe < largest and len({size for size, _ in points}) > 1:
@@ -104,31 +120,18 @@ def safe_size(seen: Tried, limit_bytes: int, settings: Settings) -> int | None:
     return safe // settings.multiple_of * settings.multiple_of or None
 
 
-def _growth(short: Sequence[tuple[int, int]], long: Sequence[tuple[int, int]]) -> float:
-    """Bytes that trials of many steps needed more than short ones let expect."""
-    if not short:
-        return 0.0
-    return max((peak - peak_between(short, size) for size, peak in long), default=0.0)
-
-
-def _cap(
-    seen: Tried, largest: int | None, limit_bytes: int, settings: Settings, facts: WorkloadFacts
-) -> Cap:
+def _cap(situation: Situation, seen: Tried, largest: int | None, limit_bytes: int) -> Cap:
+    most, why = situation.largest_tried
     if largest is None:
-        return "memory" if seen.failed else _stopped_by(seen)
-    most, why = largest_tried(facts, settings)
-    if largest >= most:
+        full = bool(seen.failed)
+    elif largest >= most:
         return why
-    unit = settings.multiple_of
-    failed_next = any(
-        largest < size <= max(CLOSE * largest, largest + unit) for size in seen.failed
-    )
-    if failed_next or close_to_limit(seen.points, largest, limit_bytes):
+    else:
+        next_to = max(CLOSE * largest, largest + situation.settings.multiple_of)
+        failed_next = any(largest < size <= next_to for size in seen.failed)
+        full = failed_next or close_to_limit(seen.points, largest, limit_bytes)
+    if full:
         return "memory"
-    return _stopped_by(seen)
-
-
-def _stopped_by(seen: Tried) -> Cap:
     return "broken" if seen.broken else "time"
 
 

@@ -6,7 +6,6 @@ from typing import Literal
 from rightbatch.decide.stages.memory.tried import Tried
 from rightbatch.decide.study.evidence import of_kind
 from rightbatch.decide.study.situation import Situation
-from rightbatch.decide.study.sizes import largest_tried
 from rightbatch.records import (
     Estimate,
     MemoryTarget,
@@ -44,8 +43,7 @@ def how_predicted(trials: Sequence[Trial]) -> Remark | None:
     """What was predicted, or why that failed; None where no prediction was made."""
     found = prediction(trials)
     if found is None:
-        made = (trial for trial, _ in of_kind(trials, PredictProbe))
-        return next((trial.outcome.remark for trial in made), None)
+        return next((trial.outcome.remark for trial, _ in of_kind(trials, PredictProbe)), None)
     return Remark.of("memory_predicted", batch_size=found.largest_batch_size, reason=found.reason)
 
 
@@ -83,10 +81,7 @@ def next_prediction(
     made = any(of_kind(situation.trials, PredictProbe))
     if made or situation.facts.framework not in _FOLLOWED or len(seen.points) != 1 or seen.failed:
         return None
-    limit, (cap, _) = (
-        situation.hardware.memory_limit_bytes,
-        largest_tried(situation.facts, situation.settings),
-    )
+    limit, (cap, _) = situation.hardware.memory_limit_bytes, situation.largest_tried
     size, peak = seen.points[0]
     if peak + steepest(seen) * (cap - size) <= limit:
         return None
@@ -118,8 +113,7 @@ def predicted_size(situation: Situation, seen: Tried, ran: int, cap: int) -> int
         return None
     aim, most = _AIM[_kind(situation)], found.largest_batch_size or 0
     roomy = predicted_line(found).at(cap) <= aim * found.limit_bytes
-    size = cap if roomy else int(aim * most)
-    size = _below_failures(size, seen, ran)
+    size = _below_failures(cap if roomy else int(aim * most), seen, ran)
     return size if size > _FAR * ran else None
 
 
@@ -137,18 +131,17 @@ def size_by_another(
         ran: The largest size that ran.
         cap: The largest size to try.
     """
-    own = {size for size, _ in seen.points}
-    if not another or len(own) > 1:
+    if not another or len({size for size, _ in seen.points}) > 1:
         return None
     size, peak = seen.points[0]
     more = round(peak - peak_between(another, size))
-    moved = [(size, peak + more) for size, peak in another]
-    most = largest_between(moved, situation.hardware.memory_limit_bytes)
+    most = largest_between(
+        [(size, peak + more) for size, peak in another], situation.hardware.memory_limit_bytes
+    )
     return _below_failures(cap if most is None else int(_AIM_BY_ANOTHER * most), seen, ran)
 
 
 def _below_failures(size: int, seen: Tried, ran: int) -> int:
-    """A size, lowered below those that failed."""
     return min([size, *(int(_STEP_DOWN * failed) for failed in seen.failed if failed > ran)])
 
 

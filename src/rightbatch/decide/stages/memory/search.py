@@ -29,7 +29,6 @@ from rightbatch.decide.stages.memory.tried import (
 )
 from rightbatch.decide.study.evidence import wall_seconds
 from rightbatch.decide.study.situation import Situation
-from rightbatch.decide.study.sizes import largest_tried
 from rightbatch.records import MemoryProbe, PredictProbe
 from rightbatch.science.memory import largest_between
 
@@ -68,14 +67,15 @@ def next_memory_probe(
     """The next micro-batch size to try, or a prediction first; None when the search is over.
 
     Each optimizer has an equal part of the time that those before it left, and one trial at least;
-    one whose successor has begun is done with.
+    one whose successor has begun is done with. SGD, which keeps the least state, is last.
 
     Args:
         situation: The study so far.
         seconds_left: Time left for the stage, in seconds.
         deadline: Wall-clock limit of the trial, in seconds.
     """
-    turns = [situation.alone(optimizer) for optimizer in situation.by_memory]
+    sgd_last = sorted(situation.optimizers, key=lambda optimizer: optimizer.rule == "linear")
+    turns = [situation.alone(optimizer) for optimizer in sgd_last]
     before: list[Tried] = []
     for number, own in enumerate(turns):
         later = turns[number + 1 :]
@@ -111,20 +111,17 @@ def _next_of_one(
         return ahead
     alone = situation.settings.stages == ("memory",)
     steps = _STEPS_ALONE if alone else _STEPS_AMONG_OTHERS
-    size = (
-        None
-        if seen.accumulated
-        else _affordable(_next_size(situation, seen, another), seen, seconds_left, steps)
-    )
+    size = None if seen.accumulated else _next_size(situation, seen, another)
+    size = _affordable(size, seen, seconds_left, steps)
     if size is not None:
         return _probe(situation, size, steps, deadline)
     size = _to_settle(situation, seen, seconds_left) if alone else None
     if size is not None:
         return _probe(situation, size, LONG_STEPS, deadline)
     size = None if situation.settings.inference else _accumulating(situation, seen)
-    if size is not None and _seconds(seen, size, 2 * steps) > seconds_left:
+    if size is None or _seconds(seen, size, 2 * steps) > seconds_left:
         return None
-    return None if size is None else _probe(situation, size, steps, deadline, accumulation_steps=2)
+    return _probe(situation, size, steps, deadline, accumulation_steps=2)
 
 
 def _probe(
@@ -145,11 +142,9 @@ def _affordable(size: int | None, seen: Tried, seconds_left: float, steps: int) 
     """The size, or the largest there is time for; None where that tells nothing new."""
     if size is None or not seen.step_seconds:
         return size
-    slowest = max(seen.step_seconds)
-    affordable = int(size * seconds_left / _seconds(seen, size, steps))
-    if affordable >= size:
-        return size
-    return affordable if affordable >= 1.5 * slowest else None
+    affordable = min(size, int(size * seconds_left / _seconds(seen, size, steps)))
+    news = affordable == size or affordable >= 1.5 * max(seen.step_seconds)
+    return affordable if news else None
 
 
 def _seconds(seen: Tried, size: int, steps: int) -> float:
@@ -161,13 +156,13 @@ def _seconds(seen: Tried, size: int, steps: int) -> float:
 def _next_size(situation: Situation, seen: Tried, another: Points) -> int | None:
     """Where memory alone says to look next, on the grid of sizes asked for."""
     unit = situation.settings.multiple_of
-    cap, _ = largest_tried(situation.facts, situation.settings)
+    cap, _ = situation.largest_tried
     ran = max(seen.fitting, default=0)
     fails = min((size for size in seen.failed if size > ran), default=cap + unit)
     if fails <= unit:
         return None
     if not ran:
-        first = min(situation.facts.batch_size, cap) if not seen.failed else fails // 4
+        first = fails // 4 if seen.failed else min(situation.facts.batch_size, cap)
         return max(unit, first // unit * unit)
     limit = situation.hardware.memory_limit_bytes
     bracketed = fails <= max(ran + unit, CLOSE * ran)
@@ -195,9 +190,8 @@ def _in_doubt(seen: Tried, ran: int, fails: int, limit: int) -> int:
     What a heap holds differs from process to process: the failure may be chance. Half way to it, or
     once beyond where that is next to the largest that ran; 0 where neither is of use.
     """
-    most = None
-    if len({size for size, _ in seen.points}) > 1:
-        most = largest_between(seen.points, limit)
+    several = len({size for size, _ in seen.points}) > 1
+    most = largest_between(seen.points, limit) if several else None
     if most is None:
         return 0
     if fails > _NEXT_TO * ran:
@@ -208,10 +202,8 @@ def _in_doubt(seen: Tried, ran: int, fails: int, limit: int) -> int:
 
 def _below(situation: Situation, seen: Tried, ran: int, unit: int) -> int | None:
     """Somewhat below the largest, where nothing tells yet what keeps the margin."""
-    if (
-        ran <= unit
-        or safe_size(seen, situation.hardware.memory_limit_bytes, situation.settings) is not None
-    ):
+    safe = safe_size(seen, situation.hardware.memory_limit_bytes, situation.settings)
+    if ran <= unit or safe is not None:
         return None
     size = max(unit, int(_SURE_SHARE * min(seen.fitting)) // unit * unit)
     return size if size not in seen.fitting else None
@@ -219,12 +211,11 @@ def _below(situation: Situation, seen: Tried, ran: int, unit: int) -> int | None
 
 def _guess(situation: Situation, seen: Tried, ran: int, cap: int) -> int:
     """The predicted limit, or on the way to it where the sizes so far tell little of it."""
-    limit = situation.hardware.memory_limit_bytes
     if len(seen.points) == 1:
         return _from_one_point(situation, seen)
     low, high = seen.points[0][1], max(peak for _, peak in seen.points)
-    within_reach = high + _REACH * (high - low)
-    most = largest_between(seen.points, min(limit, within_reach))
+    within_reach = min(situation.hardware.memory_limit_bytes, high + _REACH * (high - low))
+    most = largest_between(seen.points, within_reach)
     if most is None:
         return cap
     share = _AIM_FROM_FAR if most > _FAR * ran else _AIM

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from rightbatch.decide.study.evidence import of_kind
 from rightbatch.records import MemoryProbe, MemoryResult, Status, Trial
@@ -77,30 +78,33 @@ def tried(trials: Sequence[Trial], limit_bytes: int, device: str) -> Tried:
     memory = list(of_kind(trials, MemoryProbe))
     plain = [(trial, probe) for trial, probe in memory if probe.accumulation_steps == 1]
     measured = [
-        (trial, probe.batch_size, trial.result)
+        (trial, probe, trial.result)
         for trial, probe in plain
         if isinstance(trial.result, MemoryResult)
     ]
-    seconds = {size: result.step_seconds for _, size, result in measured}
+    seconds = {probe.batch_size: result.step_seconds for _, probe, result in measured}
     slow = set() if device == "cpu" else _slow(seconds)
     ran = {
         trial.number
-        for trial, size, result in measured
+        for trial, probe, result in measured
         if result.peak_bytes <= limit_bytes
         and trial.outcome.status is not Status.SLOWED
-        and size not in slow
+        and probe.batch_size not in slow
     }
-    fitting = [size for trial, size, _ in measured if trial.number in ran]
+    fitting = {probe.batch_size for trial, probe, _ in measured if trial.number in ran}
     long = [(trial, probe.batch_size) for trial, probe in plain if probe.steps >= LONG_STEPS]
     lost = (Status.OUT_OF_MEMORY, Status.SLOWED)
-    failed = {probe.batch_size for trial, probe in plain if trial.outcome.status in lost}
-    failed |= {size for _, size, _ in measured}
-    longs = {trial.number for trial, _ in long}
+    failed = {
+        probe.batch_size
+        for trial, probe in plain
+        if trial.outcome.status in lost or isinstance(trial.result, MemoryResult)
+    }
+    points = sorted((p.batch_size, result.peak_bytes, p.steps) for _, p, result in measured)
     return Tried(
-        short=tuple(sorted((b, r.peak_bytes) for t, b, r in measured if t.number not in longs)),
-        long=tuple(sorted((b, r.peak_bytes) for t, b, r in measured if t.number in longs)),
-        fitting=tuple(sorted(set(fitting))),
-        failed=tuple(sorted(failed - set(fitting))),
+        short=tuple((size, peak) for size, peak, steps in points if steps < LONG_STEPS),
+        long=tuple((size, peak) for size, peak, steps in points if steps >= LONG_STEPS),
+        fitting=tuple(sorted(fitting)),
+        failed=tuple(sorted(failed - fitting)),
         settled=max((size for trial, size in long if trial.number in ran), default=0),
         unsettled=min((size for trial, size in long if trial.number not in ran), default=None),
         step_seconds=seconds,
@@ -134,10 +138,6 @@ def _peak_if_it_ran(trial: Trial, limit_bytes: int) -> int | None:
 
 def _slow(step_seconds: dict[int, float]) -> set[int]:
     """Sizes whose time per example is far above the best of the smaller ones."""
-    slow, best = set(), float("inf")
-    for size in sorted(step_seconds):
-        each = step_seconds[size] / size
-        if each > _SLOWER * best:
-            slow.add(size)
-        best = min(best, each)
-    return slow
+    each = {size: step_seconds[size] / size for size in sorted(step_seconds)}
+    least = zip(each, accumulate(each.values(), min), strict=True)
+    return {size for size, best in least if each[size] > _SLOWER * best}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rightbatch.decide.stages.speed.fit import measured_power, step_time
 from rightbatch.decide.stages.speed.step_seconds import StepSeconds, Timed
+from rightbatch.decide.study.evidence import grouped
 from rightbatch.records import Objective, Run, SpeedFit, WorkloadFacts
 from rightbatch.science.power import interpolate_power
 from rightbatch.science.speed import fit_step_time
@@ -98,9 +99,7 @@ def seconds_per_step(
         timed = [Timed(p.batch_size, p.step_seconds, len(p.samples)) for p in speed.points]
         more = _more_passes(speed, micro_batch_size or speed.micro_batch_size)
         return StepSeconds(step_time(speed), tuple(timed), more, facts.updates)
-    samples: dict[int, list[float]] = {}
-    for run in runs:
-        samples.setdefault(run.batch_size, []).append(run.train_seconds / run.curve.steps)
+    samples = grouped((run.batch_size, run.train_seconds / run.curve.steps) for run in runs)
     if not samples:
         return None
     sizes = sorted(samples)

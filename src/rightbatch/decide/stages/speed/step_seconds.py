@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from rightbatch.records import Estimate
 from rightbatch.science.speed import StepTime
-from rightbatch.science.stats import Z95, median_log_variance, sum_of_variances
+from rightbatch.science.stats import Z95, Array, median_log_variance, sum_of_variances
 
-_Array = npt.NDArray[np.float64]
 _SMALL = 1e-4
 
 
@@ -118,11 +116,11 @@ class StepSeconds:
     def _perturbed(self) -> tuple[StepTime, ...]:
         return self.model.perturbed(_SMALL)
 
-    def _weights(self, size: int) -> _Array:
+    def _weights(self, size: int) -> Array:
         """∂ log T(size)/∂ log t_i, shape (timed sizes,)."""
         seconds = self._mean(self.model, size)
         changed = np.array([self._mean(model, size) for model in self._perturbed])
-        weights: _Array = (changed - seconds) / (_SMALL * seconds)
+        weights: Array = (changed - seconds) / (_SMALL * seconds)
         return weights
 
     @cached_property
@@ -157,9 +155,8 @@ class StepSeconds:
         lack, sizes = self.model.lack_of_fit, len(self.timed)
         if lack is None:
             return 0.0, 1.0
-        of_one = self._of_one_sample[0]
         chance = sum(
-            error[0] if error else of_one / timed.samples
+            error[0] if error else self._of_one_sample[0] / timed.samples
             for error, timed in zip(self._errors, self.timed, strict=True)
         ) * (sizes - 2) / sizes**2  # fmt: skip
         return max(0.0, lack**2 - chance), max(sizes - 2.0, 1.0)
