@@ -8,20 +8,14 @@ from pathlib import Path
 import needs
 
 HERE = Path(__file__).parent
-CONTRACT = [
-    HERE / f"{name}.py"
-    for name in (
-        "test_subject_contract",
-        "keras_behaviour",
-        "keras_data",
-        "keras_devices",
-        "keras_optimizers",
-    )
-]
+CONTRACTS = {
+    "every subject": ("test_subject_contract",),
+    "every backend": ("keras_behaviour", "keras_data", "keras_devices", "keras_optimizers"),
+}
 
 
-def keeps_the_contract(backend, cache):
-    """Run all of it in a process of the backend; `cache` is a folder for what JAX compiles."""
+def keeps_the_contract(backend, contract, cache):
+    """Run one of them in a process of the backend; `cache` is a folder for what JAX compiles."""
     needs.libraries("keras", backend)
     variables = {
         "RIGHTBATCH_TEST_FRAMEWORKS": f"keras-{backend}",
@@ -29,8 +23,9 @@ def keeps_the_contract(backend, cache):
         "JAX_COMPILATION_CACHE_DIR": str(cache),  # the tests compile the same few steps
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
+    files = [HERE / f"{name}.py" for name in CONTRACTS[contract]]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *CONTRACT],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files],
         env=os.environ | variables,
         capture_output=True,
         text=True,

@@ -181,7 +181,13 @@ def two_are_under_way(notes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
+@pytest.mark.parametrize(
+    "by",
+    [
+        pytest.param(signal.SIGINT, id="ctrl-c"),
+        pytest.param(signal.SIGKILL, id="kill -9", marks=pytest.mark.long),
+    ],
+)
 def test_a_study_stopped_with_two_runs_under_way_keeps_the_others_and_leaves_no_process(
     by, tmp_path
 ):

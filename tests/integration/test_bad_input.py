@@ -93,7 +93,7 @@ def test_a_workload_that_takes_longer_to_load_than_the_budget(tmp_path):
     )
     assert done.code == 1
     assert "took longer than the budget of 10 s" in done.err
-    assert "raise --budget, for example to 2m" in done.err
+    assert "raise --budget, for example to 3m" in done.err
     assert "Traceback" not in done.err
     assert done.err.count("\n") == 1
     with open_store(tmp_path / "studies.db") as store:

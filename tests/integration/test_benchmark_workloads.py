@@ -10,7 +10,7 @@ from rightbatch.measure.ports import Job
 from rightbatch.records import DescribeProbe
 from rightbatch.zoo.data.sets import DIAMONDS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 IN_TORCH = f"{BENCHMARKS / 'frameworks' / 'in_torch.py'}:workload"
@@ -32,14 +32,13 @@ def described(workload):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long)])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_the_digits_network_is_the_same_in_every_framework(backend, monkeypatch):
     needs.libraries("keras", backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
     assert described(IN_KERAS) == pytest.approx(described(IN_TORCH))
 
 
-@pytest.mark.long
 def test_the_diamonds_in_keras_are_those_of_the_zoo(monkeypatch):
     needs.libraries("keras", "jax")
     needs.data(DIAMONDS)

@@ -41,7 +41,14 @@ def test_a_users_own_script_changes_at_most_five_lines(library):
     compile(rest, BRIDGES[library], "exec")
 
 
-@pytest.mark.parametrize("library", BRIDGES)
+@pytest.mark.parametrize(
+    "library",
+    [
+        "lightning",
+        pytest.param("transformers", marks=pytest.mark.long),
+        pytest.param("accelerate", marks=pytest.mark.long),
+    ],
+)
 def test_the_example_of_a_bridge_reaches_a_recommendation(library, tmp_path):
     needs.libraries(library)
     done, _ = measured(

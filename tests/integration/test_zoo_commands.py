@@ -31,6 +31,7 @@ def test_a_data_set_of_another_name_is_refused_with_the_names_there_are(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_diamonds_are_tuned_end_to_end(tmp_path):
     needs.data(DIAMONDS)
     done, _ = measured("tune", "diamonds", budgets=(25, 75), folder=tmp_path)
