@@ -1,9 +1,7 @@
 """Opens a report in Debian's Chromium and tells what the browser saw."""
 
-import atexit
 import base64
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,18 +110,21 @@ class OpenReport:
 
 @cache
 def _driver() -> webdriver.Chrome:
-    """A headless browser that all tests of this process share."""
+    """A headless browser that the tests of a file share."""
     needs.programs(CHROMIUM, CHROMEDRIVER)
-    profile = tempfile.TemporaryDirectory(prefix="rightbatch-browser-")
-    atexit.register(profile.cleanup)
     options = Options()
     options.binary_location = str(CHROMIUM)
-    for flag in (*_FLAGS, f"--user-data-dir={profile.name}"):
+    for flag in _FLAGS:  # the driver gives it a profile of its own and removes that
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-    atexit.register(driver.quit)
-    return driver
+    return webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+
+
+def close() -> None:
+    """Quit the browser, where one was opened."""
+    if _driver.cache_info().currsize:
+        _driver().quit()
+        _driver.cache_clear()
 
 
 @contextmanager
