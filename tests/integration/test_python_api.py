@@ -28,7 +28,7 @@ def workload():
 
 def tune(factory):
     advice = rightbatch.tune(
-        factory, budget="8s", batch_sizes=[32, 128], threads=1, store="studies.db")
+        factory, budget="12s", batch_sizes=[32, 128], threads=1, store="studies.db")
     print(json.dumps([advice.study, advice.batch_size, advice.learning_rate, advice._repr_html_()]))
 """
 GUARDED = WORKLOAD + '\nif __name__ == "__main__":\n    tune(workload)\n'
