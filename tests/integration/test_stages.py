@@ -95,7 +95,9 @@ def test_the_state_of_an_optimizer_makes_its_largest_batch_smaller(tmp_path):
     more = 2 * 4 * 10_000_000 / sgd["bytes_per_example"]["value"]  # two moments of each parameter
     assert 0.4 * more < sgd["largest_batch_size"] - adam["largest_batch_size"] < 1.8 * more
     tried = [row["batch_size"] for row in done.json["results"] if row["optimizer"] == "sgd"]
-    assert tried[1] > 0.7 * sgd["largest_batch_size"], tried  # begun from what Adam's told
+    small = [size for size in tried if size < adam["largest_batch_size"] / 2]
+    assert len(small) <= 1, tried  # the rest is begun from what Adam's told
+    assert tried[1] > 0.7 * sgd["largest_batch_size"], tried
 
 
 TABLE = """

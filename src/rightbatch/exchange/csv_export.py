@@ -10,7 +10,7 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from rightbatch.decide.study.evidence import of_optimizer
+from rightbatch.decide.study.evidence import grouped, of_optimizer
 from rightbatch.decide.study.evidence import runs as runs_of
 from rightbatch.errors import StoreError
 from rightbatch.records import (
@@ -63,14 +63,13 @@ def plain_files(recording: Recording) -> dict[str, str]:
 
 def _step_seconds(timings: Sequence[SpeedResult], runs: Sequence[Run]) -> dict[int, float]:
     """Median step time by batch size: as timed, else from the training runs."""
-    timed: dict[int, list[float]] = {}
-    trained: dict[int, list[float]] = {}
-    for result in timings:
-        for sample in result.samples:
-            timed.setdefault(sample.batch_size, []).append(sample.step_seconds)
-    for run in runs:
-        if run.train_seconds > 0:
-            trained.setdefault(run.batch_size, []).append(run.train_seconds / run.curve.steps)
+    samples = (sample for result in timings for sample in result.samples)
+    timed = grouped((sample.batch_size, sample.step_seconds) for sample in samples)
+    trained = grouped(
+        (run.batch_size, run.train_seconds / run.curve.steps)
+        for run in runs
+        if run.train_seconds > 0
+    )
     return {size: median(values) for size, values in (trained | timed).items()}
 
 

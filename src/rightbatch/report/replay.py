@@ -1,11 +1,12 @@
 """The results of a replay as tables and as JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
 from rightbatch.decide.replay.figures import ReplayRow, summarise
 from rightbatch.decide.replay.ours import RaceTold
+from rightbatch.decide.study.evidence import grouped
 from rightbatch.report.decisions import story
 from rightbatch.report.table import Table
 from rightbatch.report.words import duration
@@ -67,8 +68,8 @@ def overall(rows: Sequence[ReplayRow]) -> Table:
         "policy", "targets × repeats", "regret", "within 1.10", "worst",
         "search cost", "95%", "time to model", "worst",
     )  # fmt: skip
-    groups = _grouped(rows, lambda row: (row.policy,))
-    summaries = [(policy, summarise(group)) for (policy,), group in groups]
+    groups = grouped((row.policy, row) for row in rows)
+    summaries = [(policy, summarise(group)) for policy, group in groups.items()]
     cells = tuple(
         (
             policy,
@@ -87,17 +88,19 @@ def overall(rows: Sequence[ReplayRow]) -> Table:
 
 
 def _per_target(rows: Sequence[ReplayRow]) -> Table:
+    groups = grouped(((row.study, f"{row.target:g}", row.policy), row) for row in rows)
     cells = tuple(
         (*key, ", ".join(map(str, sorted({row.batch_size for row in group}))), *_means(group))
-        for key, group in _grouped(rows, lambda row: (row.study, f"{row.target:g}", row.policy))
+        for key, group in groups.items()
     )
     return Table(("study", "target", "policy", "batch sizes chosen", *_FIGURES), cells)
 
 
 def _per_dataset(rows: Sequence[ReplayRow]) -> Table:
-    groups = _grouped(rows, lambda row: (row.dataset, row.policy))
+    groups = grouped(((row.dataset, row.policy), row) for row in rows)
     return Table(
-        ("data set", "policy", *_FIGURES), tuple((*key, *_means(group)) for key, group in groups)
+        ("data set", "policy", *_FIGURES),
+        tuple((*key, *_means(group)) for key, group in groups.items()),
     )
 
 
@@ -114,13 +117,3 @@ def _figure(value: float, places: int) -> str:
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.{1 if value >= 100 else places}f}"
-
-
-def _grouped(
-    rows: Sequence[ReplayRow], key: Callable[[ReplayRow], tuple[str, ...]]
-) -> list[tuple[tuple[str, ...], list[ReplayRow]]]:
-    """Rows grouped by key, in order of first appearance."""
-    groups: dict[tuple[str, ...], list[ReplayRow]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return list(groups.items())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, pvariance
 
+from rightbatch.decide.study.evidence import grouped
 from rightbatch.records import Advice, Choice, LearningFit, Run
 from rightbatch.report import words
 from rightbatch.report.runs import DrawnRun
@@ -82,9 +83,7 @@ def settings_table(advice: Advice, tried: Mapping[int, Tried]) -> Table | None:
         advice: The advice of the study.
         tried: Every training run, as returned by `compare`.
     """
-    groups: dict[Setting, list[Tried]] = {}
-    for run in tried.values():
-        groups.setdefault(run.setting, []).append(run)
+    groups = grouped((run.setting, run) for run in tried.values())
     best = recommended(advice)
     yours = None if advice.reference is None else _setting(advice.reference)
     several = len(advice.fits.learning) > 1

@@ -37,7 +37,7 @@ best learning rate, 0.25 near it and 0.32 an octave or more above (`benchmarks/l
 _LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
 """The density of the standard normal distribution at z is exp(-z²/2 - this)."""
 _GOOD = math.log(2)
-"""How far above the lowest log cost a learning rate still counts as good."""
+"""Learning rates whose log cost exceeds the lowest by at most this are good ones."""
 
 
 @dataclass(frozen=True, slots=True)

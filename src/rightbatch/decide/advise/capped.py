@@ -24,7 +24,7 @@ def near_optimal(costs: dict[int, float], chosen: int) -> tuple[int, ...]:
 
 
 def enough_data(rows: Sequence[BatchPrediction], sizes: Sequence[int]) -> bool:
-    """Whether runs arrived at two batch sizes at least (at one, where only one was asked for)."""
+    """Whether runs reached the goal at two batch sizes, or at the only one considered."""
     return sum(row.runs_reached > 0 for row in rows) >= min(2, len(sizes))
 
 
@@ -38,11 +38,11 @@ def binding_constraint(
 ) -> BindingConstraint:
     """Why the recommended batch size is not larger.
 
-    Flat where sizes a factor 16 apart are as good. Else the training set or memory where the
-    choice is as large as they allow; else the sizes considered, those asked for or up to
-    --max-batch-size, where it is the largest of them; else throughput where it is at or past the
-    knee, so that a larger one costs more time per example-efficiency lost than it gains in speed;
-    else the critical batch size: hardware would go faster, but each example would teach less.
+    In this order: nothing, if sizes a factor of 16 apart are near-optimal; the training set or
+    memory, if the choice is as large as they allow; the sizes considered, if it is the largest of
+    `batch_sizes` or at `max_batch_size`; throughput, if it is at or beyond the knee, where a larger
+    one gains little speed; else the critical batch size, beyond which each example contributes
+    less.
     """
     if max(optimal) >= _FLAT_SPAN * min(optimal):
         return "none"

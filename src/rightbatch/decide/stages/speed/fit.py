@@ -1,4 +1,4 @@
-"""The speed stage: one probe per optimizer over all sizes that fit, and what it tells."""
+"""The speed stage: step times at all batch sizes that fit, for each optimizer, and their fit."""
 
 from collections.abc import Sequence
 from dataclasses import replace
