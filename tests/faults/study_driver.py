@@ -12,8 +12,6 @@ from pathlib import Path
 
 import rightbatch
 
-WORKLOAD = f"{Path(__file__).with_name('plain_digits.py')}:workload"
-
 
 class Notes:
     """An observer that appends a line per event to a file."""
@@ -43,7 +41,7 @@ def main():
     store, notes, settings = sys.argv[1:]
     observer = Notes(notes)
     advice = rightbatch.tune(
-        WORKLOAD, threads=1, store=store, resume=True, observer=observer, **json.loads(settings)
+        "digits", threads=1, store=store, resume=True, observer=observer, **json.loads(settings)
     )
     print(advice.batch_size, *advice.near_optimal)
 

@@ -24,7 +24,7 @@ def test_a_device_named_twice_is_searched_once(tmp_path):
     ],
 )  # fmt: skip
 def test_one_stage_alone(stage, keys, tmp_path):
-    done, seconds = measured(stage, "digits", budgets=(8, 30), folder=tmp_path)
+    done, seconds = measured(stage, "digits", budgets=(10, 30), folder=tmp_path)
     for key in keys:
         assert key in done.json
     words = in_process(

@@ -330,7 +330,7 @@ def test_preloading_runs_none_of_the_users_code(folder):
 
 
 def test_preloading_a_built_in_workload_imports_its_framework():
-    assert {"torch", "sklearn.datasets"} <= {*preload(reference("digits"))}
+    assert {"torch", "rightbatch.zoo.data.digits"} <= {*preload(reference("digits"))}
 
 
 def test_every_name_to_preload_can_be_imported():

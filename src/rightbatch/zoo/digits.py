@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 from rightbatch.torch import Workload
+from rightbatch.zoo.data.digits import digits
 
 VALID_EXAMPLES = 360
 
@@ -40,10 +40,9 @@ def adam(parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.opti
 
 def workload() -> Workload:
     """The digits workload: 1,437 training images, SGD with momentum, to 96% accuracy."""
-    digits = load_digits()
-    order = torch.randperm(len(digits.target), generator=torch.Generator().manual_seed(0))
-    images = torch.tensor(digits.data, dtype=torch.float32)[order] / 16
-    labels = torch.tensor(digits.target, dtype=torch.int64)[order]
+    images, labels = digits()
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    images, labels = images[order] / 16, labels[order]
     return Workload(
         name="digits",
         model=model,
