@@ -51,6 +51,7 @@ def test_the_search_begins_near_the_predicted_limit(tmp_path):
     assert sizes[1] > 0.7 * found["largest_batch_size"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_workload_that_cannot_be_followed_is_searched_all_the_same(tmp_path):
     found = searched(tmp_path, times=1)

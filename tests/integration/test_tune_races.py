@@ -32,6 +32,7 @@ def test_two_workers_train_side_by_side_and_the_advice_is_by_steps_timed_alone(t
     assert "of it in parallel" in " ".join(again.out.split())
 
 
+@pytest.mark.long
 def test_two_workers_race_batch_sizes_at_the_rules_learning_rates(tmp_path):
     done, _ = measured(
         "tune",

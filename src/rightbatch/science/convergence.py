@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 from rightbatch.records import Estimate, Remark
 from rightbatch.science.stats import Array, residual_variance, t_quantile
@@ -103,6 +103,8 @@ class _Runs:
 
     def scatter(self, grid: Array) -> float:
         """Maximum-likelihood σ of log steps, stopped runs included as censored."""
+        from scipy import optimize
+
         n, coarse = self.log_steps.size, grid[::4]
         if not self.stopped_steps.size:
             best = np.array([self.best(coarse, 1.0)])

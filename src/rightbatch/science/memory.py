@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from rightbatch.records import Estimate
 from rightbatch.science.stats import Array, non_negative, t_quantile
@@ -59,6 +58,8 @@ def fit_line(
     y = np.asarray(peak_bytes, dtype=float)
     if B.shape != y.shape or np.unique(B).size < 2:
         raise ValueError("A memory line needs peak bytes at two or more distinct batch sizes.")
+    from scipy import optimize
+
     X = np.column_stack([np.ones_like(B), B / B.max()])
     scale = float(y.max())
     fitted, _ = optimize.nnls(X, y / scale)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize
 
 from rightbatch.records import Estimate
 from rightbatch.science.stats import (
@@ -170,6 +169,8 @@ def fit_step_time(
 
 def _line(B: Array, medians: Array) -> Array:
     """α and β, both >= 0, of the line through the medians, by relative least squares."""
+    from scipy import optimize
+
     X = np.column_stack([1 / medians, B / medians])
     norms = np.linalg.norm(X, axis=0)
     value: Array = optimize.nnls(X / norms, np.ones(B.size))[0] / norms
