@@ -1,13 +1,13 @@
 """Print results: a verdict for people, one JSON object for programs."""
 
 import json as json_module
-import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from rightbatch.errors import UsageError
+from rightbatch.files import check_writable
 from rightbatch.records import Advice, Recording, Stage
 from rightbatch.report.html import write_report
 from rightbatch.report.json import advice_json, with_reasons
@@ -32,15 +32,10 @@ def check_report(path: Path | None) -> None:
     """Refuse a report that cannot be written, before anything is measured.
 
     Raises:
-        UsageError: The path is a directory, or lies below a file.
+        UsageError: There can be no file at the path.
     """
-    if path is None:
-        return
-    if path.is_dir():
-        raise UsageError(f"{path} is a directory; name a file for the report, such as report.html.")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-        raise UsageError(f"The report cannot be written to {path}; name a file elsewhere.")
+    if path is not None:
+        check_writable(path, "the report")
 
 
 def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Path | None) -> None:
@@ -50,7 +45,7 @@ def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Pa
         UsageError: The report cannot be written; the verdict is printed nevertheless.
     """
     name = recording.study.name
-    path = (report or Path(f"rightbatch-{name}.html")).resolve()
+    path = (report or Path(f"rightbatch-{name}.html")).absolute()
     failed = None
     try:
         write_report(recording, advice, path)

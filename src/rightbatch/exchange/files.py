@@ -12,6 +12,7 @@ from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.exchange.csv_export import plain_files
 from rightbatch.exchange.csv_import import read_plain_files
 from rightbatch.exchange.text_files import parse_json, read_text
+from rightbatch.files import write_text
 from rightbatch.records import Recording, Study, Trial
 from rightbatch.store.codec import dump, load
 
@@ -41,9 +42,7 @@ def export_study(recording: Recording, directory: Path) -> list[Path]:
             _check_same_study(recording.study, directory)
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            unfinished = directory / f".{name}.part"
-            unfinished.write_text(content, encoding="utf-8", newline="")
-            unfinished.replace(directory / name)
+            write_text(directory / name, content)
     except OSError as error:
         raise StoreError(
             f"{directory} cannot be written to ({error.strerror}); name another folder."

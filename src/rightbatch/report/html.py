@@ -1,8 +1,6 @@
 """One HTML file that holds the whole report and needs no network."""
 
 import base64
-import os
-import tempfile
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -10,12 +8,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rightbatch.files import write_text
 from rightbatch.records import Advice, Recording
 from rightbatch.report.view import make_view
 
 
 def write_report(recording: Recording, advice: Advice, path: Path) -> Path:
-    """Write the report to one self-contained file, atomically.
+    """Write the report to one self-contained file, whole or not at all.
 
     Args:
         recording: The study and its trials.
@@ -29,19 +28,8 @@ def write_report(recording: Recording, advice: Advice, path: Path) -> Path:
         OSError: The file cannot be written there.
     """
     page = render(recording, advice)
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        part.chmod(0o644)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return path
+    write_text(path, page)
+    return path.absolute()
 
 
 def render(recording: Recording, advice: Advice) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
 
 from rightbatch.errors import StoreError
+from rightbatch.files import kind_of
 
 WRITE = "rightbatch_write"
 """Execution option of a transaction that will write."""
@@ -30,12 +31,19 @@ def check_file(path: Path) -> None:
     """Check that a path can be a store without writing to it; create its directory.
 
     Raises:
-        StoreError: It is a directory, cannot be written, or holds something else.
+        StoreError: It is no file, cannot be written, or holds something else.
     """
+    try:
+        kind = kind_of(path)
+    except (OSError, ValueError) as error:
+        cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StoreError(f"{path} cannot be a store ({cause}); name another file.") from None
     if path.is_dir():
         raise StoreError(
             f"The store {path} is a directory; name a file in it, such as {path / 'studies.db'}."
         )
+    if kind:
+        raise StoreError(f"The store {path} is {kind}; name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
