@@ -3,6 +3,8 @@
 import re
 import sys
 
+from rightbatch.printable import printable
+
 
 def main() -> None:
     """Run the command line and exit with its code (`errors.ExitCode`)."""
@@ -14,7 +16,7 @@ def main() -> None:
         app(prog_name="rightbatch")
     except RightbatchError as error:
         if isinstance(error, WorkloadFailed) and error.user_traceback:
-            print(error.user_traceback.rstrip(), end="\n\n", file=sys.stderr)
+            print(printable(error.user_traceback.rstrip()), end="\n\n", file=sys.stderr)
         _show(str(error))
         sys.exit(error.exit_code)
 
@@ -22,4 +24,4 @@ def main() -> None:
 def _show(message: str) -> None:
     """Print a message, with parameters such as `max_batch_size` written as options."""
     text = re.sub(r"`([a-z]+(?:_[a-z]+)*)`", lambda m: "--" + m[1].replace("_", "-"), message)
-    print(f"rightbatch: {text}", file=sys.stderr)
+    print(f"rightbatch: {printable(text)}", file=sys.stderr)

@@ -3,11 +3,14 @@
 import json as json_module
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from rightbatch.errors import UsageError
 from rightbatch.files import check_writable
+from rightbatch.printable import file_name, printable, printable_json
 from rightbatch.records import Advice, Recording, Stage
 from rightbatch.report.html import write_report
 from rightbatch.report.json import advice_json, with_reasons
@@ -17,15 +20,23 @@ from rightbatch.report.terminal import print_verdict
 from rightbatch.report.view import make_view
 
 
+class _SafeConsole(Console):
+    """A console that shows control characters of texts as escapes."""
+
+    def render_str(self, text: str, **how: Any) -> Text:  # noqa: ANN401 - as Rich's own
+        """A text, safe to print."""
+        return super().render_str(printable(text), **how)
+
+
 def console(*, stderr: bool = False, highlight: bool = False) -> Console:
-    """A console that interprets no text, such as names given by users, as markup."""
-    return Console(stderr=stderr, highlight=highlight, markup=False, emoji=False)
+    """A console that interprets no text, such as names given by users, as markup or controls."""
+    return _SafeConsole(stderr=stderr, highlight=highlight, markup=False, emoji=False)
 
 
 def print_json(data: object) -> None:
     """Print one JSON object to stdout."""
-    json_module.dump(data, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
-    sys.stdout.write("\n")
+    text = json_module.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write(printable_json(text) + "\n")
 
 
 def check_report(path: Path | None) -> None:
@@ -45,7 +56,7 @@ def print_advice(recording: Recording, advice: Advice, *, json: bool, report: Pa
         UsageError: The report cannot be written; the verdict is printed nevertheless.
     """
     name = recording.study.name
-    path = (report or Path(f"rightbatch-{name}.html")).absolute()
+    path = (report or Path(f"rightbatch-{file_name(name)}.html")).absolute()
     failed = None
     try:
         write_report(recording, advice, path)

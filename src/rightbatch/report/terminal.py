@@ -1,6 +1,5 @@
 """The verdict in a terminal, short enough for one screen."""
 
-import unicodedata
 from dataclasses import replace
 
 from rich.console import Console
@@ -8,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rightbatch.printable import printable
 from rightbatch.report import table as view_table
 from rightbatch.report.view import View
 
@@ -104,7 +104,7 @@ def _item(mark: Text, sentence: Text) -> Padding:
 
 def _printable(words: str, console: Console) -> str:
     """The words without control characters, in ASCII if the terminal has nothing else."""
-    kept = "".join(sign for sign in words if unicodedata.category(sign) != "Cc")
+    safe = printable(words)
     if console.options.ascii_only:
-        return kept.translate(_ASCII).encode("ascii", "replace").decode("ascii")
-    return kept
+        return safe.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    return safe
