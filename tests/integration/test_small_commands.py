@@ -1,5 +1,8 @@
 """Commands that measure nothing: what they print is what docs/json.md says."""
 
+import subprocess
+import sys
+
 import pytest
 from command_line import in_process, rightbatch
 from test_json_contract import documented, keys, nulls
@@ -48,3 +51,23 @@ def test_what_only_reads_makes_no_store(tmp_path):
         assert "There is no store" in done.err
         assert done.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_python_dash_m_is_the_command_and_dash_h_its_help(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "rightbatch", "tune", "-h"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == in_process("tune", "--help", folder=tmp_path).out
+
+
+def test_a_batch_size_beyond_the_data_is_refused_and_full_is_named(tmp_path):
+    options = ("--batch-sizes", "32,5000", "--budget", "20s", "--threads", "1")
+    done = in_process("tune", "digits", *options, folder=tmp_path)
+    assert done.code == 2
+    assert "--batch-sizes has 5,000" in done.err
+    assert "1,437 training examples; write full" in done.err

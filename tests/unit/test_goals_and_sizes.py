@@ -145,3 +145,20 @@ def test_a_prediction_takes_numbers_of_numpy_as_pythons():
     assert type(as_count_or_none("threads", np.int64(2))) is int
     assert as_count_or_none("threads", None) is None
     assert type(as_margin(np.float32(0.5))) is float
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"memory_limit": "4"}, "4 is 4 bytes, in which nothing runs; write 4GiB or 512MiB"),
+        ({"memory_limit": "9e9999999"}, "not a memory size"),
+        ({"memory_limit": "99999999999T"}, "not a memory size"),
+        ({"workers": 1_000_000}, "`workers` is 1,000,000; it must be at most 1,024"),
+        ({"max_batch_size": 10**30}, "it must be at most 9,223,372,036,854,775,807"),
+        ({"budget": "9999999999999d"}, "not a duration"),
+        ({"batch_sizes": f"{10**30}"}, "not a batch size|at most"),
+    ],
+)
+def test_absurd_numbers_are_refused(given, words):
+    with pytest.raises(UsageError, match=words):
+        make_settings(**given)

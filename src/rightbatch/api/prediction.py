@@ -5,12 +5,12 @@ from contextlib import closing
 from typing import Any
 
 from rightbatch.api.references import local_runner, reference
-from rightbatch.api.settings import as_count_or_none, as_margin
+from rightbatch.api.settings import as_count_or_none, as_margin, as_memory
 from rightbatch.errors import RunnerError, UsageError
 from rightbatch.measure.devices import catalog
 from rightbatch.measure.devices.cpu import CpuDevice
 from rightbatch.measure.ports import Job, Progress
-from rightbatch.records import MemoryTarget, PredictProbe, PredictResult, parse_bytes
+from rightbatch.records import MemoryTarget, PredictProbe, PredictResult
 from rightbatch.report.sentences import outcome_sentence
 
 _OTHERS = ("rtx4090", "a100-40g", "a100-80g", "h200")
@@ -78,7 +78,7 @@ def predict_memory(
 def _target(on: str | None, memory: str | int | None, device: str | None) -> MemoryTarget:
     """The device to predict for."""
     try:
-        size = None if memory is None else parse_bytes(memory)
+        size = None if memory is None else as_memory(memory)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if device not in (None, "cpu"):

@@ -22,6 +22,9 @@ from rightbatch.records import (
 _LARGEST_SEED = 2**31 - 1
 """Seeds of runs count up from the study's, and NumPy takes none from 2**32 on."""
 
+_MOST_WORKERS = 1024
+_LEAST_BYTES = 2**20
+
 _Item = TypeVar("_Item")
 
 
@@ -120,7 +123,7 @@ def make_settings(
             optimizers=tuple(dict.fromkeys(listed(optimizers))),
             batch_sizes=tuple(_batch_size(size) for size in listed(batch_sizes)),
             goal=goal,
-            memory_limit_bytes=None if memory_limit is None else parse_bytes(memory_limit),
+            memory_limit_bytes=None if memory_limit is None else as_memory(memory_limit),
             margin=as_margin(margin),
             max_batch_size=max_batch_size,
             threads=as_count_or_none("threads", threads),
@@ -131,7 +134,7 @@ def make_settings(
             inference=inference,
             one_off=one_off,
             learning_rates=learning_rates,  # type: ignore[arg-type]
-            workers=whole_number("`workers`", workers, least=1),
+            workers=whole_number("`workers`", workers, least=1, most=_MOST_WORKERS),
             price_per_hour=None if price_per_hour is None else _price(price_per_hour),
         )
     except ValueError as error:
@@ -165,6 +168,18 @@ def as_margin(margin: float) -> float:
     if not (_is_number(margin) and 0 <= margin < 1):
         raise UsageError(f"`margin` is {margin!r}; it must be a number from 0 to below 1.")
     return float(margin)
+
+
+def as_memory(given: str | float) -> int:
+    """A memory size in bytes, such as "4GiB".
+
+    Raises:
+        ValueError: It is none, or so small that another unit is meant.
+    """
+    size = parse_bytes(given)
+    if size < _LEAST_BYTES:
+        raise ValueError(f"{given} is {size:,} bytes, in which nothing runs; write 4GiB or 512MiB.")
+    return size
 
 
 def as_count_or_none(name: str, value: int | None) -> int | None:
@@ -203,4 +218,4 @@ def _batch_size(size: int | str) -> int:
         number = 0
     if number < 1:
         raise UsageError(f"{size!r} is not a batch size; write whole numbers from 1, or full.")
-    return number
+    return whole_number("A batch size", number)

@@ -35,6 +35,7 @@ app = typer.Typer(
     "hardware, and recommends one with its evidence.\n\n"
     "Example: rightbatch tune digits --budget 1m",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

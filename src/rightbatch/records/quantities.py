@@ -7,31 +7,39 @@ from numbers import Integral
 from rightbatch.errors import UsageError
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_MOST_SECONDS = 1e10
+"""Three hundred years."""
 _BYTES = {"": 1, "b": 1} | {
     unit: 1024**power
     for power, letter in enumerate("kmgt", start=1)
     for unit in (letter, f"{letter}b", f"{letter}ib")
 }
+_LARGEST = 2**63 - 1
+"""The largest whole number that every store holds."""
+_MOST_BYTES = 2**63
 _NUMBER = r"([0-9]*\.?[0-9]+)"
 _PART = re.compile(_NUMBER + r"\s*([a-z]*)", re.I)
 _DURATION = re.compile(rf"{_NUMBER}|({_NUMBER}\s*[a-z]+\s*)+", re.I)
 
 
-def whole_number(name: str, value: object, least: int | None = None) -> int:
+def whole_number(name: str, value: object, least: int | None = None, most: int = _LARGEST) -> int:
     """Convert a whole number of any library to Python's int, as JSON requires.
 
     Args:
         name: Name of the value, for messages.
         value: The value.
         least: Its minimum; None for no bound.
+        most: Its maximum.
 
     Raises:
-        UsageError: The value is not a whole number, or is below the minimum.
+        UsageError: The value is not a whole number, or is below the minimum or above the maximum.
     """
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise UsageError(f"{name} is {value!r}; it must be a whole number.")
     if least is not None and value < least:
         raise UsageError(f"{name} is {value}; it must be at least {least}.")
+    if int(value) > most:
+        raise UsageError(f"{name} is {value:,}; it must be at most {most:,}.")
     return int(value)
 
 
@@ -52,7 +60,7 @@ def parse_duration(text: str | float) -> float:
             float(count) * _SECONDS.get(unit.lower() or "s", math.nan)
             for count, unit in _PART.findall(text)
         )
-    if not 0 < total < math.inf:
+    if not 0 < total < _MOST_SECONDS:
         raise ValueError(f"{text!r} is not a duration; write one like 90s, 3m or 1h30m.")
     return total
 
@@ -71,7 +79,7 @@ def parse_bytes(text: str | float) -> int:
         size = float(text)
     elif isinstance(text, str) and (match := _PART.fullmatch(text.strip())):
         size = float(match[1]) * _BYTES.get(match[2].lower(), math.nan)
-    if not 1 <= size < math.inf:
+    if not 1 <= size < _MOST_BYTES:
         raise ValueError(f"{text!r} is not a memory size; write one like 4GiB or 512MiB.")
     return int(size)
 

@@ -9,7 +9,7 @@ def check(settings: Settings, described: DescribeResult) -> None:
 
     Raises:
         UsageError: An unknown optimizer, a goal without the level that is needed, energy without a
-            counter, or multiples larger than the training set.
+            counter, or batch sizes or multiples larger than the training set.
     """
     facts, hardware = described.facts, described.hardware
     known = [optimizer.name for optimizer in facts.optimizers]
@@ -33,6 +33,11 @@ def check(settings: Settings, described: DescribeResult) -> None:
             f"Nothing counts the energy of {hardware.device_name} here, so that it cannot be "
             "minimised; `rightbatch doctor` shows what power is measured, or choose another "
             "objective."
+        )
+    if any(size > facts.train_examples for size in settings.batch_sizes):
+        raise UsageError(
+            f"`batch_sizes` has {max(settings.batch_sizes):,}, and there are "
+            f"{facts.train_examples:,} training examples; write full for all of them."
         )
     if settings.multiple_of > facts.train_examples:
         raise UsageError(

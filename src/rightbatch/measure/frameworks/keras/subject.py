@@ -14,6 +14,7 @@ from rightbatch.errors import UsageError
 from rightbatch.measure.frameworks.keras import data, optimizers
 from rightbatch.measure.frameworks.keras.engines import make_engine
 from rightbatch.measure.frameworks.keras.workload import Workload
+from rightbatch.measure.frameworks.notes import beyond_the_data
 from rightbatch.measure.ports import Device
 from rightbatch.records import Goal, WorkloadFacts, parse_goal
 
@@ -84,6 +85,7 @@ class KerasSubject:
             goal=self.goal,
             parameters=sum(int(keras.ops.size(v)) for v in model.trainable_variables),
             batch_dependent_layers=tuple(sorted(kinds)),
+            notes=beyond_the_data(work.batch_size, self.train_examples),
         )
 
     def versions(self) -> tuple[tuple[str, str], ...]:

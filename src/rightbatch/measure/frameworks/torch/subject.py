@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from rightbatch.errors import UsageError
+from rightbatch.measure.frameworks.notes import beyond_the_data
 from rightbatch.measure.frameworks.torch import data, lengths, optimizers
 from rightbatch.measure.frameworks.torch.cuda_device import CudaDevice
 from rightbatch.measure.frameworks.torch.following.footprints import Footprints
@@ -86,7 +87,10 @@ class TorchSubject:
             goal=self.goal,
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
             batch_dependent_layers=tuple(sorted(_batch_dependent(model))),
-            notes=self.workload.notes,
+            notes=(
+                *self.workload.notes,
+                *beyond_the_data(self.workload.batch_size, self.train_examples),
+            ),
             names=self.workload.names,
         )
 
