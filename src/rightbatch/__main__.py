@@ -1,6 +1,6 @@
 """`python -m rightbatch` is `rightbatch`."""
 
-from rightbatch.cli import main
+from rightbatch.cli import command
 
 if __name__ == "__main__":
-    main()
+    command()

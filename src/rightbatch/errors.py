@@ -39,7 +39,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     """Ctrl-C, after the advice so far."""
     TERMINATED = 143
-    """SIGTERM, likewise."""
+    """SIGTERM or SIGHUP, likewise."""
 
 
 class RightbatchError(Exception):

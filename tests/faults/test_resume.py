@@ -221,7 +221,7 @@ def test_ctrl_c_ends_runs_that_wait_and_shows_the_advice_so_far_and_how_to_go_on
     store = tmp_path / "stopped.db"
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from rightbatch.cli import main; main()"
+        "from rightbatch.cli import command; command()"
     )
     goal = ["--goal", LONG["goal"], "--budget", LONG["budget"], "--one-off"]
     command = ["-c", code, "tune", "digits", *goal, "--threads", "1", "--store", str(store)]

@@ -265,7 +265,7 @@ def test_help_answers_at_once():
 
     empty = fastest("-c", "pass")
     told = fastest("-c", "import sys; sys.argv = ['rightbatch', '--help']; "
-                   "from rightbatch.cli import main; main()")  # fmt: skip
+                   "from rightbatch.cli import command; command()")  # fmt: skip
     assert told - empty <= 0.3
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from rightbatch.cli import Interrupted
 from rightbatch.cli import options as opt
 
 
@@ -17,6 +18,8 @@ class _Commands(TyperGroup):
         except typer.BadParameter as error:
             error.message = _plain(error.message)
             raise
+        except KeyboardInterrupt:  # Click would end as if a question had been left unanswered
+            raise Interrupted from None
 
 
 def _plain(message: str) -> str:

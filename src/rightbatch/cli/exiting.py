@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and an orderly end on Ctrl-C and SIGTERM."""
+"""How a command ends: its exit code, and an orderly end on Ctrl-C, SIGTERM and SIGHUP."""
 
 import signal
 from collections.abc import Iterator
@@ -21,21 +21,28 @@ class Stopped(RightbatchError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM as an exception, handled like Ctrl-C."""
+    """SIGTERM or SIGHUP as an exception, handled like Ctrl-C."""
 
 
 @contextmanager
-def sigterm_like_ctrl_c() -> Iterator[None]:
-    """Make SIGTERM raise `Terminated` within the block."""
+def signals_like_ctrl_c() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise `Terminated` within the block; what is ignored stays so.
+
+    A terminal that closes sends SIGHUP, which `nohup` ignores.
+    """
 
     def raise_it(_signal: int, _frame: FrameType | None) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, raise_it)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, raise_it)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def finish(recording: Recording, advice: Advice) -> None:

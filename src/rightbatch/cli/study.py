@@ -7,7 +7,7 @@ from typing import Any
 
 from rightbatch.api.study import Interrupted
 from rightbatch.api.verbs import memory, readvise, store_address, study
-from rightbatch.cli.exiting import Stopped, Terminated, finish, sigterm_like_ctrl_c
+from rightbatch.cli.exiting import Stopped, Terminated, finish, signals_like_ctrl_c
 from rightbatch.cli.output import check_report, console, print_advice, print_json, print_stage
 from rightbatch.cli.progress import StudyProgress
 from rightbatch.errors import ExitCode, UsageError
@@ -79,13 +79,13 @@ def find_memory(
 def following(
     store: str | None, only: Stage | None, *, json: bool, resume: bool, report: Path | None = None
 ) -> Iterator[StudyProgress]:
-    """Show progress on stderr; on Ctrl-C or SIGTERM, print the advice so far.
+    """Show progress on stderr; on Ctrl-C, SIGTERM or SIGHUP, print the advice so far.
 
     Raises:
         Stopped: The user stopped the study.
     """
     try:
-        with sigterm_like_ctrl_c(), StudyProgress(console(stderr=True), resume) as progress:
+        with signals_like_ctrl_c(), StudyProgress(console(stderr=True), resume) as progress:
             yield progress
     except KeyboardInterrupt as stop:
         kept = _what_is_kept(stop, store, only, json, report)
