@@ -25,7 +25,7 @@ class Finished:
 def rightbatch(*arguments, folder, timeout=240):
     """Run `rightbatch ARGUMENTS` in a folder, one compute thread a trial where it trains."""
     done = subprocess.run(
-        [sys.executable, "-c", "from rightbatch.cli import command; command()", *map(str, arguments)],
+        [sys.executable, "-m", "rightbatch", *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=folder,
