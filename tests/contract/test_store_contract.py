@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from rightbatch.errors import StoreError, StoreLocked, StoreTooNew, StudyNotFound
 from rightbatch.records import (
@@ -393,6 +393,44 @@ def test_a_damaged_trial_is_named(tmp_path):
             connection.commit()
         with pytest.raises(StoreError, match="Trial 1 of digits-1 is damaged"):
             store.trials(name)
+
+
+@pytest.mark.parametrize(
+    "harm", ["workload = '{\"factory\": '", "created = 1e300", "settings = '[]'", "facts = '7'"]
+)
+def test_a_damaged_study_is_left_out_and_named_and_the_others_are_read(store, where, harm):
+    for _ in range(3):
+        store.create_study(make_study())
+    store.add_trial("digits-2", make_trial(1))
+    engine = create_engine(where if "://" in where else f"sqlite:///{where}")
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE rightbatch_studies SET {harm} WHERE name = 'digits-2'"))
+    engine.dispose()
+    assert [study.name for study in store.studies()] == ["digits-1", "digits-3"]
+    ((name, why),) = store.damaged().items()
+    assert name == "digits-2"
+    assert "The study digits-2 is damaged" in why
+    assert store.delete_study("digits-2") == 1
+    assert store.damaged() == {}
+    assert len(store.studies()) == 2
+
+
+def test_a_deleted_study_is_gone_with_its_trials_and_the_others_stay(store):
+    for _ in range(2):
+        name = store.create_study(make_study()).name
+        store.add_trial(name, make_trial(1))
+    assert store.delete_study("digits-1") == 1
+    assert [study.name for study in store.studies()] == ["digits-2"]
+    assert store.trial_count("digits-2") == 1
+    with pytest.raises(StudyNotFound):
+        store.delete_study("digits-1")
+
+
+def test_a_study_that_is_being_written_is_not_deleted(store, where):
+    name = store.create_study(make_study()).name
+    with store.writing(name), open_store(where) as other, pytest.raises(StoreLocked):
+        other.delete_study(name)
+    assert store.study(name).name == name
 
 
 def test_a_local_file_has_a_write_ahead_log_and_reaches_the_disk(tmp_path):

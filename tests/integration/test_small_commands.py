@@ -1,7 +1,9 @@
 """Commands that measure nothing: what they print is what docs/json.md says."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from command_line import in_process, rightbatch
@@ -29,7 +31,7 @@ def test_the_doctor_tells_the_threads_that_openmp_is_told(openmp, threads, tmp_p
 
 def test_a_list_of_studies_tells_what_is_documented(tmp_path):
     empty = in_process("list", "--json", folder=tmp_path)
-    assert empty.json == {"schema": "rightbatch/studies/1", "results": []}
+    assert empty.json == {"schema": "rightbatch/studies/1", "results": [], "damaged": []}
     assert "No studies yet" in in_process("list", folder=tmp_path).out
     assert not list(tmp_path.iterdir())
     with open_store(tmp_path / "rightbatch.db") as store:
@@ -51,6 +53,24 @@ def test_what_only_reads_makes_no_store(tmp_path):
         assert "There is no store" in done.err
         assert done.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_study_is_named_by_list_and_removed_by_delete(tmp_path):
+    path = tmp_path / "rightbatch.db"
+    with open_store(path) as store:
+        for _ in range(2):
+            where = WorkloadReference("workload", module="rightbatch.zoo.digits", title="digits")
+            store.create_study(Study("", where, Settings(), 1.7e9, "0"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE rightbatch_studies SET settings = '{' WHERE name = 'digits-1'")
+        connection.commit()
+    told = in_process("list", "--json", folder=tmp_path)
+    assert [row["name"] for row in told.json["results"]] == ["digits-2"]
+    assert told.json["damaged"] == ["digits-1"]
+    assert "Remove it with: rightbatch delete digits-1" in " ".join(told.err.split())
+    done = in_process("delete", "digits-1", "--yes", "--json", folder=tmp_path)
+    assert done.json == {"schema": "rightbatch/delete/1", "study": "digits-1", "trials": 0}
+    assert in_process("list", folder=tmp_path).err == ""
 
 
 def test_python_dash_m_is_the_command_and_dash_h_its_help(tmp_path):

@@ -309,6 +309,22 @@ def export_(
     export_files(study, directory, store, json)
 
 
+@app.command()
+def delete(
+    study: opt.StudyName,
+    yes: opt.Yes = False,
+    store: opt.StoreOption = None,
+    json: opt.Json = False,
+) -> None:
+    """Delete a stored study with its trials, also one that is damaged.
+
+    Example: rightbatch delete digits-1
+    """
+    from rightbatch.cli.stored import delete_study
+
+    delete_study(study, yes, store, json)
+
+
 @app.command("import")
 def import_(
     directory: opt.Directory,

@@ -23,6 +23,7 @@ Workload = Annotated[
     ),
 ]
 StudyName = Annotated[str, typer.Argument(help="Name of a stored study, such as digits-1.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Directory = Annotated[Path, typer.Argument(help="Directory of the plain files.")]
 Directories = Annotated[
     list[Path], typer.Argument(help="Folders of recorded studies, or folders that contain them.")

@@ -1,15 +1,18 @@
-"""Commands on stored studies: report, list, export and import."""
+"""Commands on stored studies: report, list, export, delete and import."""
 
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import typer
 from rich.table import Table
 
 from rightbatch.api.verbs import DEFAULT_STORE, readvise, store_address
 from rightbatch.cli.exiting import finish
 from rightbatch.cli.output import check_report, console, print_advice, print_json
 from rightbatch.exchange import export_study, import_study
+from rightbatch.printable import printable
 from rightbatch.records import Objective, Study
 from rightbatch.report.json import with_reasons
 from rightbatch.store import open_store
@@ -40,14 +43,20 @@ def report_again(
 
 def list_things(what: str, store: str | None, json: bool) -> None:
     """List studies or workloads."""
+    damaged: dict[str, str] = {}
     if what == "studies":
-        rows = _study_rows(store)
+        rows, damaged = _study_rows(store)
     else:
         rows = [
             {"name": e.name, "task": e.task, "description": e.description} for e in ZOO.values()
         ]
+    for name, why in damaged.items():
+        console(stderr=True).print(
+            f"rightbatch: {why} Remove it with: rightbatch delete {name}", soft_wrap=True
+        )
     if json:
-        print_json({"schema": f"rightbatch/{what}/1", "results": rows})
+        more = {"damaged": list(damaged)} if what == "studies" else {}
+        print_json({"schema": f"rightbatch/{what}/1", "results": rows, **more})
     elif not rows:
         console(highlight=True).print("No studies yet. Start with: rightbatch tune digits")
     else:
@@ -66,12 +75,14 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _study_rows(store: str | None) -> list[dict[str, object]]:
+def _study_rows(store: str | None) -> tuple[list[dict[str, object]], dict[str, str]]:
+    """A row for each study, and what is wrong with damaged ones, by name."""
     address = store_address(store)
     if address == DEFAULT_STORE and not Path(address).exists():
-        return []
+        return [], {}
     with open_store(address, create=False) as opened:
-        return [_study_row(study, opened.trial_count(study.name)) for study in opened.studies()]
+        rows = [_study_row(study, opened.trial_count(study.name)) for study in opened.studies()]
+        return rows, opened.damaged()
 
 
 def _study_row(study: Study, trials: int) -> dict[str, object]:
@@ -88,6 +99,19 @@ def _study_row(study: Study, trials: int) -> dict[str, object]:
         {"created": "The study was recorded elsewhere, at an unknown time."},
         default="The study ended before its workload was described.",
     )
+
+
+def delete_study(study: str, yes: bool, store: str | None, json: bool) -> None:
+    """Delete a study, after asking where somebody can answer."""
+    with open_store(store_address(store), create=False) as opened:
+        trials = opened.trial_count(study)
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete study {printable(study)} with its {trials} trials?", abort=True)
+        opened.delete_study(study)
+    if json:
+        print_json({"schema": "rightbatch/delete/1", "study": study, "trials": trials})
+    else:
+        console(highlight=True).print(f"Deleted study {study} with its {trials} trials.")
 
 
 def export_files(study: str, directory: Path, store: str | None, json: bool) -> None:

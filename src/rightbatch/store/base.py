@@ -19,8 +19,9 @@ class Store(ABC):
     - **One writer.** Only the parent process of a study writes, and holds `writing(name)` while it
       does. Trials' own processes never open the store.
     - **One transaction per trial.** A trial is stored whole, before the next one is chosen.
-    - **Stored trials never change.** There is no method to change or delete one, and a number
-      already taken is refused.
+    - **Stored trials never change.** There is no method to change or delete one, but only a whole
+      study, and a number already taken is refused.
+    - **One damaged study disables no other.** It is left out of `studies`, and named by `damaged`.
     - **Order.** Trials are returned by ascending number, studies in order of creation.
     - **Reading during writing** is allowed and sees whole transactions only; `recording` is one
       snapshot.
@@ -92,7 +93,23 @@ class Store(ABC):
 
     @abstractmethod
     def studies(self) -> tuple[Study, ...]:
-        """All studies, the newest last."""
+        """All studies that can be read, the newest last."""
+
+    @abstractmethod
+    def damaged(self) -> dict[str, str]:
+        """Names of the studies that cannot be read, in order, and what is wrong with each."""
+
+    @abstractmethod
+    def delete_study(self, name: str) -> int:
+        """Delete a study with its trials, a damaged one too.
+
+        Returns:
+            The number of trials deleted.
+
+        Raises:
+            StudyNotFound: There is no study of that name.
+            StoreLocked: Another process writes it.
+        """
 
     @abstractmethod
     def recording(self, name: str) -> Recording:

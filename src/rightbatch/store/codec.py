@@ -7,6 +7,7 @@ newer minor version may have written, and uses the default of a missing field.
 
 import math
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from rightbatch.records import (
     Result,
     Settings,
     Status,
+    Study,
     Value,
     WorkloadReference,
 )
@@ -31,6 +33,8 @@ _Plain = TypeVar("_Plain", bool, int, str)
 _RENAMED: dict[type, dict[str, str]] = {Settings: {"learning_rate": "learning_rates"}}
 """Names of fields in earlier versions."""
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_LATEST = 2.0**37
+"""Seconds since 1970: the year 6325."""
 _PLAIN: dict[type, str] = {bool: "bool", int: "whole number", str: "str"}
 """Types that JSON has too, in words."""
 
@@ -57,10 +61,13 @@ def load(record_type: type[_Record], data: object) -> _Record:
     if not isinstance(data, dict):
         raise StoreError(f"This is not a {name}: {data!r:.40} is not a JSON object.")
     try:
-        return _converter().structure(data, record_type)
+        record = _converter().structure(data, record_type)
     except BaseValidationError as error:
         reason = transform_error(error, path=name, format_exception=_in_words)[0]
-    raise StoreError(f"This is not a {name}: {reason}.")
+        raise StoreError(f"This is not a {name}: {reason}.") from None
+    if isinstance(record, Study) and not 0 <= record.created < _LATEST:
+        raise StoreError(f"This is not a {name}: {record.created} is no time @ Study.created.")
+    return record
 
 
 @cache
@@ -90,8 +97,10 @@ def _converter() -> Converter:
         lambda record: record in (Probe, Result),
         lambda data, base: converter.structure(data, _tagged(data, base)),
     )
-    for record, names in _RENAMED.items():
-        converter.register_structure_hook(record, _with_new_names(converter, record, names))
+    converter.register_structure_hook_factory(
+        lambda record: is_dataclass(record) and record not in (Probe, Result, Remark),
+        lambda record: _read_object(converter, record),
+    )
     return converter
 
 
@@ -112,12 +121,19 @@ def _tagged(data: object, base: type[Probe | Result]) -> type[Probe | Result]:
     return kind if base is Probe else kind.result
 
 
-def _with_new_names(
-    converter: Converter, record: type[_Record], names: dict[str, str]
-) -> Callable[[dict[str, Any], object], _Record]:
-    """A function that loads a record whose fields may have names of earlier versions."""
+def _read_object(
+    converter: Converter, record: type[_Record]
+) -> Callable[[object, object], _Record]:
+    """A function that loads a record, whose fields may have names of earlier versions."""
     read = make_dict_structure_fn(record, converter)
-    return lambda data, _: read({names.get(name, name): data[name] for name in data}, record)
+    names: dict[Any, str] = dict(_RENAMED.get(record, {}))
+
+    def from_object(data: object, _: object) -> _Record:
+        if not isinstance(data, dict):
+            raise TypeError(f"{data!r:.40} is not a JSON object")
+        return read({names.get(name, name): data[name] for name in data}, record)
+
+    return from_object
 
 
 def _dump_remark(remark: Remark) -> dict[str, Any]:

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, Row, create_engine, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    create_engine,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -140,9 +151,23 @@ class SqlStore(Store):
 
     def studies(self) -> tuple[Study, ...]:
         """See `Store.studies`."""
-        with self._transaction(self._readable) as connection:
-            rows = connection.execute(select(schema.studies).order_by(schema.studies.c.id)).all()
-        return tuple(_study_of(row) for row in rows)
+        found = (_study_or_damage(row) for row in self._study_rows())
+        return tuple(study for study in found if isinstance(study, Study))
+
+    def damaged(self) -> dict[str, str]:
+        """See `Store.damaged`."""
+        found = ((str(row.name), _study_or_damage(row)) for row in self._study_rows())
+        return {name: str(damage) for name, damage in found if isinstance(damage, StoreError)}
+
+    def delete_study(self, name: str) -> int:
+        """See `Store.delete_study`."""
+        with self.writing(name), self._transaction(self._writable) as connection:
+            number = self._study_id(connection, name)
+            trials = connection.execute(
+                delete(schema.trials).where(schema.trials.c.study_id == number)
+            )
+            connection.execute(delete(schema.studies).where(schema.studies.c.id == number))
+            return trials.rowcount
 
     def recording(self, name: str) -> Recording:
         """See `Store.recording`."""
@@ -187,6 +212,10 @@ class SqlStore(Store):
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         with _store_errors(engine.url), engine.begin() as connection:
             yield connection
+
+    def _study_rows(self) -> Sequence[Row[Any]]:
+        with self._transaction(self._readable) as connection:
+            return connection.execute(select(schema.studies).order_by(schema.studies.c.id)).all()
 
     def _study_row_named(self, connection: Connection, name: str) -> Row[Any]:
         row = connection.execute(
@@ -297,6 +326,13 @@ def _insert_trial(connection: Connection, study_id: int, study_name: str, trial:
 
 def _study_of(row: Row[Any]) -> Study:
     return _load(Study, row, _STUDY_BODIES, f"The study {row.name}")
+
+
+def _study_or_damage(row: Row[Any]) -> Study | StoreError:
+    try:
+        return _study_of(row)
+    except StoreError as error:
+        return error
 
 
 def _load(record_type: type[_Record], row: Row[Any], bodies: tuple[str, ...], what: str) -> _Record:
