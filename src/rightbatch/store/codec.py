@@ -126,12 +126,12 @@ def _read_object(
 ) -> Callable[[object, object], _Record]:
     """A function that loads a record, whose fields may have names of earlier versions."""
     read = make_dict_structure_fn(record, converter)
-    names: dict[Any, str] = dict(_RENAMED.get(record, {}))
+    names = _RENAMED.get(record, {})
 
     def from_object(data: object, _: object) -> _Record:
         if not isinstance(data, dict):
             raise TypeError(f"{data!r:.40} is not a JSON object")
-        return read({names.get(name, name): data[name] for name in data}, record)
+        return read({str(names.get(name, name)): data[name] for name in data}, record)
 
     return from_object
 
