@@ -11,6 +11,7 @@ from pathlib import Path
 from rightbatch.errors import StoreError, StoreTooNew
 from rightbatch.exchange.csv_export import plain_files
 from rightbatch.exchange.csv_import import read_plain_files
+from rightbatch.exchange.sound import check_sound
 from rightbatch.exchange.text_files import parse_json, read_text
 from rightbatch.files import write_text
 from rightbatch.records import Recording, Study, Trial
@@ -60,7 +61,9 @@ def import_study(directory: Path) -> Recording:
     if not directory.is_dir():
         raise StoreError(f"{directory} is not a folder; name one that contains a study.json.")
     path = directory / _TRIALS
-    return _read_trial_lines(path) if path.exists() else read_plain_files(directory)
+    recording = _read_trial_lines(path) if path.exists() else read_plain_files(directory)
+    check_sound(recording, str(directory))
+    return recording
 
 
 def _check_same_study(study: Study, directory: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rightbatch.errors import StoreError
+from rightbatch.files import kind_of
 
 Value = TypeVar("Value")
 
+_MOST_BYTES = 2**29
 _MOST = 10**15
 """Larger counts, times and their inverses are refused, as results would not stay finite."""
 
@@ -20,11 +22,15 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, without a byte order mark.
 
     Raises:
-        StoreError: It cannot be read; the message names the file.
+        StoreError: It cannot be read, is no regular file or too large; the message names the file.
     """
     try:
+        if kind := kind_of(path):  # it may never end
+            raise StoreError(f"{path} is {kind}; name a folder of plain files.")
+        if path.exists() and path.stat().st_size > _MOST_BYTES:
+            raise StoreError(f"{path} is larger than any study ({_MOST_BYTES >> 20} MiB).")
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise StoreError(f"{path} cannot be read ({cause}); check the file.") from None
 
