@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rightbatch.decide.advise.recommend import advise
-from rightbatch.errors import StoreError
+from rightbatch.errors import StoreError, UsageError
 from rightbatch.exchange import import_study
 from rightbatch.report.html import render
 from rightbatch.report.json import advice_json
@@ -70,10 +70,10 @@ def read_and_reported(folder):
     """Whether a study is accepted; then its advice, JSON and report are made."""
     try:
         recording = import_study(folder)
-    except StoreError as refused:
+        advice = advise(recording)
+    except (StoreError, UsageError) as refused:  # the latter: it was never described
         assert "\n" not in str(refused)
         return False
-    advice = advise(recording)
     json.dumps(advice_json(advice), allow_nan=False)
     render(recording, advice)
     return True

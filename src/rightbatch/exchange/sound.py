@@ -3,9 +3,18 @@
 import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 
 from rightbatch.errors import StoreError
-from rightbatch.records import NoisePoint, NoiseResult, Recording
+from rightbatch.records import (
+    NoisePoint,
+    NoiseResult,
+    Recording,
+    Result,
+    SpeedResult,
+    TrainingPoint,
+    TrainingResult,
+)
 
 _COUNT, _BYTES, _SECONDS = 2**53, 2**63 - 1, 1e11
 """The largest: exact as a float; held by every store; three thousand years."""
@@ -48,8 +57,21 @@ def check_sound(recording: Recording, where: str) -> None:
     for trial in recording.trials:
         for name, value in _numbers(trial, f"trial {trial.number}"):
             _check(name, value, where)
-        if isinstance(trial.result, NoiseResult) and not all(map(_pairs, trial.result.points)):
-            raise StoreError(f"{where}: trial {trial.number} has gradient norms without partners.")
+        if why := _why_not(trial.result):
+            raise StoreError(f"{where}: trial {trial.number} has {why}.")
+
+
+def _why_not(result: Result | None) -> str:
+    """What in a result cannot be as measured, in words; empty for nothing."""
+    if isinstance(result, NoiseResult) and not all(map(_pairs, result.points)):
+        return "gradient norms without partners"
+    if isinstance(result, SpeedResult) and any(s.step_seconds <= 0 for s in result.samples):
+        return "steps that took no time"
+    if isinstance(result, TrainingResult):
+        start = (TrainingPoint(0, 0, 0.0, math.nan, math.nan), *result.points)
+        if not all(a.step < b.step and a.seconds < b.seconds for a, b in pairwise(start)):
+            return "evaluations that are not one after the other"
+    return ""
 
 
 def _pairs(point: NoisePoint) -> bool:
