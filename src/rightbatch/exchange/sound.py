@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from rightbatch.errors import StoreError
 from rightbatch.records import (
+    DescribeResult,
     NoisePoint,
     NoiseResult,
     Recording,
@@ -54,6 +55,8 @@ def check_sound(recording: Recording, where: str) -> None:
     """
     for name, value in _numbers(recording.study, "study"):
         _check(name, value, where)
+    if recording.study.facts is not None and not recording.study.facts.optimizers:
+        raise StoreError(f"{where}: the study has no optimizer.")
     for trial in recording.trials:
         for name, value in _numbers(trial, f"trial {trial.number}"):
             _check(name, value, where)
@@ -67,6 +70,8 @@ def _why_not(result: Result | None) -> str:
         return "gradient norms without partners"
     if isinstance(result, SpeedResult) and any(s.step_seconds <= 0 for s in result.samples):
         return "steps that took no time"
+    if isinstance(result, DescribeResult) and not result.facts.optimizers:
+        return "no optimizer"
     if isinstance(result, TrainingResult):
         start = (TrainingPoint(0, 0, 0.0, math.nan, math.nan), *result.points)
         if not all(a.step < b.step and a.seconds < b.seconds for a, b in pairwise(start)):

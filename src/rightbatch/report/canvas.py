@@ -273,7 +273,7 @@ class Canvas:
             binary: Whether ticks are round in powers of 1,024.
         """
         high = 1.06 * max(self._heights, default=1.0)
-        unit = 1024.0 ** math.floor(math.log(high, 1024)) if binary else 1.0
+        unit = 1024.0 ** math.floor(math.log(max(high, 1.0), 1024)) if binary else 1.0
         ticks = [unit * tick for tick in nice_ticks(0, high / unit, 5)]
         self._y = {
             "range": [0, high],
